@@ -1,0 +1,187 @@
+package casemate_test
+
+import (
+	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/casemate-ai/casemate"
+
+// allowed lists, for each package, the packages of this module it may import.
+// It is the architecture: change it in the same commit as ARCHITECTURE.md.
+var allowed = map[string][]string{
+	".":                           {},
+	"internal/security/evtx":      {},
+	"internal/security/textlog":   {},
+	"internal/security/indicator": {"."},
+	"internal/security/evidence":  {".", "internal/security/evtx", "internal/security/indicator", "internal/security/textlog"},
+	"internal/security/sigma":     {"."},
+	"internal/security/knowledge": {"."},
+	"internal/security/decode":    {},
+	"internal/security/explain":   {".", "internal/security/decode", "internal/security/evidence", "internal/security/indicator", "internal/security/knowledge", "internal/security/sigma"},
+	"internal/security/triage":    {".", "internal/security/knowledge"},
+	"internal/security/report":    {".", "internal/security/knowledge"},
+	"internal/learn/eval":         {".", "internal/security/evidence", "internal/security/triage"},
+	"cmd/casemate":                {"*"},
+	"cmd/knowledge-facts":         {".", "internal/security/knowledge"},
+}
+
+const (
+	maxFileLines    = 800
+	maxPackageFiles = 15
+	maxPackageLines = 4000
+)
+
+// room is what TestArchitecture learns about one package.
+type room struct {
+	documented   bool
+	files, lines int
+}
+
+// TestArchitecture fails on an import that allowed does not list, a package
+// that allowed does not name, a package or an exported name without a comment,
+// a file or a package over its limit, and an exit outside cmd.
+func TestArchitecture(t *testing.T) {
+	rooms := map[string]*room{}
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := d.Name()
+		if d.IsDir() {
+			if path != "." && (name == "testdata" || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_")) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		dir := filepath.ToSlash(filepath.Dir(path))
+		if _, known := allowed[dir]; !known {
+			t.Errorf("%s: package %q is not in the architecture table", path, dir)
+		}
+		src, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, src, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		lines := bytes.Count(src, []byte("\n"))
+		if lines > maxFileLines && !ast.IsGenerated(f) {
+			t.Errorf("%s: %d lines, limit %d", path, lines, maxFileLines)
+		}
+		r := rooms[dir]
+		if r == nil {
+			r = &room{}
+			rooms[dir] = r
+		}
+		r.files++
+		r.lines += lines
+		r.documented = r.documented || f.Doc != nil
+		checkImports(t, path, dir, f)
+		if f.Name.Name != "main" {
+			checkExits(t, path, f)
+			checkComments(t, path, f)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir, r := range rooms {
+		if !r.documented {
+			t.Errorf("%s: no package comment", dir)
+		}
+		if r.files > maxPackageFiles || r.lines > maxPackageLines {
+			t.Errorf("%s: %d files and %d lines, limit %d and %d", dir, r.files, r.lines, maxPackageFiles, maxPackageLines)
+		}
+	}
+}
+
+func checkImports(t *testing.T, path, dir string, f *ast.File) {
+	for _, spec := range f.Imports {
+		imp, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		rel, inside := strings.CutPrefix(imp, module)
+		if !inside || (rel != "" && rel[0] != '/') {
+			continue
+		}
+		if rel = strings.TrimPrefix(rel, "/"); rel == "" {
+			rel = "."
+		}
+		if !slices.Contains(allowed[dir], rel) && !slices.Contains(allowed[dir], "*") {
+			t.Errorf("%s: %s must not import %s", path, dir, rel)
+		}
+	}
+}
+
+// checkExits reports calls that end the program.
+func checkExits(t *testing.T, path string, f *ast.File) {
+	ast.Inspect(f, func(n ast.Node) bool {
+		sel, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		pkg, ok := sel.X.(*ast.Ident)
+		if ok && (pkg.Name == "os" && sel.Sel.Name == "Exit" || pkg.Name == "log" && strings.HasPrefix(sel.Sel.Name, "Fatal")) {
+			t.Errorf("%s: %s.%s outside cmd", path, pkg.Name, sel.Sel.Name)
+		}
+		return true
+	})
+}
+
+// checkComments reports exported functions, types, and methods of exported
+// types that have no comment. A constant or variable may share its group's.
+func checkComments(t *testing.T, path string, f *ast.File) {
+	for _, decl := range f.Decls {
+		switch d := decl.(type) {
+		case *ast.FuncDecl:
+			if d.Name.IsExported() && d.Doc == nil && (d.Recv == nil || ast.IsExported(receiver(d.Recv.List[0].Type))) {
+				t.Errorf("%s: exported %s has no comment", path, d.Name.Name)
+			}
+		case *ast.GenDecl:
+			for _, spec := range d.Specs {
+				var name string
+				var doc *ast.CommentGroup
+				switch s := spec.(type) {
+				case *ast.TypeSpec:
+					name, doc = s.Name.Name, s.Doc
+				case *ast.ValueSpec:
+					name, doc = s.Names[0].Name, s.Doc
+				}
+				if ast.IsExported(name) && doc == nil && d.Doc == nil {
+					t.Errorf("%s: exported %s has no comment", path, name)
+				}
+			}
+		}
+	}
+}
+
+// receiver returns the type name of a method's receiver.
+func receiver(e ast.Expr) string {
+	switch x := e.(type) {
+	case *ast.StarExpr:
+		return receiver(x.X)
+	case *ast.IndexExpr:
+		return receiver(x.X)
+	case *ast.IndexListExpr:
+		return receiver(x.X)
+	case *ast.Ident:
+		return x.Name
+	}
+	return ""
+}
