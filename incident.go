@@ -26,7 +26,7 @@ const (
 
 // Reason is one term of an incident's score.
 type Reason struct {
-	Kind     string   `json:"kind"`   // severity, rule, technique, novelty, rarity, burst, asset, chain, context
+	Kind     string   `json:"kind"`   // severity, rule, technique, novelty, burst, beacon, stages, asset, chain
 	Text     string   `json:"text"`   // one plain sentence
 	Points   float64  `json:"points"` // what it adds to the score, 0 to 100
 	Evidence []string `json:"evidence,omitempty"`
@@ -74,6 +74,14 @@ type Asset struct {
 	Owner       string   `json:"owner,omitempty"`
 }
 
+// Relation ties an incident to another one that evidence links to it, but not
+// firmly enough to make them one.
+type Relation struct {
+	ID   string `json:"id"`   // the other incident
+	Rank int    `json:"rank"` // its rank
+	Why  string `json:"why"`  // one plain sentence
+}
+
 // Incident is a group of alerts that belong together, ranked among its peers.
 type Incident struct {
 	ID      string    `json:"id"`    // stable: derived from its first evidence
@@ -94,5 +102,6 @@ type Incident struct {
 	Reasons    []Reason    `json:"reasons"`
 	Timeline   []Moment    `json:"timeline"`
 	Next       []NextStep  `json:"next,omitempty"`
+	Related    []Relation  `json:"related,omitempty"`
 	Alerts     []Location  `json:"alerts"` // where every one of its alerts stands
 }
