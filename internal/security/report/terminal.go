@@ -1,0 +1,417 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/casemate-ai/casemate"
+)
+
+// What a terminal report shows of each thing before it counts the rest.
+const (
+	defaultTop    = 20
+	defaultDetail = 3
+	topReasons    = 4
+	topMoments    = 5
+	topIndicators = 6
+	topSteps      = 4
+	topFaults     = 5
+	topSuppressed = 8
+	topNames      = 6
+)
+
+// The layout of the ranked table and of the blocks below it.
+const (
+	barCells     = 6
+	leadColumns  = 57  // of a table row, before the hosts
+	hostColumns  = 16  // where the title stands on the same line
+	wideTable    = 112 // columns from which it does
+	titleIndent  = 5
+	blockIndent  = 3
+	valueColumn  = 15 // where the values of a block begin
+	momentColumn = valueColumn + 11
+)
+
+// WriteTerminal writes what an analyst reads first: how many alerts became how
+// many incidents, the ranked incidents, the gravest in short, and what could
+// not be read or was set aside.
+func WriteTerminal(w io.Writer, t Triage, opt TerminalOptions) error {
+	s := newScreen(opt)
+	s.header(&t)
+	if len(t.Incidents) == 0 {
+		s.empty(&t)
+	} else {
+		top := opt.Top
+		if top <= 0 {
+			top = defaultTop
+		}
+		s.table(&t, min(top, len(t.Incidents)))
+		detail := opt.Detail
+		if detail == 0 {
+			detail = defaultDetail
+		}
+		tactics := t.tactics()
+		for i := range min(max(detail, 0), len(t.Incidents)) {
+			s.block(&t.Incidents[i], tactics)
+		}
+	}
+	s.leftOut(&t)
+	s.hints(&t)
+	if _, err := w.Write(s.Bytes()); err != nil {
+		return fmt.Errorf("write terminal report: %w", err)
+	}
+	return nil
+}
+
+func (s *screen) header(t *Triage) {
+	s.line(s.paint(bold, count(t.Alerts, "alert")+" became "+count(t.total(), "incident")))
+	var counts []string
+	for i, n := range t.verdictCounts() {
+		v := verdicts()[i]
+		counts = append(counts, s.paint(verdictStyle(v), number(n)+" "+string(v)))
+	}
+	of := ""
+	if t.total() > len(t.Incidents) {
+		of = " (of the first " + number(len(t.Incidents)) + ")"
+	}
+	if len(t.Incidents) > 0 {
+		s.line(strings.Join(counts, " · "), of)
+	}
+	for _, l := range []string{coverage(t), readLine(t)} {
+		s.wrapped("", 0, dim, l)
+	}
+}
+
+// coverage says which span of time the input covers.
+func coverage(t *Triage) string {
+	if t.First.IsZero() && t.Last.IsZero() {
+		return "Covers no known time: no record carries one."
+	}
+	span := ""
+	if !t.First.IsZero() && t.Last.After(t.First) {
+		span = " (" + length(t.Last.Sub(t.First)) + ")"
+	}
+	return "Covers " + period(t.First, t.Last) + span + "."
+}
+
+// readLine says what was read and what the rules made of it.
+func readLine(t *Triage) string {
+	l := "Read " + count(len(t.Files), "file") + ": " + count(t.Alerts, "alert") + " and " + count(t.Events, "event")
+	if t.Duplicates > 0 {
+		l += ", " + count(t.Duplicates, "duplicate") + " left out"
+	}
+	if t.RulesLoaded > 0 {
+		l += "; " + count(t.RulesLoaded, "rule") + " gave " + count(t.RuleMatches, "match")
+	}
+	if t.Took > 0 {
+		l += "; took " + length(t.Took)
+	}
+	return l + "."
+}
+
+// empty says plainly that there is nothing to rank, and what that means.
+func (s *screen) empty(t *Triage) {
+	s.line()
+	switch {
+	case t.total() > 0 || t.Alerts > 0:
+		s.wrapped("", 0, plain, "No incident is left to show.")
+	case t.Events > 0 && t.RulesLoaded == 0:
+		s.wrapped("", 0, plain, "No record is an alert, and no rules were loaded to find any among the events. It does not follow that nothing happened.")
+	default:
+		s.wrapped("", 0, plain, "No record is an alert and no rule matched. It does not follow that nothing happened.")
+	}
+}
+
+func (s *screen) table(t *Triage, top int) {
+	wide := s.width >= wideTable
+	head := "  #  " + pad("Score", 12) + pad("Verdict", 12) + pad("First seen", 19) + " Alerts  Hosts"
+	if wide {
+		head = pad(head, leadColumns+hostColumns+2) + "Title"
+	}
+	s.line()
+	s.line(s.paint(dim, head))
+	for i := range top {
+		inc := &t.Incidents[i]
+		st := verdictStyle(inc.Verdict)
+		lead := padLeft(number(inc.Rank), 3) + "  " +
+			padLeft(number(whole(inc.Score)), 3) + " " + s.paint(st, bar(whole(inc.Score), 100, barCells)) + "  " +
+			s.paint(st, pad(shortVerdict(inc.Verdict), 10)) + "  " +
+			pad(minute(inc.First), 17) + "  " + padLeft(number(inc.Count), 7) + "  "
+		if wide {
+			title := TerminalFit(inc.Title, s.width-leadColumns-hostColumns-2)
+			s.line(lead, pad(names(inc.Hosts, hostColumns), hostColumns), "  ", s.paint(bold, title))
+			continue
+		}
+		s.line(lead, names(inc.Hosts, s.width-leadColumns))
+		s.line(strings.Repeat(" ", titleIndent), s.paint(bold, TerminalFit(inc.Title, s.width-titleIndent)))
+	}
+	if rest := andMore(top, t.total()); rest != "" {
+		s.line(s.paint(dim, strings.Repeat(" ", titleIndent)+rest))
+	}
+}
+
+// shortVerdict is a verdict in one word, for a narrow column.
+func shortVerdict(v casemate.Verdict) string {
+	switch v {
+	case casemate.VerdictMalicious:
+		return "malicious"
+	case casemate.VerdictReview:
+		return "review"
+	case casemate.VerdictBenign:
+		return "benign"
+	}
+	return TerminalFit(string(v), 10)
+}
+
+func minute(t time.Time) string {
+	if t.IsZero() {
+		return noTime
+	}
+	return t.UTC().Format(minuteLayout)
+}
+
+// block tells one incident in short.
+func (s *screen) block(inc *casemate.Incident, tactics []tactic) {
+	s.title(inc)
+	s.reasons(inc)
+	s.strip(inc, tactics)
+	s.timeline("Timeline", inc, topMoments)
+	s.indicators("Indicators", inc, topIndicators)
+	s.steps("Check next", inc, topSteps)
+}
+
+// title opens a block with a rule as wide as the screen.
+func (s *screen) title(inc *casemate.Incident) {
+	rank := "#" + number(inc.Rank)
+	title := TerminalFit(inc.Title, s.width-len(rank)-6)
+	rule := strings.Repeat("─", max(s.width-columns(title)-len(rank)-4, 0))
+	s.line()
+	s.line(s.paint(verdictStyle(inc.Verdict), rank), "  ", s.paint(bold, title), "  ", s.paint(dim, rule))
+	facts := []string{
+		"score " + inTenths(inc.Score).String() + " of 100", TerminalFit(string(inc.Verdict), 20),
+		count(inc.Count, "alert"), period(inc.First, inc.Last),
+	}
+	if d := inc.Last.Sub(inc.First); d > 0 && !inc.First.IsZero() {
+		facts[3] += " (" + length(d) + ")"
+	}
+	s.wrapped("   ", blockIndent, plain, strings.Join(facts, " · "))
+	s.pair("Incident", plain, TerminalFit(inc.ID, s.width-valueColumn))
+	s.pair("Hosts", plain, listed(inc.Hosts, topNames))
+	s.pair("Users", plain, listed(inc.Users, topNames))
+}
+
+// pair writes a label and its value, or nothing where there is no value.
+func (s *screen) pair(label string, st style, value string) {
+	if value == "" {
+		return
+	}
+	s.wrapped(s.label(label), valueColumn, st, value)
+}
+
+func (s *screen) label(text string) string {
+	return strings.Repeat(" ", blockIndent) + s.paint(dim, pad(text, valueColumn-blockIndent))
+}
+
+// listed joins at most n names and counts the rest.
+func listed(list []string, n int) string {
+	var out []string
+	for _, name := range list[:min(n, len(list))] {
+		out = append(out, TerminalFit(name, 48))
+	}
+	if rest := andMore(n, len(list)); rest != "" {
+		out = append(out, rest)
+	}
+	return strings.Join(out, ", ")
+}
+
+func (s *screen) reasons(inc *casemate.Incident) {
+	all := terms(inc.Reasons)
+	for i, t := range all[:min(topReasons, len(all))] {
+		label := ""
+		if i == 0 {
+			label = "Why"
+		}
+		lead := s.label(label) + s.paint(bold, padLeft(t.Points.signed(), 6)) + "  "
+		s.wrapped(lead, valueColumn+8, plain, TerminalFit(t.Text, 3*s.width))
+	}
+	if n := len(all) - topReasons; n > 0 {
+		rest := sumOf(all) - all[topReasons-1].After
+		s.line(s.label(""), padLeft(rest.signed(), 6), "  ", "from "+count(n, "further reason"))
+	}
+}
+
+// strip draws the kill chain, a dot for each tactic, and names those reached.
+func (s *screen) strip(inc *casemate.Incident, tactics []tactic) {
+	var dots strings.Builder
+	var seen []string
+	for i, hit := range reached(tactics, inc) {
+		if !hit {
+			dots.WriteString("·")
+			continue
+		}
+		dots.WriteString("●")
+		seen = append(seen, TerminalFit(tactics[i].name, 30))
+	}
+	if len(seen) == 0 {
+		s.pair("Kill chain", dim, "no technique is known")
+		return
+	}
+	s.wrapped(s.label("Kill chain")+dots.String()+"  ", valueColumn+len(tactics)+2, plain, strings.Join(seen, " > "))
+}
+
+// timeline writes the key moments of an incident, each with its evidence. The
+// label stands before the first.
+func (s *screen) timeline(label string, inc *casemate.Incident, n int) {
+	short := sameDay(inc.First, inc.Last)
+	for _, m := range keyMoments(inc.Timeline, n) {
+		s.moment(label, &m, short)
+		label = ""
+	}
+	if rest := andMore(n, len(inc.Timeline)); rest != "" {
+		s.line(s.label(""), s.paint(dim, rest))
+	}
+}
+
+// moment writes one line of a timeline and, below it, what was seen and where.
+func (s *screen) moment(label string, m *casemate.Moment, short bool) {
+	when := stamp(m.First)
+	if short && !m.First.IsZero() {
+		when = m.First.UTC().Format(clockLayout)
+	}
+	indent := valueColumn + len(when) + 2
+	var notes []string
+	if m.Count > 1 {
+		notes = append(notes, number(m.Count)+" times")
+	}
+	if m.New {
+		notes = append(notes, "new on this host")
+	}
+	what := TerminalFit(m.Name, s.width)
+	if len(notes) > 0 {
+		what += " (" + strings.Join(notes, ", ") + ")"
+	}
+	severity := s.paint(severityStyle(m.Severity), pad(m.Severity.String(), 8)) + "  "
+	if m.Severity == casemate.SeverityInformational {
+		severity = s.paint(dim, "info      ")
+	}
+	where := TerminalFit(m.Host, 24)
+	if where != "" {
+		what = where + "  " + what
+	}
+	s.wrapped(s.label(label)+when+"  "+severity, indent+10, plain, what)
+	if m.Detail != "" {
+		s.line(strings.Repeat(" ", indent), TerminalFit(m.Detail, s.width-indent))
+	}
+	s.line(strings.Repeat(" ", indent), s.paint(dim, evidence(m.Evidence, m.At, s.width-indent)))
+}
+
+// evidence writes an evidence id and where it stands, in width columns. The
+// id and the line number stay whole: a file name is cut in their favour.
+func evidence(id string, at casemate.Location, width int) string {
+	file := at
+	file.File = ""
+	place := file.String()
+	id = TerminalFit(id, 24)
+	name := Terminal(at.File)
+	if room := width - columns(id) - 2 - len(place); columns(name) > room {
+		name = tail(name, room)
+	}
+	return strings.TrimSpace(id + "  " + name + place)
+}
+
+// tail cuts clean text to its last columns, where a path says the most.
+func tail(s string, width int) string {
+	if width <= 0 {
+		return ""
+	}
+	r := []rune(s)
+	used, i := 1, len(r)
+	for i > 0 && used+columns(string(r[i-1])) <= width {
+		i--
+		used += columns(string(r[i]))
+	}
+	return "…" + string(r[i:])
+}
+
+func (s *screen) indicators(label string, inc *casemate.Incident, n int) {
+	for _, ind := range inc.Indicators[:min(n, len(inc.Indicators))] {
+		note := string(ind.Type)
+		if ind.Scope != "" && ind.Scope != casemate.ScopePublic {
+			note += ", " + string(ind.Scope)
+		}
+		note = "  " + TerminalFit(note, 24)
+		value := TerminalFit(defang(ind), s.width-valueColumn-columns(note))
+		s.line(s.label(label), value, s.paint(dim, note))
+		label = ""
+	}
+	if rest := andMore(n, len(inc.Indicators)); rest != "" {
+		s.line(s.label(""), s.paint(dim, rest))
+	}
+}
+
+func (s *screen) steps(label string, inc *casemate.Incident, n int) {
+	for _, step := range inc.Next[:min(n, len(inc.Next))] {
+		s.wrapped(s.label(label)+"- ", valueColumn+2, plain, stepText(step, 3*s.width))
+		label = ""
+	}
+	if rest := andMore(n, len(inc.Next)); rest != "" {
+		s.line(s.label(""), s.paint(dim, "  "+rest))
+	}
+}
+
+// stepText is a next step with its catalogue id and reason, as clean text.
+func stepText(step casemate.NextStep, width int) string {
+	text := TerminalFit(step.Text, width)
+	if step.ID != "" {
+		text += " [" + TerminalFit(step.ID, 24) + "]"
+	}
+	if step.Reason != "" {
+		text += " (" + TerminalFit(step.Reason, width) + ")"
+	}
+	return text
+}
+
+// leftOut says plainly what the incidents do not rest on.
+func (s *screen) leftOut(t *Triage) {
+	if n := t.faults(); n > 0 {
+		s.line()
+		s.wrapped("", 0, yellow, "Incomplete: "+count(n, "record")+" could not be used. What they said is not in this report.")
+		for _, f := range t.Faults[:min(topFaults, len(t.Faults))] {
+			s.wrapped("   ", blockIndent, plain, TerminalFit(f.String(), 2*(s.width-blockIndent)))
+		}
+		if rest := andMore(min(topFaults, len(t.Faults)), n); rest != "" {
+			s.line("   ", s.paint(dim, rest))
+		}
+	}
+	if t.RulesRefused > 0 {
+		s.line()
+		s.wrapped("", 0, yellow, count(t.RulesRefused, "rule")+" could not be loaded and did not run.")
+	}
+	if n := t.suppressed(); n > 0 {
+		s.line()
+		s.wrapped("", 0, plain, "Suppressed: "+count(n, "alert")+" set aside by "+count(len(t.Suppressed), "rule")+" of yours, in no incident.")
+		for _, l := range t.Suppressed[:min(topSuppressed, len(t.Suppressed))] {
+			text := TerminalFit(l.Rule, s.width)
+			if l.Note != "" {
+				text += ": " + TerminalFit(l.Note, s.width)
+			}
+			s.wrapped("   "+padLeft(number(l.Alerts), 7)+"  ", blockIndent+9, plain, text)
+		}
+		if rest := andMore(topSuppressed, len(t.Suppressed)); rest != "" {
+			s.line("   ", s.paint(dim, rest))
+		}
+	}
+}
+
+// hints names the commands that show more.
+func (s *screen) hints(t *Triage) {
+	id := "ID"
+	if len(t.Incidents) > 0 {
+		id = TerminalFit(t.Incidents[0].ID, 40)
+		s.line()
+		s.line(s.paint(dim, "How a score came about:   "), "casemate triage … --explain "+id)
+		s.line(s.paint(dim, "The whole report, a page: "), "casemate triage … --html report.html")
+	}
+}
