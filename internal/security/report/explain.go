@@ -103,11 +103,11 @@ func (s *screen) places(inc *casemate.Incident) {
 		return
 	}
 	s.section("Where its alerts stand")
-	files := byFile(inc.Alerts)
+	files := byFile(inc.Alerts, explainRuns)
 	for _, f := range files[:min(explainFiles, len(files))] {
-		s.wrapped("   ", blockIndent, plain, TerminalFit(f.name, s.width-blockIndent))
-		if f.lines != "" {
-			s.wrapped("     ", blockIndent+2, dim, f.lines)
+		s.wrapped("   ", blockIndent, plain, TerminalFit(f.Name, s.width-blockIndent))
+		if f.Lines != "" {
+			s.wrapped("     ", blockIndent+2, dim, f.Lines)
 		}
 	}
 	if rest := andMore(explainFiles, len(files)); rest != "" {
@@ -117,11 +117,12 @@ func (s *screen) places(inc *casemate.Incident) {
 
 // filePlaces is where alerts stand in one file, in words.
 type filePlaces struct {
-	name, lines string
+	Name, Lines string
 }
 
-// byFile gathers the places of alerts by file, in the order of first mention.
-func byFile(at []casemate.Location) []filePlaces {
+// byFile gathers the places of alerts by file, in the order of first mention,
+// at most so many runs of each.
+func byFile(at []casemate.Location, most int) []filePlaces {
 	type places struct{ lines, records []uint64 }
 	found := map[string]*places{}
 	var order []string
@@ -142,18 +143,18 @@ func byFile(at []casemate.Location) []filePlaces {
 	out := make([]filePlaces, 0, len(order))
 	for _, name := range order {
 		p := found[name]
-		text := slices.DeleteFunc([]string{runs("line", p.lines), runs("record", p.records)}, func(s string) bool { return s == "" })
+		text := slices.DeleteFunc([]string{runs("line", p.lines, most), runs("record", p.records, most)}, func(s string) bool { return s == "" })
 		out = append(out, filePlaces{name, strings.Join(text, "; ")})
 	}
 	return out
 }
 
 // runs names the places of a file: "lines 12-18, 40 and 3 more".
-func runs(noun string, places []uint64) string {
+func runs(noun string, places []uint64, most int) string {
 	if len(places) == 0 {
 		return ""
 	}
-	text, rest := ranges(places, ", ", "-", explainRuns)
+	text, rest := ranges(places, ", ", "-", most)
 	if len(places) > 1 {
 		noun += "s"
 	}

@@ -67,7 +67,8 @@ func intrusion() casemate.Incident {
 			{Kind: "mitigate", ID: "M1043", Text: "Turn on credential access protection on workstations.", Reason: "T1003.001"},
 			{Kind: "check", Text: "Look for 198.51.100.23 in the proxy logs of other hosts."},
 		},
-		Alerts: intrusionPlaces(),
+		Related: []casemate.Relation{{ID: "i-00000000a1b2c3d4", Rank: 2, Why: "Both name the address 198.51.100.23."}},
+		Alerts:  intrusionPlaces(),
 	}
 }
 
@@ -215,14 +216,15 @@ func poisoned(rank int, s string) casemate.Incident {
 			{First: day, Last: day, Host: s, User: s, Name: s, Detail: s, Severity: 77, Count: 2, Techniques: []string{s}, Evidence: s, At: at, New: true},
 			{Name: s, Detail: s, Evidence: s + "2", At: at},
 		},
-		Next:   []casemate.NextStep{{Text: s, Kind: s, ID: s, Reason: s}},
-		Alerts: []casemate.Location{at, {File: s, Record: 4}, {File: s + "!x"}},
+		Related: []casemate.Relation{{ID: s, Rank: 3, Why: s}},
+		Next:    []casemate.NextStep{{Text: s, Kind: s, ID: s, Reason: s}},
+		Alerts:  []casemate.Location{at, {File: s, Record: 4}, {File: s + "!x"}},
 	}
 }
 
 // hostile is a triage with every attack in every field.
 func hostile() report.Triage {
-	t := report.Triage{Alerts: 9, Events: 3, First: day, Last: after(time.Hour), FaultCount: 99, RulesLoaded: 1}
+	t := report.Triage{Alerts: 9, Events: 3, First: day, Last: after(time.Hour), FaultCount: 99, RulesLoaded: 1, Tactics: []report.Tactic{{Short: "execution"}}}
 	for i, s := range attacks() {
 		t.Incidents = append(t.Incidents, poisoned(i+1, s))
 		t.Files = append(t.Files, report.FileLine{Name: s, Format: s, Records: 1, Faults: 1})

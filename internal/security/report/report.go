@@ -13,14 +13,10 @@ import (
 	"github.com/casemate-ai/casemate"
 )
 
-// Catalogue names ATT&CK's tactics. A Triage without one uses the order and
-// names of the enterprise matrix as published since 2020.
-type Catalogue interface {
-	// TacticOrder returns the short names of the tactics in kill-chain order,
-	// such as "initial-access".
-	TacticOrder() []string
-	// TacticName returns the name of a tactic, or "" where it is not known.
-	TacticName(short string) string
+// Tactic is a tactic of ATT&CK: a column of the matrix and a step of the kill chain.
+type Tactic struct {
+	Short string // as techniques name it, such as "initial-access"
+	Name  string // as people do; "" makes one of Short
 }
 
 // FileLine says what became of one input file.
@@ -63,7 +59,7 @@ type Triage struct {
 	Provenance  []KeyValue
 	Took        time.Duration
 
-	Catalogue Catalogue // nil: the built-in tactics
+	Tactics []Tactic // in kill-chain order; nil is those of the enterprise matrix
 }
 
 // total returns how many incidents there were before any limit, which is never

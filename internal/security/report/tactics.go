@@ -7,12 +7,9 @@ import (
 	"github.com/casemate-ai/casemate"
 )
 
-// tactic is a column of the ATT&CK matrix.
-type tactic struct{ short, name string }
-
 // builtinTactics are the tactics of the enterprise matrix in kill-chain order.
-func builtinTactics() []tactic {
-	return []tactic{
+func builtinTactics() []Tactic {
+	return []Tactic{
 		{"reconnaissance", "Reconnaissance"},
 		{"resource-development", "Resource Development"},
 		{"initial-access", "Initial Access"},
@@ -30,22 +27,19 @@ func builtinTactics() []tactic {
 	}
 }
 
-// maxForeignTactics bounds the columns for tactics that the catalogue lacks.
+// maxForeignTactics bounds the columns for tactics that only an incident names.
 const maxForeignTactics = 6
 
-// tactics returns the columns of the matrix: the catalogue's, then those that
+// tactics returns the columns of the matrix: the given ones, then those that
 // only the incidents name, so that nothing seen is left out for its tactic.
-func (t *Triage) tactics() []tactic {
-	var out []tactic
-	if t.Catalogue == nil {
+func (t *Triage) tactics() []Tactic {
+	out := slices.Clone(t.Tactics)
+	if out == nil {
 		out = builtinTactics()
-	} else {
-		for _, short := range t.Catalogue.TacticOrder() {
-			name := t.Catalogue.TacticName(short)
-			if name == "" {
-				name = tacticName(short)
-			}
-			out = append(out, tactic{short, name})
+	}
+	for i := range out {
+		if out[i].Name == "" {
+			out[i].Name = tacticName(out[i].Short)
 		}
 	}
 	known := len(out)
@@ -53,7 +47,7 @@ func (t *Triage) tactics() []tactic {
 		for _, tech := range t.Incidents[i].Techniques {
 			for _, short := range tech.Tactics {
 				if len(out) < known+maxForeignTactics && tacticIndex(out, short) < 0 {
-					out = append(out, tactic{short, tacticName(short)})
+					out = append(out, Tactic{short, tacticName(short)})
 				}
 			}
 		}
@@ -61,8 +55,8 @@ func (t *Triage) tactics() []tactic {
 	return out
 }
 
-func tacticIndex(all []tactic, short string) int {
-	return slices.IndexFunc(all, func(t tactic) bool { return t.short == short })
+func tacticIndex(all []Tactic, short string) int {
+	return slices.IndexFunc(all, func(t Tactic) bool { return t.Short == short })
 }
 
 // tacticName makes a name of a short name: "lateral-movement" is "Lateral movement".
@@ -75,7 +69,7 @@ func tacticName(short string) string {
 }
 
 // reached says for each tactic whether a technique of the incident serves it.
-func reached(all []tactic, inc *casemate.Incident) []bool {
+func reached(all []Tactic, inc *casemate.Incident) []bool {
 	out := make([]bool, len(all))
 	for _, tech := range inc.Techniques {
 		for _, short := range tech.Tactics {
@@ -85,12 +79,4 @@ func reached(all []tactic, inc *casemate.Incident) []bool {
 		}
 	}
 	return out
-}
-
-// techniquesOf returns the ids of the techniques that moment m shows, or "".
-func techniquesOf(ids []string, most int) string {
-	if len(ids) > most {
-		return strings.Join(ids[:most], ", ") + " " + andMore(most, len(ids))
-	}
-	return strings.Join(ids, ", ")
 }

@@ -41,7 +41,8 @@ func WriteTerminal(w io.Writer, t Triage, opt TerminalOptions) error {
 	s := newScreen(opt)
 	s.header(&t)
 	if len(t.Incidents) == 0 {
-		s.empty(&t)
+		s.line()
+		s.wrapped("", 0, plain, emptyText(&t))
 	} else {
 		top := opt.Top
 		if top <= 0 {
@@ -111,17 +112,15 @@ func readLine(t *Triage) string {
 	return l + "."
 }
 
-// empty says plainly that there is nothing to rank, and what that means.
-func (s *screen) empty(t *Triage) {
-	s.line()
+// emptyText says plainly that there is nothing to rank, and what that means.
+func emptyText(t *Triage) string {
 	switch {
 	case t.total() > 0 || t.Alerts > 0:
-		s.wrapped("", 0, plain, "No incident is left to show.")
+		return "No incident is left to show."
 	case t.Events > 0 && t.RulesLoaded == 0:
-		s.wrapped("", 0, plain, "No record is an alert, and no rules were loaded to find any among the events. It does not follow that nothing happened.")
-	default:
-		s.wrapped("", 0, plain, "No record is an alert and no rule matched. It does not follow that nothing happened.")
+		return "No record is an alert, and no rules were loaded to find any among the events. It does not follow that nothing happened."
 	}
+	return "No record is an alert and no rule matched. It does not follow that nothing happened."
 }
 
 func (s *screen) table(t *Triage, top int) {
@@ -173,7 +172,7 @@ func minute(t time.Time) string {
 }
 
 // block tells one incident in short.
-func (s *screen) block(inc *casemate.Incident, tactics []tactic) {
+func (s *screen) block(inc *casemate.Incident, tactics []Tactic) {
 	s.title(inc)
 	s.reasons(inc)
 	s.strip(inc, tactics)
@@ -200,6 +199,19 @@ func (s *screen) title(inc *casemate.Incident) {
 	s.pair("Incident", plain, TerminalFit(inc.ID, s.width-valueColumn))
 	s.pair("Hosts", plain, listed(inc.Hosts, topNames))
 	s.pair("Users", plain, listed(inc.Users, topNames))
+	s.related(inc)
+}
+
+// related names the incidents that evidence ties to this one.
+func (s *screen) related(inc *casemate.Incident) {
+	label := "Related"
+	for _, r := range inc.Related[:min(topNames, len(inc.Related))] {
+		s.pair(label, plain, "#"+number(r.Rank)+" "+TerminalFit(r.ID, 40)+": "+TerminalFit(r.Why, 2*s.width))
+		label = ""
+	}
+	if rest := andMore(topNames, len(inc.Related)); rest != "" {
+		s.line(s.label(""), s.paint(dim, rest))
+	}
 }
 
 // pair writes a label and its value, or nothing where there is no value.
@@ -243,7 +255,7 @@ func (s *screen) reasons(inc *casemate.Incident) {
 }
 
 // strip draws the kill chain, a dot for each tactic, and names those reached.
-func (s *screen) strip(inc *casemate.Incident, tactics []tactic) {
+func (s *screen) strip(inc *casemate.Incident, tactics []Tactic) {
 	var dots strings.Builder
 	var seen []string
 	for i, hit := range reached(tactics, inc) {
@@ -252,7 +264,7 @@ func (s *screen) strip(inc *casemate.Incident, tactics []tactic) {
 			continue
 		}
 		dots.WriteString("●")
-		seen = append(seen, TerminalFit(tactics[i].name, 30))
+		seen = append(seen, TerminalFit(tactics[i].Name, 30))
 	}
 	if len(seen) == 0 {
 		s.pair("Kill chain", dim, "no technique is known")

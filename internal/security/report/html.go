@@ -1,0 +1,285 @@
+package report
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/casemate-ai/casemate"
+)
+
+//go:embed page.html.tmpl page.css
+var pageFiles embed.FS
+
+// The page is written incident by incident, the gravest in full, and leaner
+// once it has grown: it stays small enough to mail whatever the input holds.
+const (
+	maxPageIncidents = 300
+	openIncidents    = 3
+	fullIncidents    = 12
+	fullBytes        = 900 << 10
+	normalBytes      = 1400 << 10
+	pageLines        = 60 // input files, faults, suppressed rules, lines of provenance
+)
+
+// limits says how much of an incident the page shows. Texts are cut by
+// characters, each of which takes a bounded number of bytes.
+type limits struct {
+	moments, reasons, names, techniques, indicators, steps, evidence, files, runs int
+	title, text                                                                   int
+	lean                                                                          bool
+}
+
+var (
+	full   = limits{moments: 80, reasons: 20, names: 16, techniques: 24, indicators: 40, steps: 16, evidence: 6, files: 12, runs: 30, title: 200, text: 480}
+	normal = limits{moments: 10, reasons: 8, names: 6, techniques: 8, indicators: 8, steps: 5, evidence: 2, files: 4, runs: 10, title: 120, text: 160}
+	lean   = limits{reasons: 3, names: 2, techniques: 3, indicators: 2, title: 60, text: 60, lean: true}
+)
+
+// pages parses the template once, when the first page is written.
+var pages = sync.OnceValues(func() (*template.Template, error) {
+	css, err := pageFiles.ReadFile("page.css")
+	if err != nil {
+		return nil, fmt.Errorf("read style of page: %w", err)
+	}
+	t := template.New("page").Funcs(template.FuncMap{
+		"number": number,
+		// The style is a file of this package, never input.
+		"style": func() template.CSS { return template.CSS(css) },
+	})
+	return t.ParseFS(pageFiles, "page.html.tmpl")
+})
+
+// head is all of the page above its incidents.
+type head struct {
+	Alerts, Incidents string
+	Lede              *summary
+	Coverage, Read    string
+	Verdicts          []verdictShare
+	Figures           []figure
+	Chart             chart
+	Matrix            []column
+	Unseen            []string
+	Empty             string
+}
+
+// verdictShare is a verdict's part of the incidents, in percent.
+type verdictShare struct{ Name, Class, Count, X, W string }
+
+type figure struct{ Name, Value, Note string }
+
+// foot is all of the page below its incidents.
+type foot struct {
+	Rest         string
+	Files        []fileRow
+	MoreFiles    string
+	FaultCount   string
+	Faults       []string
+	MoreFaults   string
+	RulesRefused string
+	Suppressed   []SuppressedLine
+	SuppressedN  string
+	MoreSupp     string
+	Provenance   []KeyValue
+	MoreProv     string
+}
+
+type fileRow struct{ Name, Format, Records, Faults string }
+
+// WriteHTML writes the report as one page that needs nothing else: no script,
+// no request, no font. It says so to the browser in its content security policy.
+func WriteHTML(w io.Writer, t Triage) error {
+	tmpl, err := pages()
+	if err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	incidents := t.Incidents[:min(maxPageIncidents, len(t.Incidents))]
+	anchors := newAnchors(incidents)
+	var page, one bytes.Buffer
+	if err := tmpl.ExecuteTemplate(&page, "head", newHead(&t, incidents, anchors)); err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	for i := range incidents {
+		lim := lean
+		switch {
+		case i < fullIncidents && page.Len() < fullBytes:
+			lim = full
+		case page.Len() < normalBytes:
+			lim = normal
+		}
+		one.Reset()
+		view := newIncident(&incidents[i], anchors, i, lim)
+		if err := tmpl.ExecuteTemplate(&one, "incident", view); err != nil {
+			return fmt.Errorf("write incident %d of page: %w", i+1, err)
+		}
+		page.Write(one.Bytes())
+	}
+	if err := tmpl.ExecuteTemplate(&page, "foot", newFoot(&t, len(incidents))); err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	if _, err := w.Write(page.Bytes()); err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	return nil
+}
+
+// shorten cleans s and cuts it to n characters, saying how many it leaves out.
+func shorten(s string, n int) string {
+	s = Terminal(s)
+	if len(s) <= n {
+		return s
+	}
+	seen := 0
+	for i := range s {
+		if seen == n {
+			return s[:i] + "… (" + number(utf8.RuneCountInString(s[i:])) + " more characters)"
+		}
+		seen++
+	}
+	return s
+}
+
+// newAnchors gives every incident an id in the page: its own where that is a
+// plain word that no other has, so that a link outlives the page, else its place.
+func newAnchors(incidents []casemate.Incident) []string {
+	const maxID = 64
+	used := map[string]bool{}
+	out := make([]string, len(incidents))
+	for i := range incidents {
+		id := incidents[i].ID
+		ok := id != "" && len(id) <= maxID && !used[id]
+		for j := 0; ok && j < len(id); j++ {
+			ok = isAlphanumeric(id[j]) || id[j] == '-'
+		}
+		if ok {
+			used[id] = true
+			out[i] = "inc-" + id
+		} else {
+			out[i] = fmt.Sprintf("place.%d", i+1) // a dot, which no id may hold
+		}
+	}
+	return out
+}
+
+func newHead(t *Triage, incidents []casemate.Incident, anchors []string) head {
+	h := head{
+		Alerts: count(t.Alerts, "alert"), Incidents: count(t.total(), "incident"),
+		Coverage: coverage(t), Read: readLine(t), Verdicts: shares(t),
+		Chart: newChart(incidents, anchors),
+	}
+	if len(incidents) > 0 {
+		s := newSummary(&incidents[0], anchors[0], full)
+		h.Lede = &s
+	} else {
+		h.Empty = emptyText(t)
+	}
+	for _, c := range newMatrix(t.tactics(), incidents, anchors) {
+		if len(c.Cells) == 0 {
+			h.Unseen = append(h.Unseen, c.Name)
+		}
+		h.Matrix = append(h.Matrix, c)
+	}
+	if len(h.Unseen) == len(h.Matrix) {
+		h.Matrix = nil
+	}
+	h.Figures = []figure{
+		{"Alerts", number(t.Alerts), "flagged by a sensor or rule"},
+		{"Events", number(t.Events), "telemetry without a judgement"},
+		{"Duplicates", number(t.Duplicates), "same record, read before"},
+		{"Rule matches", number(t.RuleMatches), "of " + count(t.RulesLoaded, "rule")},
+		{"Not usable", number(t.faults()), "records that could not be read"},
+		{"Suppressed", number(t.suppressed()), "alerts set aside by your rules"},
+	}
+	return h
+}
+
+// shares lays the verdicts side by side in proportion to their incidents.
+func shares(t *Triage) []verdictShare {
+	var out []verdictShare
+	x, total := 0.0, float64(max(len(t.Incidents), 1))
+	for i, n := range t.verdictCounts() {
+		v := verdicts()[i]
+		w := 100 * float64(n) / total
+		out = append(out, verdictShare{string(v), verdictClass(v), number(n), percent(x), percent(w)})
+		x += w
+	}
+	return out
+}
+
+func newFoot(t *Triage, shown int) foot {
+	f := foot{
+		Rest:       andMore(shown, t.total()),
+		MoreFiles:  andMore(pageLines, len(t.Files)),
+		MoreFaults: andMore(min(pageLines, len(t.Faults)), t.faults()),
+		MoreSupp:   andMore(pageLines, len(t.Suppressed)),
+		MoreProv:   andMore(pageLines, len(t.Provenance)),
+	}
+	if n := t.faults(); n > 0 {
+		f.FaultCount = count(n, "record")
+	}
+	if t.RulesRefused > 0 {
+		f.RulesRefused = count(t.RulesRefused, "rule")
+	}
+	if n := t.suppressed(); n > 0 {
+		f.SuppressedN = count(n, "alert")
+	}
+	for _, l := range t.Files[:min(pageLines, len(t.Files))] {
+		f.Files = append(f.Files, fileRow{shorten(l.Name, 120), shorten(l.Format, 40), number(l.Records), number(l.Faults)})
+	}
+	for _, l := range t.Faults[:min(pageLines, len(t.Faults))] {
+		f.Faults = append(f.Faults, shorten(l.String(), 200))
+	}
+	for _, l := range t.Suppressed[:min(pageLines, len(t.Suppressed))] {
+		f.Suppressed = append(f.Suppressed, SuppressedLine{shorten(l.Rule, 120), l.Alerts, shorten(l.Note, 160)})
+	}
+	for _, l := range t.Provenance[:min(pageLines, len(t.Provenance))] {
+		f.Provenance = append(f.Provenance, KeyValue{shorten(l.Key, 60), shorten(l.Value, 160)})
+	}
+	return f
+}
+
+func verdictClass(v casemate.Verdict) string {
+	switch v {
+	case casemate.VerdictMalicious:
+		return "v-malicious"
+	case casemate.VerdictSuspicious:
+		return "v-suspicious"
+	case casemate.VerdictReview:
+		return "v-review"
+	}
+	return "v-benign"
+}
+
+// severityClass is "s0" to "s5"; a severity that does not exist is unknown.
+func severityClass(s casemate.Severity) string {
+	if s > casemate.SeverityCritical {
+		s = casemate.SeverityUnknown
+	}
+	return "s" + string(rune('0'+s))
+}
+
+// machine writes a time for the datetime attribute of HTML.
+func machine(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// joinShort cleans, cuts and joins at most n names and counts the rest.
+func joinShort(list []string, n, length int) string {
+	out := make([]string, 0, n+1)
+	for _, s := range list[:min(n, len(list))] {
+		out = append(out, shorten(s, length))
+	}
+	if rest := andMore(n, len(list)); rest != "" {
+		out = append(out, rest)
+	}
+	return strings.Join(out, ", ")
+}
