@@ -107,15 +107,17 @@ func (r *Reader) nextRecord() (Record, bool) {
 	c.pos += h.size
 	c.last = h.number
 	rec := Record{
-		Number:  h.number,
-		Written: filetime(h.written),
-		Offset:  c.offset + int64(start),
-		Chunk:   c.index,
-		Raw:     c.buf[start:c.pos:c.pos],
-		r:       r,
-		start:   start + recordHeaderSize,
-		end:     c.pos - 4,
-		turn:    r.turn,
+		Number: h.number,
+		Offset: c.offset + int64(start),
+		Chunk:  c.index,
+		Raw:    c.buf[start:c.pos:c.pos],
+		r:      r,
+		start:  start + recordHeaderSize,
+		end:    c.pos - 4,
+		turn:   r.turn,
+	}
+	if h.written != 0 {
+		rec.Written = filetime(h.written)
 	}
 	var err error
 	if rec.Fields, err = r.readFields(rec.start, rec.end); err != nil {

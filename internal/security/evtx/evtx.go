@@ -121,7 +121,7 @@ type Field struct {
 // Record is one event.
 type Record struct {
 	Number  uint64    // the number in the record's header, which Event.System.EventRecordID usually repeats
-	Written time.Time // UTC, as the record's header has it
+	Written time.Time // UTC, from the record's header; the zero time where that is 0, as in logs that were exported
 	Offset  int64     // of the record's first byte in the file
 	Chunk   int       // 0-based position of the chunk in the file
 	Fields  []Field   // the leaves in document order; the slice is used again by the next call of Next, the strings are not

@@ -91,6 +91,9 @@ func (r *Reader) attributeFields(el *element, path string, s span) error {
 
 // textField emits the text of parts as one field.
 func (r *Reader) textField(name string, parts []part, s span) error {
+	if len(parts) == 0 {
+		return r.emit(pending{name: name, kind: String})
+	}
 	if len(parts) == 1 && parts[0].kind == partText {
 		return r.emit(pending{name: name, constant: parts[0].text, kind: String})
 	}
@@ -109,10 +112,11 @@ func (r *Reader) arrayFields(path string, v value) error {
 	if len(b) == 0 {
 		return r.emit(pending{name: path, kind: Null})
 	}
+	of := itemType(v.typ, len(b))
 	for len(b) > 0 {
 		var typ byte
 		var item []byte
-		typ, item, b = nextItem(v.typ&^typeArray, b)
+		typ, item, b = nextItem(of, b)
 		start := len(r.text)
 		var kind Kind
 		var err error

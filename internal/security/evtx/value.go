@@ -165,10 +165,23 @@ func appendHex(dst, b []byte) []byte {
 	return strconv.AppendUint(append(dst, "0x"...), v, 16)
 }
 
-// nextItem takes the first item off an array of type typ. The format defines no
+// itemType returns the type of the items of an array of size bytes. The file
+// does not tell the width of a pointer; 64 bits are usual.
+func itemType(array byte, size int) byte {
+	typ := array &^ typeArray
+	switch {
+	case typ == typeSize && size%8 == 0:
+		return typeHex64
+	case typ == typeSize:
+		return typeHex32
+	}
+	return typ
+}
+
+// nextItem takes the first item off an array of itemType typ. The format defines no
 // items for arrays of binary data, handles and fragments: those are one item of
 // binary data. b is not empty.
-func nextItem(typ byte, b []byte) (itemType byte, item, rest []byte) {
+func nextItem(typ byte, b []byte) (is byte, item, rest []byte) {
 	size := fixedSize(typ)
 	switch typ {
 	case typeString:
@@ -185,11 +198,6 @@ func nextItem(typ byte, b []byte) (itemType byte, item, rest []byte) {
 		return typ, b, nil
 	case typeSID:
 		size = sidSize(b)
-	case typeSize:
-		// The file does not tell the width of a pointer; 64 bits are usual.
-		if size = 8; len(b)%8 != 0 {
-			size = 4
-		}
 	}
 	if size == 0 || len(b) < size {
 		return typeBinary, b, nil

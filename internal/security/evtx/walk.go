@@ -212,10 +212,11 @@ func (r *Reader) appendAny(dst []byte, v value) ([]byte, Kind, error) {
 	if len(b) == 0 {
 		return dst, Null, nil
 	}
+	of := itemType(v.typ, len(b))
 	for first := true; len(b) > 0; first = false {
 		var typ byte
 		var item []byte
-		typ, item, b = nextItem(v.typ&^typeArray, b)
+		typ, item, b = nextItem(of, b)
 		if !first {
 			dst = append(dst, ',')
 		}

@@ -45,6 +45,7 @@ func (r *Reader) elementXML(el *element, _ string, s span, depth int) error {
 		return r.oneXML(el, s, depth, func() error { return r.contentXML(el, s, depth) })
 	}
 	b := r.bytes(v)
+	of := itemType(v.typ, len(b))
 	for first := true; first || len(b) > 0; first = false {
 		err := r.oneXML(el, s, depth, func() error {
 			if len(b) == 0 {
@@ -52,7 +53,7 @@ func (r *Reader) elementXML(el *element, _ string, s span, depth int) error {
 			}
 			var typ byte
 			var item []byte
-			typ, item, b = nextItem(v.typ&^typeArray, b)
+			typ, item, b = nextItem(of, b)
 			start := len(r.text)
 			var err error
 			r.text, _, err = appendValue(r.text, typ, item)
