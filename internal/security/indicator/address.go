@@ -65,7 +65,7 @@ func (s *scanner) numeric(a, b int) {
 // version, an object identifier or a network.
 func (s *scanner) ipv4(a, b int) {
 	addr, ok := parseIPv4(s.text[a:b])
-	if !ok || s.versionBefore(a) || s.network(addr, b) || s.fieldIs(fieldVersion) {
+	if !ok || s.versionBefore(a) || s.network(addr, b) || versionField(s.field) {
 		return
 	}
 	s.addAddr(addr, s.text[a:b])

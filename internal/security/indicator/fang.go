@@ -106,10 +106,25 @@ func refangSchemes(text string) string {
 	return string(append(out, text[last:]...))
 }
 
-// fanged says whether text has a byte that refang looks at.
+// fanged says whether text has a mark that refang may undo. It is what makes
+// Extract cheap: nearly all texts have none, although many have brackets.
 func fanged(text string) bool {
-	return strings.IndexByte(text, '[') >= 0 || strings.IndexByte(text, '(') >= 0 || strings.IndexByte(text, '{') >= 0 ||
-		strings.Contains(text, `\.`) || strings.Contains(text, " dot ") || strings.Contains(text, " DOT ")
+	for _, open := range [...]byte{'[', '(', '{'} {
+		for from := 0; ; {
+			i := strings.IndexByte(text[from:], open)
+			if i < 0 {
+				break
+			}
+			if _, _, ok := bracketed(text, from+i); ok {
+				return true
+			}
+			from += i + 1
+		}
+	}
+	if i := strings.IndexByte(text, '\\'); i >= 0 && strings.Contains(text[i:], `\.`) {
+		return true
+	}
+	return strings.Contains(text, "dot ") || strings.Contains(text, "DOT ")
 }
 
 // refanger is the state of refang.
@@ -205,6 +220,9 @@ func bracketed(in string, i int) (with string, end int, ok bool) {
 		closing = '}'
 	}
 	j := skipSpaces(in, i+1)
+	if j == len(in) || class[in[j]]&isDigit != 0 {
+		return "", 0, false // most brackets hold a number
+	}
 	rest := in[j:min(len(in), j+3)]
 	switch {
 	case rest == "://":
@@ -213,7 +231,7 @@ func bracketed(in string, i int) (with string, end int, ok bool) {
 		with, j = ".", j+3
 	case len(rest) >= 2 && strings.EqualFold(rest[:2], "at"):
 		with, j = "@", j+2
-	case rest != "" && (rest[0] == '.' || rest[0] == ':' || rest[0] == '@'):
+	case rest[0] == '.' || rest[0] == ':' || rest[0] == '@':
 		with, j = rest[:1], j+1
 	default:
 		return "", 0, false

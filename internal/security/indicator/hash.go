@@ -60,7 +60,7 @@ func (s *scanner) hash(a, b int) {
 	for i := range len(word) {
 		digits |= 1 << unhex(word[i])
 	}
-	if bits.OnesCount16(digits) < minDistinct || s.fieldIs(fieldToken) || tokenWord(strings.ToLower(s.keyBefore(a))) {
+	if bits.OnesCount16(digits) < minDistinct || tokenWord(strings.ToLower(s.field)) || tokenWord(strings.ToLower(s.keyBefore(a))) {
 		return
 	}
 	s.add(kind, word, "")

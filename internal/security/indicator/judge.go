@@ -209,47 +209,38 @@ func (s *scanner) prefix(a int) prefixKind {
 type fieldUse uint8
 
 const (
-	fieldFile    fieldUse = 1 << iota // file names and paths
-	fieldName                         // host names
-	fieldVersion                      // version numbers
-	fieldToken                        // identifiers that look like hashes
-	fieldMessage                      // message ids, which look like mail addresses
-	fieldKnown                        // the name has been judged
+	fieldFile  fieldUse = 1 << iota // file names and paths
+	fieldName                       // host names
+	fieldKnown                      // the name has been judged
 )
 
-// fieldIs says whether the field whose text this is holds such values.
+// fieldIs says whether the field whose text this is holds such values. What a
+// field's name says of files goes before what it says of hosts.
 func (s *scanner) fieldIs(use fieldUse) bool {
-	if s.use&fieldKnown == 0 {
-		s.use = judgeField(s.field) | fieldKnown
+	if s.use == 0 {
+		s.use = fieldKnown
+		low := strings.ToLower(s.field)
+		switch {
+		case containsAny(low, "file", "path", "image", "module", "exe", "script", "directory", "folder") ||
+			low == "process.name" || strings.HasSuffix(low, "process_name"):
+			s.use |= fieldFile
+		case containsAny(low, "domain", "host", "dns", "query", "fqdn", "sni", "server_name", "url", "rrname", "computer", "zone"):
+			s.use |= fieldName
+		}
 	}
 	return s.use&use != 0
 }
 
-// judgeField classes a field by the words in its name. What a name says of
-// files goes before what it says of hosts: "dns.log.file" is a file.
-func judgeField(field string) fieldUse {
-	if field == "" {
-		return 0
-	}
-	var use fieldUse
-	low := strings.ToLower(field)
-	switch {
-	case containsAny(low, "file", "path", "image", "module", "executable", "exe", "script", "directory", "folder") ||
-		low == "process.name" || strings.HasSuffix(low, "process_name"):
-		use = fieldFile
-	case containsAny(low, "domain", "host", "dns", "query", "fqdn", "sni", "server_name", "url", "rrname", "computer", "zone"):
-		use = fieldName
-	}
-	if strings.HasSuffix(low, "version") {
-		use |= fieldVersion
-	}
-	if tokenWord(low) {
-		use |= fieldToken
-	}
-	if containsAny(low, "message_id", "messageid", "message-id", "msg_id", "msgid") {
-		use |= fieldMessage
-	}
-	return use
+// versionField says whether the field holds version numbers.
+func versionField(field string) bool {
+	const word = "version"
+	return len(field) >= len(word) && strings.EqualFold(field[len(field)-len(word):], word)
+}
+
+// messageField says whether the field holds message ids, which look like mail
+// addresses.
+func messageField(field string) bool {
+	return containsAny(strings.ToLower(field), "message_id", "messageid", "message-id", "msg_id", "msgid")
 }
 
 // containsAny says whether s contains one of the words.

@@ -315,7 +315,7 @@ func (s *scanner) mail(a, at int) (int, bool) {
 		end++
 	}
 	_, b := s.trimName(at+1, end)
-	if b-at-1 < 4 || s.fieldIs(fieldMessage) {
+	if b-at-1 < 4 || messageField(s.field) {
 		return 0, false
 	}
 	// "git@github.com:owner/name" is the address of a repository.
