@@ -69,7 +69,7 @@ type set map[string]bool
 
 // usage is how the analytics for one technique read one data component.
 type usage struct {
-	count     int
+	weight    float64 // 1 for each analytic that names it first, 1/2 for second, …
 	platforms set
 	sources   map[source]int
 }
@@ -281,18 +281,21 @@ func (b *bundle) detect(strategy *object, technique *entry) error {
 		if analytic.Deprecated || analytic.Revoked {
 			continue
 		}
-		for _, l := range analytic.LogSources {
+		for i, l := range analytic.LogSources {
 			c := b.entries[l.Component]
 			if c == nil {
 				return fmt.Errorf("data component %s is not there", l.Component)
 			}
-			b.use(technique.id, c.id, analytic.Platforms, source{clean(l.Name), channel(l.Channel)})
+			u := b.usage(technique.id, c.id)
+			// Analytics name what matters most first.
+			u.weight += 1 / float64(i+1)
+			u.add(analytic.Platforms, source{clean(l.Name), channel(l.Channel)})
 		}
 	}
 	return nil
 }
 
-func (b *bundle) use(technique, component string, platforms []string, s source) {
+func (b *bundle) usage(technique, component string) *usage {
 	if b.uses[technique] == nil {
 		b.uses[technique] = map[string]*usage{}
 	}
@@ -301,7 +304,10 @@ func (b *bundle) use(technique, component string, platforms []string, s source) 
 		u = &usage{platforms: set{}, sources: map[source]int{}}
 		b.uses[technique][component] = u
 	}
-	u.count++
+	return u
+}
+
+func (u *usage) add(platforms []string, s source) {
 	for _, p := range platforms {
 		if p != "None" && p != "PRE" {
 			u.platforms[p] = true
@@ -314,19 +320,24 @@ func (b *bundle) use(technique, component string, platforms []string, s source) 
 
 var (
 	eventCodes = regexp.MustCompile(`^EventCode=[0-9]+(, ?[0-9]+)*`)
-	// operation is the name of a call, event or file, alone or before a colon and prose.
-	operation = regexp.MustCompile(`^([A-Za-z0-9_./=*|,+-]{2,40})(: |$)`)
+	// operation is the name of a call, event or file before a colon and prose.
+	operation = regexp.MustCompile(`^([A-Za-z0-9_./=*|,+-]{2,40}): `)
+	// operations are such names alone, separated by commas.
+	operations = regexp.MustCompile(`^[A-Za-z0-9_./=*|,:+-]{2,40}(, [A-Za-z0-9_./=*|:+-]{2,40}){0,3}$`)
 )
 
 // channel keeps the part of a channel that is an identifier: event codes, or the
-// name of an operation. The rest is prose, which the catalogue does not carry.
+// names of operations. The rest is prose, which the catalogue does not carry.
 func channel(s string) string {
 	s = clean(s)
 	if codes := eventCodes.FindString(s); codes != "" {
 		return codes
 	}
-	if m := operation.FindStringSubmatch(s); m != nil && m[1] != "None" {
+	if m := operation.FindStringSubmatch(s); m != nil {
 		return m[1]
 	}
-	return ""
+	if s == "None" || !operations.MatchString(s) {
+		return ""
+	}
+	return s
 }

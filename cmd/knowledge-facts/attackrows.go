@@ -74,7 +74,7 @@ func (m *attackModel) collectRows() *rows {
 	for _, technique := range slices.Sorted(maps.Keys(m.uses)) {
 		components := m.uses[technique]
 		order := slices.SortedFunc(maps.Keys(components), func(x, y string) int {
-			return cmp.Or(components[y].count-components[x].count, rarity[x]-rarity[y], cmp.Compare(x, y))
+			return cmp.Or(cmp.Compare(components[y].weight, components[x].weight), rarity[x]-rarity[y], cmp.Compare(x, y))
 		})
 		for _, id := range order {
 			u := components[id]

@@ -22,6 +22,7 @@ type class struct {
 	parents                    []string
 	relations                  []relation
 	related                    []string // of an ATT&CK mitigation: the defences it amounts to
+	references                 int      // of a defence: the works that D3FEND cites
 }
 
 // relation is a verb and the class that it is about.
@@ -37,6 +38,7 @@ type ontology struct {
 type defence struct {
 	id, name, tactic string
 	acts             []relation // on artifacts
+	references       int
 }
 
 var isDefence = regexp.MustCompile(`^D3-[A-Z0-9]+$`)
@@ -134,6 +136,8 @@ func (c *class) state(t triple) {
 		c.defenceID = t.text
 	case ":attack-id":
 		c.attackID = t.text
+	case ":kb-reference":
+		c.references++
 	case ":related":
 		c.related = append(c.related, t.object)
 	}
@@ -181,7 +185,7 @@ func (o *ontology) defences() ([]*defence, error) {
 		if !isDefence.MatchString(c.defenceID) || !o.below(name, defenceRoot) {
 			continue
 		}
-		d := &defence{id: c.defenceID, name: c.label, tactic: o.tactic(name)}
+		d := &defence{id: c.defenceID, name: c.label, tactic: o.tactic(name), references: c.references}
 		if d.name == "" || d.tactic == "" {
 			return nil, fmt.Errorf("defence %s has name %q and tactic %q", d.id, d.name, d.tactic)
 		}

@@ -24,13 +24,14 @@ const (
 	weightGeneric    = 0.15 // an artifact of a whole ATT&CK tactic
 	weightMay        = 0.6  // "may-modify" and the like
 	weightWider      = 0.7  // for each level that the defence's artifact is above
-	weightNarrower   = 0.4  // for each level that it is below
+	weightNarrower   = 0.15 // for each level that it is below
 	weightMitigation = 0.5  // a defence that D3FEND relates to a mitigation
 	sameTactic       = 0.8  // for each defence of that tactic already chosen
 	sameArtifact     = 0.6  // for each defence of that artifact already chosen
-	minScore         = 0.04
+	weightCited      = 0.2  // for each doubling of the references that D3FEND gives
+	minScore         = 0.03
 	sameScore        = 1e-9 // below it two scores are one: processors round differently
-	maxLevels        = 3 // between the two artifacts
+	maxLevels        = 3    // between the two artifacts
 )
 
 // counter is one candidate for one technique.
@@ -105,6 +106,12 @@ func newRanking(o *ontology, a *attackModel, defences []*defence) *ranking {
 		r.rare[d] = rarity(meets)
 	}
 	return r
+}
+
+// weight says how useful a defence is whatever the technique: by its tactic, and
+// by how much there is to read about it.
+func (d *defence) weight() float64 {
+	return tacticWeight[d.tactic] * (1 + weightCited*math.Log2(1+float64(d.references)))
 }
 
 // profile weighs the artifacts that a technique touches.
@@ -200,7 +207,7 @@ func (r *ranking) counter(t *entry) []*counter {
 	for _, d := range r.defences {
 		if w, act := r.meet(d, r.profiles[t.id]); w > 0 {
 			link := counter{verb: act.verb, artifact: r.o.classes[act.target].label}
-			offer(found, d, link, w*r.rare[d]*tacticWeight[d.tactic])
+			offer(found, d, link, w*r.rare[d]*d.weight())
 		}
 	}
 	mitigations := t.relations
@@ -212,10 +219,10 @@ func (r *ranking) counter(t *entry) []*counter {
 		if c == nil {
 			continue
 		}
-		share := 1 / math.Sqrt(float64(max(1, len(c.related))))
+		share := 1 / float64(max(1, len(c.related)))
 		for _, name := range c.related {
 			if d := r.byClass[name]; d != nil {
-				offer(found, d, counter{mitigation: m}, weightMitigation*share*r.spread[m]*tacticWeight[d.tactic])
+				offer(found, d, counter{mitigation: m}, weightMitigation*share*r.spread[m]*d.weight())
 			}
 		}
 	}

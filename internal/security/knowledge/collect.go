@@ -32,7 +32,7 @@ type collect struct {
 }
 
 // DataComponents returns what to collect to see a technique: the components
-// that most of ATT&CK's analytics for it read come first. A revoked
+// that most of ATT&CK's analytics for it name, and name first, come first. A revoked
 // technique has those of its successor, a sub-technique without any those of
 // its parent.
 func (c *Catalogue) DataComponents(techniqueID string) []DataComponent {

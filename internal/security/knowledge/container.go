@@ -150,8 +150,8 @@ func (p packed) inflate() (string, error) {
 	if _, err := io.ReadFull(r, text); err != nil {
 		return "", fmt.Errorf("inflate: %w", err)
 	}
-	if n, _ := io.ReadFull(r, make([]byte, 1)); n != 0 {
-		return "", fmt.Errorf("inflate: more than the %d bytes stated", p.size)
+	if _, err := io.ReadFull(r, make([]byte, 1)); err != io.EOF {
+		return "", fmt.Errorf("inflate: damaged, or more than the %d bytes stated", p.size)
 	}
 	if sha256.Sum256(text) != p.sum {
 		return "", errors.New("inflate: the digest does not match")
