@@ -1,0 +1,168 @@
+// Package triage turns a stream of alerts into ranked incidents, without a
+// language model: it removes repeats, groups what belongs together, scores each
+// group from what sensors and rules say, how unusual it is here, what it touches
+// and what it links to, and says why in plain sentences that cite evidence.
+//
+// Two rules hold throughout. Wording can only raise a score: no text in an alert
+// lowers one, hides the alert or touches its neighbours. And nothing is dropped:
+// every alert stands in exactly one incident, or in the count of an analyst's
+// suppression that names it.
+package triage
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/knowledge"
+)
+
+// Options configures a Queue. The zero value is ready for use.
+type Options struct {
+	Assets   []Asset       // the inventory; see ReadAssets
+	Suppress []Suppression // the analyst's known-benign list; see ReadSuppressions
+	Now      time.Time     // decides which suppressions have expired; zero: none has
+
+	Catalogue *knowledge.Catalogue // names techniques; nil: the embedded one
+}
+
+// Queue collects alerts and makes incidents of them. It keeps one small record
+// an alert and one moment for each name, host, user and hour, so its memory
+// grows with the number of alerts by about 20 bytes each.
+type Queue struct {
+	opt      Options
+	suppress *suppressor
+	assets   map[string]Asset
+
+	names   interner // what alerts are called
+	hosts   interner
+	users   interner
+	files   interner
+	records []record
+	moments []*moment
+	byKey   map[momentKey]int32
+	process ancestry
+	address map[string]string // private address -> the host it was seen to be
+
+	alerts, events int
+	first, last    time.Time
+}
+
+// record says where one alert stands and to which moment it belongs.
+type record struct {
+	file   int32
+	moment int32
+	line   uint32 // 0 where the format has records instead
+	number uint32 // the format's record number, where it has no lines
+}
+
+// New returns an empty Queue.
+func New(opt Options) *Queue {
+	if opt.Catalogue == nil {
+		opt.Catalogue = knowledge.Embedded()
+	}
+	q := &Queue{
+		opt:      opt,
+		suppress: newSuppressor(opt.Suppress, opt.Now),
+		assets:   map[string]Asset{},
+		byKey:    map[momentKey]int32{},
+		address:  map[string]string{},
+		process:  newAncestry(),
+	}
+	for _, a := range opt.Assets {
+		q.assets[shortHost(a.Host)] = a
+		for _, addr := range a.Addresses {
+			q.address[addr] = shortHost(a.Host)
+		}
+	}
+	return q
+}
+
+// Add takes one alert or event and what our own rules found in it. An event
+// that no rule matched makes no incident: it only tells which process started
+// which. The alert is not kept, and may be changed afterwards.
+func (q *Queue) Add(a *casemate.Alert, found []casemate.Detection) {
+	q.process.learn(a)
+	q.learnAddress(a)
+	if a.Kind == casemate.KindEvent && len(found) == 0 {
+		q.events++
+		return
+	}
+	q.alerts++
+	if q.suppress.hides(a, found) {
+		return
+	}
+	if !a.Time.IsZero() {
+		if q.first.IsZero() || a.Time.Before(q.first) {
+			q.first = a.Time
+		}
+		if a.Time.After(q.last) {
+			q.last = a.Time
+		}
+	}
+	m := q.momentOf(a, found)
+	q.records = append(q.records, record{
+		file: q.files.id(a.At.File), moment: m, line: uint32(max(a.At.Line, 0)), number: uint32(a.At.Record),
+	})
+}
+
+// learnAddress remembers which internal address is which host, from records
+// that name both for the same machine.
+func (q *Queue) learnAddress(a *casemate.Alert) {
+	if a.Host == "" || len(q.address) >= maxAddresses {
+		return
+	}
+	for _, e := range a.Entities {
+		if e.Type == casemate.EntityAddress && e.Role == casemate.RoleNone && internal(e.Value) {
+			if _, known := q.address[e.Value]; !known {
+				q.address[strings.Clone(e.Value)] = shortHost(a.Host)
+			}
+		}
+	}
+}
+
+// Result is what a Queue makes of everything added to it.
+type Result struct {
+	Incidents  []casemate.Incident // ranked, most urgent first
+	Suppressed []SuppressedGroup
+	Alerts     int // alerts added, suppressed ones too
+	Events     int // events added that no rule matched
+	Repeats    int // alerts beyond the first of their moment
+	First      time.Time
+	Last       time.Time
+}
+
+// Rank makes the incidents. It is deterministic: the same alerts in the same
+// order give the same incidents.
+func (q *Queue) Rank() Result {
+	res := Result{
+		Suppressed: q.suppress.groups(),
+		Alerts:     q.alerts, Events: q.events,
+		First: q.first, Last: q.last,
+		Repeats: len(q.records) - len(q.moments),
+	}
+	if len(q.moments) == 0 {
+		return res
+	}
+	st := newStatistics(q)
+	groups := q.correlate(st)
+	for _, g := range groups {
+		g.score(q)
+	}
+	chain(groups, q)
+	slices.SortStableFunc(groups, compareGroups)
+	groups = q.capGroups(groups)
+	res.Incidents = q.incidents(groups)
+	return res
+}
+
+// shortHost returns a host's name up to the first dot, in lower case, unless
+// it is an address: sensors disagree on whether they name the domain.
+func shortHost(name string) string {
+	name = strings.ToLower(name)
+	if i := strings.IndexByte(name, '.'); i > 0 && !isAddress(name) {
+		return name[:i]
+	}
+	return name
+}
