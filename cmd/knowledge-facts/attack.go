@@ -83,12 +83,16 @@ type attackModel struct {
 	uses                                                  map[string]map[string]*usage // technique, data component
 }
 
-// readAttack reads the three bundles.
-func readAttack(folder string, sets *rows) (*attackModel, error) {
-	m := &attackModel{
+func newAttackModel() *attackModel {
+	return &attackModel{
 		techniques: map[string]*entry{}, mitigations: map[string]*entry{}, components: map[string]*entry{},
 		groups: map[string]*entry{}, software: map[string]*entry{}, uses: map[string]map[string]*usage{},
 	}
+}
+
+// readAttack reads the three bundles.
+func readAttack(folder string, sets *rows) (*attackModel, error) {
+	m := newAttackModel()
 	for _, d := range domains {
 		path, version, err := versioned(folder, d.name+"-attack-", ".json.gz")
 		if err != nil {

@@ -93,6 +93,9 @@ func (p *turtle) properties(subject string, depth int) error {
 				return err
 			}
 		}
+		if p.token.kind != ';' {
+			return nil
+		}
 		for p.token.kind == ';' {
 			if err := p.next(); err != nil {
 				return err
