@@ -1,0 +1,346 @@
+package sigma
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// builder compiles the searches of one rule.
+type builder struct {
+	placeholders map[string][]string
+}
+
+// searches compiles the named searches of a detection or filter section, all
+// keys but the ones of other meaning.
+func (b *builder) searches(body *node, other ...string) (names []string, exprs map[string]*expr, err error) {
+	exprs = make(map[string]*expr, len(body.keys))
+	for i, name := range body.keys {
+		if slices.Contains(other, name) {
+			continue
+		}
+		e, err := b.search(body.kids[i])
+		if err != nil {
+			return nil, nil, fmt.Errorf("search %q: %w", name, err)
+		}
+		names = append(names, name)
+		exprs[name] = e
+	}
+	return names, exprs, nil
+}
+
+// search compiles a map, a list of maps and keywords, or one keyword.
+func (b *builder) search(n *node) (*expr, error) {
+	switch n.kind {
+	case mapNode:
+		return b.fields(n)
+	case nullNode:
+		return nil, errors.New("it is empty")
+	case listNode:
+	default:
+		return b.item("", modifiers{}, []*node{n})
+	}
+	if len(n.kids) == 0 {
+		return nil, errors.New("it is an empty list")
+	}
+	var words []*node
+	var kids []*expr
+	for _, kid := range n.kids {
+		switch kid.kind {
+		case mapNode:
+			e, err := b.fields(kid)
+			if err != nil {
+				return nil, err
+			}
+			kids = append(kids, e)
+		case stringNode, numberNode, boolNode:
+			words = append(words, kid)
+		default:
+			return nil, fmt.Errorf("%s in a list of searches", kid.kind)
+		}
+	}
+	if len(words) > 0 {
+		e, err := b.item("", modifiers{}, words)
+		if err != nil {
+			return nil, err
+		}
+		kids = append(kids, e)
+	}
+	return anyOf(kids...), nil
+}
+
+// fields compiles a map: all of its items must hold.
+func (b *builder) fields(n *node) (*expr, error) {
+	if len(n.keys) == 0 {
+		return nil, errors.New("it is an empty map")
+	}
+	kids := make([]*expr, len(n.keys))
+	for i, key := range n.keys {
+		field, mods, err := splitField(key)
+		if err != nil {
+			return nil, err
+		}
+		values := []*node{n.kids[i]}
+		if n.kids[i].kind == listNode {
+			if values = n.kids[i].kids; len(values) == 0 {
+				return nil, fmt.Errorf("field %q: no values", key)
+			}
+		}
+		if kids[i], err = b.item(field, mods, values); err != nil {
+			return nil, fmt.Errorf("field %q: %w", key, err)
+		}
+	}
+	return allOf(kids...), nil
+}
+
+// question is what a value asks: literals, which join those of the other
+// values of a list, and exprs.
+type question struct {
+	lits  []literal
+	nums  []string
+	exprs []*expr
+}
+
+// expr joins a question's parts: any of them may hold.
+func (q *question) expr(field, label string) *expr {
+	kids := q.exprs
+	if len(q.lits) > 0 {
+		kids = append(kids, atomExpr(literals(field, label, q.lits, q.nums)))
+	}
+	return anyOf(kids...)
+}
+
+// item compiles one field with its values, or keywords where field is empty.
+func (b *builder) item(label string, m modifiers, values []*node) (*expr, error) {
+	field := fold(label)
+	if field == "" {
+		if m.kind != "" && m.kind != "re" || m.op != "" || m.unit != "" {
+			return nil, fmt.Errorf("%s%s%s needs a field", m.kind, m.op, m.unit)
+		}
+		if m.placed == "" && m.kind == "" {
+			m.placed = "contains"
+			m.steps = append(slices.Clone(m.steps), "contains")
+		}
+	}
+	var any question
+	var all []*expr
+	for _, v := range values {
+		q, err := b.value(field, label, &m, v)
+		if err != nil {
+			return nil, err
+		}
+		if m.all {
+			all = append(all, q.expr(field, label))
+			continue
+		}
+		any.lits = append(any.lits, q.lits...)
+		any.nums = append(any.nums, q.nums...)
+		any.exprs = append(any.exprs, q.exprs...)
+	}
+	var e *expr
+	if m.all {
+		e = allOf(all...)
+	} else {
+		e = any.expr(field, label)
+	}
+	if m.neq {
+		e = negation(e)
+	}
+	return e, nil
+}
+
+// value compiles one value of an item.
+func (b *builder) value(field, label string, m *modifiers, v *node) (question, error) {
+	switch v.kind {
+	case listNode, mapNode:
+		return question{}, fmt.Errorf("%s where a value is wanted", v.kind)
+	case nullNode:
+		if field == "" || len(m.steps) > 0 || m.kind != "" || m.op != "" || m.unit != "" {
+			return question{}, errors.New("null where a value is wanted")
+		}
+		return one(&atom{kind: nullAtom, field: field, label: label}), nil
+	}
+	if len(v.text) > MaxPattern {
+		return question{}, fmt.Errorf("value has %d bytes, limit %d", len(v.text), MaxPattern)
+	}
+	texts := []string{v.text}
+	if m.expand {
+		var err error
+		if texts, err = b.expand(v.text); err != nil {
+			return question{}, err
+		}
+	}
+	var out question
+	for _, text := range texts {
+		q, err := scalar(field, label, m, v.kind, text)
+		if err != nil {
+			return question{}, err
+		}
+		out.lits = append(out.lits, q.lits...)
+		out.nums = append(out.nums, q.nums...)
+		out.exprs = append(out.exprs, q.exprs...)
+	}
+	return out, nil
+}
+
+func one(a *atom) question { return question{exprs: []*expr{atomExpr(a)}} }
+
+// scalar compiles a text whose placeholders are filled in.
+func scalar(field, label string, m *modifiers, kind nodeKind, text string) (question, error) {
+	a := &atom{kind: valueAtom, field: field, label: label}
+	var err error
+	switch {
+	case m.kind == "re":
+		return regexValue(a, text, m.flags)
+	case m.kind == "cidr":
+		a.test, err = newCIDR(text)
+	case m.kind == "exists":
+		return exists(a, text)
+	case m.kind == "fieldref":
+		a.kind, a.other, a.cased = refAtom, fold(strings.TrimSpace(text)), m.cased
+		if a.other == "" {
+			err = errors.New("fieldref names no field")
+		}
+		a.at = map[string]place{"": whole, "startswith": prefix, "endswith": suffix, "contains": inside}[m.placed]
+	case m.op != "" || m.unit != "":
+		a.test, err = newCompare(m, text)
+	default:
+		return texts(field, label, m, kind, text)
+	}
+	return one(a), err
+}
+
+func exists(a *atom, text string) (question, error) {
+	a.kind = existsAtom
+	switch strings.ToLower(text) {
+	case "true", "yes":
+		return one(a), nil
+	case "false", "no":
+		return question{exprs: []*expr{negation(atomExpr(a))}}, nil
+	}
+	return question{}, fmt.Errorf("exists wants true or false, not %q", text)
+}
+
+func newCompare(m *modifiers, text string) (*compareTest, error) {
+	n, ok := parseNumber(strings.TrimSpace(text))
+	if !ok {
+		return nil, fmt.Errorf("%s%s wants a number", m.op, m.unit)
+	}
+	t := &compareTest{op: m.op, want: n, text: strings.TrimSpace(text), parts: m.unit}
+	if t.op == "" {
+		t.op = "eq"
+	}
+	return t, nil
+}
+
+func regexValue(a *atom, text, flags string) (question, error) {
+	t, err := newRegex(text, flags)
+	if err != nil {
+		return question{}, err
+	}
+	a.test = t
+	if need := t.required(); need != nil {
+		lits := make([]literal, len(need))
+		for i, s := range need {
+			lits[i] = literal{inside, s}
+		}
+		a.pre = literals(a.field, a.label, lits, nil)
+	}
+	return one(a), nil
+}
+
+// texts compiles a text with wildcards: a literal where it is one.
+func texts(field, label string, m *modifiers, kind nodeKind, text string) (question, error) {
+	var q question
+	if kind == numberNode && len(m.steps) == 0 && !m.cased {
+		q.lits, q.nums = numberTexts(text)
+		return q, nil
+	}
+	globs, err := m.globs(text)
+	if err != nil {
+		return q, err
+	}
+	if len(globs) == 0 {
+		return q, errors.New("value is too short to be encoded")
+	}
+	for _, g := range globs {
+		folded := g.folded()
+		if lit, ok := folded.literal(); ok && !m.cased {
+			q.lits = append(q.lits, lit)
+			continue
+		}
+		a := &atom{kind: valueAtom, field: field, label: label}
+		if a.test = (&globTest{folded, false}); m.cased {
+			a.test = &globTest{g, true}
+		}
+		if need, ok := folded.necessary(); ok {
+			a.pre = literals(field, label, []literal{need}, nil)
+		}
+		q.exprs = append(q.exprs, atomExpr(a))
+	}
+	return q, nil
+}
+
+// numberTexts returns how a YAML number may stand in an event: as the rule
+// writes it, and in plain decimals.
+func numberTexts(text string) ([]literal, []string) {
+	lits := []literal{{whole, fold(text)}}
+	canonical := text
+	if c, ok := canonicalNumber(text); ok {
+		canonical = c
+	} else if n, ok := parseNumber(text); ok && n.integer {
+		canonical = fmt.Sprint(n.i)
+	}
+	if canonical != text {
+		lits = append(lits, literal{whole, canonical})
+	}
+	return lits, []string{canonical}
+}
+
+// expand fills in the placeholders of a text, in all combinations.
+func (b *builder) expand(text string) ([]string, error) {
+	out := []string{""}
+	for text != "" {
+		i := strings.IndexByte(text, '%')
+		if i < 0 {
+			i = len(text)
+		}
+		if i > 0 && i < len(text) && text[i-1] == '\\' {
+			out = appendEach(out, []string{text[:i-1] + "%"})
+			text = text[i+1:]
+			continue
+		}
+		out = appendEach(out, []string{text[:i]})
+		if text = text[i:]; text == "" {
+			break
+		}
+		end := strings.IndexByte(text[1:], '%')
+		if end < 0 {
+			out = appendEach(out, []string{text})
+			break
+		}
+		name := text[1 : 1+end]
+		values := b.placeholders[name]
+		if len(values) == 0 {
+			return nil, fmt.Errorf("placeholder %%%s%% has no value", name)
+		}
+		if len(out)*len(values) > MaxVariants {
+			return nil, fmt.Errorf("placeholders make more than %d texts of one value", MaxVariants)
+		}
+		out = appendEach(out, values)
+		text = text[end+2:]
+	}
+	return out, nil
+}
+
+// appendEach returns all texts of heads with all of tails behind them.
+func appendEach(heads, tails []string) []string {
+	out := make([]string, 0, len(heads)*len(tails))
+	for _, h := range heads {
+		for _, t := range tails {
+			out = append(out, h+t)
+		}
+	}
+	return out
+}
