@@ -134,12 +134,11 @@ func (r *Reader) nextRecord() (Record, bool) {
 func (r *Reader) resync() {
 	c := &r.chunk
 	start := c.pos
-	rest := bytes.TrimLeft(c.buf[start:c.limit], "\x00")
-	if len(rest) == 0 {
-		c.pos = c.limit
+	c.pos += zeros(c.buf[start:c.limit])
+	if c.pos == c.limit {
 		return
 	}
-	for c.pos = c.limit - len(rest); c.pos < c.limit; c.pos++ {
+	for ; c.pos < c.limit; c.pos++ {
 		i := bytes.Index(c.buf[c.pos:c.limit], []byte(recordMagic))
 		if i < 0 {
 			c.pos = c.limit

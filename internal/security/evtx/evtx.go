@@ -74,12 +74,14 @@ const (
 	MaxFields = 16384
 	// MaxWork bounds what one chunk, or one call of XML, may expand to: a unit
 	// is a node visited or a byte written. Records behind it are damaged.
-	MaxWork = 4 << 20
+	MaxWork = 1 << 20
 	// MaxFaults is the number of faults that Stats describes; it counts them all.
 	MaxFaults = 100
 
 	// maxNames bounds the table of names shared between chunks, in bytes.
 	maxNames = 4 << 20
+	// maxReason bounds the text of a fault in bytes: names in it are the file's.
+	maxReason = 400
 )
 
 // Kind is the type of a field's value.

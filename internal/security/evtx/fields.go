@@ -2,30 +2,23 @@ package evtx
 
 import "fmt"
 
-// pending is a field whose value still lies in Reader.text.
-type pending struct {
-	name       string
-	constant   string // the value, if it stands in the template
-	start, end int
-	kind       Kind
-}
+// extent is where the value of a field lies in Reader.text, until the record is
+// complete. It is empty where the field has its value already.
+type extent struct{ start, end int }
 
 // readFields turns the binary XML of a record into fields.
 func (r *Reader) readFields(start, end int) ([]Field, error) {
-	r.text, r.pending, r.values = r.text[:0], r.pending[:0], r.values[:0]
+	r.text, r.values = r.text[:0], r.values[:0]
+	r.fields, r.extents = r.fields[:0], r.extents[:0]
 	if err := r.fragment(start, end, "", 0, r.visitFields); err != nil {
 		return nil, err
 	}
 	// One string holds all values of the record.
 	text := string(r.text)
-	r.fields = r.fields[:0]
-	for i := range r.pending {
-		p := &r.pending[i]
-		value := p.constant
-		if value == "" {
-			value = text[p.start:p.end]
+	for i, e := range r.extents {
+		if e.start < e.end {
+			r.fields[i].Value = text[e.start:e.end]
 		}
-		r.fields = append(r.fields, Field{Name: p.name, Value: value, Kind: p.kind})
 	}
 	return r.fields, nil
 }
@@ -45,7 +38,7 @@ func (r *Reader) elementFields(el *element, parent string, s span, depth int) er
 	if err != nil {
 		return err
 	}
-	before := len(r.pending)
+	before := len(r.fields)
 	if err := r.attributeFields(el, path, s); err != nil {
 		return err
 	}
@@ -57,18 +50,20 @@ func (r *Reader) elementFields(el *element, parent string, s span, depth int) er
 	if err != nil {
 		return err
 	}
-	if len(r.pending) == before {
-		return r.emit(pending{name: path, kind: Null})
+	if len(r.fields) == before {
+		return r.emit(Field{Name: path, Kind: Null}, 0)
 	}
 	return nil
 }
 
-// emit adds a field.
-func (r *Reader) emit(p pending) error {
-	if len(r.pending) >= MaxFields {
+// emit adds a field whose value is that of f or the last size bytes of
+// Reader.text.
+func (r *Reader) emit(f Field, size int) error {
+	if len(r.fields) >= MaxFields {
 		return fmt.Errorf("more than %d fields", MaxFields)
 	}
-	r.pending = append(r.pending, p)
+	r.fields = append(r.fields, f)
+	r.extents = append(r.extents, extent{len(r.text) - size, len(r.text)})
 	return r.spend(1)
 }
 
@@ -83,7 +78,7 @@ func (r *Reader) attributeFields(el *element, path string, s span) error {
 			return err
 		}
 		if err := r.textField(name, a.parts, s); err != nil {
-			return fmt.Errorf("attribute %q: %w", a.name, err)
+			return fmt.Errorf("fill attribute %s: %w", brief(name), err)
 		}
 	}
 	return nil
@@ -92,10 +87,10 @@ func (r *Reader) attributeFields(el *element, path string, s span) error {
 // textField emits the text of parts as one field.
 func (r *Reader) textField(name string, parts []part, s span) error {
 	if len(parts) == 0 {
-		return r.emit(pending{name: name, kind: String})
+		return r.emit(Field{Name: name, Kind: String}, 0)
 	}
 	if len(parts) == 1 && parts[0].kind == partText {
-		return r.emit(pending{name: name, constant: parts[0].text, kind: String})
+		return r.emit(Field{Name: name, Value: parts[0].text, Kind: String}, 0)
 	}
 	start := len(r.text)
 	var kind Kind
@@ -103,14 +98,14 @@ func (r *Reader) textField(name string, parts []part, s span) error {
 	if r.text, kind, err = r.appendParts(r.text, parts, s); err != nil {
 		return err
 	}
-	return r.emit(pending{name: name, start: start, end: len(r.text), kind: kind})
+	return r.emit(Field{Name: name, Kind: kind}, len(r.text)-start)
 }
 
 // arrayFields emits one field for each item of an array.
 func (r *Reader) arrayFields(path string, v value) error {
 	b := r.bytes(v)
 	if len(b) == 0 {
-		return r.emit(pending{name: path, kind: Null})
+		return r.emit(Field{Name: path, Kind: Null}, 0)
 	}
 	of := itemType(v.typ, len(b))
 	for len(b) > 0 {
@@ -121,12 +116,12 @@ func (r *Reader) arrayFields(path string, v value) error {
 		var kind Kind
 		var err error
 		if r.text, kind, err = appendValue(r.text, typ, item); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			return fmt.Errorf("fill %s: %w", brief(path), err)
 		}
 		if err := r.spend(len(r.text) - start); err != nil {
 			return err
 		}
-		if err := r.emit(pending{name: path, start: start, end: len(r.text), kind: kind}); err != nil {
+		if err := r.emit(Field{Name: path, Kind: kind}, len(r.text)-start); err != nil {
 			return err
 		}
 	}
@@ -145,14 +140,14 @@ func (r *Reader) contentFields(el *element, path string, s span, depth int) erro
 			return nil
 		}
 		if err := r.textField(path, parts, s); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			return fmt.Errorf("fill %s: %w", brief(path), err)
 		}
 		return nil
 	}
 	for i := range el.content {
 		p := &el.content[i]
 		v, isFragment := r.isFragment(p, s)
-		if p.kind != partElement && p.kind != partInstruction && !isFragment {
+		if p.kind != partElement && !isFragment {
 			continue
 		}
 		if err := flush(i); err != nil {
@@ -161,7 +156,7 @@ func (r *Reader) contentFields(el *element, path string, s span, depth int) erro
 		var err error
 		if isFragment {
 			err = r.fragment(int(v.start), int(v.start+v.size), path, depth+1, r.visitFields)
-		} else if p.kind == partElement {
+		} else {
 			err = r.elementFields(p.child, path, s, depth+1)
 		}
 		if err != nil {

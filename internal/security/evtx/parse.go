@@ -72,7 +72,6 @@ const (
 	partSubstitution
 	partOptional
 	partElement
-	partInstruction // text holds the target, a space and the data
 )
 
 // part is a piece of content. Text, CDATA, and character and entity references
@@ -172,25 +171,21 @@ func (p *parser) element(token byte, depth int) (*element, error) {
 	}
 	if token&tokenMore != 0 {
 		if err := p.attributes(el); err != nil {
-			return nil, fmt.Errorf("read the attributes of %q: %w", el.name, err)
+			return nil, fmt.Errorf("read the attributes of %s: %w", brief(el.name), err)
 		}
 	}
 	el.setKey()
 	token, err := p.byte()
-	switch {
-	case err != nil:
-	case token == tokenCloseEmpty:
-		return el, nil
-	case token != tokenCloseStart:
+	if err == nil && token != tokenCloseEmpty && token != tokenCloseStart {
 		err = fmt.Errorf("unexpected token 0x%02x", token)
-	default:
-		el.content, err = p.content(depth + 1)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read element %q: %w", el.name, err)
+		return nil, fmt.Errorf("read element %s: %w", brief(el.name), err)
 	}
-	for _, part := range el.content {
-		el.optional = el.optional || part.kind == partOptional
+	if token == tokenCloseStart {
+		if err := p.content(el, depth+1); err != nil {
+			return nil, err
+		}
 	}
 	return el, nil
 }
@@ -247,7 +242,7 @@ func (p *parser) attributes(el *element) error {
 		}
 		parts, err := p.text(nil)
 		if err != nil {
-			return fmt.Errorf("read attribute %q: %w", name, err)
+			return fmt.Errorf("read attribute %s: %w", brief(name), err)
 		}
 		el.attrs = append(el.attrs, attribute{name: name, parts: parts})
 	}
@@ -275,35 +270,36 @@ func (el *element) setKey() {
 	}
 }
 
-// content reads what stands between an element's start and its end.
-func (p *parser) content(depth int) ([]part, error) {
-	var parts []part
+// content reads what stands between an element's start and its end. An error
+// names the innermost element only: hostile files nest deep.
+func (p *parser) content(el *element, depth int) error {
 	for {
+		var token byte
 		var err error
-		if parts, err = p.text(parts); err != nil {
-			return nil, err
+		if el.content, err = p.text(el.content); err == nil {
+			token, err = p.byte()
 		}
-		token, err := p.byte()
+		if err == nil {
+			switch token &^ tokenMore {
+			case tokenEnd:
+				for _, part := range el.content {
+					el.optional = el.optional || part.kind == partOptional
+				}
+				return nil
+			case tokenOpen:
+				child, err := p.element(token, depth)
+				if err != nil {
+					return err
+				}
+				el.content = append(el.content, part{kind: partElement, child: child})
+			case tokenPITarget:
+				err = p.instruction()
+			default:
+				err = fmt.Errorf("unexpected token 0x%02x", token)
+			}
+		}
 		if err != nil {
-			return nil, err
-		}
-		switch token &^ tokenMore {
-		case tokenEnd:
-			return parts, nil
-		case tokenOpen:
-			child, err := p.element(token, depth)
-			if err != nil {
-				return nil, err
-			}
-			parts = append(parts, part{kind: partElement, child: child})
-		case tokenPITarget:
-			text, err := p.instruction()
-			if err != nil {
-				return nil, fmt.Errorf("read a processing instruction: %w", err)
-			}
-			parts = append(parts, part{kind: partInstruction, text: text})
-		default:
-			return nil, fmt.Errorf("unexpected token 0x%02x", token)
+			return fmt.Errorf("read element %s: %w", brief(el.name), err)
 		}
 	}
 }
@@ -421,26 +417,22 @@ func (p *parser) substitution(parts []part, token byte) ([]part, error) {
 	return append(parts, part{kind: kind, index: index}), nil
 }
 
-// instruction reads a processing instruction behind its first token.
-func (p *parser) instruction() (string, error) {
-	target, err := p.name()
+// instruction passes over a processing instruction behind its first token. It
+// is an order to a program that reads the XML, never a part of the event.
+func (p *parser) instruction() error {
+	_, err := p.name()
+	if err == nil {
+		err = p.r.spend(1)
+	}
+	if err == nil && p.pos < p.end && p.b[p.pos] == tokenPIData {
+		p.pos++
+		err = p.characters(tokenPIData)
+		p.r.constant = p.r.constant[:0]
+	}
 	if err != nil {
-		return "", err
+		return fmt.Errorf("read a processing instruction: %w", err)
 	}
-	if err := p.r.spend(1); err != nil {
-		return "", err
-	}
-	if p.pos == p.end || p.b[p.pos] != tokenPIData {
-		return target, nil
-	}
-	p.pos++
-	p.r.constant = p.r.constant[:0]
-	if err := p.characters(tokenPIData); err != nil {
-		return "", err
-	}
-	text := target + " " + string(p.r.constant)
-	p.r.constant = p.r.constant[:0]
-	return text, nil
+	return nil
 }
 
 // template returns the compiled template whose definition begins at offset,

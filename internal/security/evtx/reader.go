@@ -1,12 +1,13 @@
 package evtx
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"strconv"
+	"strings"
 )
 
 const (
@@ -40,8 +41,8 @@ type Reader struct {
 	// Buffers, used again for each record.
 	text, scratch, constant []byte
 	values                  []value
-	pending                 []pending
 	fields                  []Field
+	extents                 []extent // of the values of fields
 
 	// The method values are kept: making one for each record would allocate.
 	visitFields, visitXML visitor
@@ -129,19 +130,20 @@ func (r *Reader) nextChunk() {
 		return
 	}
 	b := c.data()
-	switch {
-	case allZero(b):
+	if zeros(b) == n {
 		r.stats.EmptyChunks++
-	case n < chunkHeaderSize:
-		r.truncated(c.offset)
-	case string(b[:len(chunkMagic)]) != chunkMagic:
-		r.stats.DamagedChunks++
-		r.fault(c.offset, 0, "the chunk has no signature; skipped")
-	default:
-		r.stats.Chunks++
-		r.openChunk()
+		return
 	}
-	if n >= chunkHeaderSize && n < ChunkSize && !allZero(b) {
+	if n >= chunkHeaderSize {
+		if string(b[:len(chunkMagic)]) == chunkMagic {
+			r.stats.Chunks++
+			r.openChunk()
+		} else {
+			r.stats.DamagedChunks++
+			r.fault(c.offset, 0, "the chunk has no signature; skipped")
+		}
+	}
+	if n < ChunkSize {
 		r.truncated(c.offset)
 	}
 }
@@ -155,9 +157,21 @@ func (r *Reader) truncated(offset int64) {
 // fault counts a fault and describes it, unless MaxFaults have been.
 func (r *Reader) fault(offset int64, record uint64, reason string) {
 	r.stats.FaultCount++
+	if len(reason) > maxReason {
+		reason = strings.ToValidUTF8(reason[:maxReason], "") + "…"
+	}
 	if len(r.stats.Faults) < MaxFaults {
 		r.stats.Faults = append(r.stats.Faults, Fault{Offset: offset, Chunk: r.chunk.index, Record: record, Reason: reason})
 	}
+}
+
+// brief quotes the beginning of a name from the file for an error.
+func brief(name string) string {
+	const limit = 80
+	if len(name) > limit {
+		return strconv.Quote(name[:limit]) + "…"
+	}
+	return strconv.Quote(name)
 }
 
 // spend takes n units from the chunk's allowance.
@@ -183,6 +197,14 @@ func (r *Reader) intern(b []byte) string {
 	return s
 }
 
-func allZero(b []byte) bool {
-	return len(bytes.TrimLeft(b, "\x00")) == 0
+// zeros returns the number of zeros that b begins with.
+func zeros(b []byte) int {
+	i := 0
+	for i+8 <= len(b) && binary.LittleEndian.Uint64(b[i:]) == 0 {
+		i += 8
+	}
+	for i < len(b) && b[i] == 0 {
+		i++
+	}
+	return i
 }

@@ -105,7 +105,7 @@ func BenchmarkSamples(b *testing.B) {
 func BenchmarkFull(b *testing.B) {
 	var chunks [][]byte
 	for i := range uint64(64) {
-		chunks = append(chunks, numbered(1+200*i, 200+200*i).bytes())
+		chunks = append(chunks, numbered(1+430*i, 430+430*i).bytes())
 	}
 	log := file(0, len(chunks), chunks...)
 	benchmark(b, [][]byte{log}, int64(len(log)))
@@ -136,4 +136,19 @@ func benchmark(b *testing.B, logs [][]byte, size int64) {
 	}
 	b.ReportMetric(float64(bytesOfRecords)/b.Elapsed().Seconds()/1e6, "recordMB/s")
 	b.ReportMetric(float64(records)/b.Elapsed().Seconds(), "records/s")
+}
+
+// BenchmarkHostile reads chunks that cause as much work as the limits allow.
+func BenchmarkHostile(b *testing.B) {
+	wide := el("a")
+	for range 3000 {
+		wide.content = append(wide.content, hole(0), el("b"))
+	}
+	c := newChunk()
+	c.record(1, 0, templated("w", wide, str(strings.Repeat("x", 10))))
+	for i := uint64(2); len(c.b) < 65000; i++ {
+		c.record(i, 0, templated("w", wide, str(strings.Repeat("x", 10))))
+	}
+	log := file(0, 1, c.bytes())
+	benchmark(b, [][]byte{log}, int64(len(log)))
 }

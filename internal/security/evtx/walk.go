@@ -50,7 +50,7 @@ func (r *Reader) fragment(start, end int, parent string, depth int, visit visito
 		case tokenFragment:
 			_, err = p.take(3)
 		case tokenPITarget:
-			_, err = p.instruction()
+			err = p.instruction()
 		case tokenOpen:
 			var el *element
 			if el, err = p.element(token, depth); err == nil {

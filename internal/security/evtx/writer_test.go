@@ -75,6 +75,7 @@ type chunkWriter struct {
 	templates map[string]int
 	first     uint64
 	last      uint64
+	start     int // of the last record
 	free      int // overrides the free space offset, unless 0
 }
 
@@ -221,6 +222,7 @@ func (c *chunkWriter) record(number, filetime uint64, body func(c *chunkWriter))
 	}
 	c.last = number
 	start := len(c.b)
+	c.start = start
 	c.u8(0x2a, 0x2a, 0, 0)
 	c.u32(0)
 	c.u64(number)
@@ -249,6 +251,7 @@ func (c *chunkWriter) bytes() []byte {
 	le.PutUint64(b[24:], c.first)
 	le.PutUint64(b[32:], c.last)
 	le.PutUint32(b[40:], 128)
+	le.PutUint32(b[44:], uint32(c.start))
 	le.PutUint32(b[48:], uint32(free))
 	le.PutUint32(b[52:], crc32.ChecksumIEEE(b[512:free]))
 	sealChunk(b)
@@ -264,6 +267,7 @@ func sealChunk(b []byte) {
 func file(flags uint32, count int, chunks ...[]byte) []byte {
 	b := make([]byte, 4096)
 	copy(b, "ElfFile\x00")
+	le.PutUint64(b[16:], uint64(max(count, 1)-1))
 	le.PutUint64(b[24:], 1)
 	le.PutUint32(b[32:], 128)
 	le.PutUint16(b[36:], 1)

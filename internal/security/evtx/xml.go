@@ -80,7 +80,7 @@ func (r *Reader) oneXML(el *element, s span, depth int, content func() error) er
 		start := len(r.text)
 		var err error
 		if r.text, _, err = r.appendParts(r.text, a.parts, s); err != nil {
-			return fmt.Errorf("attribute %q: %w", a.name, err)
+			return fmt.Errorf("fill attribute %s: %w", brief(a.name), err)
 		}
 		r.escape(start, true)
 		r.text = append(r.text, '"')
@@ -110,7 +110,7 @@ func (r *Reader) contentXML(el *element, s span, depth int) error {
 			err = r.fragment(int(v.start), int(v.start+v.size), "", depth+1, r.visitXML)
 		} else if p.kind == partElement {
 			err = r.elementXML(p.child, "", s, depth+1)
-		} else if p.kind != partInstruction {
+		} else {
 			start := len(r.text)
 			r.text, _, err = r.appendParts(r.text, el.content[i:i+1], s)
 			r.escape(start, false)
@@ -165,14 +165,14 @@ func plainXML(c byte) bool {
 	return c >= ' ' && c < utf8.RuneSelf && c != '&' && c != '<' && c != '>' && c != '"'
 }
 
-// appendXMLName appends a name with an underscore for each character that none
-// can have. Beyond ASCII only those that XML excludes everywhere are replaced.
+// appendXMLName appends a name with an underscore for each character that it
+// cannot have, and for each one beyond ASCII: parsers differ on those, and
+// Windows names nothing with them.
 func appendXMLName(dst []byte, name string) []byte {
 	for i, c := range name {
 		switch {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', c == '_':
 		case i > 0 && ('0' <= c && c <= '9' || c == '-' || c == '.' || c == ':'):
-		case c >= 0xc0 && c != 0xd7 && c != 0xf7 && c < 0xfffe && (c < 0x2000 || c > 0x206f):
 		default:
 			c = '_'
 		}
