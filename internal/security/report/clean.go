@@ -88,27 +88,31 @@ func TerminalFit(s string, width int) string {
 	return fit(head, width-1) + "…"
 }
 
-// fit cuts clean text to width columns.
+// fit cuts clean text to width columns, with an ellipsis where it cut.
 func fit(s string, width int) string {
 	if width <= 0 {
 		return ""
 	}
+	if len(prefix(s, width)) == len(s) {
+		return s
+	}
+	return prefix(s, width-1) + "…"
+}
+
+// prefix returns the longest beginning of clean text that takes at most width columns.
+func prefix(s string, width int) string {
 	if len(s) <= width { // no character is wider than its bytes
 		return s
 	}
-	rest, state, used, keep := s, -1, 0, 0
+	rest, state, used := s, -1, 0
 	for rest != "" {
-		var w int
-		_, rest, w, state = uniseg.FirstGraphemeClusterInString(rest, state)
-		used += w
-		if used > width {
-			return s[:keep] + "…"
+		_, next, w, st := uniseg.FirstGraphemeClusterInString(rest, state)
+		if used += w; used > width {
+			break
 		}
-		if used <= width-1 {
-			keep = len(s) - len(rest)
-		}
+		rest, state = next, st
 	}
-	return s
+	return s[:len(s)-len(rest)]
 }
 
 // columns returns how many columns clean text takes on a terminal.

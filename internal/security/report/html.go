@@ -17,15 +17,17 @@ import (
 //go:embed page.html.tmpl page.css
 var pageFiles embed.FS
 
-// The page is written incident by incident, the gravest in full, and leaner
-// once it has grown: it stays small enough to mail whatever the input holds.
+// The page is written incident by incident, the gravest in full and the others
+// leaner, and so that it stays under pageBytes whatever the input holds: there
+// is always room left for a line on every incident that follows.
 const (
 	maxPageIncidents = 300
 	openIncidents    = 3
 	fullIncidents    = 12
-	fullBytes        = 900 << 10
-	normalBytes      = 1400 << 10
-	pageLines        = 60 // input files, faults, suppressed rules, lines of provenance
+	fullBytes        = 1 << 20    // of the page, from which no incident is in full
+	pageBytes        = 2500 << 10 // without what follows the incidents
+	bareBytes        = 4 << 10    // no less than an incident takes with the limits of bare
+	pageLines        = 40         // input files, faults, suppressed rules, lines of provenance
 )
 
 // limits says how much of an incident the page shows. Texts are cut by
@@ -33,13 +35,14 @@ const (
 type limits struct {
 	moments, reasons, names, techniques, indicators, steps, evidence, files, runs int
 	title, text                                                                   int
-	lean                                                                          bool
+	lean                                                                          bool // nothing but what the fields above allow
 }
 
 var (
 	full   = limits{moments: 80, reasons: 20, names: 16, techniques: 24, indicators: 40, steps: 16, evidence: 6, files: 12, runs: 30, title: 200, text: 480}
 	normal = limits{moments: 10, reasons: 8, names: 6, techniques: 8, indicators: 8, steps: 5, evidence: 2, files: 4, runs: 10, title: 120, text: 160}
 	lean   = limits{reasons: 3, names: 2, techniques: 3, indicators: 2, title: 60, text: 60, lean: true}
+	bare   = limits{names: 1, title: 60, lean: true}
 )
 
 // pages parses the template once, when the first page is written.
@@ -58,15 +61,15 @@ var pages = sync.OnceValues(func() (*template.Template, error) {
 
 // head is all of the page above its incidents.
 type head struct {
-	Alerts, Incidents string
-	Lede              *summary
-	Coverage, Read    string
-	Verdicts          []verdictShare
-	Figures           []figure
-	Chart             chart
-	Matrix            []column
-	Unseen            []string
-	Empty             string
+	Headline string
+	Lede     *summary
+	Coverage string
+	Verdicts []verdictShare
+	Figures  []figure
+	Chart    chart
+	Matrix   []column
+	Unseen   []string
+	Empty    string
 }
 
 // verdictShare is a verdict's part of the incidents, in percent.
@@ -76,7 +79,7 @@ type figure struct{ Name, Value, Note string }
 
 // foot is all of the page below its incidents.
 type foot struct {
-	Rest         string
+	Rest, Read   string
 	Files        []fileRow
 	MoreFiles    string
 	FaultCount   string
@@ -106,17 +109,18 @@ func WriteHTML(w io.Writer, t Triage) error {
 		return fmt.Errorf("write page: %w", err)
 	}
 	for i := range incidents {
-		lim := lean
-		switch {
-		case i < fullIncidents && page.Len() < fullBytes:
-			lim = full
-		case page.Len() < normalBytes:
-			lim = normal
-		}
-		one.Reset()
-		view := newIncident(&incidents[i], anchors, i, lim)
-		if err := tmpl.ExecuteTemplate(&one, "incident", view); err != nil {
-			return fmt.Errorf("write incident %d of page: %w", i+1, err)
+		room := pageBytes - page.Len() - (len(incidents)-1-i)*bareBytes
+		for _, lim := range []limits{full, normal, lean, bare} {
+			if lim == full && (i >= fullIncidents || page.Len() > fullBytes) {
+				continue
+			}
+			one.Reset()
+			if err := tmpl.ExecuteTemplate(&one, "incident", newIncident(&incidents[i], anchors, i, lim)); err != nil {
+				return fmt.Errorf("write incident %d of page: %w", i+1, err)
+			}
+			if one.Len() <= room {
+				break
+			}
 		}
 		page.Write(one.Bytes())
 	}
@@ -129,18 +133,24 @@ func WriteHTML(w io.Writer, t Triage) error {
 	return nil
 }
 
+// cutNote is about how long the words are that say what a cut left out: a
+// text that is longer by no more than that stays whole.
+const cutNote = 24
+
 // shorten cleans s and cuts it to n characters, saying how many it leaves out.
 func shorten(s string, n int) string {
 	s = Terminal(s)
-	if len(s) <= n {
+	if len(s) <= n+cutNote {
 		return s
 	}
-	seen := 0
+	cut, seen := len(s), 0
 	for i := range s {
 		if seen == n {
-			return s[:i] + "… (" + number(utf8.RuneCountInString(s[i:])) + " more characters)"
+			cut = i
 		}
-		seen++
+		if seen++; seen > n+cutNote {
+			return s[:cut] + "… (" + number(utf8.RuneCountInString(s[cut:])) + " more characters)"
+		}
 	}
 	return s
 }
@@ -148,16 +158,11 @@ func shorten(s string, n int) string {
 // newAnchors gives every incident an id in the page: its own where that is a
 // plain word that no other has, so that a link outlives the page, else its place.
 func newAnchors(incidents []casemate.Incident) []string {
-	const maxID = 64
 	used := map[string]bool{}
 	out := make([]string, len(incidents))
 	for i := range incidents {
 		id := incidents[i].ID
-		ok := id != "" && len(id) <= maxID && !used[id]
-		for j := 0; ok && j < len(id); j++ {
-			ok = isAlphanumeric(id[j]) || id[j] == '-'
-		}
-		if ok {
+		if isPlainID(id) && !used[id] {
 			used[id] = true
 			out[i] = "inc-" + id
 		} else {
@@ -169,8 +174,7 @@ func newAnchors(incidents []casemate.Incident) []string {
 
 func newHead(t *Triage, incidents []casemate.Incident, anchors []string) head {
 	h := head{
-		Alerts: count(t.Alerts, "alert"), Incidents: count(t.total(), "incident"),
-		Coverage: coverage(t), Read: readLine(t), Verdicts: shares(t),
+		Headline: headline(t), Coverage: coverage(t), Verdicts: shares(t),
 		Chart: newChart(incidents, anchors),
 	}
 	if len(incidents) > 0 {
@@ -215,6 +219,7 @@ func shares(t *Triage) []verdictShare {
 func newFoot(t *Triage, shown int) foot {
 	f := foot{
 		Rest:       andMore(shown, t.total()),
+		Read:       readLine(t),
 		MoreFiles:  andMore(pageLines, len(t.Files)),
 		MoreFaults: andMore(min(pageLines, len(t.Faults)), t.faults()),
 		MoreSupp:   andMore(pageLines, len(t.Suppressed)),

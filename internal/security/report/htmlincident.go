@@ -20,6 +20,7 @@ type summary struct {
 type incidentView struct {
 	summary
 	Open, Lean     bool
+	Explain        string
 	Reasons        []reasonRow
 	MoreReasons    string
 	SumNote        string
@@ -42,7 +43,8 @@ type incidentView struct {
 type reasonRow struct {
 	Points, Sum, Kind, Text string
 	X, W, Class             string
-	Evidence                string
+	Evidence                []string
+	MoreEvidence            string
 }
 
 type momentRow struct {
@@ -86,7 +88,7 @@ func newSummary(inc *casemate.Incident, anchor string, lim limits) summary {
 func newIncident(inc *casemate.Incident, anchors []string, place int, lim limits) incidentView {
 	v := incidentView{
 		summary: newSummary(inc, anchors[place], lim),
-		Open:    place < openIncidents, Lean: lim.lean,
+		Open:    place < openIncidents, Lean: lim.lean, Explain: explainCommand(inc),
 	}
 	v.Reasons, v.SumNote = waterfall(inc, lim)
 	v.MoreReasons = andMore(lim.reasons, len(inc.Reasons))
@@ -148,18 +150,14 @@ func waterfall(inc *casemate.Incident, lim limits) ([]reasonRow, string) {
 		if t.Points < 0 {
 			row.Class = "less"
 		}
-		var ids []string
 		for _, id := range t.Evidence[:min(lim.evidence, len(t.Evidence))] {
 			text := shorten(id, 24)
 			if l, ok := known[id]; ok && l != (casemate.Location{}) {
-				text += " (" + placeText(l, 60) + ")"
+				text += " " + placeText(l, 60)
 			}
-			ids = append(ids, text)
+			row.Evidence = append(row.Evidence, text)
 		}
-		if rest := andMore(lim.evidence, len(t.Evidence)); rest != "" && lim.evidence > 0 {
-			ids = append(ids, rest)
-		}
-		row.Evidence = strings.Join(ids, ", ")
+		row.MoreEvidence = andMore(lim.evidence, len(t.Evidence))
 		out = append(out, row)
 	}
 	return out, sumNote(sumOf(all), inTenths(inc.Score))

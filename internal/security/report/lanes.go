@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -17,6 +18,9 @@ const (
 	maxSpans   = 40  // lines of a lane for what lasted
 	maxTicks   = 9
 	axisMargin = 1.5 // percent left free at either end of the axis
+	minRadius  = 4.0
+	maxRadius  = 11.0
+	restRadius = 6.0 // where many incidents share a lane
 )
 
 // chart is the picture of when things happened, its positions in percent of
@@ -109,7 +113,7 @@ func newChart(incidents []casemate.Incident, anchors []string) chart {
 	c.Ticks = ticks(a)
 	for i := range incidents[:min(maxLanes, len(incidents))] {
 		inc := &incidents[i]
-		l := draw(a, inc.Timeline)
+		l := draw(a, inc.Timeline, maxRadius)
 		l.Anchor, l.Rank, l.Class = anchors[i], inc.Rank, verdictClass(inc.Verdict)
 		l.Label, l.Note = shorten(inc.Title, 90), shorten(strings.Join(inc.Hosts[:min(2, len(inc.Hosts))], ", "), 60)
 		if len(inc.Hosts) > 2 {
@@ -122,7 +126,7 @@ func newChart(incidents []casemate.Incident, anchors []string) chart {
 		for i := range incidents[maxLanes:] {
 			rest = append(rest, incidents[maxLanes+i].Timeline...)
 		}
-		l := draw(a, rest)
+		l := draw(a, rest, restRadius)
 		l.Label, l.X, l.W = count(len(incidents)-maxLanes, "further incident"), "0", "0"
 		c.Lanes = append(c.Lanes, l)
 	}
@@ -137,8 +141,8 @@ type bin struct {
 	gravest  *casemate.Moment
 }
 
-// draw lays one lane's moments on the axis.
-func draw(a axis, timeline []casemate.Moment) lane {
+// draw lays one lane's moments on the axis, as marks no larger than largest.
+func draw(a axis, timeline []casemate.Moment, largest float64) lane {
 	var l lane
 	var bins [laneBins + 1]bin
 	from, to := 100.0, 0.0
@@ -163,16 +167,22 @@ func draw(a axis, timeline []casemate.Moment) lane {
 	if from <= to {
 		l.X, l.W = percent(from), percent(to-from)
 	}
+	// Large marks first, so that none lies hidden under a larger one.
+	var drawn []*bin
 	for i := range bins {
 		if bins[i].gravest != nil {
-			l.Marks = append(l.Marks, bins[i].mark(a))
+			drawn = append(drawn, &bins[i])
 		}
+	}
+	slices.SortStableFunc(drawn, func(a, b *bin) int { return cmp.Compare(b.count, a.count) })
+	for _, b := range drawn {
+		l.Marks = append(l.Marks, b.mark(a, largest))
 	}
 	return l
 }
 
 // mark draws a bin where its gravest moment stands, sized by its alerts.
-func (b *bin) mark(a axis) mark {
+func (b *bin) mark(a axis, largest float64) mark {
 	x, _ := a.at(b.gravest.First)
 	title := stamp(b.gravest.First) + "  " + b.severity.String() + "  " + shorten(b.gravest.Name, 80)
 	if b.gravest.Host != "" {
@@ -182,7 +192,7 @@ func (b *bin) mark(a axis) mark {
 	if b.moments > 1 {
 		title += " in " + number(b.moments) + " lines"
 	}
-	r := min(4+math.Log2(float64(b.count)), 11)
+	r := min(minRadius+math.Log2(float64(b.count)), largest)
 	return mark{percent(x), strconv.FormatFloat(r, 'f', 1, 64), severityClass(b.severity), title}
 }
 

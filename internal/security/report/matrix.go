@@ -21,12 +21,11 @@ type column struct {
 
 // cell is a technique that incidents show.
 type cell struct {
-	ID, Name  string
-	Class     string // heat-1 to heat-5, by the highest score
-	Score     string
-	Incidents string
-	Links     []link
-	More      string
+	ID, Name string
+	Class    string // heat-1 to heat-5, by the highest score
+	Score    string
+	Links    []link
+	More     string
 }
 
 // link leads to an incident in the page.
@@ -39,7 +38,6 @@ type link struct {
 type seen struct {
 	id, name string
 	score    tenths
-	count    int
 	links    []link
 }
 
@@ -62,7 +60,7 @@ func newMatrix(tactics []Tactic, incidents []casemate.Incident, anchors []string
 				places[len(tactics)] = true
 			}
 			for j := range places {
-				note(cells[j], tech, &incidents[i], anchors[i])
+				record(cells[j], tech, &incidents[i], anchors[i])
 			}
 		}
 	}
@@ -79,8 +77,8 @@ func newMatrix(tactics []Tactic, incidents []casemate.Incident, anchors []string
 	return out
 }
 
-// note adds one incident to a technique, once.
-func note(found map[string]*seen, tech casemate.Technique, inc *casemate.Incident, anchor string) {
+// record adds one incident to a technique, once.
+func record(found map[string]*seen, tech casemate.Technique, inc *casemate.Incident, anchor string) {
 	s := found[tech.ID]
 	if s == nil {
 		s = &seen{id: tech.ID, name: tech.Name}
@@ -90,7 +88,6 @@ func note(found map[string]*seen, tech casemate.Technique, inc *casemate.Inciden
 		return
 	}
 	s.score = max(s.score, inTenths(inc.Score))
-	s.count++
 	s.links = append(s.links, link{inc.Rank, anchor})
 }
 
@@ -107,7 +104,7 @@ func newColumn(name string, found map[string]*seen) column {
 		shown := min(maxCellLinks, len(s.links))
 		col.Cells = append(col.Cells, cell{
 			ID: shorten(s.id, 20), Name: shorten(s.name, 60), Class: heat(s.score), Score: s.score.String(),
-			Incidents: count(s.count, "incident"), Links: s.links[:shown], More: andMore(shown, len(s.links)),
+			Links: s.links[:shown], More: andMore(shown, len(s.links)),
 		})
 	}
 	return col

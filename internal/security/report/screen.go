@@ -10,13 +10,13 @@ import (
 // The widths a terminal report is laid out for.
 const (
 	defaultWidth = 100
-	minWidth     = 60
+	minWidth     = 72
 	maxWidth     = 200
 )
 
 // TerminalOptions says how to lay out text for a terminal.
 type TerminalOptions struct {
-	Width  int  // columns; 0 is 100; held between 60 and 200
+	Width  int  // columns; 0 is 100; held between 72 and 200
 	Color  bool // the caller knows whether it writes to a terminal and what NO_COLOR says
 	Top    int  // incidents in the table; 0 is 20
 	Detail int  // incidents described below it; 0 is 3, negative none
@@ -105,6 +105,23 @@ func (s *screen) wrapped(lead string, indent int, st style, text string) {
 	}
 }
 
+// flow writes parts with a separator between them, on as many lines as they
+// need. widths are the columns of the parts, which may be painted.
+func (s *screen) flow(parts []string, widths []int, sep string) {
+	line, used := "", 0
+	for i, p := range parts {
+		if used > 0 && used+columns(sep)+widths[i] > s.width {
+			s.line(line)
+			line, used = "", 0
+		}
+		if used > 0 {
+			line, used = line+sep, used+columns(sep)
+		}
+		line, used = line+p, used+widths[i]
+	}
+	s.line(line)
+}
+
 // wrap breaks clean text into lines of at most width columns, at spaces where
 // it can. It gives at least one line.
 func wrap(text string, width int) []string {
@@ -117,7 +134,7 @@ func wrap(text string, width int) []string {
 			line, used = "", 0
 		}
 		for w > width { // a word longer than a line is cut into lines
-			head := strings.TrimSuffix(fit(word, width+1), "…")
+			head := prefix(word, width)
 			if head == "" {
 				break
 			}

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,22 +68,32 @@ func WriteTerminal(w io.Writer, t Triage, opt TerminalOptions) error {
 }
 
 func (s *screen) header(t *Triage) {
-	s.line(s.paint(bold, count(t.Alerts, "alert")+" became "+count(t.total(), "incident")))
-	var counts []string
+	s.line(s.paint(bold, headline(t)))
+	var parts []string
+	var widths []int
 	for i, n := range t.verdictCounts() {
-		v := verdicts()[i]
-		counts = append(counts, s.paint(verdictStyle(v), number(n)+" "+string(v)))
+		text := number(n) + " " + string(verdicts()[i])
+		parts = append(parts, s.paint(verdictStyle(verdicts()[i]), text))
+		widths = append(widths, len(text))
 	}
-	of := ""
 	if t.total() > len(t.Incidents) {
-		of = " (of the first " + number(len(t.Incidents)) + ")"
+		text := "of the first " + number(len(t.Incidents))
+		parts, widths = append(parts, text), append(widths, len(text))
 	}
 	if len(t.Incidents) > 0 {
-		s.line(strings.Join(counts, " · "), of)
+		s.flow(parts, widths, " · ")
 	}
 	for _, l := range []string{coverage(t), readLine(t)} {
 		s.wrapped("", 0, dim, l)
 	}
+}
+
+// headline is what came of the alerts in one line.
+func headline(t *Triage) string {
+	if t.total() == 0 {
+		return count(t.Alerts, "alert") + ", no incident"
+	}
+	return count(t.Alerts, "alert") + " became " + count(t.total(), "incident")
 }
 
 // coverage says which span of time the input covers.
@@ -134,16 +145,18 @@ func (s *screen) table(t *Triage, top int) {
 	for i := range top {
 		inc := &t.Incidents[i]
 		st := verdictStyle(inc.Verdict)
+		// A rank or count wider than its column takes from the last one.
+		over := max(len(number(inc.Rank))-3, 0) + max(len(number(inc.Count))-7, 0)
 		lead := padLeft(number(inc.Rank), 3) + "  " +
 			padLeft(number(whole(inc.Score)), 3) + " " + s.paint(st, bar(whole(inc.Score), 100, barCells)) + "  " +
 			s.paint(st, pad(shortVerdict(inc.Verdict), 10)) + "  " +
 			pad(minute(inc.First), 17) + "  " + padLeft(number(inc.Count), 7) + "  "
 		if wide {
-			title := TerminalFit(inc.Title, s.width-leadColumns-hostColumns-2)
+			title := TerminalFit(inc.Title, s.width-leadColumns-hostColumns-2-over)
 			s.line(lead, pad(names(inc.Hosts, hostColumns), hostColumns), "  ", s.paint(bold, title))
 			continue
 		}
-		s.line(lead, names(inc.Hosts, s.width-leadColumns))
+		s.line(lead, names(inc.Hosts, s.width-leadColumns-over))
 		s.line(strings.Repeat(" ", titleIndent), s.paint(bold, TerminalFit(inc.Title, s.width-titleIndent)))
 	}
 	if rest := andMore(top, t.total()); rest != "" {
@@ -188,13 +201,12 @@ func (s *screen) title(inc *casemate.Incident) {
 	rule := strings.Repeat("─", max(s.width-columns(title)-len(rank)-4, 0))
 	s.line()
 	s.line(s.paint(verdictStyle(inc.Verdict), rank), "  ", s.paint(bold, title), "  ", s.paint(dim, rule))
-	facts := []string{
-		"score " + inTenths(inc.Score).String() + " of 100", TerminalFit(string(inc.Verdict), 20),
-		count(inc.Count, "alert"), period(inc.First, inc.Last),
-	}
+	when := period(inc.First, inc.Last)
 	if d := inc.Last.Sub(inc.First); d > 0 && !inc.First.IsZero() {
-		facts[3] += " (" + length(d) + ")"
+		when += " (" + length(d) + ")"
 	}
+	facts := []string{"score " + inTenths(inc.Score).String() + " of 100", TerminalFit(string(inc.Verdict), 20), count(inc.Count, "alert"), when}
+	facts = slices.DeleteFunc(facts, func(f string) bool { return f == "" })
 	s.wrapped("   ", blockIndent, plain, strings.Join(facts, " · "))
 	s.pair("Incident", plain, TerminalFit(inc.ID, s.width-valueColumn))
 	s.pair("Hosts", plain, listed(inc.Hosts, topNames))
@@ -330,7 +342,7 @@ func evidence(id string, at casemate.Location, width int) string {
 	if room := width - columns(id) - 2 - len(place); columns(name) > room {
 		name = tail(name, room)
 	}
-	return strings.TrimSpace(id + "  " + name + place)
+	return fit(strings.TrimSpace(id+"  "+name+place), width)
 }
 
 // tail cuts clean text to its last columns, where a path says the most.
@@ -419,11 +431,31 @@ func (s *screen) leftOut(t *Triage) {
 
 // hints names the commands that show more.
 func (s *screen) hints(t *Triage) {
-	id := "ID"
-	if len(t.Incidents) > 0 {
-		id = TerminalFit(t.Incidents[0].ID, 40)
-		s.line()
-		s.line(s.paint(dim, "How a score came about:   "), "casemate triage … --explain "+id)
-		s.line(s.paint(dim, "The whole report, a page: "), "casemate triage … --html report.html")
+	if len(t.Incidents) == 0 {
+		return
 	}
+	s.line()
+	s.line(s.paint(dim, "How a score came about:   "), explainCommand(&t.Incidents[0]))
+	s.line(s.paint(dim, "The whole report, a page: "), "casemate triage … --html report.html")
+}
+
+// explainCommand is the command that accounts for an incident's score. It will
+// be copied into a shell, so an id that a shell could read as more is not in it.
+func explainCommand(inc *casemate.Incident) string {
+	id := "ID"
+	if isPlainID(inc.ID) {
+		id = inc.ID
+	}
+	return "casemate triage … --explain " + id
+}
+
+// isPlainID reports whether id is letters, digits and dashes, and short.
+func isPlainID(id string) bool {
+	const maxID = 24
+	for i := range len(id) {
+		if !isAlphanumeric(id[i]) && id[i] != '-' {
+			return false
+		}
+	}
+	return id != "" && len(id) <= maxID && id[0] != '-'
 }
