@@ -1,0 +1,117 @@
+package evidence
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/indicator"
+)
+
+// detachAbove is the size of a record from which on its short texts are copied
+// out of it, so that keeping an alert's name does not keep 16 MiB alive.
+const detachAbove = 64 << 10
+
+// text returns the record as valid UTF-8 in memory of its own.
+func (r *room) text(raw []byte) string {
+	if utf8.Valid(raw) {
+		return string(raw)
+	}
+	r.summary().InvalidUTF8++
+	return strings.ToValidUTF8(string(raw), "\uFFFD")
+}
+
+// alert returns a new alert for a record that begins at a line of the file.
+func (r *room) alert(format, raw string, line int) *casemate.Alert {
+	r.record++
+	return &casemate.Alert{At: casemate.Location{File: r.name, Line: line, Record: r.record}, Format: format, Raw: raw}
+}
+
+// emit completes an alert whose schema has been found, and gives it away.
+func (r *room) emit(a *casemate.Alert, original []byte, offset int64, warning string) bool {
+	a.ID = casemate.AlertID(a.Format, original)
+	if warning != "" {
+		r.summary().BadTimes++
+		r.fault(a.At.Line, a.At.Record, offset, warning)
+	}
+	if !r.opt.NoIndicators {
+		r.indicators(a)
+	}
+	if len(a.Raw) > detachAbove {
+		detach(a)
+	}
+	s := r.summary()
+	s.Records++
+	r.sum.Records++
+	if a.Kind == casemate.KindAlert {
+		s.Alerts++
+		r.sum.Alerts++
+	}
+	if r.abort = r.yield(a); r.abort == nil {
+		r.abort = r.ctx.Err()
+	}
+	return r.abort == nil
+}
+
+// maxIndicators bounds the indicators of one record: a list of a feed that
+// found its way into a log must not become a million of them.
+const maxIndicators = 512
+
+func (r *room) indicators(a *casemate.Alert) {
+	for i := range a.Fields {
+		f := &a.Fields[i]
+		if f.Kind == casemate.String && len(f.Value) >= 3 && len(a.Indicators) < maxIndicators {
+			a.Indicators = indicator.Extract(a.Indicators, f.Name, f.Value)
+		}
+	}
+	if len(a.Indicators) > maxIndicators {
+		a.Indicators = a.Indicators[:maxIndicators]
+	}
+	a.Indicators = unique(a.Indicators)
+}
+
+// unique keeps the first of each type and value. Few are the rule; many are
+// compared through a map.
+func unique(list []casemate.Indicator) []casemate.Indicator {
+	type key struct {
+		kind  casemate.IndicatorType
+		value string
+	}
+	out := list[:0]
+	var seen map[key]bool
+	if len(list) > 16 {
+		seen = make(map[key]bool, len(list))
+	}
+next:
+	for _, it := range list {
+		if seen != nil {
+			k := key{it.Type, it.Value}
+			if seen[k] {
+				continue
+			}
+			seen[k] = true
+		} else {
+			for i := range out {
+				if out[i].Type == it.Type && out[i].Value == it.Value {
+					continue next
+				}
+			}
+		}
+		out = append(out, it)
+	}
+	return out
+}
+
+// detach copies the texts of an alert that a reader may keep without the
+// record: all but Fields, Event and Raw.
+func detach(a *casemate.Alert) {
+	for _, s := range [...]*string{&a.Name, &a.Rule, &a.Action, &a.Host, &a.User} {
+		*s = strings.Clone(*s)
+	}
+	for i := range a.Entities {
+		a.Entities[i].Value = strings.Clone(a.Entities[i].Value)
+	}
+	for i := range a.Indicators {
+		a.Indicators[i].Value = strings.Clone(a.Indicators[i].Value)
+	}
+}
