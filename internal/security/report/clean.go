@@ -132,11 +132,9 @@ func isPlain(s string) bool {
 	return true
 }
 
-// opensLink reports whether the colon at s[i] stands between a scheme and "//".
-func opensLink(s string, i int) bool {
-	return i > 0 && strings.HasPrefix(s[i+1:], "//") &&
-		(isAlphanumeric(s[i-1]) || strings.IndexByte("+-.", s[i-1]) >= 0)
-}
+// opensLink reports whether "//" follows the colon at s[i]. What stands before
+// it does not matter: an escape such as \xff ends in letters too.
+func opensLink(s string, i int) bool { return strings.HasPrefix(s[i+1:], "//") }
 
 // endsWWW reports whether the dot at s[i] follows "www".
 func endsWWW(s string, i int) bool {

@@ -40,7 +40,8 @@ func TestTerminal(t *testing.T) {
 		{"e\u0301", "e\u0301"},
 		{"\u0301e", `\u{301}e`},
 		{"e" + strings.Repeat("\u0301", 5), "e" + strings.Repeat("\u0301", 4) + `\u{301}`},
-		{"http://a HTTPS://b ftp://c x-y+z.1://d ://e :// a://", "http[:]//a HTTPS[:]//b ftp[:]//c x-y+z.1[:]//d ://e :// a[:]//"},
+		{"http://a HTTPS://b ftp://c x-y+z.1://d ://e :// a://", "http[:]//a HTTPS[:]//b ftp[:]//c x-y+z.1[:]//d [:]//e [:]// a[:]//"},
+		{"\xff://x", `\xff[:]//x`},
 		{"www.evil.example WWW.x aww.w", "www[.]evil.example WWW[.]x aww.w"},
 	}
 	for _, tt := range tests {
