@@ -365,13 +365,13 @@ func TestHostile(t *testing.T) {
 			at := len(c.b)
 			el("a").write(c)
 			c.b = append(c.b, make([]byte, at+40-len(c.b))...)
-			c.u32(0xffffffff)
+			c.u32(-1)
 		}, "ends too early"},
 		{"a value longer than the record", func(c *chunkWriter) {
 			c.instance("v", el("a", hole(0)), value{typ: 0x01})
 			le.PutUint16(c.b[len(c.b)-4:], 0xffff)
 		}, "ends too early"},
-		{"a template outside the chunk", func(c *chunkWriter) { c.u8(0x0c, 1); c.u32(0); c.u32(0xfffffff0); c.u32(0) }, "outside the chunk"},
+		{"a template outside the chunk", func(c *chunkWriter) { c.u8(0x0c, 1); c.u32(0); c.u32(-16); c.u32(0) }, "outside the chunk"},
 		{"a template in the chunk header", func(c *chunkWriter) { c.u8(0x0c, 1); c.u32(0); c.u32(16); c.u32(0) }, "outside the chunk"},
 		{"a template that is its own instance", func(c *chunkWriter) {
 			c.u8(0x0c, 1)

@@ -101,7 +101,7 @@ func (r *Reader) readValues(p *parser) error {
 	if err != nil {
 		return err
 	}
-	if count > (p.end-p.pos)/4 {
+	if count < 0 || count > (p.end-p.pos)/4 { // negative where int has 32 bits
 		return fmt.Errorf("%d values: %w", count, errShort)
 	}
 	if err := r.spend(count); err != nil {
