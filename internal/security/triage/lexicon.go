@@ -55,7 +55,7 @@ func parseLexicon(text string) ([]behaviour, error) {
 // technique.
 func behavioursOf(name string) []*behaviour {
 	all, _ := lexicon() // embedded and tested: see lexicon
-	name = strings.ToLower(name)
+	name = strings.ReplaceAll(strings.ToLower(name), "_", " ")
 	var out []*behaviour
 next:
 	for i := range all {

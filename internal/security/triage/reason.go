@@ -194,6 +194,5 @@ func (q *Queue) next(g *group) []casemate.NextStep {
 	for _, t := range q.techniques(g) {
 		ids = append(ids, t.ID)
 	}
-	_ = ids
-	return nil
+	return q.opt.Catalogue.NextSteps(ids, nextSteps)
 }

@@ -21,7 +21,8 @@ const (
 	steadySpread = 0.25 // within this share of its median
 	steadyShare  = 0.75 // in at least this share of its hours
 	steadyFill   = 0.70 // and leaves few of the hours between first and last out
-	trimmed      = 1000 // one moment in so many, at each end, does not stretch the period: clocks lie
+	trimmed      = 1000 // one moment in so many, and one more, does not stretch the period at either end: clocks lie
+	trimFrom     = 100  // moments, of which one is not much
 )
 
 // stream is everything of one name on one host.
@@ -65,7 +66,10 @@ func (st *statistics) measurePeriod() {
 		return
 	}
 	slices.Sort(hours)
-	cut := len(hours) / trimmed
+	cut := 0
+	if len(hours) >= trimFrom {
+		cut = 1 + len(hours)/trimmed
+	}
 	st.begin = hours[cut]
 	st.period = float64(hours[len(hours)-1-cut] - st.begin + 1)
 }

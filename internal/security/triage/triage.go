@@ -102,8 +102,29 @@ func (q *Queue) Add(a *casemate.Alert, found []casemate.Detection) {
 		}
 	}
 	m := q.momentOf(a, found)
+	q.record(a, m)
+}
+
+// AddCorrelation takes what a correlation of several events showed, and the
+// events behind it that are no alerts of their own: they become its alerts.
+func (q *Queue) AddCorrelation(last *casemate.Alert, members []*casemate.Alert, found casemate.Detection) {
+	a := *last
+	a.Kind = casemate.KindEvent // so that it is called what the correlation is called
+	q.alerts += len(members)
+	q.events -= len(members)
+	if q.suppress.hides(&a, []casemate.Detection{found}) {
+		return
+	}
+	i := q.momentOf(&a, []casemate.Detection{found})
+	q.moments[i].count += max(len(members)-1, 0)
+	for _, m := range members {
+		q.record(m, i)
+	}
+}
+
+func (q *Queue) record(a *casemate.Alert, moment int32) {
 	q.records = append(q.records, record{
-		file: q.files.id(a.At.File), moment: m, line: uint32(max(a.At.Line, 0)), number: uint32(a.At.Record),
+		file: q.files.id(a.At.File), moment: moment, line: uint32(max(a.At.Line, 0)), number: uint32(a.At.Record),
 	})
 }
 
@@ -140,7 +161,7 @@ func (q *Queue) Rank() Result {
 		Suppressed: q.suppress.groups(),
 		Alerts:     q.alerts, Events: q.events,
 		First: q.first, Last: q.last,
-		Repeats: len(q.records) - len(q.moments),
+		Repeats: max(len(q.records)-len(q.moments), 0),
 	}
 	if len(q.moments) == 0 {
 		return res
