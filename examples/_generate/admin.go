@@ -22,7 +22,8 @@ func (g *generator) adminWork() {
 			"StartType", "demand start", "AccountName", "LocalSystem"})
 	g.elastic(elasticAlert{rule: "PsExec Network Connection", severity: "low", risk: 21, proc: tool, seen: at("10:20:12.409"),
 		mitre: []technique{{"T1569", "System Services", "TA0002", "Execution"}}, reason: "process event with process PsExec64.exe by adm.rkoenig on it-adm-01 created low alert PsExec Network Connection.",
-		extra: O{"source", O{"ip", adminWS.ip, "port", f.sport}, "destination", O{"ip", wsus.ip, "port", 445}}})
+		category: "network",
+		extra:    O{"source", O{"ip", adminWS.ip, "port", f.sport}, "destination", O{"ip", wsus.ip, "port", 445}}})
 
 	g.script(dc, at("11:05:22.417"), "Get-ADUser -Filter {PasswordExpired -eq $true} -Properties PasswordLastSet | Select-Object SamAccountName,PasswordLastSet", "verbose")
 	for _, c := range []struct{ clock, image, cmd string }{

@@ -17,6 +17,9 @@ import (
 	"time"
 )
 
+// evidenceFolder holds the files of the day and nothing else.
+const evidenceFolder = "intrusion"
+
 // The files of the day, as the consoles name their exports.
 const (
 	fileSuricata  = "suricata-eve.json"
@@ -135,7 +138,7 @@ func (g *generator) writeFile(out, name string, truth *csv.Writer) error {
 	}
 	for i, r := range records {
 		if r.of != (label{}) {
-			truth.Write([]string{"logs/" + name, strconv.Itoa(line), r.of.stage, r.of.technique, r.of.incident})
+			truth.Write([]string{name, strconv.Itoa(line), r.of.stage, r.of.technique, r.of.incident})
 		}
 		buf.WriteString(g.fill(r.text))
 		if wrapped && i < len(records)-1 {
@@ -147,7 +150,7 @@ func (g *generator) writeFile(out, name string, truth *csv.Writer) error {
 	if wrapped {
 		buf.WriteString(wrap[1] + "\n")
 	}
-	path := filepath.Join(out, "logs", name)
+	path := filepath.Join(out, evidenceFolder, name)
 	if err := os.WriteFile(path, buf.Bytes(), 0o644); err != nil {
 		return fmt.Errorf("write %q: %w", path, err)
 	}

@@ -198,7 +198,8 @@ type elasticAlert struct {
 	mitre                  []technique
 	proc                   *proc
 	seen                   time.Time
-	extra                  O // further ECS fields
+	category               string // what kind of event it was, process if empty
+	extra                  O      // further ECS fields
 }
 
 // elastic adds an alert as a document of the alerts index.
@@ -216,6 +217,10 @@ func (g *generator) elastic(a elasticAlert) {
 		threat = append(threat, O{"framework", "MITRE ATT&CK", "tactic", O{"id", m.tacticID, "name", m.tactic,
 			"reference", "https://attack.mitre.org/tactics/" + m.tacticID + "/"}, "technique", L{tech}})
 	}
+	if a.category == "" {
+		a.category = "process"
+	}
+	action := map[string]string{"process": "start", "registry": "modification", "network": "connection_attempted"}[a.category]
 	h := a.proc.host
 	id := digest(32, "elastic", a.rule, a.seen.String())
 	src := O{"@timestamp", stamp(made), "kibana.alert.rule.name", a.rule, "kibana.alert.rule.rule_id", uuid("rule", a.rule),
@@ -224,8 +229,8 @@ func (g *generator) elastic(a elasticAlert) {
 		"kibana.alert.rule.threat", threat, "kibana.alert.rule.severity", a.severity, "kibana.alert.rule.risk_score", a.risk,
 		"kibana.alert.severity", a.severity, "kibana.alert.risk_score", a.risk, "kibana.alert.reason", a.reason,
 		"kibana.alert.status", "active", "kibana.alert.workflow_status", "open", "kibana.alert.uuid", id, "kibana.alert.depth", 1,
-		"kibana.alert.original_time", stamp(a.seen), "kibana.alert.original_event.action", "start", "kibana.space_ids", L{"default"}, "kibana.version", "8.17.3",
-		"event", O{"kind", "signal", "category", L{"process"}, "type", L{"start"}, "action", "start", "dataset", "endpoint.events.process", "module", "endpoint"},
+		"kibana.alert.original_time", stamp(a.seen), "kibana.alert.original_event.action", action, "kibana.space_ids", L{"default"}, "kibana.version", "8.17.3",
+		"event", O{"kind", "signal", "category", L{a.category}, "type", L{action}, "action", action, "dataset", "endpoint.events." + a.category, "module", "endpoint"},
 		"agent", O{"type", "endpoint", "version", "8.17.3", "id", uuid("agent", h.name)}, "ecs", O{"version", "8.10.0"},
 		"host", O{"name", strings.ToLower(h.name), "hostname", h.name, "id", uuid("host", h.name), "ip", L{h.ip, "127.0.0.1"},
 			"os", O{"type", "windows", "platform", "windows", "family", "windows", "name", "Windows", "full", "Windows 11 Enterprise 23H2 (10.0.22631)"}},

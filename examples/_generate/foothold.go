@@ -52,8 +52,9 @@ func (g *generator) phish() {
 	run := "HKU\\" + lindqv.sid + `\Software\Microsoft\Windows\CurrentVersion\Run\UxCacheSync`
 	g.setValue(implant, at("09:14:02.610"), run, "rundll32.exe "+loader+",Start")
 	g.elastic(elasticAlert{rule: "Startup or Run Key Registry Modification", severity: "low", risk: 21, proc: implant, seen: at("09:14:02.610"), mitre: []technique{tRunKey},
-		reason: "registry event with process rundll32.exe by m.lindqvist on fin-ws-014 created low alert Startup or Run Key Registry Modification.",
-		extra:  O{"registry", O{"path", run, "value", "UxCacheSync", "data", O{"strings", L{"rundll32.exe " + loader + ",Start"}}}}})
+		reason:   "registry event with process rundll32.exe by m.lindqvist on fin-ws-014 created low alert Startup or Run Key Registry Modification.",
+		category: "registry",
+		extra:    O{"registry", O{"path", run, "value", "UxCacheSync", "data", O{"strings", L{"rundll32.exe " + loader + ",Start"}}}}})
 	g.beacons(implant)
 	g.tunnel(implant)
 	g.benign()

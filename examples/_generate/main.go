@@ -1,7 +1,8 @@
-// Command _generate writes the example day that lies in examples/intrusion: the
-// exports of fifteen consoles of an invented company, and the truth about them.
+// Command _generate writes the example day: the exports of an invented
+// company's consoles, in intrusion/, and truth.csv, the truth about them. The
+// truth lies outside so that nobody reads it by naming the folder.
 //
-//	go run ./examples/_generate -out examples/intrusion
+//	go run ./examples/_generate -out examples
 //
 // It reads no clock and draws its noise from a fixed seed: the same source
 // writes the same bytes. The folder's name begins with an underscore so that
@@ -16,7 +17,7 @@ import (
 )
 
 func main() {
-	out := flag.String("out", "examples/intrusion", "the folder to write to")
+	out := flag.String("out", "examples", "the folder to write to")
 	flag.Parse()
 	if err := run(*out); err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)
@@ -49,7 +50,7 @@ func run(out string) error {
 
 	g.portal()
 
-	if err := os.MkdirAll(filepath.Join(out, "logs"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(out, evidenceFolder), 0o755); err != nil {
 		return fmt.Errorf("make folder %q: %w", out, err)
 	}
 	return g.write(out)

@@ -40,6 +40,7 @@ var (
 		{signature{2034647, 2, "ET EXPLOIT Apache log4j RCE Attempt (http ldap) (CVE-2021-44228)", classAdmin, 1, "Major", nil}, 80, "/?q=${jndi:ldap://10.20.99.5:1389/nessus}"},
 		{signature{2009358, 6, "ET SCAN Nmap Scripting Engine User-Agent Detected (Nmap Scripting Engine)", classWeb, 1, "Informational", nil}, 80, "/nmaplowercheck1772590412"},
 		{signature{2002677, 14, "ET SCAN Nikto Web App Scan in Progress", classWeb, 1, "Informational", nil}, 80, "/cgi-bin/test.cgi"},
+		{signature{2019232, 4, "ET WEB_SERVER Possible CVE-2014-6271 Attempt in Headers", classAdmin, 1, "Major", nil}, 80, "/cgi-bin/status"},
 		{signature{2006446, 14, "ET WEB_SERVER Possible SQL Injection Attempt UNION SELECT", classWeb, 1, "Major", nil}, 80, "/index.php?id=1+UNION+SELECT+1,2,3--"},
 	}
 	scanNet = []scanRule{
@@ -93,8 +94,11 @@ func (g *generator) probe(h *host, r scanRule, t time.Time) {
 		return
 	}
 	agent := scannerAgent
-	if r.sig.id == 2009358 {
+	switch r.sig.id {
+	case 2009358:
 		agent = "Mozilla/5.0 (compatible; Nmap Scripting Engine)"
+	case 2019232:
+		agent = "() { :; }; echo nessus-probe"
 	}
 	f := g.connect(t, scanner, h, r.port, "http", 40*time.Millisecond, 412, 1210)
 	req := &request{h.ip, r.url, agent, "GET", "text/html", "", 404, 196}

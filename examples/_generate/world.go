@@ -242,7 +242,7 @@ var images = map[string]imageInfo{
 	"outlook.exe":    {"16.0.17928.20392", "Microsoft Outlook", "Microsoft Outlook", "Microsoft Corporation", "Outlook.exe"},
 	"excel.exe":      {"16.0.17928.20392", "Microsoft Excel", "Microsoft Office", "Microsoft Corporation", "Excel.exe"},
 	"psexesvc.exe":   {"2.43", "PsExec Service", "Sysinternals PsExec", "Sysinternals", "psexesvc.exe"},
-	"psexec64.exe":   {"2.43", "Execute processes remotely", "Sysinternals PsExec", "Sysinternals - www.sysinternals.com", "psexec.c"},
+	"psexec64.exe":   {"2.43", "Execute processes remotely", "Sysinternals PsExec", "Sysinternals", "psexec.c"},
 	"7z.exe":         {"24.09", "7-Zip Console", "7-Zip", "Igor Pavlov", "7z.exe"},
 	"rclone.exe":     {"1.69.1", "Rclone", "Rclone", "-", "rclone.exe"},
 	"curl.exe":       {"8.9.1", "The curl executable", "The curl executable", "-", "curl.exe"},
