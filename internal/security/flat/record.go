@@ -21,6 +21,10 @@ type Record struct {
 	slots  []slot
 	next   []int32 // the next field of the same name, or 0
 	gen    uint32
+
+	// The lengths and first bytes of all names, one bit for each modulo 64: most
+	// questions are for names that are not there, and end here.
+	lengths, firsts uint64
 }
 
 // slot is one place of an open-addressing table; one of an older generation is free.
@@ -45,7 +49,11 @@ func (r *Record) Reset(fields []casemate.Field) {
 		r.next = make([]int32, size)
 	}
 	r.fields, r.next = fields, r.next[:len(fields)]
+	r.lengths, r.firsts = 0, 0
 	for i := range fields {
+		l, f := bits(fields[i].Name)
+		r.lengths |= l
+		r.firsts |= f
 		r.next[i] = 0
 		s := r.find(fields[i].Name)
 		switch {
@@ -78,6 +86,25 @@ func (r *Record) find(name string) *slot {
 	}
 }
 
+// bits returns the bits of a name's length and first byte.
+func bits(name string) (length, first uint64) {
+	if name == "" {
+		return 1, 1
+	}
+	return 1 << (len(name) % 64), 1 << (name[0] & 0x1f)
+}
+
+// held returns the slot of a name that is there, or nil.
+func (r *Record) held(name string) *slot {
+	if l, f := bits(name); r.lengths&l == 0 || r.firsts&f == 0 {
+		return nil
+	}
+	if s := r.find(name); s != nil && s.gen == r.gen {
+		return s
+	}
+	return nil
+}
+
 func lower(c byte) byte {
 	if 'A' <= c && c <= 'Z' {
 		c += 'a' - 'A'
@@ -102,16 +129,21 @@ func (r *Record) Fields() []casemate.Field { return r.fields }
 
 // Has says whether there is a field of this name, of whatever value.
 func (r *Record) Has(name string) bool {
-	s := r.find(name)
-	return s != nil && s.gen == r.gen
+	return r.held(name) != nil
 }
 
 // Get returns the first value of this name that says something: white space
 // around it is removed, and the signs for nothing, "-", "null", "N/A" and
 // "(null)", count as empty.
 func (r *Record) Get(name string) string {
-	for v := range r.All(name) {
-		return v
+	s := r.held(name)
+	if s == nil {
+		return ""
+	}
+	for i := s.first; i > 0; i = r.next[i-1] {
+		if v := Clean(r.fields[i-1].Value); v != "" {
+			return v
+		}
 	}
 	return ""
 }
@@ -129,8 +161,8 @@ func (r *Record) First(names ...string) string {
 // All ranges over the values of this name that say something, in order.
 func (r *Record) All(name string) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		s := r.find(name)
-		if s == nil || s.gen != r.gen {
+		s := r.held(name)
+		if s == nil {
 			return
 		}
 		for i := s.first; i > 0; i = r.next[i-1] {

@@ -262,7 +262,7 @@ func (m *mapping) genericProcess(f *found) {
 		name string
 		part part
 	}{{"Image", partImage}, {"CommandLine", partCommand}, {"ParentImage", partParentImage}, {"ParentCommandLine", partParentCommand}, {"User", partUser}} {
-		if !m.Has(p.name) {
+		if !hasField(m.a.Event, p.name) {
 			m.set(p.name, v[p.part])
 		}
 	}

@@ -278,10 +278,10 @@ func (m *mapping) winProcess(service, id string) {
 		p.ParentImage, p.ParentPID = m.Get("ParentProcessName"), pid(m.Get("ProcessId"))
 		m.set("Image", p.Image)
 		m.set("ParentImage", p.ParentImage)
-		if !m.Has("CommandLine") {
+		if !hasField(m.a.Event, "CommandLine") {
 			m.set("CommandLine", p.CommandLine)
 		}
-		if user := m.Get("SubjectUserName"); !m.Has("User") && user != "" {
+		if user := m.Get("SubjectUserName"); !hasField(m.a.Event, "User") && user != "" {
 			if domain := m.Get("SubjectDomainName"); domain != "" {
 				user = domain + `\` + user
 			}
