@@ -41,7 +41,12 @@ func accessTime(s string) (time.Time, bool) {
 // request line that is none, such as the bytes of a TLS handshake, is the field
 // cs-request. What follows the user agent is the Body.
 func ParseAccess(line string) (Message, error) {
-	m := Message{Kind: Access, Body: line}
+	m, err := readAccess(line)
+	return m.whole(line, err)
+}
+
+func readAccess(line string) (Message, error) {
+	m := Message{Kind: Access}
 	if err := tooLong(Access, line); err != nil {
 		return m, err
 	}
@@ -69,13 +74,11 @@ func ParseAccess(line string) (Message, error) {
 	p.add("cs-username", strings.Join(head[2:], " "))
 	rest := line[open+29:]
 	if !strings.HasPrefix(rest, ` "`) {
-		m.Body = rest
 		return m, fail(Access, open+29, "want the request in quotes")
 	}
 	i := open + 31
 	request, i, ok := quoted(line, i, "\"\\")
 	if !ok {
-		m.Body = rest
 		return m, fail(Access, open+30, "the request has no end")
 	}
 	p.request(request)
@@ -87,7 +90,7 @@ func ParseAccess(line string) (Message, error) {
 type pairs struct{ m *Message }
 
 func (p pairs) add(name, value string) {
-	if value != "" && value != "-" {
+	if value != "" && value != "-" && len(p.m.Fields) < MaxFields {
 		p.m.Fields = append(p.m.Fields, Field{name, value})
 	}
 }
@@ -188,7 +191,12 @@ func nginxTime(line string, ref time.Time) (time.Time, bool) {
 // and what nginx appends (server, request, upstream, host, referrer). Body is
 // the message.
 func ParseErrorLog(line string, ref time.Time) (Message, error) {
-	m := Message{Kind: ErrorLog, Body: line}
+	m, err := readErrorLog(line, ref)
+	return m.whole(line, err)
+}
+
+func readErrorLog(line string, ref time.Time) (Message, error) {
+	m := Message{Kind: ErrorLog}
 	if err := tooLong(ErrorLog, line); err != nil {
 		return m, err
 	}

@@ -37,7 +37,12 @@ func isAudit(line string) bool {
 // fields come last, with their names in capitals. Words without an equals sign
 // are the Body.
 func ParseAudit(line string) (Message, error) {
-	m := Message{Kind: Audit, App: "auditd", Body: line}
+	m, err := readAudit(line)
+	return m.whole(line, err)
+}
+
+func readAudit(line string) (Message, error) {
+	m := Message{Kind: Audit, App: "auditd"}
 	if err := tooLong(Audit, line); err != nil {
 		return m, err
 	}
@@ -62,7 +67,7 @@ func ParseAudit(line string) (Message, error) {
 	if !ok || !ok2 || !ok3 || !ok4 || serial == "" || strings.Trim(serial, "0123456789") != "" {
 		return m, fail(Audit, i, "want msg=audit(seconds.millis:serial):")
 	}
-	m.Event, m.Time, m.MsgID, m.Body = kind, t, serial, ""
+	m.Event, m.Time, m.MsgID = kind, t, serial
 	r := auditReader{m: &m, line: line, i: len(line) - len(rest)}
 	err := r.read()
 	return m, err
@@ -89,7 +94,6 @@ func (r *auditReader) read() error {
 			continue
 		}
 		if len(r.m.Fields) >= MaxFields {
-			r.m.Body = r.line[r.i:]
 			return fail(Audit, r.i, "too many fields")
 		}
 		if err := r.field(); err != nil {
@@ -120,7 +124,6 @@ func (r *auditReader) field() error {
 	if r.i < len(r.line) && r.line[r.i] == '"' {
 		n := strings.IndexByte(r.line[r.i+1:], '"')
 		if n < 0 {
-			r.m.Body = r.line[start:]
 			return fail(Audit, r.i, "the value has no end")
 		}
 		r.m.Fields = append(r.m.Fields, Field{key, r.line[r.i+1 : r.i+1+n]})

@@ -85,6 +85,13 @@ type body struct {
 // add appends a field that has a value.
 func (b *body) add(name, value string) {
 	if value != "" {
+		b.keep(name, value)
+	}
+}
+
+// keep appends a field. Those beyond MaxFields are only in the text.
+func (b *body) keep(name, value string) {
+	if len(b.fields) < MaxFields {
 		b.fields = append(b.fields, Field{name, value})
 	}
 }
@@ -309,15 +316,28 @@ func (b *body) account2(name, id, text string) {
 // pairs adds "key=value" words; a value may be empty, and words without an
 // equals sign belong to the value before.
 func (b *body) pairs(s string) {
-	for _, part := range strings.Fields(s) {
-		key, value, ok := strings.Cut(part, "=")
-		switch {
-		case len(b.fields) == MaxFields:
-			return
-		case !ok && len(b.fields) > 0 && b.fields[len(b.fields)-1].Value != "":
-			b.fields[len(b.fields)-1].Value += " " + part
-		case ok:
-			b.fields = append(b.fields, Field{key, value})
+	key, from := "", 0
+	for i := 0; i <= len(s); {
+		end := len(s)
+		if n := strings.IndexByte(s[i:], ' '); n >= 0 {
+			end = i + n
 		}
+		if eq := strings.IndexByte(s[i:end], '='); eq >= 0 || end == len(s) {
+			stop := i
+			if eq < 0 {
+				stop = end
+			}
+			if key != "" {
+				b.keep(key, strings.TrimSpace(s[from:stop]))
+			}
+			if eq < 0 {
+				return
+			}
+			key, from = s[i:i+eq], i+eq+1
+			if end == len(s) && key != "" {
+				b.keep(key, s[from:end])
+			}
+		}
+		i = end + 1
 	}
 }

@@ -9,7 +9,7 @@ import (
 // carrier reads the syslog header before a line of CEF or LEEF, if there is one,
 // and returns where the format's own text begins.
 func carrier(kind Kind, line, mark string, ref time.Time) (m Message, at int, err error) {
-	m = Message{Kind: kind, Body: line}
+	m = Message{Kind: kind}
 	if err := tooLong(kind, line); err != nil {
 		return m, 0, err
 	}
@@ -31,7 +31,7 @@ func carrier(kind Kind, line, mark string, ref time.Time) (m Message, at int, er
 	if body < 0 || !strings.HasPrefix(rest[body:], mark) {
 		return m, 0, fail(kind, 0, "want "+mark+" at the start or behind a syslog header")
 	}
-	head.Kind, head.Body = kind, line
+	head.Kind = kind
 	return head, counted + body, nil
 }
 
@@ -42,6 +42,11 @@ func carrier(kind Kind, line, mark string, ref time.Time) (m Message, at int, er
 // cs1Label=Policy cs1=Block is there as written, and again as the field
 // "Policy". Event is the class id.
 func ParseCEF(line string, ref time.Time) (Message, error) {
+	m, err := readCEF(line, ref)
+	return m.whole(line, err)
+}
+
+func readCEF(line string, ref time.Time) (Message, error) {
 	m, i, err := carrier(CEF, line, "CEF:", ref)
 	if err != nil {
 		return m, err
@@ -53,14 +58,12 @@ func ParseCEF(line string, ref time.Time) (Message, error) {
 			end, ok = len(line)-1, true // no extension and no bar before it
 		}
 		if !ok {
-			m.Body = line[i:]
 			return m, fail(CEF, i, "want a bar behind "+name)
 		}
 		m.Fields = append(m.Fields, Field{name, value})
 		i = end + 1
 	}
 	m.Event = m.Get("deviceEventClassId")
-	m.Body = ""
 	return m, m.extension(line, i)
 }
 
@@ -100,7 +103,6 @@ func (m *Message) extension(line string, i int) error {
 				continue
 			}
 			if len(m.Fields) >= MaxFields {
-				m.Body = line[value:]
 				return fail(CEF, start, "too many fields")
 			}
 			m.endValue(key, line, value, start)
@@ -176,6 +178,11 @@ func (m *Message) labels(first int) {
 // are separated by a tab, or by the character that version 2.0 names, also as
 // its number ("x5E"). Event is the event id.
 func ParseLEEF(line string, ref time.Time) (Message, error) {
+	m, err := readLEEF(line, ref)
+	return m.whole(line, err)
+}
+
+func readLEEF(line string, ref time.Time) (Message, error) {
 	m, i, err := carrier(LEEF, line, "LEEF:", ref)
 	if err != nil {
 		return m, err
@@ -184,7 +191,6 @@ func ParseLEEF(line string, ref time.Time) (Message, error) {
 	for _, name := range [...]string{"leefVersion", "vendor", "product", "version", "eventId"} {
 		n := strings.IndexByte(line[i:], '|')
 		if n < 0 {
-			m.Body = line[i:]
 			return m, fail(LEEF, i, "want a bar behind "+name)
 		}
 		m.Fields = append(m.Fields, Field{name, line[i : i+n]})
@@ -200,14 +206,12 @@ func ParseLEEF(line string, ref time.Time) (Message, error) {
 			}
 		}
 	}
-	m.Body = ""
 	var rest []string
 	for i < len(line) {
 		part, _, more := strings.Cut(line[i:], delimiter)
 		key, value, ok := strings.Cut(part, "=")
 		switch {
 		case len(m.Fields) >= MaxFields:
-			m.Body = line[i:]
 			return m, fail(LEEF, i, "too many fields")
 		case ok && key != "":
 			m.Fields = append(m.Fields, Field{strings.TrimSpace(key), value})

@@ -71,8 +71,8 @@ func TestJoinerWindow(t *testing.T) {
 		note(j.Add(record(t, "type=PATH msg=audit(1.0:4): a=b")))
 	}
 	note(j.Flush())
-	if got, want := strings.Join(serials, " "), "0 1 4 2 3 4"; got != want {
-		// The third PATH of event 4 joins the second, which began anew.
+	if got, want := strings.Join(serials, " "), "0 1 4 4 2 3"; got != want {
+		// Event 4 is full twice: its second PATH begins it anew, its third fills it.
 		t.Errorf("serials %s, want %s", got, want)
 	}
 	if records != 8 {

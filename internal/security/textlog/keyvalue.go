@@ -75,13 +75,17 @@ func separated(line string, i int) bool {
 // them, separated by spaces, tabs, commas or semicolons. A value in double
 // quotes may hold anything; a backslash in it escapes a quote or a backslash.
 // Words without an equals sign are the Body. A value whose quote never closes is
-// an error, and the Body is what begins there.
+// an error.
 func ParseKeyValue(line string) (Message, error) {
-	m := Message{Kind: KeyValue, Body: line}
+	m, err := readKeyValue(line)
+	return m.whole(line, err)
+}
+
+func readKeyValue(line string) (Message, error) {
+	m := Message{Kind: KeyValue}
 	if err := tooLong(KeyValue, line); err != nil {
 		return m, err
 	}
-	m.Body = ""
 	var words []string
 	for i := 0; i < len(line); {
 		if separates(line[i]) {
@@ -91,10 +95,8 @@ func ParseKeyValue(line string) (Message, error) {
 		key, value, end, ok := pair(line, i)
 		switch {
 		case !ok:
-			m.Body = strings.Join(append(words, line[i:]), " ")
 			return m, fail(KeyValue, i+len(key)+1, "the value has no end")
 		case len(m.Fields) >= MaxFields:
-			m.Body = strings.Join(append(words, line[i:]), " ")
 			return m, fail(KeyValue, i, "too many fields")
 		case key == "":
 			words = append(words, value)

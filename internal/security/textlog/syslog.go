@@ -71,7 +71,12 @@ func (m *Message) setPriority(value int) {
 // nine digits of fraction, more than the RFC allows, because senders do. Body is
 // the message without its byte order mark, and is read further as Body says.
 func ParseSyslog5424(line string) (Message, error) {
-	m := Message{Kind: Syslog5, Body: line}
+	m, err := readSyslog5424(line)
+	return m.whole(line, err)
+}
+
+func readSyslog5424(line string) (Message, error) {
+	m := Message{Kind: Syslog5}
 	if err := tooLong(Syslog5, line); err != nil {
 		return m, err
 	}
@@ -179,6 +184,9 @@ func (m *Message) element(line string, i int) (int, *Error) {
 	}
 	id := line[i : i+n]
 	i += n
+	if len(m.Fields) == MaxFields {
+		return 0, &Error{Syslog5, i, "too many parameters"}
+	}
 	if i < len(line) && line[i] == ']' {
 		m.Fields = append(m.Fields, Field{Name: id})
 		return i + 1, nil
@@ -245,14 +253,18 @@ func quoted(s string, i int, escaped string) (value string, end int, ok bool) {
 // before or just after ref, and the zone. A line with neither priority nor time
 // is an error. Body is read further as Body says.
 func ParseSyslog3164(line string, ref time.Time) (Message, error) {
+	m, err := readSyslog3164(line, ref)
+	return m.whole(line, err)
+}
+
+func readSyslog3164(line string, ref time.Time) (Message, error) {
 	if err := tooLong(Syslog, line); err != nil {
-		return Message{Kind: Syslog, Body: line}, err
+		return Message{Kind: Syslog}, err
 	}
 	whole := line
 	line = uncount(line)
 	m, body, err := header3164(line, ref)
 	if err != nil {
-		m.Body = whole
 		err.Offset += len(whole) - len(line)
 		return m, err
 	}

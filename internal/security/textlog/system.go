@@ -84,7 +84,7 @@ func (b *body) gpasswd(rest string) {
 func (b *body) commaPairs(s string, group bool) {
 	for part := range strings.SplitSeq(s, ",") {
 		key, value, ok := strings.Cut(strings.TrimSpace(part), "=")
-		if !ok || len(b.fields) == MaxFields {
+		if !ok {
 			continue
 		}
 		switch {
@@ -143,11 +143,8 @@ func (b *body) packet() {
 	b.event = "packet"
 	b.add("prefix", strings.TrimSpace(rest[:i]))
 	for _, part := range strings.Fields(rest[i:]) {
-		if len(b.fields) == MaxFields {
-			return
-		}
 		key, value, _ := strings.Cut(part, "=")
-		b.fields = append(b.fields, Field{key, value})
+		b.keep(key, value)
 	}
 }
 

@@ -2,7 +2,8 @@
 // bodies of the programs that matter for security, auditd, access and error logs
 // of web servers, CEF, LEEF and key=value lines. Its parsers are pure, take time
 // linear in the line, and drop nothing: what a parser does not understand stays
-// in Body, also where it returns an error.
+// in Body, and beside an error Body is the whole line, while the other fields
+// hold what was read before it.
 package textlog
 
 import (
@@ -81,6 +82,14 @@ func (m *Message) Get(name string) string {
 		}
 	}
 	return ""
+}
+
+// whole ends a parser: beside an error, the Body is the whole line.
+func (m Message) whole(line string, err error) (Message, error) {
+	if err != nil {
+		m.Body = line
+	}
+	return m, err
 }
 
 // Error says what is wrong with a line, and where.
