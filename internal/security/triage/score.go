@@ -146,8 +146,9 @@ func (q *Queue) assetsOf(g *group) []casemate.Asset {
 	return out
 }
 
-// chain raises what happens around a graver incident, and links the two.
-func chain(groups []*group, q *Queue) {
+// chain raises what happens around a graver incident, and links the two. A
+// coincidence means less, the more of the period the graver incident covers.
+func chain(groups []*group, st *statistics) {
 	var cores []*group
 	for _, g := range groups {
 		if g.kind == kindEpisode && g.grave >= coreWeight {
@@ -164,15 +165,17 @@ func chain(groups []*group, q *Queue) {
 			if core.sum <= g.sum || core == g {
 				break
 			}
-			if g.first.After(core.last.Add(aroundCore)) || g.last.Before(core.first.Add(-aroundCore)) {
+			rare := 1 - core.coverage(st)
+			if rare <= 0 || !core.near(g) {
 				continue
 			}
-			raised[g] = chainShare * (core.sum - g.sum)
+			why, same := relation(g, core, st.q)
+			raised[g] = rare * chainPoints(g, core, same)
 			if len(g.related) == 0 {
-				g.related = append(g.related, link{core, relation(g, core, q)})
+				g.related = append(g.related, link{core, why})
 			}
 			if len(core.related) < maxRelated {
-				core.related = append(core.related, link{g, relation(g, core, q)})
+				core.related = append(core.related, link{g, why})
 			}
 			break
 		}
@@ -183,18 +186,54 @@ func chain(groups []*group, q *Queue) {
 	}
 }
 
-const maxRelated = 30
+// chainPoints are what a link to a graver incident adds: no more than a weak
+// sign is worth by itself, and never past that incident.
+func chainPoints(g, core *group, same bool) float64 {
+	most := chainShare * (core.sum - g.sum)
+	switch {
+	case g.kind == kindContext:
+		return min(most, contextPoints)
+	case same:
+		return min(most, g.sum)
+	}
+	return min(most, g.sum/2)
+}
 
-// relation says how two groups that overlap in time are linked.
-func relation(a, b *group, q *Queue) string {
-	for _, m := range a.moments {
-		for _, o := range b.moments {
-			if m.name == o.name && m.novelty > 0 && o.novelty > 0 {
-				return fmt.Sprintf("the same unusual alert at the same time: %s", q.names.text[m.name])
+// near reports whether another group has a moment within an hour of one of g's.
+func (g *group) near(other *group) bool {
+	for _, m := range g.moments {
+		for _, o := range other.moments {
+			if overlaps(o, m.first.Add(-aroundCore), m.last.Add(aroundCore)) {
+				return true
 			}
 		}
 	}
-	return "unusual alerts at the same time"
+	return false
+}
+
+// coverage is the share of the period's hours that are within an hour of the group.
+func (g *group) coverage(st *statistics) float64 {
+	hours := map[int64]bool{}
+	for _, m := range g.moments {
+		for h := m.hour - 1; h <= m.hour+1; h++ {
+			hours[h] = true
+		}
+	}
+	return float64(len(hours)) / max(st.period, 24)
+}
+
+const maxRelated = 30
+
+// relation says how two groups that overlap in time are linked.
+func relation(a, b *group, q *Queue) (why string, same bool) {
+	for _, m := range a.moments {
+		for _, o := range b.moments {
+			if m.name == o.name && m.novelty > 0 && o.novelty > 0 {
+				return fmt.Sprintf("the same unusual alert at the same time: %s", q.names.text[m.name]), true
+			}
+		}
+	}
+	return "unusual alerts at the same time", false
 }
 
 // compareGroups ranks: the greater sum first, then the graver kind, the earlier.
@@ -207,23 +246,37 @@ func compareGroups(a, b *group) int {
 func scaled(sum float64) float64 { return 100 * (1 - math.Exp(-sum/scoreScale)) }
 
 // verdict judges a group. "Likely malicious" needs two independent kinds of
-// support, so that no single alert's words reach it alone.
+// support, so that no single alert's words reach it alone; what an incident
+// coincides with raises its verdict by one step at most.
 func (g *group) verdict() casemate.Verdict {
-	support := 0
-	for _, kind := range []string{"severity", "rule", "stages", "beacon", "novelty", "chain"} {
+	own, support := g.sum-g.points["chain"], 0
+	for _, kind := range []string{"severity", "rule", "stages", "beacon", "novelty"} {
 		if g.points[kind] >= 5 {
 			support++
 		}
 	}
-	switch {
-	case g.sum >= maliciousSum && support >= 2:
-		return casemate.VerdictMalicious
-	case g.sum >= suspiciousSum:
-		return casemate.VerdictSuspicious
-	case g.sum >= reviewSum:
-		return casemate.VerdictReview
+	step := max(grade(own), min(grade(g.sum), grade(own)+1))
+	if step == len(gradedVerdicts)-1 && (support < 2 || own < suspiciousSum) {
+		step--
 	}
-	return casemate.VerdictBenign
+	return gradedVerdicts[step]
+}
+
+var gradedVerdicts = [...]casemate.Verdict{
+	casemate.VerdictBenign, casemate.VerdictReview, casemate.VerdictSuspicious, casemate.VerdictMalicious,
+}
+
+// grade returns the place in gradedVerdicts that a sum reaches.
+func grade(sum float64) int {
+	switch {
+	case sum >= maliciousSum:
+		return 3
+	case sum >= suspiciousSum:
+		return 2
+	case sum >= reviewSum:
+		return 1
+	}
+	return 0
 }
 
 // capGroups merges the least urgent background groups when there are too many

@@ -21,7 +21,7 @@ type Suppression struct {
 	ID      string `yaml:"id"`
 	Reason  string `yaml:"reason"`
 	Author  string `yaml:"author"`
-	Expires string `yaml:"expires"` // YYYY-MM-DD, the last day it holds; empty: never
+	Expires string `yaml:"expires"` // YYYY-MM-DD, the last day whose alerts it covers; empty: all
 	Match   Match  `yaml:"match"`
 }
 
@@ -39,7 +39,7 @@ type SuppressedGroup struct {
 	Suppression
 	Alerts   int
 	Severity casemate.Severity // the gravest among them
-	Expired  bool              // it hid nothing because its day has passed
+	Expired  int               // alerts it would have hidden, had they not come after its last day
 }
 
 // ReadSuppressions reads a YAML list under the key "suppress". Each entry needs
@@ -75,7 +75,7 @@ func ReadSuppressions(r io.Reader) ([]Suppression, error) {
 	return file.Suppress, nil
 }
 
-// expiry returns the moment after which an entry no longer holds.
+// expiry returns the moment from which on an entry no longer covers alerts.
 func expiry(day string) (time.Time, error) {
 	if day == "" {
 		return time.Time{}, nil
@@ -89,24 +89,30 @@ func expiry(day string) (time.Time, error) {
 
 type suppressor struct {
 	all []SuppressedGroup
+	end []time.Time // of each, the zero time where it never ends
 }
 
-func newSuppressor(list []Suppression, now time.Time) *suppressor {
+func newSuppressor(list []Suppression) *suppressor {
 	s := &suppressor{}
 	for _, entry := range list {
-		end, err := expiry(entry.Expires)
-		expired := err != nil || !end.IsZero() && !now.IsZero() && !now.Before(end)
-		s.all = append(s.all, SuppressedGroup{Suppression: entry, Expired: expired})
+		end, _ := expiry(entry.Expires) // ReadSuppressions has refused what does not parse
+		s.all = append(s.all, SuppressedGroup{Suppression: entry})
+		s.end = append(s.end, end)
 	}
 	return s
 }
 
 // hides counts the alert under the first entry that names it, and reports
-// whether there is one.
+// whether there is one. An entry covers what happened up to its last day,
+// whenever that is triaged: the same input gives the same result years later.
 func (s *suppressor) hides(a *casemate.Alert, found []casemate.Detection) bool {
 	for i := range s.all {
 		g := &s.all[i]
-		if g.Expired || !g.Match.covers(a, found) {
+		if !g.Match.covers(a, found) {
+			continue
+		}
+		if !s.end[i].IsZero() && !a.Time.Before(s.end[i]) {
+			g.Expired++
 			continue
 		}
 		g.Alerts++

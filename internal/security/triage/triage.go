@@ -22,7 +22,6 @@ import (
 type Options struct {
 	Assets   []Asset       // the inventory; see ReadAssets
 	Suppress []Suppression // the analyst's known-benign list; see ReadSuppressions
-	Now      time.Time     // decides which suppressions have expired; zero: none has
 
 	Catalogue *knowledge.Catalogue // names techniques; nil: the embedded one
 }
@@ -64,7 +63,7 @@ func New(opt Options) *Queue {
 	}
 	q := &Queue{
 		opt:      opt,
-		suppress: newSuppressor(opt.Suppress, opt.Now),
+		suppress: newSuppressor(opt.Suppress),
 		assets:   map[string]Asset{},
 		byKey:    map[momentKey]int32{},
 		address:  map[string]string{},
@@ -134,11 +133,23 @@ func (q *Queue) learnAddress(a *casemate.Alert) {
 	if a.Host == "" || len(q.address) >= maxAddresses {
 		return
 	}
+	// A host's own sensor that sees it connect knows its address.
+	own := a.Process != nil && a.Log.Category == "network_connection"
 	for _, e := range a.Entities {
-		if e.Type == casemate.EntityAddress && e.Role == casemate.RoleNone && internal(e.Value) {
+		if e.Type == casemate.EntityAddress && (e.Role == casemate.RoleNone || own && e.Role == casemate.RoleSource) && internal(e.Value) {
 			if _, known := q.address[e.Value]; !known {
 				q.address[strings.Clone(e.Value)] = shortHost(a.Host)
 			}
+		}
+	}
+}
+
+// resolveHosts gives moments of sensors that know a host by its address alone
+// the host's name, where the inventory or another record tells it.
+func (q *Queue) resolveHosts() {
+	for _, m := range q.moments {
+		if name, ok := q.address[q.hosts.text[m.host]]; ok {
+			m.host = q.hosts.id(name)
 		}
 	}
 }
@@ -166,12 +177,13 @@ func (q *Queue) Rank() Result {
 	if len(q.moments) == 0 {
 		return res
 	}
+	q.resolveHosts()
 	st := newStatistics(q)
 	groups := q.correlate(st)
 	for _, g := range groups {
 		g.score(q)
 	}
-	chain(groups, q)
+	chain(groups, st)
 	slices.SortStableFunc(groups, compareGroups)
 	groups = q.capGroups(groups)
 	res.Incidents = q.incidents(groups)

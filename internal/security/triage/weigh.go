@@ -19,7 +19,8 @@ const (
 	behaviourPoints = 2.0 // for each unit of a behaviour's weight
 	stagePoints     = 6.0 // for each tactic beyond the first
 	maxStages       = 6
-	chainShare      = 0.6 // of what separates an incident from the graver one it links to
+	chainShare      = 0.6 // of what separates an incident from the graver one it links to, at most
+	contextPoints   = 20.0
 
 	routineFactor = 0.25 // how fast a severity that recurs loses weight
 	routineFloor  = 0.4  // and what it never falls below

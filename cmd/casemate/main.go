@@ -1,0 +1,123 @@
+// Command casemate is the open, self-hosted language-model system for security
+// teams, as one program. See README.md for what it does and `casemate --help`
+// for how to ask it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/report"
+)
+
+// version is set by the linker from the repository's tag.
+var version = "devel"
+
+// The exit codes are part of the contract with scripts.
+const (
+	exitFine       = 0
+	exitFindings   = 1 // findings at or over --fail-on
+	exitUsage      = 2
+	exitFault      = 3
+	exitIncomplete = 4 // parts of the input could not be used: never reported as clean
+)
+
+// cli is every command. Each has a file of its own.
+type cli struct {
+	Triage  triageCmd  `cmd:"" help:"Rank alerts and events as incidents, with reasons."`
+	Explain explainCmd `cmd:"" help:"Explain anything pasted: a command line, a log line, an alert, an id, a hash, a URL."`
+	Enrich  enrichCmd  `cmd:"" help:"Write each alert with its entities, indicators, techniques and rule matches, one JSON object a line."`
+	Rules   rulesCmd   `cmd:"" help:"Check Sigma rules."`
+	Eval    evalCmd    `cmd:"" help:"Measure Casemate on a public benchmark."`
+	Version versionCmd `cmd:"" help:"Print the version and what the catalogue holds."`
+}
+
+// streams is what a command reads and writes.
+type streams struct {
+	ctx            context.Context
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// exitRequest carries the code that kong asks for, out of its parser.
+type exitRequest int
+
+// run is the whole program: results go to stdout, all else to stderr.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case exitRequest:
+			code = int(r)
+		default:
+			panic(r)
+		}
+	}()
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("casemate"),
+		kong.Description("The open, self-hosted language-model system for security teams."),
+		kong.UsageOnError(), kong.Writers(stdout, stderr),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
+		kong.Exit(func(code int) { panic(exitRequest(code)) }),
+	)
+	if err != nil {
+		return fail(stderr, err)
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := parser.Parse(args)
+	if err != nil {
+		return fail(stderr, &casemate.Error{Code: casemate.CodeUsage, Message: err.Error(), Hint: "see casemate --help"})
+	}
+	err = k.Run(&streams{ctx, stdin, stdout, stderr})
+	var done exitRequest
+	if errors.As(err, &done) {
+		return int(done)
+	}
+	if err != nil {
+		return fail(stderr, err)
+	}
+	return exitFine
+}
+
+// Error lets a command end with a code after it has said all there is to say.
+func (e exitRequest) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
+// fail tells an error and what to try, and returns its exit code.
+func fail(stderr io.Writer, err error) int {
+	fmt.Fprintln(stderr, "casemate: error:", report.Terminal(err.Error()))
+	var e *casemate.Error
+	if !errors.As(err, &e) {
+		if errors.Is(err, context.Canceled) {
+			fmt.Fprintln(stderr, "casemate: hint: it was interrupted; nothing was written")
+		}
+		return exitFault
+	}
+	if e.Hint != "" {
+		fmt.Fprintln(stderr, "casemate: hint:", report.Terminal(e.Hint))
+	}
+	switch e.Code {
+	case casemate.CodeUsage:
+		return exitUsage
+	case casemate.CodeIncomplete:
+		return exitIncomplete
+	}
+	return exitFault
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+const defaultWidth = 100
+
+// isTerminal reports whether w is a terminal whose reader wants colour.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// terminalWidth returns the columns of w, or a page's width.
+func terminalWidth(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			return width
+		}
+	}
+	return defaultWidth
+}
+
+// progress shows on a terminal how much has been read.
+type progress struct{ bar *progressbar.ProgressBar }
+
+// newProgress returns a bar for reading paths, or a silent one where nobody watches.
+func newProgress(stderr io.Writer, paths []string) progress {
+	if !isTerminal(stderr) {
+		return progress{}
+	}
+	total := int64(0)
+	for _, p := range paths {
+		info, err := os.Stat(p)
+		if err != nil || !info.Mode().IsRegular() {
+			total = -1
+			break
+		}
+		total += info.Size()
+	}
+	return progress{progressbar.NewOptions64(total, progressbar.OptionSetWriter(stderr), progressbar.OptionSetDescription("reading"),
+		progressbar.OptionShowBytes(true), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))}
+}
+
+func (p progress) update(read int64) {
+	if p.bar != nil {
+		p.bar.Set64(read) // a bar that cannot be drawn is no reason to stop
+	}
+}
+
+func (p progress) done() {
+	if p.bar != nil {
+		p.bar.Finish()
+	}
+}
