@@ -15,7 +15,7 @@ const (
 
 // sharedAccounts are used by so much that sharing one means nothing.
 var sharedAccounts = []string{
-	"", "-", "system", "local service", "network service", "anonymous logon", "root", "nt authority\\system",
+	"", "-", "system", "localsystem", "localservice", "networkservice", "local service", "network service", "anonymous logon", "root", "nt authority\\system",
 	"nt authority\\network service", "nt authority\\local service", "unknown", "n/a", "window manager", "0", "(unknown user)",
 }
 
@@ -165,8 +165,9 @@ func outside(s string) bool {
 	return addr.IsGlobalUnicast() && !addr.IsPrivate() && !addr.IsLinkLocalUnicast()
 }
 
-// joinPeers links an episode to what happens soon after on a host that one of
-// its moments connects to, if both ends are grave.
+// joinPeers links an episode to another host's: to one that came before on the
+// host it was reached from, and to one that begins soon on the host it reaches.
+// Both ends must be grave.
 func (c *correlator) joinPeers(groups []*group, set *union) {
 	byHost := map[string][]*group{}
 	for _, g := range groups {
@@ -180,11 +181,10 @@ func (c *correlator) joinPeers(groups []*group, set *union) {
 			if m.weight < peerWeight {
 				continue
 			}
-			for _, peer := range c.peers(m) {
-				for _, other := range byHost[peer] {
-					if other != g && other.grave >= peerWeight &&
-						!other.last.Before(m.first.Add(-peerBefore)) && !other.first.After(m.last.Add(peerAfter)) {
-						set.join(g, other, "connection "+c.q.hosts.text[m.host]+" "+peer)
+			for _, p := range c.peers(m) {
+				for _, other := range byHost[p.host] {
+					if other != g && other.grave >= peerWeight && p.plausible(m, other) {
+						set.join(g, other, "connection "+c.q.hosts.text[m.host]+" "+p.host)
 					}
 				}
 			}
@@ -192,9 +192,23 @@ func (c *correlator) joinPeers(groups []*group, set *union) {
 	}
 }
 
+// peer is another host that a moment names.
+type peer struct {
+	host   string
+	source bool // the moment's host was reached from it
+}
+
+// plausible reports whether a peer's episode can be the other end of a moment.
+func (p peer) plausible(m *moment, other *group) bool {
+	if p.source {
+		return !other.first.After(m.last) && m.first.Sub(other.last) <= linkGap
+	}
+	return !other.last.Before(m.first.Add(-peerBefore)) && !other.first.After(m.last.Add(peerAfter))
+}
+
 // peers returns the other hosts that a moment names, by name or by address.
-func (c *correlator) peers(m *moment) []string {
-	var out []string
+func (c *correlator) peers(m *moment) []peer {
+	var out []peer
 	own := c.q.hosts.text[m.host]
 	for _, e := range m.entities {
 		var name string
@@ -205,8 +219,8 @@ func (c *correlator) peers(m *moment) []string {
 		case e.Type == casemate.EntityHost:
 			name = shortHost(e.Value)
 		}
-		if name != "" && name != own && !slices.Contains(out, name) && len(out) < maxLinkHosts {
-			out = append(out, name)
+		if p := (peer{name, e.Role == casemate.RoleSource}); name != "" && name != own && !slices.Contains(out, p) && len(out) < maxLinkHosts {
+			out = append(out, p)
 		}
 	}
 	return out

@@ -33,10 +33,24 @@ func (q *Queue) reasons(g *group, score float64) []casemate.Reason {
 		}
 		return 0
 	})
+	if len(g.merged) > 0 {
+		out = append(out, casemate.Reason{Kind: "link", Text: "Its parts share " + listed(g.merged, maxShared) + ".", Evidence: cite(g.moments)})
+	}
 	if len(out) == 0 {
 		out = append(out, casemate.Reason{Kind: "novelty", Text: "Nothing here is grave, and all of it is usual for these hosts.", Evidence: cite(g.moments[:1])})
 	}
 	return fixRounding(out, score)
+}
+
+// maxShared is how many shared things a reason names.
+const maxShared = 8
+
+// listed joins the first n of a list, and counts the rest.
+func listed(list []string, n int) string {
+	if len(list) <= n {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:n], ", "), len(list)-n)
 }
 
 // fixRounding lets the largest reason take what rounding and the kinds too
