@@ -53,6 +53,9 @@ const (
 	maxPackageLines = 4000
 )
 
+// offline are the standard library's packages below net that open no connection.
+var offline = []string{"net/netip", "net/url", "net/mail"}
+
 // room is what TestArchitecture learns about one package.
 type room struct {
 	documented   bool
@@ -60,8 +63,9 @@ type room struct {
 }
 
 // TestArchitecture fails on an import that allowed does not list, a package
-// that allowed does not name, a package or an exported name without a comment,
-// a file or a package over its limit, and an exit outside cmd.
+// that allowed does not name, a network or process import, a package or an
+// exported name without a comment, a file or a package over its limit, and an
+// exit outside cmd.
 func TestArchitecture(t *testing.T) {
 	rooms := map[string]*room{}
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
@@ -127,6 +131,9 @@ func checkImports(t *testing.T, path, dir string, f *ast.File) {
 		imp, err := strconv.Unquote(spec.Path.Value)
 		if err != nil {
 			t.Fatalf("%s: %v", path, err)
+		}
+		if imp == "net" || strings.HasPrefix(imp, "net/") && !slices.Contains(offline, imp) || imp == "os/exec" {
+			t.Errorf("%s: imports %s: nothing leaves the building, nothing is run", path, imp)
 		}
 		rel, inside := strings.CutPrefix(imp, module)
 		if !inside || (rel != "" && rel[0] != '/') {
