@@ -47,7 +47,7 @@ func findHeader(lines []string) (header, bool) {
 			continue
 		}
 		if len(lines) > 1 {
-			if row, _ := splitRow(nil, lines[1], d); len(row) < 2 {
+			if row, whole := splitRow(nil, lines[1], d); whole && len(row) < 2 {
 				continue
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate/internal/security/flat"
+	"github.com/casemate-ai/casemate/internal/security/textlog"
 )
 
 // reader is one way to cut a stream into records. Which product a record is
@@ -55,13 +56,20 @@ func detect(in *input) *reader {
 		return readerOf("zeek-tsv")
 	}
 	lines := firstLines(text)
-	for _, line := range lines {
-		if knownLine(line) {
-			return readerOf("text")
+	if len(lines) == 0 {
+		return nil
+	}
+	// A line of key=value is the weakest sign: Excel's "sep=;" looks like one.
+	// Rows of a table may look like lines of a log, so its header comes first.
+	if first := textlog.Detect(lines[0]); first == textlog.Unknown || first == textlog.KeyValue {
+		if _, ok := findHeader(lines); ok {
+			return readerOf("csv")
 		}
 	}
-	if _, ok := findHeader(lines); ok {
-		return readerOf("csv")
+	for _, line := range lines {
+		if textlog.Detect(line) != textlog.Unknown {
+			return readerOf("text")
+		}
 	}
 	return nil
 }

@@ -60,7 +60,8 @@ const maxIndicators = 512
 func (r *room) indicators(a *casemate.Alert) {
 	for i := range a.Fields {
 		f := &a.Fields[i]
-		if f.Kind == casemate.String && len(f.Value) >= 3 && len(a.Indicators) < maxIndicators {
+		// A namespace is the address of a schema, not of anything that happened.
+		if f.Kind == casemate.String && len(f.Value) >= 3 && len(a.Indicators) < maxIndicators && !strings.HasSuffix(f.Name, "xmlns") {
 			a.Indicators = indicator.Extract(a.Indicators, f.Name, f.Value)
 		}
 	}

@@ -16,7 +16,7 @@ type input struct {
 	start  int
 	offset int64 // of b[start], in the unpacked file
 	line   int   // of b[start], 1-based
-	max    int   // the most that is held
+	max    int   // bytes of the longest record
 	err    error // of src: io.EOF at the end
 }
 
@@ -28,10 +28,10 @@ func newInput(src io.Reader, max int) *input {
 func (in *input) rest() []byte { return in.b[in.start:] }
 
 // more reads on, and says whether there is more than before. It does not read
-// once max bytes are held.
+// once a record of max bytes and the end of its line are held.
 func (in *input) more() bool {
 	held := len(in.b) - in.start
-	if in.err != nil || held >= in.max {
+	if in.err != nil || held >= in.max+len("\r\n") {
 		return false
 	}
 	if len(in.b) == cap(in.b) {
@@ -112,6 +112,10 @@ func (in *input) peekLine() (line []byte, size int, err error) {
 	}
 	if n := len(line); n > 0 && line[n-1] == '\r' {
 		line = line[:n-1]
+	}
+	if len(line) > in.max {
+		in.skip(size)
+		return nil, size, errTooLong
 	}
 	return line, size, nil
 }

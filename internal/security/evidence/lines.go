@@ -35,6 +35,9 @@ func tooLong(limit int) string {
 	return "longer than " + strconv.Itoa(limit) + " bytes, the limit for one record"
 }
 
+// recordSeparator may stand before each object (RFC 7464).
+var recordSeparator = []byte{0x1e}
+
 // readLines reads lines that are each a record of their own: objects of JSON,
 // and lines of logs, mixed as they come. The records of auditd are joined.
 func (r *room) readLines() {
@@ -46,7 +49,7 @@ func (r *room) readLines() {
 		if _, wraps := findEnvelope(trimmed); wraps {
 			return r.inside(line, number, offset)
 		}
-		return r.object(line, number, offset)
+		return r.object(bytes.TrimPrefix(line, recordSeparator), number, offset)
 	})
 	r.flushText()
 }

@@ -292,8 +292,7 @@ func (s *session) room(b *bufio.Reader, name string, modified time.Time) error {
 	if head, _ := b.Peek(4); utf16Order(head) != nil {
 		src = newUTF16(b, utf16Order(head))
 	}
-	// The limit is for a record; what holds it needs room for the end of its line.
-	in := newInput(src, s.opt.MaxRecordBytes+2)
+	in := newInput(src, s.opt.MaxRecordBytes)
 	if head := in.fill(3); bytes.HasPrefix(head, []byte("\xef\xbb\xbf")) {
 		in.skip(3)
 	}

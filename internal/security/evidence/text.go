@@ -9,9 +9,6 @@ import (
 	"github.com/casemate-ai/casemate/internal/security/textlog"
 )
 
-// knownLine says whether a line is of a log that can be parsed.
-func knownLine(line string) bool { return textlog.Detect(line) != textlog.Unknown }
-
 // lineMapper turns lines of text into alerts. It has a mapper of its own, for
 // it also serves the lines that stand inside other records.
 type lineMapper struct {

@@ -105,26 +105,39 @@ func (m *Mapper) run(a *casemate.Alert, fill func(*mapping)) string {
 // Elasticsearch, Splunk and Amazon EventBridge export them: the fields keep
 // their order, those of the envelope itself keep their names.
 func unwrap(fields []casemate.Field) []casemate.Field {
-	for _, envelope := range [...]string{"_source.", "result.", "detail."} {
-		inside := 0
-		for i := range fields {
-			if strings.HasPrefix(fields[i].Name, envelope) {
-				inside++
+	var inside [len(envelopes)]int
+	for i := range fields {
+		name := fields[i].Name
+		if len(name) < 7 || name[0] != '_' && name[0] != 'r' && name[0] != 'd' {
+			continue
+		}
+		for e := range envelopes {
+			if strings.HasPrefix(name, envelopes[e].prefix) {
+				inside[e]++
 			}
 		}
-		// An envelope adds a few fields of its own; a record that happens to
-		// have a field of this name has more outside it.
-		if inside == 0 || inside < (len(fields)-inside)/2 {
-			continue
-		}
-		if envelope == "result." && inside < len(fields)-3 {
+	}
+	for e := range envelopes {
+		// A record that happens to have a field of this name has more outside it.
+		if inside[e] == 0 || len(fields)-inside[e] > envelopes[e].own {
 			continue
 		}
 		for i := range fields {
-			fields[i].Name = strings.TrimPrefix(fields[i].Name, envelope)
+			fields[i].Name = strings.TrimPrefix(fields[i].Name, envelopes[e].prefix)
 		}
 	}
 	return fields
+}
+
+// envelopes lists the names under which a whole record may stand, and how many
+// fields the envelope has of its own at most.
+var envelopes = [...]struct {
+	prefix string
+	own    int
+}{
+	{"_source.", 16}, // with the fields of a search hit: _index, _id, _score, sort …
+	{"result.", 3},   // preview, offset, lastrow
+	{"detail.", 12},  // version, id, detail-type, source, account, time, region, resources
 }
 
 // mapping is one record on its way into an alert.

@@ -183,18 +183,23 @@ func (m *mapping) winEvent(s *winShape, id, channel, provider string) {
 func (m *mapping) flatData() {
 	for i := range m.Fields() {
 		f := &m.Fields()[i]
-		switch strings.ToLower(f.Name) {
-		case "eventid", "channel", "provider_name", "computer":
-			continue
-		case "eventdata", "payload":
-			if m.nestedData(f.Value) {
+		name := f.Name
+		switch len(name) { // most names need no closer look
+		case len("Payload"), len("Computer"), len("EventData"), len("Provider_Name"):
+			switch strings.ToLower(name) {
+			case "eventid", "channel", "provider_name", "computer":
 				continue
+			case "eventdata", "payload":
+				if m.nestedData(f.Value) {
+					continue
+				}
 			}
 		}
-		name := f.Name
-		for _, prefix := range [...]string{"EventData.", "event_data.", "EventData_"} {
-			if inner, ok := cutFold(name, prefix); ok {
-				name = inner
+		if len(name) > 0 && name[0]|0x20 == 'e' {
+			for _, prefix := range [...]string{"EventData.", "event_data.", "EventData_"} {
+				if inner, ok := cutFold(name, prefix); ok {
+					name = inner
+				}
 			}
 		}
 		m.a.Event = append(m.a.Event, casemate.Field{Name: name, Value: f.Value, Kind: f.Kind})
