@@ -2,10 +2,12 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,6 +25,7 @@ var pageFiles embed.FS
 const (
 	maxPageIncidents = 300
 	openIncidents    = 3
+	openFiles        = 10
 	fullIncidents    = 12
 	fullBytes        = 1 << 20    // of the page, from which no incident is in full
 	pageBytes        = 2500 << 10 // without what follows the incidents
@@ -81,6 +84,8 @@ type figure struct{ Name, Value, Note string }
 type foot struct {
 	Rest, Read   string
 	Files        []fileRow
+	FilesN       string
+	FilesOpen    bool
 	MoreFiles    string
 	FaultCount   string
 	Faults       []string
@@ -234,7 +239,13 @@ func newFoot(t *Triage, shown int) foot {
 	if n := t.suppressed(); n > 0 {
 		f.SuppressedN = count(n, "alert")
 	}
-	for _, l := range t.Files[:min(pageLines, len(t.Files))] {
+	f.FilesN, f.FilesOpen = number(len(t.Files)), len(t.Files) <= openFiles
+	// Where not all find room, those that could not be read whole come first.
+	files := slices.Clone(t.Files)
+	if len(files) > pageLines {
+		slices.SortStableFunc(files, func(a, b FileLine) int { return cmp.Compare(b.Faults, a.Faults) })
+	}
+	for _, l := range files[:min(pageLines, len(files))] {
 		f.Files = append(f.Files, fileRow{shorten(l.Name, 120), shorten(l.Format, 40), number(l.Records), number(l.Faults)})
 	}
 	for _, l := range t.Faults[:min(pageLines, len(t.Faults))] {

@@ -30,7 +30,7 @@ var elements = strings.Fields(`html head meta title style body a header div span
 
 // attributes are those the page's templates use. None of them but href can lead anywhere.
 var attributes = strings.Fields(`lang charset http-equiv content name class href aria-label aria-labelledby aria-hidden id width height
-	viewbox d fill x y x1 x2 y1 y2 cx cy r rx text-anchor role dir open scope datetime`)
+	viewbox d fill x y x1 x2 y1 y2 cx cy r rx text-anchor role dir open scope datetime title`)
 
 // checkPage parses a page and fails where it could act: an element or attribute
 // that the templates do not use, a link out of the page or into nothing, a
@@ -118,7 +118,7 @@ func TestWriteHTML(t *testing.T) {
 	text := textOf(doc)
 	for _, want := range []string{
 		"1,204 alerts became 37 incidents", "Credential theft on ws-014, then remote execution on dc-01",
-		"a-e8127f3ac05bd946", "export/ws-014/Sysmon.evtx#20502", "hxxp[:]//cdn-update[.]example[.]net/a/stage[.]ps1",
+		"a-e8127f3ac05bd946", "ws-014/Sysmon.evtx#20502", "export/ws-014/Sysmon.evtx records 20117", "hxxp[:]//cdn-update[.]example[.]net/a/stage[.]ps1",
 		"+30.0", "-2.3", "The terms add up to the score.", "14 records could not be used", "320 alerts set aside",
 		"not JSON: a string has no end", "vulnerability scanner", "sha256:4be1f0c7d2a9", "Lateral Movement", "D3-CR",
 		"lines 1042, 1190-1229", "2026-03-04 09:15:02Z", "Both name the address 198.51.100.23.", "21 further incidents",

@@ -56,6 +56,7 @@ type momentRow struct {
 	New                  bool
 	Techniques           string
 	Evidence, Place      string
+	FullPlace            string // where Place leaves folders out
 }
 
 type assetRow struct{ Host, Criticality, Class, Exposure, Owner string }
@@ -64,7 +65,7 @@ type techniqueRow struct{ ID, Name, Tactics, Source string }
 
 type indicatorRow struct{ Value, Type, Scope string }
 
-type stepRow struct{ Kind, Text, ID, Reason string }
+type stepRow struct{ Text, ID, Reason string }
 
 type relatedRow struct{ Rank, Anchor, Why string }
 
@@ -99,7 +100,7 @@ func newIncident(inc *casemate.Incident, anchors []string, place int, lim limits
 		v.Assets, v.MoreAssets = assets(inc, lim)
 		v.Places, v.MorePlaces = places(inc, lim)
 		for _, s := range inc.Next[:min(lim.steps, len(inc.Next))] {
-			v.Steps = append(v.Steps, stepRow{stepKind(s.Kind), shorten(s.Text, lim.text), shorten(s.ID, 24), shorten(s.Reason, lim.text)})
+			v.Steps = append(v.Steps, stepRow{shorten(s.Text, lim.text), shorten(s.ID, 24), shorten(s.Reason, lim.text)})
 		}
 		v.MoreSteps = andMore(lim.steps, len(inc.Next))
 		v.relate(inc, anchors, lim)
@@ -153,7 +154,7 @@ func waterfall(inc *casemate.Incident, lim limits) ([]reasonRow, string) {
 		for _, id := range t.Evidence[:min(lim.evidence, len(t.Evidence))] {
 			text := shorten(id, 24)
 			if l, ok := known[id]; ok && l != (casemate.Location{}) {
-				text += " " + placeText(l, 60)
+				text += " " + placeText(nearPlace(l), 60)
 			}
 			row.Evidence = append(row.Evidence, text)
 		}
@@ -161,6 +162,18 @@ func waterfall(inc *casemate.Incident, lim limits) ([]reasonRow, string) {
 		out = append(out, row)
 	}
 	return out, sumNote(sumOf(all), inTenths(inc.Score))
+}
+
+// nearPlace keeps the last two parts of a path, which tell files of one name
+// apart well enough where room is short.
+func nearPlace(l casemate.Location) casemate.Location {
+	isEnd := func(r rune) bool { return r == '/' || r == '\\' || r == '!' }
+	if i := strings.LastIndexFunc(l.File, isEnd); i > 0 {
+		if j := strings.LastIndexFunc(l.File[:i], isEnd); j >= 0 {
+			l.File = l.File[j+1:]
+		}
+	}
+	return l
 }
 
 // placeText is a location with the name of its file cut to its last n characters.
@@ -177,7 +190,10 @@ func newMoment(m *casemate.Moment, lim limits) momentRow {
 	row := momentRow{
 		When: stamp(m.First), Machine: machine(m.First), Class: severityClass(m.Severity), Severity: m.Severity.String(),
 		Host: shorten(m.Host, 60), User: shorten(m.User, 60), Name: shorten(m.Name, lim.text), Detail: shorten(m.Detail, lim.text),
-		New: m.New, Techniques: joinShort(m.Techniques, 4, 16), Evidence: shorten(m.Evidence, 24), Place: placeText(m.At, 80),
+		New: m.New, Techniques: joinShort(m.Techniques, 4, 16), Evidence: shorten(m.Evidence, 24), Place: placeText(nearPlace(m.At), 60),
+	}
+	if full := placeText(m.At, 200); full != row.Place {
+		row.FullPlace = full
 	}
 	if m.Count > 1 {
 		row.Count = number(m.Count)
@@ -217,21 +233,6 @@ func places(inc *casemate.Incident, lim limits) ([]filePlaces, string) {
 		files[i].Name = shorten(files[i].Name, 120)
 	}
 	return files, more
-}
-
-// stepKind says what kind of step it is in a word that needs no glossary.
-func stepKind(kind string) string {
-	switch kind {
-	case "collect":
-		return "Collect"
-	case "counter":
-		return "Counter"
-	case "mitigate":
-		return "Mitigate"
-	case "check":
-		return "Check"
-	}
-	return shorten(kind, 16)
 }
 
 func tacticNames(short []string) []string {

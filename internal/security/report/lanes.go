@@ -77,8 +77,8 @@ func newAxis(times []time.Time) axis {
 	slices.SortFunc(times, time.Time.Compare)
 	n := len(times)
 	a := axis{times[0], times[n-1]}
-	cut := max(n/50, 1)
-	if n >= 8 {
+	cut := max(n/50, 2) // a moment has two times
+	if n >= 12 {
 		core := axis{times[cut], times[n-1-cut]}
 		if c := core.to.Sub(core.from); c > 0 && a.to.Sub(a.from) > 20*c {
 			return core
@@ -97,18 +97,14 @@ func newChart(incidents []casemate.Incident, anchors []string) chart {
 				c.Untimed++
 				continue
 			}
-			times = append(times, m.First)
+			times = append(times, m.First, later(m.First, m.Last))
 		}
 	}
 	a := newAxis(times)
-	for _, t := range times {
-		if t.Before(a.from) || t.After(a.to) {
-			c.Outside++
-		}
-	}
 	if len(times) == 0 {
 		return c
 	}
+	c.Outside = outside(a, incidents)
 	c.Lower = period(a.from, a.to)
 	c.Ticks = ticks(a)
 	for i := range incidents[:min(maxLanes, len(incidents))] {
@@ -131,6 +127,19 @@ func newChart(incidents []casemate.Incident, anchors []string) chart {
 		c.Lanes = append(c.Lanes, l)
 	}
 	return c
+}
+
+// outside counts the moments that the axis does not reach.
+func outside(a axis, incidents []casemate.Incident) int {
+	n := 0
+	for i := range incidents {
+		for _, m := range incidents[i].Timeline {
+			if _, inside := a.at(m.First); !inside && !m.First.IsZero() {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // bin gathers the moments that share a mark.

@@ -21,6 +21,7 @@ const (
 	topFaults     = 5
 	topSuppressed = 8
 	topNames      = 6
+	topRelated    = 3
 )
 
 // The layout of the ranked table and of the blocks below it.
@@ -217,11 +218,11 @@ func (s *screen) title(inc *casemate.Incident) {
 // related names the incidents that evidence ties to this one.
 func (s *screen) related(inc *casemate.Incident) {
 	label := "Related"
-	for _, r := range inc.Related[:min(topNames, len(inc.Related))] {
+	for _, r := range inc.Related[:min(topRelated, len(inc.Related))] {
 		s.pair(label, plain, "#"+number(r.Rank)+" "+TerminalFit(r.ID, 40)+": "+TerminalFit(r.Why, 2*s.width))
 		label = ""
 	}
-	if rest := andMore(topNames, len(inc.Related)); rest != "" {
+	if rest := andMore(topRelated, len(inc.Related)); rest != "" {
 		s.line(s.label(""), s.paint(dim, rest))
 	}
 }
