@@ -3,6 +3,7 @@ package sigma
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -30,14 +31,12 @@ type Engine struct {
 
 // compiled is a detection ready to be matched.
 type compiled struct {
-	rule   *Rule
-	expr   *expr
-	source int // in Engine.sources
-	alone  bool
-	feeds  []feed // correlations that take its matches
-
-	aggregation string // of Sigma 1, from the condition
-	timeframe   string
+	rule      *Rule
+	expr      *expr
+	source    int    // in Engine.sources
+	feeds     []feed // correlations that take its matches
+	alone     bool   // whether it is reported besides
+	generated bool   // whether one of them asks for that
 }
 
 // Compile makes an engine of rules. Rules that cannot be run are in
@@ -46,7 +45,7 @@ func Compile(rules []*Rule, opt Options) (*Engine, error) {
 	if len(rules) > MaxRules {
 		return nil, fmt.Errorf("compile rules: %d rules, limit %d", len(rules), MaxRules)
 	}
-	e := &Engine{names: map[string]int32{}, plans: map[string]*plan{}}
+	e := &Engine{names: map[string]int32{}, carried: map[string]int{}, plans: map[string]*plan{}}
 	for _, m := range opt.Logsources {
 		e.mappings = append(e.mappings, Mapping{From: lowerLog(m.From), To: lowerLog(m.To)})
 	}
@@ -89,19 +88,12 @@ func (e *Engine) Refused() []Refusal { return e.refused }
 
 // Rules returns the detections and correlations that run.
 func (e *Engine) Rules() []*Rule {
-	var out []*Rule
-	seen := map[*Rule]bool{}
-	add := func(r *Rule) {
-		if !seen[r] {
-			seen[r] = true
-			out = append(out, r)
-		}
-	}
+	out := make([]*Rule, 0, len(e.rules)+len(e.relations))
 	for _, c := range e.rules {
-		add(c.rule)
+		out = append(out, c.rule)
 	}
 	for _, r := range e.relations {
-		add(r.rule)
+		out = append(out, r.rule)
 	}
 	return out
 }
@@ -116,45 +108,33 @@ func (b *builder) detection(r *Rule) (*compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &compiled{rule: r, timeframe: r.body.str("timeframe"), alone: true}
-	c.expr, c.aggregation, err = conditions(r.body, names, exprs)
+	e, err := conditions(r.body, names, exprs)
 	if err != nil {
 		return nil, err
 	}
-	c.expr.walk((*expr).order)
-	return c, nil
+	return &compiled{rule: r, expr: e, alone: true}, nil
 }
 
 // conditions compiles a condition, or a list of which any may hold.
-func conditions(body *node, names []string, exprs map[string]*expr) (*expr, string, error) {
-	n := body.get("condition")
-	if n == nil {
-		return nil, "", errors.New("no condition")
+func conditions(body *node, names []string, exprs map[string]*expr) (*expr, error) {
+	list := []*node{body.get("condition")}
+	if list[0] != nil && list[0].kind == listNode {
+		list = list[0].kids
 	}
-	list := []*node{n}
-	if n.kind == listNode {
-		list = n.kids
+	if len(list) == 0 || list[0] == nil {
+		return nil, errors.New("no condition")
 	}
-	if len(list) == 0 {
-		return nil, "", errors.New("no condition")
-	}
-	var kids []*expr
-	aggregation := ""
-	for _, c := range list {
-		if c.kind > boolNode || c.kind == nullNode {
-			return nil, "", fmt.Errorf("condition is %s, not a string", c.kind)
+	kids := make([]*expr, len(list))
+	for i, c := range list {
+		if c.kind != stringNode {
+			return nil, fmt.Errorf("condition is %s, not a string", c.kind)
 		}
-		e, behind, err := parseCondition(c.text, names, exprs)
-		if err != nil {
-			return nil, "", err
+		var err error
+		if kids[i], err = parseCondition(c.text, names, exprs); err != nil {
+			return nil, err
 		}
-		if behind != "" && len(list) > 1 {
-			return nil, "", errors.New("a list of conditions cannot aggregate")
-		}
-		aggregation = behind
-		kids = append(kids, e)
 	}
-	return anyOf(kids...), aggregation, nil
+	return anyOf(kids...), nil
 }
 
 // filter compiles a filter into what a rule must fulfil besides its own
@@ -167,12 +147,9 @@ func (b *builder) filter(r *Rule) (*compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, aggregation, err := conditions(r.body, names, exprs)
+	e, err := conditions(r.body, names, exprs)
 	if err != nil {
 		return nil, err
-	}
-	if aggregation != "" {
-		return nil, errors.New("a filter cannot aggregate")
 	}
 	negated := false
 	e.walk(func(x *expr) { negated = negated || x.op == opNot })
@@ -190,19 +167,15 @@ func (b *builder) filter(r *Rule) (*compiled, error) {
 // apply narrows the rules that a filter names.
 func (e *Engine) apply(f *compiled) {
 	refs := f.rule.body.get("rules")
-	if refs == nil {
-		e.refuse(f.rule, errors.New("filter names no rules"))
-		return
-	}
 	list := refs.strs()
-	every := len(list) == 0 || refs.kind != listNode && (strings.EqualFold(list[0], "any") || strings.EqualFold(list[0], "all"))
+	every := refs != nil && refs.kind == listNode && len(list) == 0 || refs != nil && refs.kind == stringNode && (refs.text == "any" || refs.text == "all")
 	used := false
 	for _, c := range e.rules {
-		if !covers(f.rule.Log, c.rule.Log) || !every && !c.rule.namedBy(list) {
-			continue
+		named := func(ref string) bool { return strings.EqualFold(ref, c.rule.ID) || ref == c.rule.Name }
+		if covers(f.rule.Log, c.rule.Log) && (every || slices.ContainsFunc(list, named)) {
+			c.expr = allOf(c.expr, f.expr)
+			used = true
 		}
-		c.expr = allOf(c.expr, f.expr)
-		used = true
 	}
 	if !used {
 		e.refuse(f.rule, errors.New("filter applies to none of the rules"))
@@ -213,16 +186,6 @@ func (e *Engine) apply(f *compiled) {
 func covers(a, b casemate.Logsource) bool {
 	same := func(x, y string) bool { return x == "" || x == y }
 	return same(a.Product, b.Product) && same(a.Category, b.Category) && same(a.Service, b.Service)
-}
-
-// namedBy reports whether one of refs is the rule's id or name.
-func (r *Rule) namedBy(refs []string) bool {
-	for _, ref := range refs {
-		if ref != "" && (strings.EqualFold(ref, r.ID) || ref == r.Name) {
-			return true
-		}
-	}
-	return false
 }
 
 // intern gives each question that rules ask one atom, and each field an id.

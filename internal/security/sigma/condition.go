@@ -3,6 +3,7 @@ package sigma
 import (
 	"errors"
 	"fmt"
+	"path"
 	"strconv"
 	"strings"
 )
@@ -27,28 +28,21 @@ type conditionParser struct {
 	depth int
 }
 
-// parseCondition compiles text and returns what stands behind a "|", the
-// aggregation of Sigma 1, apart.
-func parseCondition(text string, names []string, exprs map[string]*expr) (*expr, string, error) {
+// parseCondition compiles a condition.
+func parseCondition(text string, names []string, exprs map[string]*expr) (*expr, error) {
 	if len(text) > MaxCondition {
-		return nil, "", fmt.Errorf("condition has %d bytes, limit %d", len(text), MaxCondition)
+		return nil, fmt.Errorf("condition has %d bytes, limit %d", len(text), MaxCondition)
 	}
-	search, aggregation, _ := strings.Cut(text, "|")
-	p := conditionParser{words: conditionWords(search), names: names, exprs: exprs}
-	if len(p.words) == 0 {
-		return nil, "", errors.New("condition is empty")
+	if strings.Contains(text, "|") {
+		return nil, errors.New("condition aggregates behind a |, as Sigma 1 did: Sigma 2 has correlation rules for that")
 	}
+	words := strings.Fields(strings.NewReplacer("(", " ( ", ")", " ) ").Replace(text))
+	p := conditionParser{words: words, names: names, exprs: exprs}
 	e, err := p.or()
 	if err == nil && len(p.words) > 0 {
 		err = fmt.Errorf("condition has %q where and, or or its end is wanted", p.words[0])
 	}
-	return e, strings.TrimSpace(aggregation), err
-}
-
-// conditionWords splits at spaces and parentheses.
-func conditionWords(s string) []string {
-	s = strings.NewReplacer("(", " ( ", ")", " ) ").Replace(s)
-	return strings.Fields(s)
+	return e, err
 }
 
 // peek reports whether the next word is the keyword.
@@ -161,23 +155,16 @@ func (p *conditionParser) named(pattern string) ([]*expr, error) {
 	if strings.EqualFold(pattern, "them") {
 		pattern = "*"
 	}
-	if strings.ContainsAny(pattern, "()") {
+	// Of what path.Match knows, only the star is Sigma's.
+	if strings.ContainsAny(pattern, `()?[]\/`) {
 		return nil, fmt.Errorf("condition has %q behind of, want them or a name", pattern)
 	}
-	var g glob
-	for i, text := range strings.Split(pattern, "*") {
-		if i > 0 {
-			g = append(g, piece{wild: '*'})
-		}
-		g = append(g, piece{text: text})
-	}
-	g = g.tidy()
 	var kids []*expr
 	for _, name := range p.names {
 		if strings.HasPrefix(name, "_") && !strings.HasPrefix(pattern, "_") {
 			continue
 		}
-		if g.match(name) {
+		if ok, _ := path.Match(pattern, name); ok {
 			kids = append(kids, p.exprs[name])
 		}
 	}

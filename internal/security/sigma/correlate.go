@@ -1,7 +1,6 @@
 package sigma
 
 import (
-	"container/heap"
 	"container/list"
 	"crypto/sha256"
 	"encoding/binary"
@@ -18,7 +17,6 @@ import (
 const (
 	MaxGroups  = 10_000  // groups of one correlation rule
 	MaxEntries = 1 << 20 // events remembered by all groups together
-	MaxPending = 1 << 16 // matches held back to be put in order
 	MaxEvents  = 64      // events that a Correlated names
 )
 
@@ -42,22 +40,16 @@ func (c Correlated) Detection() casemate.Detection {
 
 // CorrelatorStats counts what a correlator could not take as it was.
 type CorrelatorStats struct {
-	Late      int // events older than Slack allows: taken as if they came in order
+	Late      int // matches older than one before: taken as if they came with it
 	Untimed   int // matches without a time: left out
 	Ungrouped int // matches whose event lacks a field to group by or to count: left out
 	Evicted   int // groups forgotten for MaxGroups or MaxEntries
 }
 
-// CorrelatorOptions says how matches are correlated.
-type CorrelatorOptions struct {
-	// Slack is by how much events may be out of order. Matches are held back
-	// for as long, by the time of the events: no clock is read.
-	Slack time.Duration
-}
-
 // Correlator finds what correlation rules relate. It takes the matches of one
-// stream of events, in order of time, and is not for several goroutines. The
-// same events give the same findings.
+// stream of events, in order of time, and is not for several goroutines. Time
+// is that of the events, no clock is read: the same events give the same
+// findings.
 //
 // A rule whose condition more events can only fulfil (gt, gte, temporal)
 // matches with the event that fulfils it, and again for the same group when it
@@ -68,27 +60,17 @@ type Correlator struct {
 	Stats CorrelatorStats
 
 	e       *Engine
-	slack   time.Duration
-	states  map[*relation]*state
-	closing []*state // of closed relations
-	pending occurrences
-	seq     uint64
-	latest  int64 // time of the newest event, Unix nanoseconds
-	now     int64 // time up to which matches are processed
-	started bool
+	states  []*state // by relation
+	now     int64    // Unix nanoseconds of the newest match
 	entries int
 	out     []Correlated
 }
 
 // NewCorrelator returns a correlator for one stream.
-func (e *Engine) NewCorrelator(opt CorrelatorOptions) *Correlator {
-	c := &Correlator{e: e, slack: max(opt.Slack, 0), states: map[*relation]*state{}}
+func (e *Engine) NewCorrelator() *Correlator {
+	c := &Correlator{e: e}
 	for _, rel := range e.relations {
-		s := &state{rel: rel, groups: map[string]*list.Element{}}
-		c.states[rel] = s
-		if rel.closed {
-			c.closing = append(c.closing, s)
-		}
+		c.states = append(c.states, &state{rel: rel, groups: map[string]*list.Element{}})
 	}
 	return c
 }
@@ -96,9 +78,8 @@ func (e *Engine) NewCorrelator(opt CorrelatorOptions) *Correlator {
 // occurrence is a match on its way to a correlation.
 type occurrence struct {
 	at   int64
-	seq  uint64
-	to   feed
 	ref  uint64
+	rule int // which of the rules that the correlation names
 	vals []carriedValue
 }
 
@@ -108,28 +89,13 @@ type carriedValue struct {
 	ok   bool
 }
 
-// occurrences is a heap by time, then by order of arrival.
-type occurrences []occurrence
-
-func (o occurrences) Len() int      { return len(o) }
-func (o occurrences) Swap(i, j int) { o[i], o[j] = o[j], o[i] }
-func (o *occurrences) Push(x any)   { *o = append(*o, x.(occurrence)) }
-func (o occurrences) Less(i, j int) bool {
-	return o[i].at < o[j].at || o[i].at == o[j].at && o[i].seq < o[j].seq
-}
-func (o *occurrences) Pop() any {
-	last := len(*o) - 1
-	x := (*o)[last]
-	(*o)[last] = occurrence{}
-	*o = (*o)[:last]
-	return x
-}
-
 // state is what a correlator knows of one relation.
 type state struct {
 	rel    *relation
 	groups map[string]*list.Element
-	order  list.List // of *group: the one longest without an event first; of closed relations, opened first
+	// order holds the groups, the one longest without an event first; those of
+	// closed relations as they were opened.
+	order list.List
 }
 
 // group is one set of values of the fields to group by.
@@ -143,29 +109,14 @@ type group struct {
 	last    occurrence
 }
 
-// entry is an event that a group remembers.
+// entry is an event that a group remembers: of event_count the last ones, of
+// value_count the last of each value, of the temporal ones that of each rule.
 type entry struct {
-	at, first int64 // of the event; of temporal_ordered, of the first of the chain that it ends
-	ref       uint64
-	value     string // of value_count
-	chain     *link  // of temporal_ordered
-	set       bool   // of temporal and temporal_ordered, whether the rule has matched
-}
-
-// link is the end of a chain of events; chains share their beginnings.
-type link struct {
-	ref    uint64
-	before *link
-}
-
-// refs returns the numbers of a chain's events, in order.
-func (l *link) refs() []uint64 {
-	var out []uint64
-	for ; l != nil; l = l.before {
-		out = append(out, l.ref)
-	}
-	slices.Reverse(out)
-	return out
+	at    int64
+	ref   uint64
+	value string
+	first int64 // of temporal_ordered: when the chain began that the event ends
+	set   bool  // of the temporal ones: whether there is an event
 }
 
 // Add takes the matches of one event and appends to dst the correlations that
@@ -178,35 +129,50 @@ func (c *Correlator) Add(at time.Time, ref uint64, matches []Match, fields []cas
 		if len(feeds) == 0 {
 			continue
 		}
+		// Beyond what Unix nanoseconds hold, it is no time of an event.
 		if at.IsZero() || at.Year() < 1700 || at.Year() > 2200 {
-			// Beyond what Unix nanoseconds hold, it is no time of an event.
 			c.Stats.Untimed++
 			continue
 		}
 		if vals == nil {
 			vals = c.carry(fields)
+			c.advance(at.UnixNano())
 		}
-		c.feed(feeds, at.UnixNano(), ref, vals)
+		c.feed(feeds, occurrence{at: c.now, ref: ref, vals: vals})
 	}
-	return c.take(dst, c.latest-int64(c.slack))
+	return c.take(dst)
 }
 
-// Flush ends the stream: it processes what is held back and judges the windows
-// that are open.
+// Flush ends the stream: it judges the windows that are open.
 func (c *Correlator) Flush(dst []Correlated) []Correlated {
-	dst = c.take(dst, c.latest)
-	// A window that closes may feed another relation, which opens one.
-	for more := true; more; {
-		more = false
-		for _, s := range c.closing {
-			for s.order.Len() > 0 {
-				c.end(s)
-				more = true
-			}
+	// Relations stand behind those that feed them.
+	for _, s := range c.states {
+		for s.rel.closed && s.order.Len() > 0 {
+			c.end(s)
 		}
-		dst = c.take(dst, c.latest)
 	}
+	return c.take(dst)
+}
+
+func (c *Correlator) take(dst []Correlated) []Correlated {
+	dst = append(dst, c.out...)
+	clear(c.out)
+	c.out = c.out[:0]
 	return dst
+}
+
+// advance judges the windows that end before a time, and makes it the newest.
+func (c *Correlator) advance(at int64) {
+	if at < c.now && c.now != 0 {
+		c.Stats.Late++
+		return
+	}
+	for _, s := range c.states {
+		for s.rel.closed && s.order.Len() > 0 && s.order.Front().Value.(*group).at+int64(s.rel.span) < at {
+			c.end(s)
+		}
+	}
+	c.now = at
 }
 
 // carry takes the fields that correlations read from an event.
@@ -238,77 +204,26 @@ func short(s string) string {
 	return strings.ToValidUTF8(s[:longValue], "") + "… sha256:" + hex.EncodeToString(sum[:])
 }
 
-// feed files a match with the relations that want it. Of one relation, later
+// feed gives a match to the relations that want it. Of one relation, later
 // rules come first, so that one event is not two steps of an ordered chain.
-func (c *Correlator) feed(feeds []feed, at int64, ref uint64, vals []carriedValue) {
-	if c.started && at < c.now {
-		c.Stats.Late++
-		at = c.now
-	}
-	if !c.started {
-		c.started, c.latest, c.now = true, at, at-int64(c.slack)
-	}
-	c.latest = max(c.latest, at)
+func (c *Correlator) feed(feeds []feed, o occurrence) {
 	for i := len(feeds) - 1; i >= 0; i-- {
-		c.seq++
-		heap.Push(&c.pending, occurrence{at, c.seq, feeds[i], ref, vals})
+		o.rule = feeds[i].ref
+		c.process(c.states[feeds[i].to.place], o)
 	}
-}
-
-// take processes the matches up to a time and hands over what was found.
-func (c *Correlator) take(dst []Correlated, until int64) []Correlated {
-	for len(c.pending) > 0 && (c.pending[0].at <= until || len(c.pending) > MaxPending) {
-		// What a window that has ended feeds to others comes before the match.
-		if c.close(c.pending[0].at) {
-			continue
-		}
-		o := heap.Pop(&c.pending).(occurrence)
-		c.now = max(c.now, o.at)
-		c.process(o)
-	}
-	dst = append(dst, c.out...)
-	clear(c.out)
-	c.out = c.out[:0]
-	return dst
-}
-
-// close judges the windows that end before a time, and reports whether that
-// fed any relation.
-func (c *Correlator) close(at int64) bool {
-	before := c.seq
-	for _, s := range c.closing {
-		for s.order.Len() > 0 && s.order.Front().Value.(*group).at+int64(s.rel.span) < at {
-			c.end(s)
-		}
-	}
-	return c.seq != before
 }
 
 // process takes one match into its group.
-func (c *Correlator) process(o occurrence) {
-	s := c.states[o.to.to]
-	key, ok := groupKey(s.rel.groups[o.to.ref], o.vals, nil)
-	value := ""
-	if ok && len(s.rel.counted) > 0 {
-		value, ok = groupKey(s.rel.counted, o.vals, nil)
-	}
-	if !ok {
+func (c *Correlator) process(s *state, o occurrence) {
+	key, ok := groupKey(s.rel.groups[o.rule], o.vals)
+	value, counted := groupKey(s.rel.counted, o.vals)
+	if !ok || !counted {
 		c.Stats.Ungrouped++
 		return
 	}
 	g := c.group(s, key, o.at)
 	before := len(g.entries)
-	fulfilled := false
-	switch s.rel.kind {
-	case "event_count":
-		fulfilled = g.countEvent(s.rel, o)
-	case "value_count":
-		fulfilled = g.countValue(s.rel, o, value)
-	case "temporal":
-		fulfilled = g.together(s.rel, o)
-	default:
-		fulfilled = g.inOrder(s.rel, o)
-	}
+	fulfilled := g.take(s.rel, o, value)
 	g.last = o
 	c.entries += len(g.entries) - before
 	c.shed(s, g)
@@ -316,21 +231,21 @@ func (c *Correlator) process(o occurrence) {
 		return
 	}
 	again := g.firing && o.at-g.fired <= int64(s.rel.span)
-	g.firing = fulfilled
-	if fulfilled && !again {
+	if g.firing = fulfilled; fulfilled && !again {
 		g.fired = o.at
-		c.emit(s.rel, g, g.times(s.rel, o))
+		c.emit(s.rel, g)
 	}
 }
 
 // groupKey joins values so that different ones give different keys.
-func groupKey(places []int, vals []carriedValue, key []byte) (string, bool) {
+func groupKey(places []int, vals []carriedValue) (string, bool) {
+	var key []byte
 	for _, i := range places {
 		if !vals[i].ok {
 			return "", false
 		}
-		key = binary.AppendUvarint(key, uint64(len(vals[i].text)))
-		key = appendFold(key, vals[i].text)
+		text := fold(vals[i].text)
+		key = append(binary.AppendUvarint(key, uint64(len(text))), text...)
 	}
 	return string(key), true
 }
@@ -345,17 +260,8 @@ func (c *Correlator) group(s *state, key string, at int64) *group {
 		}
 		return g
 	}
-	for s.order.Len() > 0 {
-		oldest := s.order.Front()
-		idle := !s.rel.closed && oldest.Value.(*group).at+int64(s.rel.span) < at
-		full := s.order.Len() >= MaxGroups
-		if !idle && !full {
-			break
-		}
-		if !idle {
-			c.Stats.Evicted++
-		}
-		c.forget(s, oldest)
+	for el := s.order.Front(); el != nil && !s.rel.closed && el.Value.(*group).at+int64(s.rel.span) < at; el = s.order.Front() {
+		c.forget(s, el)
 	}
 	g := &group{key: key, at: at}
 	s.groups[key] = s.order.PushBack(g)
@@ -364,7 +270,7 @@ func (c *Correlator) group(s *state, key string, at int64) *group {
 
 // shed forgets the oldest groups, but not keep, while too much is remembered.
 func (c *Correlator) shed(s *state, keep *group) {
-	for c.entries > MaxEntries {
+	for c.entries > MaxEntries || s.order.Len() > MaxGroups {
 		el := s.order.Front()
 		if el.Value.(*group) == keep {
 			if el = el.Next(); el == nil {
@@ -388,132 +294,108 @@ func (c *Correlator) end(s *state) {
 	g := el.Value.(*group)
 	c.forget(s, el)
 	if s.rel.holds(g.count) {
-		c.emit(s.rel, g, found{g.at, g.last.at, g.count, refs(g.entries)})
+		c.emit(s.rel, g)
 	}
-}
-
-// found is what a group's events fulfilled.
-type found struct {
-	first, last int64
-	count       int
-	events      []uint64
 }
 
 // emit reports a relation, and feeds it to those that it is part of.
-func (c *Correlator) emit(rel *relation, g *group, f found) {
+func (c *Correlator) emit(rel *relation, g *group) {
 	if rel.alone {
-		out := Correlated{
-			Rule: rel.rule, Count: f.count, Events: f.events,
-			First: time.Unix(0, f.first).UTC(), Last: time.Unix(0, f.last).UTC(),
+		out := Correlated{Rule: rel.rule, Count: g.count, Last: time.Unix(0, g.last.at).UTC()}
+		first := g.last.at
+		if rel.closed {
+			first = g.at
 		}
+		events := slices.Clone(g.entries)
+		slices.SortStableFunc(events, func(a, b entry) int { return int(min(max(a.at-b.at, -1), 1)) })
+		for _, e := range events {
+			if (!rel.temporal() || e.set) && g.last.at-e.at <= int64(rel.span) {
+				first = min(first, e.at)
+				out.Events = append(out.Events, e.ref)
+			}
+		}
+		out.Events = out.Events[max(0, len(out.Events)-MaxEvents):]
+		out.First = time.Unix(0, first).UTC()
 		for i, name := range rel.groupBy {
-			out.Group = append(out.Group, casemate.Field{Name: name, Value: g.last.vals[rel.groups[g.last.to.ref][i]].text})
+			out.Group = append(out.Group, casemate.Field{Name: name, Value: g.last.vals[rel.groups[g.last.rule][i]].text})
 		}
 		c.out = append(c.out, out)
 	}
-	for i := len(rel.feeds) - 1; i >= 0; i-- {
-		c.seq++
-		heap.Push(&c.pending, occurrence{max(g.last.at, c.now), c.seq, rel.feeds[i], g.last.ref, g.last.vals})
-	}
+	c.feed(rel.feeds, occurrence{at: c.now, ref: g.last.ref, vals: g.last.vals})
 }
 
-// countEvent remembers the last events that the condition needs.
-func (g *group) countEvent(rel *relation, o occurrence) bool {
-	g.count++
+func (rel *relation) temporal() bool { return rel.kind[0] == 't' }
+
+// take remembers a match and reports whether a sliding condition holds.
+func (g *group) take(rel *relation, o occurrence, value string) bool {
+	switch {
+	case rel.temporal():
+		return g.takeRule(rel, o)
+	case rel.kind == "event_count":
+		g.count++
+	default:
+		g.entries = slices.DeleteFunc(g.entries, func(e entry) bool { return e.value == value })
+	}
 	keep := rel.need
 	if rel.closed {
 		keep = MaxEvents
-	}
-	if len(g.entries) >= keep {
-		g.entries = slices.Delete(g.entries, 0, 1)
-	}
-	g.entries = append(g.entries, entry{at: o.at, ref: o.ref})
-	return len(g.entries) == rel.need && o.at-g.entries[0].at <= int64(rel.span)
-}
-
-// countValue remembers the values seen last, each with its last event. The
-// condition holds if the needed number of them is younger than the timespan.
-func (g *group) countValue(rel *relation, o occurrence, value string) bool {
-	for i := range g.entries {
-		if g.entries[i].value == value {
-			g.entries = slices.Delete(g.entries, i, i+1)
-			break
+		if rel.kind == "value_count" {
+			keep = MaxThreshold + 1 // more than any condition asks for
 		}
-	}
-	keep := rel.need
-	if rel.closed {
-		keep = MaxThreshold + 1 // more than any condition asks for
 	}
 	if len(g.entries) >= keep {
 		g.entries = slices.Delete(g.entries, 0, 1)
 	}
 	g.entries = append(g.entries, entry{at: o.at, ref: o.ref, value: value})
-	g.count = len(g.entries)
-	return g.count == rel.need && o.at-g.entries[0].at <= int64(rel.span)
+	if !rel.closed || rel.kind == "value_count" {
+		g.count = len(g.entries)
+	}
+	return g.count >= rel.need && o.at-g.entries[0].at <= int64(rel.span)
 }
 
-// together remembers the last match of each rule.
-func (g *group) together(rel *relation, o occurrence) bool {
+// takeRule remembers, for each rule, its last match; for an ordered relation
+// the last that ends a chain of matches of the rules up to it, which is the
+// youngest: if any such chain is short enough, the youngest is.
+func (g *group) takeRule(rel *relation, o occurrence) bool {
 	if g.entries == nil {
 		g.entries = make([]entry, rel.refs)
 	}
-	g.entries[o.to.ref] = entry{at: o.at, ref: o.ref, set: true}
-	n := 0
-	for _, e := range g.entries {
-		if e.set && o.at-e.at <= int64(rel.span) {
-			n++
-		}
-	}
-	return n >= rel.need
-}
-
-// inOrder remembers, for each rule, the youngest chain of matches of the rules
-// up to it, in order: if any chain is short enough, the youngest is.
-func (g *group) inOrder(rel *relation, o occurrence) bool {
-	if g.entries == nil {
-		g.entries = make([]entry, rel.refs)
-	}
-	i, last := o.to.ref, rel.refs-1
-	step := entry{at: o.at, first: o.at, chain: &link{ref: o.ref}, set: true}
-	if i > 0 {
-		before := g.entries[i-1]
-		step.first, step.chain.before = before.first, before.chain
-		step.set = before.set && o.at-before.first <= int64(rel.span)
+	within := func(at int64) bool { return o.at-at <= int64(rel.span) }
+	step := entry{at: o.at, ref: o.ref, first: o.at, set: true}
+	ordered := rel.kind == "temporal_ordered"
+	if ordered && o.rule > 0 {
+		before := g.entries[o.rule-1]
+		step.first, step.set = before.first, before.set && within(before.first)
 	}
 	if step.set {
-		g.entries[i] = step
+		g.entries[o.rule] = step
 	}
-	return g.entries[last].set && o.at-g.entries[last].first <= int64(rel.span)
-}
-
-// times says which events fulfilled a sliding relation.
-func (g *group) times(rel *relation, o occurrence) found {
-	f := found{last: o.at, count: rel.need}
-	switch rel.kind {
-	case "temporal_ordered":
-		e := g.entries[rel.refs-1]
-		f.first, f.events = e.first, e.chain.refs()
-	case "temporal":
-		var in []entry
-		for _, e := range g.entries {
-			if e.set && o.at-e.at <= int64(rel.span) {
-				in = append(in, e)
-			}
+	g.count = 0
+	for _, e := range g.entries {
+		if e.set && within(e.at) {
+			g.count++
 		}
-		slices.SortStableFunc(in, func(a, b entry) int { return int(min(max(a.at-b.at, -1), 1)) })
-		f.first, f.events, f.count = in[0].at, refs(in), len(in)
-	default:
-		f.first, f.events = g.entries[0].at, refs(g.entries)
 	}
-	return f
+	if last := g.entries[rel.refs-1]; ordered {
+		return last.set && within(last.first)
+	}
+	return g.count >= rel.need
 }
 
-// refs returns the numbers of the last events.
-func refs(entries []entry) []uint64 {
-	entries = entries[max(0, len(entries)-MaxEvents):]
-	out := make([]uint64, len(entries))
-	for i, e := range entries {
-		out[i] = e.ref
+// Correlates reports whether a correlation asks for a match, so that a caller
+// who has to sort events first knows which to hold.
+func (e *Engine) Correlates(m Match) bool { return len(e.rules[m.index].feeds) > 0 }
+
+// Carried returns copies of those fields that correlations read: all that a
+// caller needs to hold of an event for Correlator.Add.
+func (e *Engine) Carried(fields []casemate.Field) []casemate.Field {
+	var out []casemate.Field
+	var name []byte
+	for _, f := range fields {
+		name = appendFold(name[:0], f.Name)
+		if _, ok := e.carried[string(name)]; ok {
+			out = append(out, casemate.Field{Name: strings.Clone(f.Name), Value: short(f.Value), Kind: f.Kind})
+		}
 	}
 	return out
 }

@@ -1,11 +1,136 @@
 package sigma
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
+
+// opcode is what an expr does.
+type opcode uint8
+
+const (
+	opAtom opcode = iota
+	opAll
+	opAny
+	opNot
+	opAtLeast
+)
+
+// expr is a rule's condition with its search identifiers put in. Searches that
+// a condition names twice are shared, so it is a graph without cycles.
+type expr struct {
+	op   opcode
+	n    int // of opAtLeast
+	atom *atom
+	kids []*expr
+}
+
+func allOf(kids ...*expr) *expr { return joined(opAll, kids) }
+func anyOf(kids ...*expr) *expr { return joined(opAny, kids) }
+
+func joined(op opcode, kids []*expr) *expr {
+	if len(kids) == 1 {
+		return kids[0]
+	}
+	return &expr{op: op, kids: slices.Clone(kids)}
+}
+
+func negation(e *expr) *expr { return &expr{op: opNot, kids: []*expr{e}} }
+
+func atLeast(n int, kids []*expr) *expr {
+	switch n {
+	case 1:
+		return anyOf(kids...)
+	case len(kids):
+		return allOf(kids...)
+	}
+	return &expr{op: opAtLeast, n: n, kids: kids}
+}
+
+func atomExpr(a *atom) *expr { return &expr{op: opAtom, atom: a} }
+
+// walk calls visit once for each expr of the graph.
+func (e *expr) walk(visit func(*expr)) {
+	seen := map[*expr]bool{}
+	var step func(*expr)
+	step = func(e *expr) {
+		if seen[e] {
+			return
+		}
+		seen[e] = true
+		visit(e)
+		for _, kid := range e.kids {
+			step(kid)
+		}
+	}
+	step(e)
+}
+
+// atomKind is what an atom asks of an event.
+type atomKind uint8
+
+const (
+	literalAtom atomKind = iota // one of lits occurs: found by the index
+	valueAtom                   // a value passes test
+	existsAtom                  // the field is in the event
+	nullAtom                    // the field is absent or holds nothing
+	refAtom                     // the field's value relates to another field's
+)
+
+// atom is one question about one field, shared by all rules that ask it. All
+// texts of a list stand in one atom, so a rule with a thousand hashes has one.
+type atom struct {
+	id    int32
+	kind  atomKind
+	field string // folded; "" asks every field and the raw text
+	label string // as the rule writes it
+
+	lits []literal
+
+	test tester
+	// pre holds literals of which one must occur for test to pass, or is nil.
+	pre *atom
+
+	other string // folded name of refAtom's second field
+	at    place  // of the second field's value in the first's
+	cased bool
+}
+
+// tester judges one value of a field.
+type tester interface {
+	// test sees the value as it is and folded.
+	test(raw, folded string) bool
+	// key is unique for each test of its kind.
+	key() string
+}
+
+// key is the same for atoms that ask the same.
+func (a *atom) key() string {
+	b := strconv.AppendQuote([]byte{'0' + byte(a.kind)}, a.field)
+	for _, l := range a.lits {
+		b = strconv.AppendInt(append(b, '0'+byte(l.place)), int64(len(l.text)), 10)
+		b = append(append(b, ':'), l.text...)
+	}
+	if a.test != nil {
+		b = append(b, a.test.key()...)
+	}
+	if a.kind == refAtom {
+		b = fmt.Appendf(b, "%q%d%t", a.other, a.at, a.cased)
+	}
+	return string(b)
+}
+
+// literals returns the atom of a set of literals, in canonical order.
+func literals(field, label string, lits []literal) *atom {
+	slices.SortFunc(lits, func(a, b literal) int {
+		return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.text, b.text))
+	})
+	return &atom{kind: literalAtom, field: field, label: label, lits: slices.Compact(lits)}
+}
 
 // builder compiles the searches of one rule.
 type builder struct {
@@ -98,15 +223,18 @@ func (b *builder) fields(n *node) (*expr, error) {
 // values of a list, and exprs.
 type question struct {
 	lits  []literal
-	nums  []string
 	exprs []*expr
+}
+
+func (q *question) add(r question) {
+	q.lits, q.exprs = append(q.lits, r.lits...), append(q.exprs, r.exprs...)
 }
 
 // expr joins a question's parts: any of them may hold.
 func (q *question) expr(field, label string) *expr {
 	kids := q.exprs
 	if len(q.lits) > 0 {
-		kids = append(kids, atomExpr(literals(field, label, q.lits, q.nums)))
+		kids = append(kids, atomExpr(literals(field, label, q.lits)))
 	}
 	return anyOf(kids...)
 }
@@ -134,9 +262,7 @@ func (b *builder) item(label string, m modifiers, values []*node) (*expr, error)
 			all = append(all, q.expr(field, label))
 			continue
 		}
-		any.lits = append(any.lits, q.lits...)
-		any.nums = append(any.nums, q.nums...)
-		any.exprs = append(any.exprs, q.exprs...)
+		any.add(q)
 	}
 	var e *expr
 	if m.all {
@@ -177,9 +303,7 @@ func (b *builder) value(field, label string, m *modifiers, v *node) (question, e
 		if err != nil {
 			return question{}, err
 		}
-		out.lits = append(out.lits, q.lits...)
-		out.nums = append(out.nums, q.nums...)
-		out.exprs = append(out.exprs, q.exprs...)
+		out.add(q)
 	}
 	return out, nil
 }
@@ -245,7 +369,7 @@ func regexValue(a *atom, text, flags string) (question, error) {
 		for i, s := range need {
 			lits[i] = literal{inside, s}
 		}
-		a.pre = literals(a.field, a.label, lits, nil)
+		a.pre = literals(a.field, a.label, lits)
 	}
 	return one(a), nil
 }
@@ -254,7 +378,11 @@ func regexValue(a *atom, text, flags string) (question, error) {
 func texts(field, label string, m *modifiers, kind nodeKind, text string) (question, error) {
 	var q question
 	if kind == numberNode && len(m.steps) == 0 && !m.cased {
-		q.lits, q.nums = numberTexts(text)
+		// As the rule writes it, and in decimals.
+		q.lits = []literal{{whole, fold(text)}}
+		if n, ok := parseNumber(text); ok && n.integer {
+			q.lits = append(q.lits, literal{whole, strconv.FormatInt(n.i, 10)})
+		}
 		return q, nil
 	}
 	globs, err := m.globs(text)
@@ -271,31 +399,18 @@ func texts(field, label string, m *modifiers, kind nodeKind, text string) (quest
 			continue
 		}
 		a := &atom{kind: valueAtom, field: field, label: label}
-		if a.test = (&globTest{folded, false}); m.cased {
-			a.test = &globTest{g, true}
+		if !m.cased {
+			g = folded
+		}
+		if a.test, err = newGlob(g, m.cased); err != nil {
+			return q, err
 		}
 		if need, ok := folded.necessary(); ok {
-			a.pre = literals(field, label, []literal{need}, nil)
+			a.pre = literals(field, label, []literal{need})
 		}
 		q.exprs = append(q.exprs, atomExpr(a))
 	}
 	return q, nil
-}
-
-// numberTexts returns how a YAML number may stand in an event: as the rule
-// writes it, and in plain decimals.
-func numberTexts(text string) ([]literal, []string) {
-	lits := []literal{{whole, fold(text)}}
-	canonical := text
-	if c, ok := canonicalNumber(text); ok {
-		canonical = c
-	} else if n, ok := parseNumber(text); ok && n.integer {
-		canonical = fmt.Sprint(n.i)
-	}
-	if canonical != text {
-		lits = append(lits, literal{whole, canonical})
-	}
-	return lits, []string{canonical}
 }
 
 // expand fills in the placeholders of a text, in all combinations.

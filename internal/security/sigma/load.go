@@ -2,7 +2,7 @@ package sigma
 
 import (
 	"archive/zip"
-	"bytes"
+	"embed"
 	"fmt"
 	"io"
 	"io/fs"
@@ -39,11 +39,12 @@ func LoadPath(name string) (Loaded, error) {
 	case !info.Mode().IsRegular():
 		err = fmt.Errorf("%s is neither a file nor a folder", name)
 	case strings.EqualFold(filepath.Ext(name), ".zip"):
-		err = c.zipFile(name, info.Size())
+		err = c.archive(name, info.Size())
 	default:
-		var text []byte
-		if text, err = readLimited(name, info.Size()); err == nil {
-			c.sources = append(c.sources, source{name, text})
+		var f *os.File
+		if f, err = os.Open(name); err == nil {
+			c.add(name, f)
+			f.Close()
 		}
 	}
 	if err != nil {
@@ -52,33 +53,25 @@ func LoadPath(name string) (Loaded, error) {
 	return c.parse(), nil
 }
 
-func readLimited(name string, size int64) ([]byte, error) {
-	if size > MaxFileBytes {
-		return nil, fmt.Errorf("read %s: %d bytes, limit %d", name, size, MaxFileBytes)
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return readAll(f, MaxFileBytes)
-}
-
-// readAll reads at most limit bytes and fails on more.
-func readAll(r io.Reader, limit int64) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if err == nil && int64(len(text)) > limit {
-		err = fmt.Errorf("more than %d bytes", limit)
-	}
-	return text, err
-}
-
 // collector gathers rule files, in the order of their names.
 type collector struct {
 	sources []source
 	refused []Refusal
-	spent   int64 // bytes taken from archives
-	seen    int   // files met, of any kind
+	spent   int64 // bytes of them
+	seen    int   // files met
+}
+
+//go:embed starter/*.yml
+var starter embed.FS
+
+// Starter returns Casemate's own rules, which need no download: what every
+// event is tried against where no other rules are loaded.
+func Starter() (Loaded, error) {
+	var c collector
+	if err := c.folder(starter, func(p string) string { return p }); err != nil {
+		return Loaded{}, fmt.Errorf("load starter rules: %w", err)
+	}
+	return c.parse(), nil
 }
 
 func isYAML(name string) bool {
@@ -99,11 +92,11 @@ func (c *collector) folder(tree fs.FS, full func(string) string) error {
 		if !d.Type().IsRegular() {
 			return nil
 		}
-		if c.seen++; c.seen > MaxFiles {
-			return fmt.Errorf("more than %d files", MaxFiles)
-		}
 		if !isYAML(p) {
 			return nil
+		}
+		if c.seen++; c.seen > MaxFiles {
+			return fmt.Errorf("more than %d files", MaxFiles)
 		}
 		f, err := tree.Open(p)
 		if err != nil {
@@ -116,8 +109,14 @@ func (c *collector) folder(tree fs.FS, full func(string) string) error {
 	})
 }
 
+// add reads a file, within what is left for all of them.
 func (c *collector) add(name string, r io.Reader) {
-	text, err := readAll(r, MaxFileBytes)
+	limit := min(MaxFileBytes, MaxTotalBytes-c.spent)
+	text, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(text)) > limit {
+		err = fmt.Errorf("more than %d bytes", limit)
+	}
+	c.spent += min(int64(len(text)), limit)
 	if err != nil {
 		c.refused = append(c.refused, Refusal{File: name, Reason: "read rule file: " + err.Error()})
 		return
@@ -125,74 +124,36 @@ func (c *collector) add(name string, r io.Reader) {
 	c.sources = append(c.sources, source{name, text})
 }
 
-func (c *collector) zipFile(name string, size int64) error {
+// archive gathers the rule files of a zip. Nothing is written, so a member's
+// path does no harm.
+func (c *collector) archive(name string, size int64) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return c.archive(name, f, size, 1)
-}
-
-// archive gathers the rule files of a zip and of the zips in it. Nothing is
-// written, so a member's path does no harm.
-func (c *collector) archive(name string, r io.ReaderAt, size int64, depth int) error {
-	z, err := zip.NewReader(r, size)
+	z, err := zip.NewReader(f, size)
 	if err != nil {
 		return fmt.Errorf("read archive %s: %w", name, err)
 	}
-	members := slices.Clone(z.File)
-	slices.SortStableFunc(members, func(a, b *zip.File) int { return strings.Compare(a.Name, b.Name) })
-	for _, m := range members {
+	slices.SortStableFunc(z.File, func(a, b *zip.File) int { return strings.Compare(a.Name, b.Name) })
+	for _, m := range z.File {
+		if !isYAML(m.Name) || m.FileInfo().IsDir() {
+			continue
+		}
 		if c.seen++; c.seen > MaxFiles {
 			return fmt.Errorf("read archive %s: more than %d files", name, MaxFiles)
 		}
-		if m.FileInfo().IsDir() {
-			continue
-		}
 		full := name + "!" + m.Name
-		nested := strings.EqualFold(path.Ext(m.Name), ".zip")
-		if !nested && !isYAML(m.Name) {
+		r, err := m.Open()
+		if err != nil {
+			c.refused = append(c.refused, Refusal{File: full, Reason: "decompress: " + err.Error()})
 			continue
 		}
-		limit := int64(MaxFileBytes)
-		if nested {
-			limit = MaxArchiveBytes
-		}
-		text, err := c.member(m, limit)
-		switch {
-		case err != nil:
-			c.refused = append(c.refused, Refusal{File: full, Reason: err.Error()})
-		case !nested:
-			c.sources = append(c.sources, source{full, text})
-		case depth >= MaxArchiveDepth:
-			c.refused = append(c.refused, Refusal{File: full, Reason: fmt.Sprintf("archives are nested deeper than %d", MaxArchiveDepth)})
-		default:
-			if err := c.archive(full, bytes.NewReader(text), int64(len(text)), depth+1); err != nil {
-				c.refused = append(c.refused, Refusal{File: full, Reason: err.Error()})
-			}
-		}
+		c.add(full, r)
+		r.Close()
 	}
 	return nil
-}
-
-// member decompresses one member, within what is left of the archive's limit.
-func (c *collector) member(m *zip.File, limit int64) ([]byte, error) {
-	limit = min(limit, MaxArchiveBytes-c.spent)
-	if m.UncompressedSize64 > uint64(limit) {
-		return nil, fmt.Errorf("decompress: %d bytes, limit %d", m.UncompressedSize64, limit)
-	}
-	r, err := m.Open()
-	if err != nil {
-		return nil, fmt.Errorf("decompress: %w", err)
-	}
-	defer r.Close()
-	text, err := readAll(r, limit)
-	c.spent += int64(len(text))
-	if err != nil {
-		return nil, fmt.Errorf("decompress: %w", err)
-	}
-	return text, nil
 }
 
 // parse reads all gathered files on all processors. The result is in the order
@@ -211,15 +172,11 @@ func (c *collector) parse() Loaded {
 		out.Rules = append(out.Rules, p.rules...)
 		out.Refused = append(out.Refused, p.refused...)
 	}
-	out.dropDuplicates()
+	out.Rules, out.Refused = unique(out.Rules, out.Refused)
 	return out
 }
 
-// dropDuplicates keeps the first rule of each id and names the others.
-func (l *Loaded) dropDuplicates() {
-	l.Rules, l.Refused = unique(l.Rules, l.Refused)
-}
-
+// unique keeps the first rule of each id and names the others.
 func unique(rules []*Rule, refused []Refusal) ([]*Rule, []Refusal) {
 	first := make(map[string]*Rule, len(rules))
 	kept := make([]*Rule, 0, len(rules))

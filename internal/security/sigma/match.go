@@ -1,6 +1,7 @@
 package sigma
 
 import (
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -14,8 +15,6 @@ type Matcher struct {
 	p *plan
 
 	planned map[casemate.Logsource]*plan // nil plans too
-	log     casemate.Logsource           // of p
-	ready   bool                         // whether log and p are set
 
 	// An element of these is set if it equals epoch, so that a new event needs
 	// no clearing.
@@ -32,7 +31,17 @@ type Matcher struct {
 	folded []byte // the values, folded
 	name   []byte // a field's name, folded
 	raw    string
+	recent []named // by place in the event: events of a source have like fields
 }
+
+// named is a field name and its id, -1 if no rule names it.
+type named struct {
+	name string
+	id   int32
+}
+
+// maxRecent bounds the places of which a matcher remembers the name.
+const maxRecent = 128
 
 // value is one field of the event.
 type value struct {
@@ -74,7 +83,7 @@ func (m *Matcher) Match(log casemate.Logsource, fields []casemate.Field, raw str
 	m.begin()
 	m.raw = raw
 	for i := range fields {
-		m.take(&fields[i])
+		m.take(i, &fields[i])
 	}
 	if k := m.p.keywords; k != nil {
 		m.scanKeywords(k)
@@ -88,24 +97,12 @@ func (m *Matcher) Match(log casemate.Logsource, fields []casemate.Field, raw str
 			dst = append(dst, Match{Rule: c.rule, Fields: m.decided(c.expr), Alone: c.alone, index: i})
 		}
 	}
-	sortMatches(dst[first:])
+	slices.SortFunc(dst[first:], func(a, b Match) int { return int(a.index - b.index) })
 	return dst
-}
-
-// sortMatches sorts the few matches of an event by insertion.
-func sortMatches(list []Match) {
-	for i := 1; i < len(list); i++ {
-		for j := i; j > 0 && list[j].index < list[j-1].index; j-- {
-			list[j], list[j-1] = list[j-1], list[j]
-		}
-	}
 }
 
 // choose finds the plan of a log source.
 func (m *Matcher) choose(log casemate.Logsource) {
-	if m.ready && m.log == log {
-		return
-	}
 	p, ok := m.planned[log]
 	if !ok {
 		if len(m.planned) >= maxPlanned {
@@ -117,18 +114,10 @@ func (m *Matcher) choose(log casemate.Logsource) {
 			Product: strings.Clone(log.Product), Category: strings.Clone(log.Category), Service: strings.Clone(log.Service),
 		}] = p
 	}
-	m.p, m.log, m.ready = p, log, true
-	if p != nil {
-		m.entered = grown(m.entered, len(p.entries))
-		m.candidate = grown(m.candidate, len(p.rules))
+	if m.p = p; p != nil {
+		m.entered = append(m.entered, make([]uint32, max(0, len(p.entries)-len(m.entered)))...)
+		m.candidate = append(m.candidate, make([]uint32, max(0, len(p.rules)-len(m.candidate)))...)
 	}
-}
-
-func grown(s []uint32, n int) []uint32 {
-	if n > len(s) {
-		s = append(s, make([]uint32, n-len(s))...)
-	}
-	return s
 }
 
 // begin forgets the event before.
@@ -148,25 +137,42 @@ func (m *Matcher) begin() {
 	m.folded = m.folded[:0]
 }
 
-// take files a field and looks its value up in the index.
-func (m *Matcher) take(f *casemate.Field) {
-	id, known := m.e.names[f.Name]
-	if !known {
-		m.name = appendFold(m.name[:0], f.Name)
-		id, known = m.e.names[string(m.name)]
+// id returns the id of the field at place i of the event, or -1.
+func (m *Matcher) id(i int, name string) int32 {
+	if i < len(m.recent) && m.recent[i].name == name {
+		return m.recent[i].id
 	}
-	if !known && m.p.keywords == nil {
+	id, known := m.e.names[name]
+	if !known {
+		m.name = appendFold(m.name[:0], name)
+		if id, known = m.e.names[string(m.name)]; !known {
+			id = -1
+		}
+	}
+	if i == len(m.recent) && i < maxRecent {
+		m.recent = append(m.recent, named{})
+	}
+	if i < len(m.recent) {
+		m.recent[i] = named{name, id}
+	}
+	return id
+}
+
+// take files a field and looks its value up in the index.
+func (m *Matcher) take(i int, f *casemate.Field) {
+	id := m.id(i, f.Name)
+	if id < 0 && m.p.keywords == nil {
 		return
 	}
 	v := value{raw: f.Value, hi: -1, next: -1, text: f.Kind <= casemate.Bool, name: f.Name}
-	if known {
+	if id >= 0 {
 		if m.headAt[id] == m.epoch {
 			v.next = m.head[id]
 		}
 		m.head[id], m.headAt[id] = int32(len(m.values)), m.epoch
 	}
 	m.values = append(m.values, v)
-	if known && v.text {
+	if id >= 0 && v.text {
 		if plan := m.p.fields[id]; plan != nil {
 			m.look(plan, len(m.values)-1)
 		}
@@ -182,12 +188,8 @@ func (m *Matcher) fold(i int) string {
 		m.folded = appendFold(m.folded, v.raw)
 		v.hi = len(m.folded)
 	}
-	return view(m.folded[v.lo:v.hi])
+	return unsafe.String(unsafe.SliceData(m.folded[v.lo:]), v.hi-v.lo)
 }
-
-// view returns b as a string without a copy; the caller lets go of the string
-// before b is written again.
-func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // look finds the entries that a value meets.
 func (m *Matcher) look(f *fieldPlan, i int) {
@@ -203,16 +205,15 @@ func (m *Matcher) look(f *fieldPlan, i int) {
 			m.enter(entry)
 		}
 	}
-	if len(f.numbers) > 0 {
-		if n, ok := canonicalNumber(s); ok {
-			if entry, ok := f.numbers[n]; ok {
-				m.enter(entry)
-			}
-		}
+	if f.prefix != nil {
+		m.scanStart(f.prefix, s)
 	}
-	m.scanPrefix(f.prefix, s)
-	m.scanSuffix(f.suffix, s)
-	m.scanInside(f.inside, s)
+	if f.suffix != nil {
+		m.scanEnd(f.suffix, s)
+	}
+	if f.inside != nil {
+		m.scanInside(f.inside, s)
+	}
 }
 
 // enter turns on the atoms of an entry.
@@ -237,10 +238,7 @@ func (m *Matcher) enter(entry int32) {
 	}
 }
 
-func (m *Matcher) scanPrefix(t *trie, s string) {
-	if t == nil {
-		return
-	}
+func (m *Matcher) scanStart(t *trie, s string) {
 	state := int32(0)
 	for i := range len(s) {
 		if state = t.child(state, s[i]); state == 0 {
@@ -252,10 +250,7 @@ func (m *Matcher) scanPrefix(t *trie, s string) {
 	}
 }
 
-func (m *Matcher) scanSuffix(t *trie, s string) {
-	if t == nil {
-		return
-	}
+func (m *Matcher) scanEnd(t *trie, s string) {
 	state := int32(0)
 	for i := len(s) - 1; i >= 0; i-- {
 		if state = t.child(state, s[i]); state == 0 {
@@ -268,19 +263,14 @@ func (m *Matcher) scanSuffix(t *trie, s string) {
 }
 
 func (m *Matcher) scanInside(t *trie, s string) {
-	if t == nil {
-		return
-	}
 	state := int32(0)
-	for i := range len(s) {
-		state = t.step(state, s[i])
-		at := state
-		if t.entry[at] < 0 {
-			at = t.next[at]
+	for i := 0; i < len(s); i++ {
+		if state == 0 {
+			i = t.skip(s, i)
 		}
-		for at != 0 {
+		state = t.step(state, s[i])
+		for at := t.nodes[state].hit; at != 0; at = t.nodes[t.nodes[at].fail].hit {
 			m.enter(t.entry[at])
-			at = t.next[at]
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // modifiers are what stands behind a field's name.
@@ -87,18 +88,16 @@ func set(to *string, word string) error {
 func (m *modifiers) check() error {
 	texts := len(m.steps) > 0
 	switch {
-	case m.kind == "fieldref" && len(m.steps) > 0 && m.placed == "":
-		return fmt.Errorf("fieldref takes no %s", m.steps[0])
-	case m.kind == "fieldref" && len(m.steps) > 1:
+	case m.kind == "fieldref" && (len(m.steps) > 1 || texts && m.placed == ""):
 		return errors.New("fieldref takes only contains, startswith or endswith")
 	case m.kind != "" && m.kind != "fieldref" && texts:
 		return fmt.Errorf("%s takes no %s", m.kind, m.steps[0])
 	case m.kind != "" && (m.op != "" || m.unit != ""):
 		return fmt.Errorf("%s takes no %s%s", m.kind, m.op, m.unit)
-	case (m.op != "" || m.unit != "") && texts:
-		return fmt.Errorf("%s%s takes no %s", m.op, m.unit, m.steps[0])
-	case m.cased && (m.kind == "cidr" || m.kind == "exists" || m.op != "" || m.unit != ""):
-		return errors.New("cased is for texts")
+	case (m.op != "" || m.unit != "") && (texts || m.cased):
+		return fmt.Errorf("%s%s takes no texts", m.op, m.unit)
+	case m.cased && (m.kind == "cidr" || m.kind == "exists"):
+		return fmt.Errorf("%s takes no cased", m.kind)
 	case m.kind == "exists" && (m.all || m.neq || m.expand):
 		return errors.New("exists stands alone")
 	}
@@ -124,14 +123,16 @@ func (m *modifiers) globs(text string) ([]glob, error) {
 	return out, nil
 }
 
+var star = piece{wild: '*'}
+
 func transform(step string, g glob) ([]glob, error) {
 	switch step {
 	case "contains":
-		return []glob{g.wrap(true, true)}, nil
+		return []glob{slices.Concat(glob{star}, g, glob{star}).tidy()}, nil
 	case "startswith":
-		return []glob{g.wrap(false, true)}, nil
+		return []glob{slices.Concat(g, glob{star}).tidy()}, nil
 	case "endswith":
-		return []glob{g.wrap(true, false)}, nil
+		return []glob{slices.Concat(glob{star}, g).tidy()}, nil
 	case "wide", "utf16le":
 		return []glob{g.mapTexts(utf16LE)}, nil
 	case "utf16be":
@@ -154,21 +155,19 @@ func transform(step string, g glob) ([]glob, error) {
 
 func plainGlob(text string) glob { return glob{{text: text}}.tidy() }
 
-func utf16LE(s string) string {
-	out := make([]byte, 0, 2*len(s))
+// utf16Bytes encodes a text with the low byte at offset low of each pair.
+func utf16Bytes(s string, low int) string {
+	var out []byte
 	for _, u := range utf16.Encode([]rune(s)) {
-		out = append(out, byte(u), byte(u>>8))
+		pair := [2]byte{byte(u >> 8), byte(u >> 8)}
+		pair[low] = byte(u)
+		out = append(out, pair[:]...)
 	}
 	return string(out)
 }
 
-func utf16BE(s string) string {
-	out := make([]byte, 0, 2*len(s))
-	for _, u := range utf16.Encode([]rune(s)) {
-		out = append(out, byte(u>>8), byte(u))
-	}
-	return string(out)
-}
+func utf16LE(s string) string { return utf16Bytes(s, 0) }
+func utf16BE(s string) string { return utf16Bytes(s, 1) }
 
 // base64Offsets returns the parts of text's encoding that do not depend on
 // what stands around it, for the three places that text may have in a group of
@@ -202,51 +201,40 @@ var dashes = []rune{'-', '/', '–', '—', '―'}
 // behind the start of a text or no word character, and before a word
 // character. So "-a-b" has one, as pySigma has it too.
 func windash(g glob) ([]glob, error) {
-	out := []glob{nil}
-	for _, p := range g {
-		texts := []string{p.text}
-		if p.wild == 0 {
-			texts = dashTexts(p.text)
-		}
-		if texts == nil || len(out)*len(texts) > MaxVariants {
-			return nil, fmt.Errorf("windash makes more than %d texts of one value", MaxVariants)
-		}
-		next := make([]glob, 0, len(out)*len(texts))
-		for _, have := range out {
-			for _, text := range texts {
-				next = append(next, append(slices.Clone(have), piece{p.wild, text}))
-			}
-		}
-		out = next
-	}
-	return out, nil
-}
-
-// dashTexts returns nil for more than MaxVariants texts.
-func dashTexts(text string) []string {
-	runes := []rune(text)
-	out := []string{""}
-	for i, r := range runes {
-		begins := slices.Contains(dashes, r) && (i == 0 || !wordRune(runes[i-1])) &&
-			i+1 < len(runes) && wordRune(runes[i+1])
-		if !begins {
-			for j := range out {
-				out[j] += string(r)
-			}
+	for i, p := range g {
+		at, width := optionDash(p.text)
+		if at < 0 {
 			continue
 		}
-		if len(out)*len(dashes) > MaxVariants {
-			return nil
+		rest, err := windash(append(glob{{text: p.text[at+width:]}}, g[i+1:]...))
+		if err != nil || len(rest)*len(dashes) > MaxVariants {
+			return nil, fmt.Errorf("windash makes more than %d texts of one value", MaxVariants)
 		}
-		next := make([]string, 0, len(out)*len(dashes))
-		for _, have := range out {
-			for _, d := range dashes {
-				next = append(next, have+string(d))
+		var out []glob
+		for _, dash := range dashes {
+			head := append(slices.Clone(g[:i]), piece{text: p.text[:at] + string(dash)})
+			for _, r := range rest {
+				out = append(out, append(slices.Clone(head), r...).tidy())
 			}
 		}
-		out = next
+		return out, nil
 	}
-	return out
+	return []glob{g}, nil
+}
+
+// optionDash returns the place and the width of the first dash of an option.
+func optionDash(text string) (int, int) {
+	before := ' '
+	for i, r := range text {
+		width := utf8.RuneLen(r)
+		if slices.Contains(dashes, r) && !wordRune(before) {
+			if next, _ := utf8.DecodeRuneInString(text[i+width:]); wordRune(next) {
+				return i, width
+			}
+		}
+		before = r
+	}
+	return -1, 0
 }
 
 func wordRune(r rune) bool {

@@ -266,15 +266,6 @@ func (o *oracle) value(ev event, name string, mods []string, v any) bool {
 			})
 		}
 	}
-	if number := numeric(v); number && len(mods) == 0 && name != "" {
-		return any(func(s string) bool {
-			if s == text {
-				return true
-			}
-			f, err := strconv.ParseFloat(s, 64)
-			return err == nil && strings.ContainsAny(s, ".eE") && strconv.FormatFloat(f, 'f', -1, 64) == text
-		})
-	}
 	return slices.ContainsFunc(encode(text, mods, name == ""), func(p string) bool {
 		need := o.needs(p)
 		return any(func(s string) bool {
@@ -303,14 +294,6 @@ func (o *oracle) needs(p string) string {
 
 func ascii(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r >= 0x80 })
-}
-
-func numeric(v any) bool {
-	switch v.(type) {
-	case uint64, int64, float64:
-		return true
-	}
-	return false
 }
 
 func (o *oracle) pattern(p string) *regexp.Regexp {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -177,20 +178,29 @@ func compare(tb testing.TB, m *sigma.Matcher, oracles []*oracle, ev event) int {
 	return len(got)
 }
 
+// thorough is by how much the comparisons with the oracle, which is slow, are
+// longer when CASEMATE_LONG is set.
+func thorough() int {
+	if os.Getenv("CASEMATE_LONG") != "" {
+		return 50
+	}
+	return 1
+}
+
 // TestIndexOnRecordedEvents compares the index with the oracle, with all rules
-// of the corpus, on every 40th recorded event.
+// of the corpus, on some of the recorded events, spread over the sets.
 func TestIndexOnRecordedEvents(t *testing.T) {
 	events, _ := otrf(t)
 	engine, oracles := corpusOracles(t)
 	m := engine.NewMatcher()
 	n, matches := 0, 0
-	for i := 0; i < len(events); i += 40 {
+	for i := 0; i < len(events); i += 400 / thorough() {
 		n++
 		matches += compare(t, m, oracles, events[i])
 	}
 	t.Logf("%d events, %d matches", n, matches)
-	if matches < n/50 {
-		t.Errorf("only %d matches on %d events: the comparison says little", matches, n)
+	if matches == 0 {
+		t.Errorf("no match on %d events: the comparison says little", n)
 	}
 }
 
@@ -201,7 +211,7 @@ func TestIndexOnRuleEvents(t *testing.T) {
 	m := engine.NewMatcher()
 	rng := rand.New(rand.NewPCG(1, 2))
 	matches := 0
-	const n = 400
+	n := 100 * thorough()
 	for range n {
 		o := oracles[rng.IntN(len(oracles))]
 		matches += compare(t, m, oracles, o.event(rng))

@@ -1,6 +1,8 @@
 package sigma
 
 import (
+	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -25,17 +27,31 @@ func foldRune(r rune) rune {
 	return least
 }
 
+// lower maps ASCII letters to lower case.
+var lower = func() (t [256]byte) {
+	for c := range t {
+		t[c] = byte(c)
+		if 'A' <= c && c <= 'Z' {
+			t[c] += 'a' - 'A'
+		}
+	}
+	return t
+}()
+
 // appendFold appends s with every rune folded. Bytes that are not UTF-8 stay.
 func appendFold(dst []byte, s string) []byte {
+	start := len(dst)
+	dst = append(dst, s...)
+	var high byte
+	for i, c := range dst[start:] {
+		dst[start+i] = lower[c]
+		high |= c
+	}
+	if high < utf8.RuneSelf {
+		return dst
+	}
+	dst = dst[:start]
 	for i := 0; i < len(s); {
-		if c := s[i]; c < utf8.RuneSelf {
-			if 'A' <= c && c <= 'Z' {
-				c += 'a' - 'A'
-			}
-			dst = append(dst, c)
-			i++
-			continue
-		}
 		r, n := utf8.DecodeRuneInString(s[i:])
 		if r == utf8.RuneError && n == 1 {
 			dst = append(dst, s[i])
@@ -128,38 +144,6 @@ func (g glob) mapTexts(f func(string) string) glob {
 
 func (g glob) folded() glob { return g.mapTexts(fold) }
 
-// wrap puts stars around the value.
-func (g glob) wrap(before, after bool) glob {
-	out := make(glob, 0, len(g)+2)
-	if before {
-		out = append(out, piece{wild: '*'})
-	}
-	out = append(out, g...)
-	if after {
-		out = append(out, piece{wild: '*'})
-	}
-	return out.tidy()
-}
-
-// String is unique for each glob: it serves as a key.
-func (g glob) String() string {
-	var b strings.Builder
-	for _, p := range g {
-		if p.wild != 0 {
-			b.WriteByte(p.wild)
-			continue
-		}
-		for i := range len(p.text) {
-			switch c := p.text[i]; c {
-			case '*', '?', '\\':
-				b.WriteByte('\\')
-			}
-			b.WriteByte(p.text[i])
-		}
-	}
-	return b.String()
-}
-
 // place is where a literal stands in a value.
 type place uint8
 
@@ -213,103 +197,28 @@ func (g glob) necessary() (literal, bool) {
 	return best, found
 }
 
-// match reports whether the glob matches all of s. For a comparison without
-// regard to case both are folded. It takes the first place at which each part
-// between two stars fits, so the cost is that of searching the parts in turn.
-func (g glob) match(s string) bool {
-	part, rest := g.cut()
-	n, ok := part.fit(s)
-	if !ok {
-		return false
-	}
-	s = s[n:]
-	if len(rest) == 0 {
-		return s == ""
-	}
-	for {
-		rest = rest[1:] // the star
-		part, rest = rest.cut()
-		if len(rest) == 0 {
-			return part.fitEnd(s)
-		}
-		n, ok := part.find(s)
-		if !ok {
-			return false
-		}
-		s = s[n:]
-	}
-}
-
-// cut returns what stands before the first star, and the rest from it on.
-func (g glob) cut() (part, rest glob) {
-	for i, p := range g {
-		if p.wild == '*' {
-			return g[:i], g[i:]
-		}
-	}
-	return g, nil
-}
-
-// fit matches a part without stars at the start of s and returns its length.
-func (g glob) fit(s string) (int, bool) {
-	at := 0
+// regexp returns an expression for all of a value. The parts of a glob in
+// turn would match as fast, but an expression is linear in the value whatever
+// the glob, and few globs come so far: most are literals.
+func (g glob) regexp() (*regexp.Regexp, error) {
+	var b strings.Builder
+	b.WriteString("(?s)^")
 	for _, p := range g {
-		if p.wild == 0 {
-			if !strings.HasPrefix(s[at:], p.text) {
-				return 0, false
-			}
-			at += len(p.text)
-			continue
+		switch p.wild {
+		case '*':
+			b.WriteString(".*")
+		case '?':
+			b.WriteByte('.')
+		default:
+			b.WriteString(regexp.QuoteMeta(p.text))
 		}
-		if at == len(s) {
-			return 0, false
-		}
-		_, n := utf8.DecodeRuneInString(s[at:])
-		at += n
 	}
-	return at, true
-}
-
-// find matches a part without stars at its first place in s and returns where
-// it ends.
-func (g glob) find(s string) (int, bool) {
-	if len(g) == 0 {
-		return 0, true
+	if b.Len() > MaxRegex {
+		return nil, fmt.Errorf("value with wildcards, or cased, has more than %d bytes", MaxRegex)
 	}
-	for at := 0; ; {
-		if g[0].wild == 0 {
-			i := strings.Index(s[at:], g[0].text)
-			if i < 0 {
-				return 0, false
-			}
-			at += i
-		}
-		if n, ok := g.fit(s[at:]); ok {
-			return at + n, true
-		}
-		if at == len(s) {
-			return 0, false
-		}
-		_, n := utf8.DecodeRuneInString(s[at:])
-		at += n
+	re, err := regexp.Compile(b.String() + "$")
+	if err != nil {
+		return nil, fmt.Errorf("value with wildcards is not supported: %w", err)
 	}
-}
-
-// fitEnd matches a part without stars at the end of s, by going backwards.
-func (g glob) fitEnd(s string) bool {
-	for i := len(g) - 1; i >= 0; i-- {
-		if p := g[i]; p.wild == 0 {
-			if !strings.HasSuffix(s, p.text) {
-				return false
-			}
-			s = s[:len(s)-len(p.text)]
-			continue
-		}
-		if s == "" {
-			return false
-		}
-		_, n := utf8.DecodeLastRuneInString(s)
-		s = s[:len(s)-n]
-	}
-	return true
+	return re, nil
 }

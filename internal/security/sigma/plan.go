@@ -30,7 +30,6 @@ type ref struct {
 // fieldPlan is the index of one field.
 type fieldPlan struct {
 	whole   map[string]int32 // folded value to entry
-	numbers map[string]int32 // canonical number to entry, where it differs from its text
 	prefix  *trie
 	suffix  *trie // over reversed texts
 	inside  *trie
@@ -107,22 +106,9 @@ func (e *Engine) plan(log casemate.Logsource) *plan {
 type planner struct {
 	*plan
 	engine   *Engine
-	triggers map[int32][]int32 // atom id to rules
-	present  map[int32][]int32 // field id (-1: keywords) to rules that need any text of it
-	popular  map[placed]int32  // rules that look for a text
-	fieldsOf map[int32]*fieldTexts
-}
-
-// placed is a literal of a field.
-type placed struct {
-	field int32
-	lit   literal
-}
-
-// fieldTexts gathers the entries of one field before its index is built.
-type fieldTexts struct {
-	entry   map[literal]int32
-	numbers map[string]int32
+	triggers map[int32][]int32           // atom id to rules
+	present  map[int32][]int32           // field id (-1: keywords) to rules that need any text of it
+	fieldsOf map[int32]map[literal]int32 // entries of each field
 }
 
 func (e *Engine) newPlan(key []byte) *plan {
@@ -130,18 +116,15 @@ func (e *Engine) newPlan(key []byte) *plan {
 		plan:     &plan{fields: make([]*fieldPlan, e.fields)},
 		engine:   e,
 		triggers: map[int32][]int32{}, present: map[int32][]int32{},
-		popular: map[placed]int32{}, fieldsOf: map[int32]*fieldTexts{},
+		fieldsOf: map[int32]map[literal]int32{},
 	}
 	for i, c := range e.rules {
 		if key[c.source/8]&(1<<(c.source%8)) != 0 {
 			b.rules = append(b.rules, int32(i))
 		}
 	}
-	used := b.used()
 	b.choose()
-	for _, a := range used {
-		b.enter(a)
-	}
+	b.enterAll()
 	for field, rules := range b.present {
 		b.enterPresent(field, rules)
 	}
@@ -151,29 +134,20 @@ func (e *Engine) newPlan(key []byte) *plan {
 	return b.plan
 }
 
-// used returns the atoms of the plan's rules, in order of their ids, and counts
-// how many atoms look for each text.
-func (b *planner) used() []*atom {
+// enterAll adds the atoms of the plan's rules to the entries of their texts.
+func (b *planner) enterAll() {
 	seen := map[*atom]bool{}
-	var used []*atom
 	for _, i := range b.rules {
 		b.engine.rules[i].expr.walk(func(x *expr) {
 			if x.op != opAtom {
 				return
 			}
-			for a := x.atom; a != nil; a = a.pre {
-				for _, lit := range a.lits {
-					b.popular[placed{b.fieldID(a), lit}]++
-				}
-				if !seen[a] {
-					seen[a] = true
-					used = append(used, a)
-				}
+			for a := x.atom; a != nil && !seen[a]; a = a.pre {
+				seen[a] = true
+				b.enter(a)
 			}
 		})
 	}
-	slices.SortFunc(used, func(a, b *atom) int { return int(a.id - b.id) })
-	return used
 }
 
 func (b *planner) fieldID(a *atom) int32 {
@@ -246,23 +220,18 @@ func (b *planner) cover(e *expr) cover {
 func (b *planner) atomCover(a *atom) cover {
 	switch {
 	case a.kind == literalAtom:
-		return cover{found: true, cost: b.cost(a), atoms: []*atom{a}}
+		return cover{found: true, cost: cost(a), atoms: []*atom{a}}
 	case a.kind == valueAtom && a.pre != nil:
 		return b.atomCover(a.pre)
-	case a.kind == valueAtom || a.kind == refAtom || a.kind == existsAtom:
-		// A field may be there and hold no text, so existence is no reason to
-		// wait for one.
-		if a.kind == existsAtom {
-			return cover{}
-		}
+	case a.kind == valueAtom || a.kind == refAtom:
 		return cover{found: true, cost: 1, fields: []int32{b.fieldID(a)}}
 	}
+	// A field may be absent, or be there and hold no text.
 	return cover{}
 }
 
-// cost guesses how often one of an atom's literals occurs: short texts and
-// those that many rules look for are frequent.
-func (b *planner) cost(a *atom) float64 {
+// cost guesses how often one of an atom's literals occurs: short ones do more.
+func cost(a *atom) float64 {
 	sum := 0.0
 	for _, lit := range a.lits {
 		n := float64(len(lit.text))
@@ -270,35 +239,25 @@ func (b *planner) cost(a *atom) float64 {
 		if lit.place == whole {
 			c = 1 / (4 + n)
 		}
-		sum += c * float64(4+b.popular[placed{b.fieldID(a), lit}]) / 4
+		sum += c
 	}
 	return sum
 }
 
-// enter adds an atom to the entries of its texts.
 func (b *planner) enter(a *atom) {
 	if a.kind != literalAtom {
 		return
 	}
-	field := b.fieldID(a)
-	t := b.texts(field)
+	t := b.texts(b.fieldID(a))
 	r := ref{a.id, b.triggers[a.id]}
 	for _, lit := range a.lits {
 		if lit.text == "" && lit.place != whole {
 			continue
 		}
-		id, ok := t.entry[lit]
+		id, ok := t[lit]
 		if !ok {
 			id = b.newEntry()
-			t.entry[lit] = id
-		}
-		b.entries[id] = append(b.entries[id], r)
-	}
-	for _, n := range a.nums {
-		id, ok := t.numbers[n]
-		if !ok {
-			id = b.newEntry()
-			t.numbers[n] = id
+			t[lit] = id
 		}
 		b.entries[id] = append(b.entries[id], r)
 	}
@@ -309,7 +268,7 @@ func (b *planner) enterPresent(field int32, rules []int32) {
 	t := b.texts(field)
 	id := b.newEntry()
 	b.entries[id] = []ref{{-1, rules}}
-	t.entry[literal{inside, ""}] = id
+	t[literal{inside, ""}] = id
 }
 
 func (b *planner) newEntry() int32 {
@@ -317,20 +276,18 @@ func (b *planner) newEntry() int32 {
 	return int32(len(b.entries) - 1)
 }
 
-func (b *planner) texts(field int32) *fieldTexts {
-	t := b.fieldsOf[field]
-	if t == nil {
-		t = &fieldTexts{map[literal]int32{}, map[string]int32{}}
-		b.fieldsOf[field] = t
+func (b *planner) texts(field int32) map[literal]int32 {
+	if b.fieldsOf[field] == nil {
+		b.fieldsOf[field] = map[literal]int32{}
 	}
-	return t
+	return b.fieldsOf[field]
 }
 
 // build makes the index of one field.
-func (b *planner) build(field int32, t *fieldTexts) {
-	f := &fieldPlan{whole: map[string]int32{}, numbers: t.numbers, present: -1}
+func (b *planner) build(field int32, texts map[literal]int32) {
+	f := &fieldPlan{whole: map[string]int32{}, present: -1}
 	keys := map[place][]key{}
-	for lit, entry := range t.entry {
+	for lit, entry := range texts {
 		switch {
 		case lit.place == whole:
 			f.whole[lit.text] = entry

@@ -12,20 +12,28 @@ import (
 //
 // Source: Aho and Corasick 1975, doi:10.1145/360825.360855.
 type trie struct {
-	first []int32 // children of s are first[s] to first[s+1]-1
-	label []byte  // the byte that leads to a state
-	entry []int32 // what ends at a state, or -1
-	fail  []int32 // the state of the longest proper suffix; nil without links
-	next  []int32 // the nearest state on the way of fails that has an entry, or 0
+	nodes []trieNode // one more than there are states
+	label []byte     // the byte that leads to a state
+	entry []int32    // what ends at a state, or -1
 
 	// dense holds whole rows of transitions for the states that have many
 	// children, which are those near the root where a scan spends its time.
-	dense []int32 // 256 to a row
-	row   []int32 // by state, -1 for none
+	dense []int32
+	// pairs has a bit for each two bytes that a text begins with, so that most
+	// of a value is passed over without leaving the root.
+	pairs []uint64
+}
+
+// trieNode is what a scan needs of a state, together in memory.
+type trieNode struct {
+	first int32 // children of s are nodes[s].first to nodes[s+1].first-1
+	row   int32 // of dense, or -1
+	fail  int32 // the state of the longest proper suffix
+	hit   int32 // the state itself or the nearest on the way of fails that has an entry, or 0
 }
 
 // denseChildren is the number of children from which a state gets a row.
-const denseChildren = 6
+const denseChildren = 4
 
 // key is a text of a trie and what is found with it.
 type key struct {
@@ -44,7 +52,7 @@ func newTrie(keys []key, links bool) *trie {
 	t.grow(keys)
 	if links {
 		t.link()
-		t.fill()
+		t.pair(keys)
 	}
 	return t
 }
@@ -56,7 +64,7 @@ func (t *trie) grow(keys []key) {
 	t.label = append(t.label, 0)
 	for s := 0; s < len(queue); s++ {
 		q := queue[s]
-		t.first = append(t.first, int32(len(queue)))
+		t.nodes = append(t.nodes, trieNode{first: int32(len(queue)), row: -1})
 		entry := int32(-1)
 		if int(q.depth) == len(keys[q.lo].text) {
 			entry = keys[q.lo].entry
@@ -74,12 +82,12 @@ func (t *trie) grow(keys []key) {
 			lo = hi
 		}
 	}
-	t.first = append(t.first, int32(len(queue)))
+	t.nodes = append(t.nodes, trieNode{first: int32(len(queue))})
 }
 
 // child returns the state behind s for c, or 0, which is nobody's child.
 func (t *trie) child(s int32, c byte) int32 {
-	lo, hi := t.first[s], t.first[s+1]
+	lo, hi := t.nodes[s].first, t.nodes[s+1].first
 	for i, l := range t.label[lo:hi] {
 		if l == c {
 			return lo + int32(i)
@@ -88,61 +96,82 @@ func (t *trie) child(s int32, c byte) int32 {
 	return 0
 }
 
-// link sets fail and next. States come after all shorter ones, so those that a
-// state falls back to are ready.
+// link sets what a scan needs. States come after all shorter ones, so those
+// that a state falls back to are ready.
 func (t *trie) link() {
-	t.fail = make([]int32, len(t.entry))
-	t.next = make([]int32, len(t.entry))
 	for s := range int32(len(t.entry)) {
-		for kid := t.first[s]; kid < t.first[s+1]; kid++ {
-			if s == 0 {
-				continue
-			}
-			f := t.fail[s]
-			to := t.child(f, t.label[kid])
-			for to == 0 && f != 0 {
-				f = t.fail[f]
-				to = t.child(f, t.label[kid])
-			}
-			t.fail[kid] = to
-			if t.next[kid] = t.next[to]; t.entry[to] >= 0 {
-				t.next[kid] = to
-			}
+		n := &t.nodes[s]
+		if t.entry[s] >= 0 {
+			n.hit = s
+		} else if s != 0 {
+			n.hit = t.nodes[n.fail].hit
+		}
+		kids := t.nodes[s+1].first
+		if s == 0 || kids-n.first >= denseChildren {
+			t.fill(s)
+		}
+		for kid := n.first; kid < kids && s != 0; kid++ {
+			t.nodes[kid].fail = t.step(n.fail, t.label[kid])
 		}
 	}
 }
 
-// fill makes the dense rows, the root's first.
-func (t *trie) fill() {
-	t.row = make([]int32, len(t.entry))
-	for s := range t.row {
-		t.row[s] = -1
-		if s != 0 && t.first[s+1]-t.first[s] < denseChildren {
-			continue
+// fill gives a state a row.
+func (t *trie) fill(s int32) {
+	n := &t.nodes[s]
+	row := make([]int32, 256)
+	if s != 0 {
+		for c := range row {
+			row[c] = t.step(n.fail, byte(c))
 		}
-		t.row[s] = int32(len(t.dense))
-		row := make([]int32, 256)
-		if s != 0 {
-			for c := range row {
-				row[c] = t.step(t.fail[s], byte(c))
-			}
-		}
-		for kid := t.first[s]; kid < t.first[s+1]; kid++ {
-			row[t.label[kid]] = kid
-		}
-		t.dense = append(t.dense, row...)
 	}
+	for kid := n.first; kid < t.nodes[s+1].first; kid++ {
+		row[t.label[kid]] = kid
+	}
+	n.row = int32(len(t.dense))
+	t.dense = append(t.dense, row...)
 }
 
 // step returns the state behind s for c, falling back where s has no child.
 func (t *trie) step(s int32, c byte) int32 {
 	for {
-		if r := t.row[s]; r >= 0 {
-			return t.dense[r+int32(c)]
+		n := &t.nodes[s]
+		if n.row >= 0 {
+			return t.dense[int(n.row)+int(c)]
 		}
 		if to := t.child(s, c); to != 0 {
 			return to
 		}
-		s = t.fail[s]
+		s = n.fail
 	}
+}
+
+// pair fills in pairs. A text of one byte may go on with any other.
+func (t *trie) pair(keys []key) {
+	t.pairs = make([]uint64, 1<<16/64)
+	set := func(a, b byte) { t.pairs[uint(a)<<2|uint(b)>>6] |= 1 << (b & 63) }
+	for _, k := range keys {
+		if len(k.text) > 1 {
+			set(k.text[0], k.text[1])
+			continue
+		}
+		for b := range 256 {
+			set(k.text[0], byte(b))
+		}
+	}
+}
+
+// skip returns the first place from i on where a text may begin, or the last.
+func (t *trie) skip(s string, i int) int {
+	pairs := t.pairs
+	if len(pairs) != 1<<16/64 {
+		return i
+	}
+	for ; i+1 < len(s); i++ {
+		a, b := uint(s[i]), uint(s[i+1])
+		if pairs[(a<<2|b>>6)&1023]>>(b&63)&1 != 0 {
+			break
+		}
+	}
+	return i
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -11,17 +12,22 @@ import (
 
 // globTest compares a value with wildcards, or with regard to case.
 type globTest struct {
-	g     glob
+	re    *regexp.Regexp
 	cased bool
 }
 
-func (t *globTest) key() string { return "glob" + strconv.FormatBool(t.cased) + t.g.String() }
+func newGlob(g glob, cased bool) (*globTest, error) {
+	re, err := g.regexp()
+	return &globTest{re, cased}, err
+}
+
+func (t *globTest) key() string { return "glob" + strconv.FormatBool(t.cased) + t.re.String() }
 
 func (t *globTest) test(raw, folded string) bool {
 	if t.cased {
-		return t.g.match(raw)
+		return t.re.MatchString(raw)
 	}
-	return t.g.match(folded)
+	return t.re.MatchString(folded)
 }
 
 // cidrTest holds addresses of a network. An IPv4 address in IPv6 form is the
@@ -67,24 +73,16 @@ func parseNumber(s string) (number, bool) {
 	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return number{i, float64(i), true}, true
 	}
-	if h, ok := cutHex(s); ok {
+	if h, ok := strings.CutPrefix(strings.ToLower(s), "0x"); ok {
 		i, err := strconv.ParseInt(h, 16, 64)
 		return number{i, float64(i), true}, err == nil
 	}
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && !strings.ContainsRune("+-.eE", rune(c)) {
-			return number{}, false
-		}
+	// ParseFloat knows infinities and more, which no log means.
+	if strings.Trim(s, "0123456789+-.eE") != "" {
+		return number{}, false
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	return number{f: f}, err == nil
-}
-
-func cutHex(s string) (string, bool) {
-	if len(s) > 2 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X') && s[2] != '+' && s[2] != '-' {
-		return s[2:], true
-	}
-	return "", false
 }
 
 func (n number) compare(m number) int {
@@ -92,19 +90,6 @@ func (n number) compare(m number) int {
 		return cmp.Compare(n.i, m.i)
 	}
 	return cmp.Compare(n.f, m.f)
-}
-
-// canonicalNumber returns the one text of a number written with a fraction or
-// an exponent: "5.0" and "5e0" are "5". Other numbers are compared as written.
-func canonicalNumber(s string) (string, bool) {
-	if s == "" || len(s) > 64 || s[0] > '9' || !strings.ContainsAny(s, ".eE") {
-		return "", false
-	}
-	n, ok := parseNumber(s)
-	if !ok || n.integer {
-		return "", false
-	}
-	return strconv.FormatFloat(n.f, 'f', -1, 64), true
 }
 
 // compareTest compares numbers.
