@@ -170,8 +170,8 @@ func lowerWide(s string) (string, bool) {
 }
 
 // dotted handles a run that holds a dot: numbers go to numeric, the rest is cut
-// at double dots into names.
-func (s *scanner) dotted(a, b int, mask uint8) {
+// at double dots into names. It returns whether a name was a domain.
+func (s *scanner) dotted(a, b int, mask uint8) bool {
 	if a > 0 && s.text[a-1] == '%' && b-a > 2 && unhex(s.text[a]) >= 0 && unhex(s.text[a+1]) >= 0 {
 		a += 2 // the rest of a percent-encoded byte, such as the slash of %2F
 		mask = 0
@@ -181,42 +181,45 @@ func (s *scanner) dotted(a, b int, mask uint8) {
 	}
 	if mask&(isHex|isAlpha|isHigh) == 0 {
 		s.numeric(a, b)
-		return
+		return false
 	}
+	found := false
 	for a < b {
 		end := b
 		if i := strings.Index(s.text[a:b], ".."); i >= 0 {
 			end = a + i
 		}
-		s.name(a, end)
+		found = s.name(a, end) || found
 		for a = end; a < b && s.text[a] == '.'; a++ {
 		}
 	}
+	return found
 }
 
 // name adds the domain in text[a:b], if there is one.
-func (s *scanner) name(a, b int) {
+func (s *scanner) name(a, b int) bool {
 	a, b = s.trimName(a, b)
 	if b-a < 4 || b-a > 4*maxName {
-		return
+		return false
 	}
 	word := s.text[a:b]
 	last := word[strings.LastIndexByte(word, '.')+1:]
 	if len(last) == len(word) || len(last) < 2 || class[last[0]]&(isHex|isAlpha|isHigh) == 0 || commonExtension(last) {
-		return
+		return false
 	}
 	h, ok := parseName(word)
 	if !ok || h.kind == suffixNone {
-		return
+		return false
 	}
 	if h.suffix == "arpa" || strings.HasSuffix(h.suffix, ".arpa") {
 		s.reverse(&h)
-		return
+		return true
 	}
 	if !h.registrable() || !s.plausible(a, b, &h) {
-		return
+		return false
 	}
 	s.add(casemate.IndicatorDomain, h.name, domainScope(&h))
+	return true
 }
 
 // trimName cuts the dots and hyphens that surround a name.

@@ -106,25 +106,42 @@ func refangSchemes(text string) string {
 	return string(append(out, text[last:]...))
 }
 
-// fanged says whether text has a mark that refang may undo. It is what makes
-// Extract cheap: nearly all texts have none, although many have brackets.
+// The bytes that marksOf looks for.
+const (
+	markPoint uint8 = 1 << iota // a dot or colon, without which most texts hold nothing
+	markOpen                    // an opening bracket
+	markSlash                   // a backslash
+)
+
+var marks = [256]uint8{'.': markPoint, ':': markPoint, '[': markOpen, '(': markOpen, '{': markOpen, '\\': markSlash}
+
+// marksOf returns the marks that text has.
+func marksOf(text string) uint8 {
+	var m uint8
+	for i := range len(text) {
+		m |= marks[text[i]]
+	}
+	return m
+}
+
+// fanged says whether text has a mark that refang may undo.
 func fanged(text string) bool {
-	for _, open := range [...]byte{'[', '(', '{'} {
-		for from := 0; ; {
-			i := strings.IndexByte(text[from:], open)
-			if i < 0 {
-				break
+	return bracketsOrSlashes(text, marksOf(text)) || strings.Contains(text, " dot ") || strings.Contains(text, " DOT ")
+}
+
+// bracketsOrSlashes does fanged's work but for spelled-out dots. Most texts have
+// no such mark, although many have brackets, and so cost no second reading.
+func bracketsOrSlashes(text string, m uint8) bool {
+	if m&markOpen != 0 {
+		for i := range len(text) {
+			if marks[text[i]] == markOpen {
+				if _, _, ok := bracketed(text, i); ok {
+					return true
+				}
 			}
-			if _, _, ok := bracketed(text, from+i); ok {
-				return true
-			}
-			from += i + 1
 		}
 	}
-	if i := strings.IndexByte(text, '\\'); i >= 0 && strings.Contains(text[i:], `\.`) {
-		return true
-	}
-	return strings.Contains(text, "dot ") || strings.Contains(text, "DOT ")
+	return m&markSlash != 0 && m&markPoint != 0 && strings.Contains(text, `\.`)
 }
 
 // refanger is the state of refang.

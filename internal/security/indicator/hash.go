@@ -38,6 +38,9 @@ func (s *scanner) hashes(a, b int) {
 
 // hash adds text[a:b], hexadecimal digits, if it is the hash of a file.
 func (s *scanner) hash(a, b int) {
+	if slash(s.at(a-1)) && slash(s.at(b)) && b > s.urlEdge {
+		return // a directory, such as those of the native images of .NET
+	}
 	var kind casemate.IndicatorType
 	switch b - a {
 	case md5Digits:
@@ -60,7 +63,7 @@ func (s *scanner) hash(a, b int) {
 	for i := range len(word) {
 		digits |= 1 << unhex(word[i])
 	}
-	if bits.OnesCount16(digits) < minDistinct || tokenWord(strings.ToLower(s.field)) || tokenWord(strings.ToLower(s.keyBefore(a))) {
+	if bits.OnesCount16(digits) < minDistinct || tokenWord(s.field) || tokenWord(s.keyBefore(a)) {
 		return
 	}
 	s.add(kind, word, "")
@@ -105,11 +108,26 @@ func (s *scanner) keyBefore(a int) string {
 	return s.text[i:end]
 }
 
-// tokenWord says whether a word, in lower case, labels something that has the
+// slash says whether c separates the parts of a path.
+func slash(c byte) bool { return c == '/' || c == '\\' }
+
+// maxToken is how much of a field's name tokenWord looks at, from its end.
+const maxToken = 32
+
+// tokenWord says whether a word, in any case, labels something that has the
 // form of a hash but is not the hash of a file.
-func tokenWord(w string) bool {
+func tokenWord(word string) bool {
+	word = word[max(0, len(word)-maxToken):]
+	var low [maxToken]byte
+	for i := range len(word) {
+		low[i] = word[i]
+		if 'A' <= word[i] && word[i] <= 'Z' {
+			low[i] |= 0x20
+		}
+	}
+	w := string(low[:len(word)])
 	switch {
-	case w == "":
+	case w == "" || w == "md5" || w == "sha1" || w == "sha256" || w == "hashes":
 		return false
 	case w == "id", strings.HasSuffix(w, "_id"), strings.HasSuffix(w, ".id"), strings.HasSuffix(w, "-id"):
 		return true

@@ -67,8 +67,10 @@ const seenList = 16
 type scanner struct {
 	text, field string
 	use         fieldUse
+	refanged    bool
 	dots        []int // where text was refanged, ascending
 	v6end       int   // end of the last stretch that was read as an IPv6 address
+	urlEdge     int   // end of the last URL, in which a hash may stand between slashes
 	dst         []casemate.Indicator
 	base        int // length of dst at the start
 	seen        map[find]struct{}
@@ -95,32 +97,33 @@ type find struct {
 //
 // Values may share memory with text: clone what has to outlive it.
 func Extract(dst []casemate.Indicator, field, text string) []casemate.Indicator {
-	if !worth(text) {
+	marks := marksOf(text)
+	if marks&(markPoint|markOpen) == 0 && len(text) < minPlain {
 		return dst
 	}
 	s := scanner{text: text, field: field, dst: dst, base: len(dst)}
-	if fanged(text) {
-		if s.text, s.dots = refang(text); len(s.dots) > 0 {
-			s.text = refangSchemes(s.text) // keeps every length, and so the places in dots
-		}
+	if bracketsOrSlashes(text, marks) {
+		s.refang()
 	}
-	s.scan()
+	if !s.scan() {
+		s.dst, s.seen, s.v6end = s.dst[:s.base], nil, 0
+		s.refang()
+		s.scan()
+	}
 	return s.dst
 }
 
-// worth says whether text can hold an indicator at all.
-func worth(text string) bool {
-	if len(text) < minText {
-		return false
+// refang undoes the defanging of the text, once.
+func (s *scanner) refang() {
+	if s.text, s.dots = refang(s.text); len(s.dots) > 0 {
+		s.text = refangSchemes(s.text) // keeps every length, and so the places in dots
 	}
-	if strings.IndexByte(text, '.') >= 0 || strings.IndexByte(text, ':') >= 0 {
-		return true
-	}
-	return len(text) >= minPlain || strings.IndexByte(text, '[') >= 0 || strings.IndexByte(text, '(') >= 0
+	s.refanged = true
 }
 
-// scan cuts the text into runs.
-func (s *scanner) scan() {
+// scan cuts the text into runs. It returns false where it meets a spelled-out
+// dot before the text was refanged: it has to begin again then.
+func (s *scanner) scan() bool {
 	text := s.text
 	for i := 0; i < len(text); {
 		mask := class[text[i]]
@@ -144,6 +147,9 @@ func (s *scanner) scan() {
 		}
 		// Most runs are plain words, which nothing below would look at.
 		if mask&isDot == 0 && i-start < minPlain && (i == len(text) || text[i] != ':' && text[i] != '@') {
+			if i-start == 3 && !s.refanged && start > 0 && dotWord(text, start-1) {
+				return false
+			}
 			continue
 		}
 		if mask&isHigh != 0 {
@@ -152,6 +158,7 @@ func (s *scanner) scan() {
 		}
 		i = s.run(start, i, mask)
 	}
+	return true
 }
 
 // run handles text[a:b], whose bytes have the classes of mask, and returns
@@ -176,11 +183,9 @@ func (s *scanner) run(a, b int, mask uint8) int {
 	if b-a >= minPlain && mask&isJoin != 0 {
 		s.cves(a, b)
 	}
-	if b-a >= md5Digits {
+	// A label of a domain is not the hash of a file, whatever its length.
+	if (mask&isDot == 0 || !s.dotted(a, b, mask)) && b-a >= md5Digits {
 		s.hashes(a, b)
-	}
-	if mask&isDot != 0 {
-		s.dotted(a, b, mask)
 	}
 	return b
 }

@@ -55,6 +55,10 @@ func (s *scanner) url(colon int) (int, bool) {
 		from += i + 3
 		ok = s.oneURL(from-3, end) || ok
 	}
+	if ok {
+		s.urlEdge = end
+		s.hashes(colon+3, end)
+	}
 	return end, ok
 }
 
@@ -87,7 +91,7 @@ func (s *scanner) schemeAt(colon int) (scheme string, start int, known bool) {
 // oneURL adds one URL and its host.
 func (s *scanner) oneURL(colon, end int) bool {
 	scheme, start, known := s.schemeAt(colon)
-	if start == colon || colon-start > maxScheme || end > start+maxURL && !known {
+	if start == colon || colon-start > maxScheme || class[s.text[colon-1]]&(isDigit|isHex|isAlpha) == 0 || end > start+maxURL && !known {
 		return false
 	}
 	a := colon + 3
