@@ -9,6 +9,25 @@ import (
 
 type evalCmd struct {
 	AITADS aitadsCmd `cmd:"" name:"ait-ads" help:"Triage AIT-ADS scenarios with their labels removed, and compare."`
+
+	TriageSpeed triageSpeedCmd `cmd:"" name:"triage-speed" help:"Time the triage of a file once, twice and four times over; GOMAXPROCS=1 for one core."`
+}
+
+type triageSpeedCmd struct {
+	File string `required:"" placeholder:"FILE" help:"Any alert file."`
+	JSON bool   `help:"Print one JSON document."`
+}
+
+// Run prints a row for one, two and four copies: linear cost keeps us/alert.
+func (c *triageSpeedCmd) Run(s *streams) error {
+	runs, err := eval.TriageSpeed(s.ctx, c.File, []int{1, 2, 4})
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return writeJSON(s.stdout, runs, true)
+	}
+	return eval.WriteSpeed(s.stdout, runs)
 }
 
 type aitadsCmd struct {
