@@ -214,32 +214,45 @@ func (t *table) next() bool {
 	return goOn
 }
 
-// longRow joins the lines of a row whose quotes run over several.
+// longRow joins the lines of a row whose quotes run over several. A row is
+// whole once its quotes are even in number; where stray quotes break that rule,
+// a few tries are all it gets, since each looks at the whole row.
 func (t *table) longRow(first int) (row []byte, size int, ok bool) {
 	limit := min(maxQuotedBytes, t.opt.MaxRecordBytes)
-	for size = first; size < limit; {
-		b := t.in.rest()
-		i := bytes.IndexByte(b[size:], '\n')
-		for i < 0 {
-			if before := len(b); !t.in.more() {
-				i = before - size
-				break
-			}
-			b = t.in.rest()
-			i = bytes.IndexByte(b[size:], '\n')
+	quotes := bytes.Count(t.in.rest()[:first], quote)
+	for size, tries := first, 0; size < limit && tries < maxRowTries; {
+		line := t.line(size)
+		if len(line) == 0 {
+			break
 		}
-		if i == 0 && size == len(b) {
-			return nil, 0, false
-		}
-		piece := b[size:min(size+i+1, len(b))]
-		size += len(piece)
-		if bytes.IndexByte(piece, '"') < 0 {
+		n := bytes.Count(line, quote)
+		size, quotes = size+len(line), quotes+n
+		if n == 0 || quotes%2 != 0 {
 			continue
 		}
-		row = bytes.TrimRight(b[:size], "\r\n")
+		tries++
+		row = bytes.TrimRight(t.in.rest()[:size], "\r\n")
 		if t.cells, ok = splitRow(t.cells[:0], string(row), t.delimiter); ok {
 			return row, size, true
 		}
 	}
 	return nil, 0, false
 }
+
+// line returns the line that begins at an offset of what is held, with its end.
+func (t *table) line(from int) []byte {
+	for seen := from; ; {
+		b := t.in.rest()
+		if i := bytes.IndexByte(b[seen:], '\n'); i >= 0 {
+			return b[from : seen+i+1]
+		}
+		seen = len(b)
+		if !t.in.more() {
+			return t.in.rest()[from:]
+		}
+	}
+}
+
+const maxRowTries = 16
+
+var quote = []byte{'"'}

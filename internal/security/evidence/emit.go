@@ -8,10 +8,6 @@ import (
 	"github.com/casemate-ai/casemate/internal/security/indicator"
 )
 
-// detachAbove is the size of a record from which on its short texts are copied
-// out of it, so that keeping an alert's name does not keep 16 MiB alive.
-const detachAbove = 64 << 10
-
 // text returns the record as valid UTF-8 in memory of its own.
 func (r *room) text(raw []byte) string {
 	if utf8.Valid(raw) {
@@ -37,9 +33,7 @@ func (r *room) emit(a *casemate.Alert, original []byte, offset int64, warning st
 	if !r.opt.NoIndicators {
 		r.indicators(a)
 	}
-	if len(a.Raw) > detachAbove {
-		detach(a)
-	}
+	r.texts.detach(a)
 	s := r.summary()
 	s.Records++
 	r.sum.Records++
@@ -55,14 +49,17 @@ func (r *room) emit(a *casemate.Alert, original []byte, offset int64, warning st
 
 // maxIndicators bounds the indicators of one record: a list of a feed that
 // found its way into a log must not become a million of them.
-const maxIndicators = 512
+const (
+	maxIndicators    = 512
+	maxIndicatorText = 1 << 20 // bytes of one field that are searched
+)
 
 func (r *room) indicators(a *casemate.Alert) {
 	for i := range a.Fields {
 		f := &a.Fields[i]
 		// A namespace is the address of a schema, not of anything that happened.
 		if f.Kind == casemate.String && len(f.Value) >= 3 && len(a.Indicators) < maxIndicators && !strings.HasSuffix(f.Name, "xmlns") {
-			a.Indicators = indicator.Extract(a.Indicators, f.Name, f.Value)
+			a.Indicators = indicator.Extract(a.Indicators, f.Name, f.Value[:min(len(f.Value), maxIndicatorText)])
 		}
 	}
 	if len(a.Indicators) > maxIndicators {
@@ -103,16 +100,49 @@ next:
 	return out
 }
 
-// detach copies the texts of an alert that a reader may keep without the
-// record: all but Fields, Event and Raw.
-func detach(a *casemate.Alert) {
+// texts holds the texts that records have in common, such as names of machines
+// and rules, so that a million alerts share them and keep no record alive. It
+// is emptied when full.
+type texts map[string]string
+
+const (
+	maxTexts   = 1 << 15
+	maxTextLen = 256
+)
+
+// own returns s in memory that is not the record's.
+func (t *texts) own(s string) string {
+	if s == "" {
+		return ""
+	}
+	if have, ok := (*t)[s]; ok {
+		return have
+	}
+	s = strings.Clone(s)
+	if len(s) <= maxTextLen {
+		if *t == nil || len(*t) >= maxTexts {
+			*t = make(texts)
+		}
+		(*t)[s] = s
+	}
+	return s
+}
+
+// detach takes the texts that a reader may want to keep out of the record: all
+// but Message, Fields, Event and Raw.
+func (t *texts) detach(a *casemate.Alert) {
 	for _, s := range [...]*string{&a.Name, &a.Rule, &a.Action, &a.Host, &a.User} {
-		*s = strings.Clone(*s)
+		*s = t.own(*s)
+	}
+	if p := a.Process; p != nil {
+		for _, s := range [...]*string{&p.Image, &p.CommandLine, &p.PID, &p.GUID, &p.ParentImage, &p.ParentCommandLine, &p.ParentPID, &p.ParentGUID} {
+			*s = t.own(*s)
+		}
 	}
 	for i := range a.Entities {
-		a.Entities[i].Value = strings.Clone(a.Entities[i].Value)
+		a.Entities[i].Value = t.own(a.Entities[i].Value)
 	}
 	for i := range a.Indicators {
-		a.Indicators[i].Value = strings.Clone(a.Indicators[i].Value)
+		a.Indicators[i].Value = t.own(a.Indicators[i].Value)
 	}
 }

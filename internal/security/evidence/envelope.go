@@ -30,10 +30,14 @@ type envelope struct {
 	open int // objects that are still open behind the array
 }
 
+// maxEnvelope bounds what may stand before the array. It is asked of every
+// object, so that a larger bound would be paid many times over.
+const maxEnvelope = 4 << 10
+
 // findEnvelope looks at the beginning of an object and says whether it wraps an
 // array of objects.
 func findEnvelope(text []byte) (envelope, bool) {
-	return findEnvelopeIn(text, 0, 1)
+	return findEnvelopeIn(text[:min(len(text), maxEnvelope)], 0, 1)
 }
 
 func findEnvelopeIn(text []byte, at, open int) (envelope, bool) {

@@ -84,7 +84,8 @@ func Formats() []string {
 }
 
 // Read reads the paths in order and gives every record to yield, which may keep
-// it. A path is a file, Stdin, or a folder: of a folder all regular files are
+// it. Its texts but Message, Fields, Event and Raw share no memory with the
+// record: to keep many alerts, clear those four. A path is a file, Stdin, or a folder: of a folder all regular files are
 // read, in the order of their names, those whose name begins with a dot
 // excepted, and links are not followed.
 //
@@ -125,6 +126,7 @@ type session struct {
 	sum   Summary
 	read  int64 // bytes, packed
 	told  int64 // bytes at the last call of Progress
+	texts texts
 }
 
 func newSession(ctx context.Context, opt Options, yield func(*casemate.Alert) error) (*session, error) {

@@ -39,7 +39,7 @@ func (s *splitter) next() bool {
 	}
 	switch {
 	case c == '{':
-		if e, ok := findEnvelope(s.in.fill(sniffBytes)); ok && s.arrays == 0 {
+		if e, ok := s.envelope(); ok {
 			s.in.skip(e.size)
 			s.arrays, s.open = 1, e.open
 			return true
@@ -58,6 +58,14 @@ func (s *splitter) next() bool {
 		return s.resync(0)
 	}
 	return true
+}
+
+// envelope looks for the array in an envelope at hand.
+func (s *splitter) envelope() (envelope, bool) {
+	if s.arrays > 0 {
+		return envelope{}, false
+	}
+	return findEnvelope(s.in.fill(maxEnvelope))
 }
 
 // significant skips what may stand between objects, and returns the byte there.

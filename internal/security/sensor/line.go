@@ -38,6 +38,7 @@ func (m *Mapper) Line(a *casemate.Alert, l Line) string {
 		m.now = mapping{Record: &m.rec, a: a, m: m}
 		a.Host = l.Host
 		if m.now.embedded(strings.TrimSpace(body)) {
+			a.Name = firstOf(a.Name, l.Event, l.App, a.Format+" record")
 			return m.now.warning
 		}
 		a.Host = ""
