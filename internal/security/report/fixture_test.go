@@ -154,7 +154,7 @@ func noise(n int) []casemate.Incident {
 func realistic(noisy int) report.Triage {
 	t := report.Triage{
 		Incidents: append([]casemate.Incident{intrusion()}, noise(noisy)...),
-		Alerts:    1204, Events: 18220, Duplicates: 112,
+		Alerts:    1204, Events: 18220, Repeats: 112,
 		Files: []report.FileLine{
 			{Name: "export/eve.json", Format: "suricata-eve", Records: 9120, Faults: 12},
 			{Name: "export/ws-014/Sysmon.evtx", Format: "evtx", Records: 8204},

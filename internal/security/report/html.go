@@ -200,7 +200,7 @@ func newHead(t *Triage, incidents []casemate.Incident, anchors []string) head {
 	h.Figures = []figure{
 		{"Alerts", number(t.Alerts), "flagged by a sensor or rule"},
 		{"Events", number(t.Events), "telemetry without a judgement"},
-		{"Duplicates", number(t.Duplicates), "same record, read before"},
+		{"Repeats", number(t.Repeats), "same name, host, user and hour"},
 		{"Rule matches", number(t.RuleMatches), "of " + count(t.RulesLoaded, "rule")},
 		{"Not usable", number(t.faults()), "records that could not be read"},
 		{"Suppressed", number(t.suppressed()), "alerts set aside by your rules"},

@@ -42,9 +42,9 @@ type Triage struct {
 	Incidents []casemate.Incident // by rank, most urgent first; may be limited
 	Total     int                 // incidents before that limit
 
-	Alerts     int // records that a sensor or rule flagged
-	Events     int // records that are telemetry only
-	Duplicates int // records left out because the same record was read before
+	Alerts  int // records that a sensor or rule flagged
+	Events  int // records that are telemetry only
+	Repeats int // alerts of a name, host, user and hour beyond the first; they are in the incidents, too
 
 	Files      []FileLine
 	Faults     []casemate.Fault // may be fewer than FaultCount

@@ -111,10 +111,11 @@ func coverage(t *Triage) string {
 
 // readLine says what was read and what the rules made of it.
 func readLine(t *Triage) string {
-	l := "Read " + count(len(t.Files), "file") + ": " + count(t.Alerts, "alert") + " and " + count(t.Events, "event")
-	if t.Duplicates > 0 {
-		l += ", " + count(t.Duplicates, "duplicate") + " left out"
+	l := "Read " + count(len(t.Files), "file") + ": " + count(t.Alerts, "alert")
+	if t.Repeats > 0 {
+		l += " (" + number(t.Repeats) + " of them repeats)"
 	}
+	l += " and " + count(t.Events, "event")
 	if t.RulesLoaded > 0 {
 		l += "; " + count(t.RulesLoaded, "rule") + " gave " + count(t.RuleMatches, "match")
 	}

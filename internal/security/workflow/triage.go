@@ -51,11 +51,11 @@ func Triage(ctx context.Context, in TriageInput) (report.Triage, error) {
 	res := t.queue.Rank()
 	out := report.Triage{
 		Incidents: res.Incidents, Total: len(res.Incidents),
-		Alerts: res.Alerts, Events: res.Events, Duplicates: res.Repeats,
+		Alerts: res.Alerts, Events: res.Events, Repeats: res.Repeats,
 		Faults: sum.Faults, FaultCount: sum.FaultCount,
 		RulesLoaded: rules.Count, RulesRefused: len(rules.Refused), RuleMatches: t.detector.matched,
 		First: res.First, Last: res.Last, Took: time.Since(started),
-		Provenance: provenance(in.Version),
+		Provenance: provenance(in.Version), Tactics: tactics(),
 	}
 	for _, f := range sum.Files {
 		out.Files = append(out.Files, report.FileLine{Name: f.File, Format: f.Format, Records: f.Records, Faults: f.Faults})
@@ -199,6 +199,15 @@ func (t *triageRun) add(list []sigma.Correlated) {
 		t.detector.matched++
 		t.queue.AddCorrelation(t.held[c.Events[len(c.Events)-1]].alert, members, c.Detection())
 	}
+}
+
+// tactics lists the catalogue's tactics in kill-chain order.
+func tactics() []report.Tactic {
+	var out []report.Tactic
+	for _, t := range knowledge.Embedded().Tactics(knowledge.Enterprise) {
+		out = append(out, report.Tactic{Short: t.Short, Name: t.Name})
+	}
+	return out
 }
 
 // provenance says which program and which catalogues decided.
