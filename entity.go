@@ -75,7 +75,7 @@ const (
 // validated.
 type Indicator struct {
 	Type  IndicatorType `json:"type"`
-	Value string        `json:"value"`           // canonical: lower case, refanged
+	Value string        `json:"value"`           // canonical: refanged, in lower case but for CVE ids and paths of URLs
 	Scope Scope         `json:"scope,omitempty"` // of addresses, domains and URLs
 	Field string        `json:"field,omitempty"` // the original field it was found in
 }
