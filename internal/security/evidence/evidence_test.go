@@ -363,12 +363,12 @@ func TestMemory(t *testing.T) {
 		t.Errorf("one long line: %d records, %d MiB, faults %v", records, most>>20, sum.Faults)
 	}
 	for name, text := range map[string]string{"lines": wazuh + "\n", "array": wazuh + ",\n"} {
-		r := io.Reader(&repeated{text: text, n: size / 32 / int64(len(text)) * int64(len(text))})
+		r := io.Reader(&repeated{text: text, n: size / 64 / int64(len(text)) * int64(len(text))})
 		if name == "array" {
 			r = io.MultiReader(strings.NewReader("["), r, strings.NewReader("]"))
 		}
 		records, most, sum = peak(r)
-		if want := int(size / 32 / int64(len(text))); records != want || sum.FaultCount != 0 || most > 8<<20 {
+		if want := int(size / 64 / int64(len(text))); records != want || sum.FaultCount != 0 || most > 8<<20 {
 			t.Errorf("%s: %d records, want %d, %d MiB, faults %v", name, records, want, most>>20, sum.Faults)
 		}
 	}

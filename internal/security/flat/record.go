@@ -1,30 +1,35 @@
 package flat
 
 import (
-	"hash/maphash"
 	"iter"
+	"math/bits"
+	"math/rand/v2"
 	"strings"
 
 	"github.com/casemate-ai/casemate"
 )
 
-// maxIndexed bounds the names that can be looked up: no product has longer
-// ones that matter, and it lets a name be folded without allocating.
-const maxIndexed = 128
+// The limits of look-ups. No product has longer names that matter. A name that
+// collides with too many others cannot be found: that takes luck that no one
+// has by accident, and keeps the cost linear for those who try.
+const (
+	maxIndexed = 128
+	maxProbes  = 64
+)
 
 // Record finds fields by name without regard to ASCII case, in constant time.
 // It is meant to be used again and again: Reset is cheap. The zero value is an
 // empty record. It is not for concurrent use.
 type Record struct {
 	fields []casemate.Field
-	seed   maphash.Seed
+	seed   uint64
 	slots  []slot
 	next   []int32 // the next field of the same name, or 0
 	gen    uint32
 
-	// The lengths and first bytes of all names, one bit for each modulo 64: most
-	// questions are for names that are not there, and end here.
-	lengths, firsts uint64
+	// A Bloom filter of the names, by their lengths and ends: most questions
+	// are for names that are not there, and end here.
+	filter [8]uint64
 }
 
 // slot is one place of an open-addressing table; one of an older generation is free.
@@ -40,21 +45,17 @@ func (r *Record) Reset(fields []casemate.Field) {
 		size *= 2
 	}
 	if r.gen++; r.gen == 0 || len(r.slots) < size || len(r.slots) > 64*size {
-		if r.slots == nil {
-			r.seed = maphash.MakeSeed()
-		}
-		r.slots, r.gen = make([]slot, size), 1
+		r.slots, r.gen, r.seed = make([]slot, size), 1, rand.Uint64()
 	}
 	if cap(r.next) < len(fields) || cap(r.next) > 64*size {
 		r.next = make([]int32, size)
 	}
 	r.fields, r.next = fields, r.next[:len(fields)]
-	r.lengths, r.firsts = 0, 0
+	r.filter = [8]uint64{}
 	for i := range fields {
-		l, f := bits(fields[i].Name)
-		r.lengths |= l
-		r.firsts |= f
 		r.next[i] = 0
+		word, bit := trait(fields[i].Name)
+		r.filter[word] |= bit
 		s := r.find(fields[i].Name)
 		switch {
 		case s == nil:
@@ -68,35 +69,56 @@ func (r *Record) Reset(fields []casemate.Field) {
 }
 
 // find returns the slot of a name, or the free one where it belongs; nil for a
-// name too long to be looked up.
+// name that cannot be looked up.
 func (r *Record) find(name string) *slot {
 	if len(name) > maxIndexed || len(r.slots) == 0 {
 		return nil
 	}
-	var fold [maxIndexed]byte
-	for i := range len(name) {
-		fold[i] = lower(name[i])
-	}
 	mask := len(r.slots) - 1
-	for at := int(maphash.Bytes(r.seed, fold[:len(name)])) & mask; ; at = (at + 1) & mask {
+	at := int(r.hash(name)) & mask
+	for range maxProbes {
 		s := &r.slots[at]
 		if s.gen != r.gen || equal(r.fields[s.first-1].Name, name) {
 			return s
 		}
+		at = (at + 1) & mask
 	}
+	return nil
 }
 
-// bits returns the bits of a name's length and first byte.
-func bits(name string) (length, first uint64) {
-	if name == "" {
-		return 1, 1
+// hash mixes a name eight bytes at a time, in the manner of wyhash. The bit
+// that tells capitals from small letters is set in every byte, which makes a
+// few other characters equal as well; equal tells them apart.
+func (r *Record) hash(name string) uint64 {
+	const fold, k0, k1 = 0x2020202020202020, 0x9e3779b97f4a7c15, 0xd6e8feb86659fd93
+	h := r.seed ^ uint64(len(name))*k0
+	for ; len(name) >= 8; name = name[8:] {
+		v := uint64(name[0]) | uint64(name[1])<<8 | uint64(name[2])<<16 | uint64(name[3])<<24 |
+			uint64(name[4])<<32 | uint64(name[5])<<40 | uint64(name[6])<<48 | uint64(name[7])<<56
+		hi, lo := bits.Mul64((v|fold)^h, k1)
+		h = hi ^ lo
 	}
-	return 1 << (len(name) % 64), 1 << (name[0] & 0x1f)
+	var v uint64
+	for i := range len(name) {
+		v = v<<8 | uint64(name[i]|0x20)
+	}
+	hi, lo := bits.Mul64(v^h, k0)
+	return hi ^ lo
+}
+
+// trait returns the place of a name in the filter.
+func trait(name string) (word int, bit uint64) {
+	n := len(name)
+	if n == 0 {
+		return 0, 1
+	}
+	h := uint(n)*37 + uint(name[0]|0x20)*101 + uint(name[n-1]|0x20)*17
+	return int(h >> 6 & 7), 1 << (h & 63)
 }
 
 // held returns the slot of a name that is there, or nil.
 func (r *Record) held(name string) *slot {
-	if l, f := bits(name); r.lengths&l == 0 || r.firsts&f == 0 {
+	if word, bit := trait(name); r.filter[word]&bit == 0 {
 		return nil
 	}
 	if s := r.find(name); s != nil && s.gen == r.gen {
