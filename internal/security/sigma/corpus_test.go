@@ -3,6 +3,7 @@ package sigma_test
 import (
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,14 +25,22 @@ func shared(tb testing.TB, elem ...string) string {
 	return name
 }
 
+// corpus returns the public rules, read once for all tests.
 func corpus(tb testing.TB) sigma.Loaded {
 	tb.Helper()
-	loaded, err := sigma.LoadPath(shared(tb, "data", "knowledge", "sigma-rules.zip"))
-	if err != nil {
-		tb.Fatal(err)
+	name := shared(tb, "data", "knowledge", "sigma-rules.zip")
+	corpusOnce.Do(func() { corpusLoaded, corpusErr = sigma.LoadPath(name) })
+	if corpusErr != nil {
+		tb.Fatal(corpusErr)
 	}
-	return loaded
+	return corpusLoaded
 }
+
+var (
+	corpusOnce   sync.Once
+	corpusLoaded sigma.Loaded
+	corpusErr    error
+)
 
 func compile(tb testing.TB, rules []*sigma.Rule) *sigma.Engine {
 	tb.Helper()
@@ -45,7 +54,10 @@ func compile(tb testing.TB, rules []*sigma.Rule) *sigma.Engine {
 // TestCorpus loads all public rules: each one runs or is named.
 func TestCorpus(t *testing.T) {
 	start := time.Now()
-	loaded := corpus(t)
+	loaded, err := sigma.LoadPath(shared(t, "data", "knowledge", "sigma-rules.zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	read := time.Since(start)
 	engine := compile(t, loaded.Rules)
 	t.Logf("%d files: %d rules read in %v, %d run after %v more", loaded.Files, len(loaded.Rules),

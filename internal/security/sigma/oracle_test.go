@@ -335,7 +335,10 @@ func encode(text string, mods []string, keyword bool) []string {
 				for i := range 3 {
 					e := base64.StdEncoding.EncodeToString([]byte("   "[:i] + s))
 					e = e[[]int{0, 2, 3}[i]:]
-					next = append(next, e[:len(e)-[]int{0, 3, 2}[(len(s)+i)%3]])
+					// A part of no length would match everything.
+					if e = e[:max(0, len(e)-[]int{0, 3, 2}[(len(s)+i)%3])]; e != "" {
+						next = append(next, e)
+					}
 				}
 				continue
 			case "windash":

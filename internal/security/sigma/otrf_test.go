@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/goccy/go-yaml"
@@ -21,9 +22,25 @@ import (
 	"github.com/casemate-ai/casemate/internal/security/sigma"
 )
 
-// otrf reads the recorded Windows events, by the name of their set. The mapping
-// to Sigma's taxonomy is a plain one: the full one is not this package's.
+// otrf returns the recorded Windows events and the names of their sets, read
+// once for all tests. The mapping to Sigma's taxonomy is a plain one: the full
+// one is not this package's.
 func otrf(tb testing.TB) (events []event, sets []string) {
+	tb.Helper()
+	otrfOnce.Do(func() { otrfEvents, otrfSets = readOTRF(tb) })
+	if len(otrfEvents) < 10_000 {
+		tb.Skipf("%d recorded events read, want more than 10,000", len(otrfEvents))
+	}
+	return otrfEvents, otrfSets
+}
+
+var (
+	otrfOnce   sync.Once
+	otrfEvents []event
+	otrfSets   []string
+)
+
+func readOTRF(tb testing.TB) (events []event, sets []string) {
 	tb.Helper()
 	outer, err := zip.OpenReader(shared(tb, "data", "alerts", "otrf-atomic.zip"))
 	if err != nil {
@@ -52,9 +69,6 @@ func otrf(tb testing.TB) (events []event, sets []string) {
 				}
 			}
 		}
-	}
-	if len(events) < 10_000 {
-		tb.Fatalf("%d events read, want more than 10,000", len(events))
 	}
 	return events, sets
 }
@@ -342,7 +356,12 @@ func BenchmarkMatch(b *testing.B) {
 
 // BenchmarkStart reads and compiles all rules, as each start of a command does.
 func BenchmarkStart(b *testing.B) {
+	name := shared(b, "data", "knowledge", "sigma-rules.zip")
 	for range b.N {
-		compile(b, corpus(b).Rules)
+		loaded, err := sigma.LoadPath(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		compile(b, loaded.Rules)
 	}
 }

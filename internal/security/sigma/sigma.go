@@ -26,7 +26,7 @@ import (
 // Limits on what one rule set, file or rule may hold. What exceeds a limit is
 // refused by name.
 const (
-	MaxFileBytes  = 4 << 20  // one rule file
+	MaxFileBytes  = 1 << 20  // one rule file
 	MaxTotalBytes = 1 << 28  // all files under one path, decompressed
 	MaxFiles      = 200_000  // files under one path
 	MaxRules      = 100_000  // rules in one engine
@@ -80,7 +80,13 @@ func (r *Rule) Ref() string {
 	return r.Title
 }
 
+// maxReason bounds a reason: some quote the rule.
+const maxReason = 300
+
 func (r *Rule) refuse(reason string) Refusal {
+	if len(reason) > maxReason {
+		reason = strings.ToValidUTF8(reason[:maxReason], "") + "…"
+	}
 	return Refusal{File: r.File, ID: r.ID, Title: r.Title, Reason: reason}
 }
 
@@ -160,7 +166,7 @@ func lowerLog(l casemate.Logsource) casemate.Logsource {
 func ParseRules(file string, text []byte) ([]*Rule, []Refusal) {
 	docs, err := parseYAML(text)
 	if err != nil {
-		return nil, []Refusal{{File: file, Reason: err.Error()}}
+		return nil, []Refusal{(&Rule{File: file}).refuse(err.Error())}
 	}
 	var rules []*Rule
 	var refused []Refusal
