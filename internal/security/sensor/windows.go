@@ -91,6 +91,9 @@ func (m *mapping) windows(s *winShape) {
 	defer func() { m.Record = raw }()
 
 	service := winService(channel, provider)
+	if service == "sysmon" && (id == "12" || id == "13" || id == "14") {
+		m.registryType()
+	}
 	m.a.Log = casemate.Logsource{Product: "windows", Category: winCategory(service, id, m.Get("EventType")), Service: service}
 	if !wrapped {
 		name := winNames[service+" "+id]
@@ -106,6 +109,30 @@ func (m *mapping) windows(s *winShape) {
 	if service == "windefend" {
 		m.defenderAV(id)
 	}
+}
+
+// registryType restores what happened to a registry key. NXLog puts the level
+// of the record, such as "INFO", into the field of this name, and leaves
+// Sysmon's own word only in the message.
+func (m *mapping) registryType() {
+	switch m.Get("EventType") {
+	case "", "INFO", "INFORMATION":
+	default:
+		return
+	}
+	_, rest, _ := strings.Cut(m.Get("Message"), "EventType: ")
+	word, _, _ := strings.Cut(rest, "\n")
+	if word = strings.TrimSpace(word); word == "" || len(word) > len("RenameValue")+8 {
+		return
+	}
+	for i := range m.a.Event {
+		if m.a.Event[i].Name == "EventType" {
+			m.a.Event[i].Value = word
+			return
+		}
+	}
+	m.set("EventType", word)
+	m.Reset(m.a.Event)
 }
 
 // flatTime prefers, of the many times of a flat event, one that names its

@@ -63,6 +63,9 @@ func TestWindowsEvents(t *testing.T) {
 		{event("4624", "security", `"TargetUserName":"bob"`), "Logon", casemate.Logsource{Product: "windows", Service: "security"}},
 		{event("7045", "System", `"ServiceName":"x"`), "Service installed", casemate.Logsource{Product: "windows", Service: "system"}},
 		{event("42", "Unheard-Of/Operational", ``), "Unheard-Of/Operational event 42", casemate.Logsource{Product: "windows"}},
+		// NXLog puts its own word in the place of Sysmon's.
+		{`{"EventID":12,"Channel":"` + sysmon + `","Hostname":"WS1","EventTime":"2024-08-07 13:30:12","EventType":"INFO","Message":"Registry object added or deleted:\r\nRuleName: -\r\nEventType: CreateKey\r\nUtcTime: x"}`,
+			"Registry key or value created or deleted", casemate.Logsource{Product: "windows", Category: "registry_add", Service: "sysmon"}},
 	} {
 		a, _ := read(t, tt.text)
 		if a.Name != tt.name || a.Log != tt.log || a.Kind != casemate.KindEvent {
