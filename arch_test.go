@@ -29,7 +29,7 @@ var allowed = map[string][]string{
 	"internal/security/flat":      {"."},
 
 	// What a record means, and reading any of them.
-	"internal/security/sensor":   {".", "internal/security/flat", "internal/security/indicator", "internal/security/textlog"},
+	"internal/security/sensor":   {".", "internal/security/flat"},
 	"internal/security/evidence": {".", "internal/security/evtx", "internal/security/flat", "internal/security/indicator", "internal/security/sensor", "internal/security/textlog"},
 
 	// What is known, what is found, what is made of it, how it is shown.
