@@ -8,9 +8,9 @@ const (
 	minHexShape = 16 // plain hexadecimal digits that shape alone may show
 	minHexNamed = 8
 	minDigits   = 28 // where no letter shows that it is hexadecimal at all
-	minPairs    = 8 // separated pairs: "41 42 43", "41-42-43"
-	minEscapes  = 4 // \x41 and 0x41 name themselves
-	minNumbers  = 6 // decimal lists where a word names them
+	minPairs    = 8  // separated pairs: "41 42 43", "41-42-43"
+	minEscapes  = 4  // \x41 and 0x41 name themselves
+	minNumbers  = 6  // decimal lists where a word names them
 	minBareList = 12
 )
 
@@ -140,7 +140,7 @@ func hexPairs(text string, i int) (end int, data []byte) {
 // a list of which only some have two digits, or one with commas and no letter.
 func partOfList(text string, i, end int, h hints) bool {
 	sep := text[i+2]
-	if i > 1 && text[i-1] == sep && isWord(text[i-2]) || end+1 < len(text) && text[end] == sep && isWord(text[end+1]) {
+	if i > 1 && text[i-1] == sep && isDigit(text[i-2]) || end+1 < len(text) && text[end] == sep && isDigit(text[end+1]) {
 		return true
 	}
 	if sep != ',' || h.hex || strings.HasSuffix(h.lower[:i], "hex:") {

@@ -183,3 +183,13 @@ func hexDigit(c byte) int {
 	}
 	return -1
 }
+
+// UTF16 returns the text of s if s is UTF-16, with a byte order mark or with the
+// zero bytes that Latin text has in it.
+func UTF16(s string) (string, bool) {
+	if len(s) < 4 || strings.IndexByte(s[:min(len(s), 64)], 0) < 0 && s[0] < 0xFE {
+		return "", false
+	}
+	out, op := fromUTF16([]byte(s))
+	return string(out), op != ""
+}

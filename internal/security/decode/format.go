@@ -1,0 +1,115 @@
+package decode
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+)
+
+// TokenPart decodes the header or the claims of a JSON Web Token. It verifies
+// nothing.
+func TokenPart(part string) (map[string]any, bool) {
+	b, err := base64.RawURLEncoding.DecodeString(part)
+	if err != nil || len(b) > 1<<16 {
+		return nil, false
+	}
+	var v map[string]any
+	return v, json.Unmarshal(b, &v) == nil && v != nil
+}
+
+// Header reads the fields of a mail or HTTP header, joined over folded lines: at
+// most 400 names with their values.
+func Header(text string) [][2]string {
+	var out [][2]string
+	for line := range strings.SplitSeq(text, "\n") {
+		line = strings.TrimRight(line, "\r")
+		if len(out) > 0 && line != "" && (line[0] == ' ' || line[0] == '\t') {
+			out[len(out)-1][1] += " " + strings.TrimSpace(line)
+			continue
+		}
+		name, value, ok := strings.Cut(line, ":")
+		if ok && !strings.ContainsAny(name, " \t") {
+			out = append(out, [2]string{name, strings.TrimSpace(value)})
+		}
+		if len(out) > 400 {
+			break
+		}
+	}
+	return out
+}
+
+// Elements reads the texts of the elements of an XML fragment, damaged or not:
+// at most eight of each name.
+func Elements(text string) map[string][]string {
+	out := map[string][]string{}
+	d := xml.NewDecoder(strings.NewReader(text))
+	d.Strict = false
+	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
+	name := ""
+	for range 4096 {
+		t, err := d.Token()
+		if err != nil {
+			break
+		}
+		switch t := t.(type) {
+		case xml.StartElement:
+			name = t.Name.Local
+		case xml.CharData:
+			if v := strings.TrimSpace(string(t)); v != "" && name != "" && len(out[name]) < 8 {
+				out[name] = append(out[name], v)
+			}
+		case xml.EndElement:
+			name = ""
+		}
+	}
+	return out
+}
+
+// Visible shows what a text hides: it returns s safe for a terminal and anywhere else
+// plain text goes: control characters, direction marks, characters without
+// width, tag and private characters stand as \u{202E}, and line breaks as ⏎.
+// Where lines is set, line breaks stay and tabs become blanks.
+func Visible(s string, lines bool) string {
+	if !strings.ContainsFunc(s, unsafe) {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case !unsafe(r):
+			b.WriteRune(r)
+		case r == '\n' && lines:
+			b.WriteByte('\n')
+		case r == '\t' && lines:
+			b.WriteString("    ")
+		case r == '\n':
+			b.WriteString("⏎")
+		case r == '\t':
+			b.WriteByte(' ')
+		case r == '\r' && strings.HasPrefix(s[i+1:], "\n"):
+		default:
+			fmt.Fprintf(&b, `\u{%04X}`, r)
+		}
+	}
+	return b.String()
+}
+
+// unsafe reports whether a character does something other than stand there. A
+// combining mark is safe: it can only spoil its own letter.
+func unsafe(r rune) bool {
+	switch {
+	case r >= ' ' && r < 0x7F:
+		return false
+	case r < ' ', r == 0x7F, r >= 0x80 && r < 0xA0, r == 0xAD, r == 0x034F, r == 0x115F, r == 0x1160, r == 0x180E, r == 0x3164, r == 0xFFA0:
+		return true
+	case r >= 0x200B && r <= 0x200F, r >= 0x2028 && r <= 0x202E, r >= 0x2060 && r <= 0x206F, r >= 0xFE00 && r <= 0xFE0F, r == 0xFEFF:
+		return true
+	case r >= 0xE0000 && r <= 0xE0FFF, r >= 0xE000 && r <= 0xF8FF, r >= 0xF0000:
+		return true
+	}
+	return !unicode.IsPrint(r) && r != 0xA0 && !unicode.Is(unicode.Zs, r)
+}

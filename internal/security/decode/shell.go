@@ -1,0 +1,150 @@
+package decode
+
+import "strings"
+
+// Shell is the language that a command line is written in.
+type Shell uint8
+
+// The shells.
+const (
+	POSIX Shell = iota
+	PowerShell
+	Cmd
+)
+
+// String names the shell.
+func (d Shell) String() string { return [...]string{"POSIX shell", "PowerShell", "cmd"}[d] }
+
+// maxTokens bounds the words of one text.
+const maxTokens = 8192
+
+// Token is a word or an operator of a command line, with its place.
+type Token struct {
+	Start, End int    // byte offsets
+	Text       string // a word without its quotes and escapes
+	Op         bool
+	Quoted     bool // the whole word stands in one pair of quotes
+}
+
+// operators of each dialect, longest first.
+var operators = [...][]string{
+	POSIX:      {"<<<", "&>>", "&&", "||", "|&", ";;", ">>", "<<", ">&", "<&", "&>", "<(", ">(", "$(", "|", "&", ";", ">", "<", "(", ")", "`", "\n"},
+	PowerShell: {"&&", "||", ">>", "$(", "@(", "@{", "|", "&", ";", ">", "(", ")", "{", "}", "\n"},
+	Cmd:        {"&&", "||", ">>", "|", "&", ">", "<", "(", ")", "\n"},
+}
+
+// Tokens splits a command line into words and operators, as far as its shell
+// can be followed without running anything. It never fails: an open quote
+// ends with its line or the text.
+func Tokens(text string, d Shell) []Token {
+	var out []Token
+	for i := 0; i < len(text) && len(out) < maxTokens; {
+		c := text[i]
+		if c == ' ' || c == '\t' || c == '\r' {
+			i++
+			continue
+		}
+		if c == '#' && d != Cmd && (i == 0 || strings.IndexByte(" \t\n;", text[i-1]) >= 0) {
+			for i < len(text) && text[i] != '\n' {
+				i++
+			}
+			continue
+		}
+		if op := shellOperator(text, i, d); op != "" {
+			out = append(out, Token{Start: i, End: i + len(op), Text: op, Op: true})
+			i += len(op)
+			continue
+		}
+		t := shellWord(text, i, d)
+		out = append(out, t)
+		i = t.End
+	}
+	return out
+}
+
+func shellOperator(text string, i int, d Shell) string {
+	for _, op := range operators[d] {
+		if strings.HasPrefix(text[i:], op) {
+			return op
+		}
+	}
+	return ""
+}
+
+// shellWord reads one word at i.
+func shellWord(text string, i int, d Shell) Token {
+	t := Token{Start: i}
+	var b strings.Builder
+	quotes := 0
+	for i < len(text) {
+		c := text[i]
+		if c == ' ' || c == '\t' || c == '\r' || shellOperator(text, i, d) != "" {
+			break
+		}
+		if c == '\\' && d != POSIX && i+1 < len(text) && text[i+1] == '"' {
+			// A quote that was escaped for the shell outside.
+			i++
+			c = '"'
+		}
+		switch {
+		case c == '"' || c == '\'' && d != Cmd:
+			end := quoteEnd(text, i, c, d)
+			quotes++
+			b.WriteString(unquote(text[i+1:end], c, d))
+			if end < len(text) {
+				end++
+			}
+			i = end
+			continue
+		case c == '\\' && d == POSIX && i+1 < len(text):
+			if text[i+1] != '\n' {
+				b.WriteByte(text[i+1])
+			}
+			i += 2
+			continue
+		case c == '`' && d == PowerShell && i+1 < len(text), c == '^' && d == Cmd && i+1 < len(text):
+			b.WriteByte(text[i+1])
+			i += 2
+			continue
+		}
+		b.WriteByte(c)
+		i++
+	}
+	if i == t.Start {
+		i++
+	}
+	t.End = min(i, len(text))
+	t.Text = b.String()
+	first, last := text[t.Start], text[t.End-1]
+	t.Quoted = quotes == 1 && t.End-t.Start >= 2 && first == last && (first == '"' || first == '\'')
+	return t
+}
+
+// quoteEnd returns where the quote at i closes, or the end of the text.
+func quoteEnd(text string, i int, q byte, d Shell) int {
+	for j := i + 1; j < len(text); j++ {
+		switch {
+		case text[j] == '\\' && q == '"' && d == POSIX, text[j] == '`' && q == '"' && d == PowerShell:
+			j++
+		case text[j] == '\\' && d != POSIX && q == '"' && j+1 < len(text) && text[j+1] == '"' && i > 0 && text[i-1] != '\\':
+			j++
+		case text[j] == q:
+			return j
+		case text[j] == '\n' && d == Cmd:
+			return j
+		}
+	}
+	return len(text)
+}
+
+// unquote removes the escapes inside a quoted string that would keep a word
+// from being recognised.
+func unquote(s string, q byte, d Shell) string {
+	if q == '"' && strings.Contains(s, `\"`) {
+		s = strings.ReplaceAll(s, `\"`, `"`)
+	}
+	if q == '"' && d == PowerShell && strings.Contains(s, "`") {
+		s = strings.ReplaceAll(s, "`", "")
+	}
+	return s
+}
