@@ -11,7 +11,7 @@ FUZZTIME ?= 20s
 
 # run triages the example day, rules and inventory and all.
 run: bin/casemate
-	@bin/casemate triage examples/intrusion --assets examples/assets.csv --suppress examples/suppress.yaml
+	@bin/casemate triage examples/intrusion --assets examples/assets.csv --suppress examples/suppress.yaml --as-of 2026-03-05
 
 build: bin/casemate
 

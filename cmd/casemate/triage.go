@@ -23,6 +23,7 @@ type triageCmd struct {
 	NoRules  bool     `help:"Do not run the starter pack of rules."`
 	Assets   string   `placeholder:"FILE" help:"Inventory in CSV: host, criticality, exposure, owner."`
 	Suppress string   `placeholder:"FILE" help:"Known-benign list in YAML; what it hides is counted and said."`
+	AsOf     string   `placeholder:"DATE" help:"Date timestamps without a year (classic syslog) at or before this day, such as 2026-03-05; else the file's own date serves."`
 
 	Top     int    `default:"20" help:"How many incidents the terminal table shows."`
 	JSON    bool   `help:"Print one JSON document."`
@@ -40,10 +41,17 @@ func (c *triageCmd) Run(s *streams) error {
 		return &casemate.Error{Code: casemate.CodeUsage, Message: "triage needs at least one file",
 			Hint: "try: casemate triage examples/intrusion --assets examples/assets.csv, or - to read standard input"}
 	}
+	var asOf time.Time
+	if c.AsOf != "" {
+		var err error
+		if asOf, err = time.Parse(time.DateOnly, c.AsOf); err != nil {
+			return &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("--as-of %q is no date", c.AsOf), Hint: "write it as 2026-03-05"}
+		}
+	}
 	bar := newProgress(s.stderr, c.Files)
 	t, err := workflow.Triage(s.ctx, workflow.TriageInput{
 		Paths: c.Files, Stdin: s.stdin, Format: c.Format, Rules: c.Rules, Bare: c.NoRules,
-		Assets: c.Assets, Suppress: c.Suppress,
+		Assets: c.Assets, Suppress: c.Suppress, AsOf: asOf,
 		Version: version, Progress: bar.update,
 	})
 	bar.done()

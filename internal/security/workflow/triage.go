@@ -25,6 +25,7 @@ type TriageInput struct {
 	Bare     bool      // without the starter pack
 	Assets   string    // CSV inventory, or ""
 	Suppress string    // YAML list of what is known to be benign, or ""
+	AsOf     time.Time // dates timestamps without a year; zero: each file's own time
 
 	Version  string                // of the program, for the provenance
 	Progress func(bytesRead int64) // may be nil
@@ -43,7 +44,7 @@ func Triage(ctx context.Context, in TriageInput) (report.Triage, error) {
 		return report.Triage{}, err
 	}
 	t := &triageRun{queue: triage.New(opt), detector: newDetector(rules.Engine)}
-	sum, err := readAll(ctx, in.Paths, in.Stdin, evidence.Options{Format: in.Format, Progress: in.Progress}, t.take)
+	sum, err := readAll(ctx, in.Paths, in.Stdin, evidence.Options{Format: in.Format, Reference: in.AsOf, Progress: in.Progress}, t.take)
 	if err != nil {
 		return report.Triage{}, err
 	}
