@@ -252,8 +252,27 @@ func listed(list []string, n int) string {
 	return strings.Join(out, ", ")
 }
 
+// splitLinks parts the reasons that have points from those that only say what
+// holds the incident's parts together.
+func splitLinks(reasons []casemate.Reason) (scored []casemate.Reason, links []string) {
+	for _, r := range reasons {
+		if r.Kind == "link" && r.Points == 0 {
+			links = append(links, r.Text)
+			continue
+		}
+		scored = append(scored, r)
+	}
+	return scored, links
+}
+
 func (s *screen) reasons(inc *casemate.Incident) {
-	all := terms(inc.Reasons)
+	scored, links := splitLinks(inc.Reasons)
+	all := terms(scored)
+	defer func() {
+		for _, text := range links {
+			s.wrapped(s.label("Held by"), valueColumn, plain, TerminalFit(text, 3*s.width))
+		}
+	}()
 	for i, t := range all[:min(topReasons, len(all))] {
 		label := ""
 		if i == 0 {
