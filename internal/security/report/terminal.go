@@ -268,11 +268,6 @@ func splitLinks(reasons []casemate.Reason) (scored []casemate.Reason, links []st
 func (s *screen) reasons(inc *casemate.Incident) {
 	scored, links := splitLinks(inc.Reasons)
 	all := terms(scored)
-	defer func() {
-		for _, text := range links {
-			s.wrapped(s.label("Held by"), valueColumn, plain, TerminalFit(text, 3*s.width))
-		}
-	}()
 	for i, t := range all[:min(topReasons, len(all))] {
 		label := ""
 		if i == 0 {
@@ -284,6 +279,9 @@ func (s *screen) reasons(inc *casemate.Incident) {
 	if n := len(all) - topReasons; n > 0 {
 		rest := sumOf(all) - all[topReasons-1].After
 		s.line(s.label(""), padLeft(rest.signed(), 6), "  ", "from "+count(n, "further reason"))
+	}
+	for _, text := range links {
+		s.wrapped(s.label("Held by"), valueColumn, plain, TerminalFit(text, 3*s.width))
 	}
 }
 

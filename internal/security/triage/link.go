@@ -17,6 +17,7 @@ const (
 var sharedAccounts = []string{
 	"", "-", "system", "localsystem", "localservice", "networkservice", "local service", "network service", "anonymous logon", "root", "nt authority\\system",
 	"nt authority\\network service", "nt authority\\local service", "unknown", "n/a", "window manager", "0", "(unknown user)",
+	"admin", "administrator", "guest", "user", "test", "nobody", "www-data",
 }
 
 // union is a forest over groups: joined groups become one.
@@ -127,14 +128,26 @@ func (c *correlator) linkKeys(g *group) []string {
 	return keys
 }
 
+// account returns the bare name of an account, whichever way its domain is
+// written, or "" for one that many things share.
+func account(user string) string {
+	if slices.Contains(sharedAccounts, user) {
+		return ""
+	}
+	if i := strings.LastIndexByte(user, '\\'); i >= 0 {
+		user = user[i+1:]
+	}
+	user, _, _ = strings.Cut(user, "@")
+	if slices.Contains(sharedAccounts, user) || strings.HasSuffix(user, "$") {
+		return ""
+	}
+	return user
+}
+
 // momentKeys returns what a moment can share, each as "kind value".
 func (c *correlator) momentKeys(m *moment) []string {
 	var keys []string
-	user := c.q.users.text[m.user]
-	if i := strings.LastIndexByte(user, '\\'); i >= 0 && !slices.Contains(sharedAccounts, user) {
-		user = user[i+1:]
-	}
-	if !slices.Contains(sharedAccounts, user) && !strings.HasSuffix(user, "$") {
+	if user := account(c.q.users.text[m.user]); user != "" {
 		keys = append(keys, "account "+user)
 	}
 	for _, id := range c.q.process.lineage(m.process) {

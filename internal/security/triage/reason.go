@@ -134,6 +134,11 @@ func (q *Queue) tell(g *group, kind string) (string, []string) {
 		if a.Exposure != "" {
 			text += " (" + a.Exposure + ")"
 		}
+		for _, m := range g.moments {
+			if q.hosts.text[m.host] == shortHost(a.Host) {
+				return text + ".", cite([]*moment{m})
+			}
+		}
 		return text + ".", cite(g.moments[:1])
 	}
 	return "It coincides with a graver incident (" + g.related[0].why + ").", cite(g.related[0].to.moments[:1])

@@ -247,7 +247,7 @@ func scaled(sum float64) float64 { return 100 * (1 - math.Exp(-sum/scoreScale)) 
 
 // verdict judges a group. "Likely malicious" needs two independent kinds of
 // support, so that no single alert's words reach it alone; what an incident
-// coincides with raises its verdict by one step at most.
+// coincides with raises its verdict to "suspicious" at most.
 func (g *group) verdict() casemate.Verdict {
 	own, support := g.sum-g.points["chain"], 0
 	for _, kind := range []string{"severity", "rule", "stages", "beacon", "novelty"} {
@@ -255,12 +255,15 @@ func (g *group) verdict() casemate.Verdict {
 			support++
 		}
 	}
-	step := max(grade(own), min(grade(g.sum), grade(own)+1))
-	if step == len(gradedVerdicts)-1 && (support < 2 || own < suspiciousSum) {
+	step := grade(own)
+	if step == malicious && support < 2 {
 		step--
 	}
-	return gradedVerdicts[step]
+	return gradedVerdicts[max(step, min(grade(g.sum), malicious-1))]
 }
+
+// malicious is the place of the gravest verdict.
+const malicious = len(gradedVerdicts) - 1
 
 var gradedVerdicts = [...]casemate.Verdict{
 	casemate.VerdictBenign, casemate.VerdictReview, casemate.VerdictSuspicious, casemate.VerdictMalicious,
