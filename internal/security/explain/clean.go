@@ -1,0 +1,62 @@
+package explain
+
+import (
+	"strings"
+
+	"github.com/casemate-ai/casemate/internal/security/decode"
+	"github.com/casemate-ai/casemate/internal/security/indicator"
+)
+
+// Visible returns s as one line that is safe on a terminal, with characters that
+// do something other than stand there written as \u{202E}.
+func Visible(s string) string { return decode.Visible(s, false) }
+
+// markdown makes s one line of Markdown that shows as it reads: no markup, no
+// HTML, and no link that a program could follow.
+func markdown(s string) string {
+	s = indicator.Defang(Visible(s))
+	var b strings.Builder
+	for i, r := range s {
+		if strings.ContainsRune("\\`*_{}[]()<>#!|~&$@", r) || (r == '-' || r == '+' || r == '.' || r == ':') && i == 0 {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// code puts s between as many backticks as it needs, on one line.
+func code(s string) string {
+	s = Visible(s)
+	fence := strings.Repeat("`", longest(s, '`')+1)
+	if s == "" {
+		return "``"
+	}
+	pad := ""
+	if strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") || strings.HasPrefix(s, " ") {
+		pad = " "
+	}
+	// A table's cell ends at a bar even inside code.
+	return fence + pad + strings.ReplaceAll(s, "|", "¦") + pad + fence
+}
+
+// fenced puts s into a code block that it cannot leave.
+func fenced(s string) string {
+	s = decode.Visible(s, true)
+	fence := strings.Repeat("`", max(3, longest(s, '`')+1))
+	return fence + "text\n" + strings.TrimRight(s, "\n") + "\n" + fence + "\n"
+}
+
+// longest returns the length of the longest run of c in s.
+func longest(s string, c byte) int {
+	best, run := 0, 0
+	for i := range len(s) {
+		if s[i] != c {
+			run = 0
+			continue
+		}
+		run++
+		best = max(best, run)
+	}
+	return best
+}

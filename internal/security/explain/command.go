@@ -1,0 +1,460 @@
+package explain
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/decode"
+)
+
+const (
+	maxDepth    = 6  // commands inside arguments
+	maxEmbedded = 64 // words of prose that are tried as commands
+)
+
+// call is one program of a text with its arguments, in offsets of that text.
+type call struct {
+	d       decode.Shell
+	name    string // base name, lower case
+	program decode.Token
+	args    []decode.Token
+	redirs  []string
+	piped   bool
+	depth   int
+	start   int
+	end     int // of the command
+	stmtEnd int // of its pipeline
+	known   []*program
+}
+
+// calls reads the commands of text.
+func (s *session) calls(text string, d decode.Shell) []call {
+	return s.nested(text, 0, d, 0)
+}
+
+// nested reads the commands of text, which begins at base in the text whose
+// offsets count.
+func (s *session) nested(text string, base int, d decode.Shell, depth int) []call {
+	if depth > maxDepth {
+		return nil
+	}
+	var out []call
+	toks := decode.Tokens(text, d)
+	stmt := 0 // first call of the current pipeline
+	closeStmt := func(end int) {
+		for i := stmt; i < len(out); i++ {
+			if out[i].stmtEnd == 0 {
+				out[i].stmtEnd = base + end
+			}
+		}
+		stmt = len(out)
+	}
+	piped := false
+	for i := 0; i < len(toks); {
+		t := toks[i]
+		if t.Op && !redirect(t.Text) {
+			if t.Text == "|" || t.Text == "|&" {
+				piped = true
+			} else {
+				closeStmt(t.Start)
+				piped = false
+			}
+			i++
+			continue
+		}
+		j := i
+		var words []decode.Token
+		var redirs []string
+		for j < len(toks) {
+			if toks[j].Op && redirect(toks[j].Text) {
+				if j+1 < len(toks) && !toks[j+1].Op {
+					redirs = append(redirs, toks[j].Text+" "+toks[j+1].Text)
+					j++
+				}
+			} else if toks[j].Op {
+				break
+			} else {
+				words = append(words, toks[j])
+			}
+			j++
+		}
+		end := toks[j-1].End
+		if c, ok := s.call(words, d); ok {
+			c.redirs, c.piped, c.depth = redirs, piped, depth
+			c.start, c.end = base+c.program.Start, base+end
+			inner := s.inside(text, &c, base, end, depth)
+			shift(&c, base)
+			out = append(out, c)
+			out = append(out, inner...)
+		}
+		i = j
+	}
+	closeStmt(len(text))
+	return out
+}
+
+// shift moves a call's tokens into the offsets that count.
+func shift(c *call, base int) {
+	c.program.Start += base
+	c.program.End += base
+	c.args = slices.Clone(c.args)
+	for i := range c.args {
+		c.args[i].Start += base
+		c.args[i].End += base
+	}
+}
+
+func redirect(op string) bool {
+	switch op {
+	case ">", ">>", "<", "<<", "<<<", ">&", "<&", "&>", "&>>":
+		return true
+	}
+	return false
+}
+
+// call makes a call of words: it skips assignments and call operators.
+func (s *session) call(words []decode.Token, d decode.Shell) (call, bool) {
+	for len(words) > 0 {
+		w := words[0].Text
+		name, _, assigns := strings.Cut(w, "=")
+		switch {
+		case d == decode.POSIX && assigns && identifier(name) && !words[0].Quoted:
+			words = words[1:]
+		case w == "." || w == "@" || w == "!" || w == "call" || w == "then" || w == "do" || w == "else" || w == "if" || w == "while" || w == "{" || w == "return":
+			words = words[1:]
+		case d == decode.PowerShell && strings.HasPrefix(w, "$") && len(words) > 2 && words[1].Text == "=":
+			words = words[2:]
+		default:
+			c := call{d: d, program: words[0], args: words[1:], name: baseName(w)}
+			c.known = s.lookup(c.name, d)
+			return c, w != ""
+		}
+	}
+	return call{}, false
+}
+
+func identifier(s string) bool {
+	for i := range len(s) {
+		c := s[i] | 0x20
+		if (c < 'a' || c > 'z') && s[i] != '_' && (s[i] < '0' || s[i] > '9' || i == 0) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// baseName returns a program's name without folder and .exe, in lower case.
+func baseName(path string) string {
+	path = strings.ToLower(strings.Trim(path, `"'@`))
+	if i := strings.LastIndexAny(path, `/\`); i >= 0 {
+		path = path[i+1:]
+	}
+	for _, ext := range []string{".exe", ".com"} {
+		path = strings.TrimSuffix(path, ext)
+	}
+	return path
+}
+
+// lookup returns the entries for a program, those of the dialect's platform
+// first. "python3.11" is found as python3 and then as python.
+func (s *session) lookup(name string, d decode.Shell) []*program {
+	list := s.tab.programs[name]
+	for n := name; len(list) == 0 && n != "" && (n[len(n)-1] >= '0' && n[len(n)-1] <= '9' || n[len(n)-1] == '.'); {
+		n = n[:len(n)-1]
+		list = s.tab.programs[n]
+	}
+	if len(list) < 2 {
+		return list
+	}
+	want := "windows"
+	if d == decode.POSIX {
+		want = "linux"
+	}
+	out := slices.Clone(list)
+	slices.SortStableFunc(out, func(a, b *program) int {
+		return b2i(slices.Contains(b.platforms, want)) - b2i(slices.Contains(a.platforms, want))
+	})
+	return out
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// inside reads the commands in the arguments of c: quoted scripts, and the
+// program that a wrapper starts.
+func (s *session) inside(text string, c *call, base, end, depth int) []call {
+	wraps := s.tab.lists("wrapper", c.name)
+	flag := ""
+	for i, a := range c.args {
+		lower := strings.ToLower(a.Text)
+		switch {
+		case a.Quoted && strings.ContainsAny(a.Text, " ;|&(") && s.commandLike(a.Text, scriptFlag(c.name, flag)):
+			body := text[a.Start+1 : a.End-1]
+			return append(s.nested(body, base+a.Start+1, s.innerDialect(c, body), depth+1), s.rest(text, c, i+1, base, end, depth)...)
+		case wraps && !a.Quoted && (c.name == "cmd" && (lower == "/c" || lower == "/k" || lower == "/r") || (c.name == "powershell" || c.name == "pwsh") && isCommandFlag(lower)) && i+1 < len(c.args):
+			next := c.args[i+1]
+			if next.Quoted && i+2 == len(c.args) {
+				flag = lower
+				continue
+			}
+			return s.nested(text[next.Start:end], base+next.Start, s.innerDialect(c, text[next.Start:end]), depth+1)
+		case wraps && i >= 0 && s.starts(a, c):
+			return s.nested(text[a.Start:end], base+a.Start, c.d, depth+1)
+		}
+		flag = lower
+	}
+	return nil
+}
+
+// rest goes on behind a quoted script for the few programs that take several.
+func (s *session) rest(text string, c *call, from, base, end, depth int) []call {
+	if from >= len(c.args) || depth >= 2 {
+		return nil
+	}
+	tail := *c
+	tail.args = c.args[from:]
+	return s.inside(text, &tail, base, end, depth+1)
+}
+
+func isCommandFlag(flag string) bool {
+	flag = strings.TrimLeft(flag, "-/–—")
+	return flag != "" && len(flag) <= len("command") && strings.HasPrefix("command", flag)
+}
+
+// scriptFlag reports whether the option before an argument says that it is a
+// script.
+func scriptFlag(name, flag string) bool {
+	switch flag {
+	case "-c", "/c", "-command", "-exec", "/tr", "-e", "/k", "create":
+		return name != "grep" && name != "git" && name != "tar"
+	}
+	return strings.HasPrefix(strings.ToLower(flag), "binpath") || name == "eval" || name == "ssh" && flag != ""
+}
+
+// innerDialect is the shell of a script inside an argument.
+func (s *session) innerDialect(c *call, body string) decode.Shell {
+	switch c.name {
+	case "powershell", "pwsh":
+		return decode.PowerShell
+	case "cmd":
+		return decode.Cmd
+	case "bash", "sh", "zsh", "dash", "ksh", "su", "ash":
+		return decode.POSIX
+	case "ssh", "docker", "kubectl", "sudo", "find", "xargs":
+		return decode.POSIX
+	}
+	return guess(body)
+}
+
+// starts reports whether an argument of a wrapper is the program it starts.
+func (s *session) starts(a decode.Token, c *call) bool {
+	if a.Quoted && strings.Contains(a.Text, " ") || strings.HasPrefix(a.Text, "-") || a.Start == c.program.Start {
+		return false
+	}
+	name := baseName(a.Text)
+	return len(s.lookup(name, c.d)) > 0 && (strings.ContainsAny(a.Text, `./\`) || !strings.HasPrefix(a.Text, "/") && len(name) > 1)
+}
+
+// commandLike reports whether a text begins as a command does. Where an option
+// says that it is a script, a word that could be a program is enough.
+func (s *session) commandLike(text string, said bool) bool {
+	first := strings.TrimLeft(text, " \t\r\n(&.@!\"'\\")
+	if i := strings.IndexAny(first, " \t\r\n;|&(\"'"); i >= 0 {
+		first = first[:i]
+	}
+	if first == "" {
+		return strings.HasPrefix(strings.TrimSpace(text), "(")
+	}
+	if strings.HasPrefix(first, "$") || strings.HasPrefix(first, "[") {
+		return true
+	}
+	if len(s.lookup(baseName(first), decode.POSIX)) > 0 || s.cmdlet(first) {
+		return true
+	}
+	return said && strings.ContainsAny(text, " ;|&")
+}
+
+// cmdlet reports whether a word is written as Verb-Noun.
+func (s *session) cmdlet(w string) bool {
+	verb, noun, ok := strings.Cut(strings.ToLower(w), "-")
+	return ok && noun != "" && identifier(noun) && s.tab.lists("verb", verb)
+}
+
+// embedded looks for commands inside prose and log lines: known programs whose
+// arguments show something. What shows nothing is not worth a line.
+func (s *session) embedded(text string) []call {
+	var out []call
+	tried, last := 0, 0
+	for _, t := range decode.Tokens(text, decode.Cmd) {
+		if t.Op || t.Start < last || tried >= maxEmbedded {
+			continue
+		}
+		name := baseName(strings.Trim(t.Text, `,:;()[]{}'"=`))
+		if _, after, ok := strings.Cut(name, "="); ok {
+			name = after
+		}
+		if len(name) < 2 || len(s.tab.programs[name]) == 0 {
+			continue
+		}
+		tried++
+		start := t.Start + max(0, strings.Index(strings.ToLower(text[t.Start:t.End]), name))
+		// A path before the name belongs to it.
+		line := text[start:]
+		if i := strings.IndexByte(line, '\n'); i >= 0 {
+			line = line[:i]
+		}
+		line = cut2(line, 4096)
+		for _, c := range s.nested(line, start, guess(line), 1) {
+			if worst(s.match(text, &c)) >= casemate.SeverityMedium {
+				out = append(out, c)
+				last = c.end
+			}
+		}
+	}
+	return out
+}
+
+func cut2(s string, n int) string { return s[:min(len(s), n)] }
+
+// hit is a clue that a call shows, and where.
+type hit struct {
+	clue       *clue
+	start, end int
+}
+
+func worst(hits []hit) casemate.Severity {
+	w := casemate.SeverityUnknown
+	for _, h := range hits {
+		w = max(w, h.clue.level)
+	}
+	return w
+}
+
+// match tries the clues of a call's program. text is the text of its offsets.
+func (s *session) match(text string, c *call) []hit {
+	var out []hit
+	for _, p := range c.known {
+		fold := slices.Contains(p.platforms, "windows")
+		for _, k := range p.clues {
+			if h, ok := c.try(text, k, fold); ok {
+				out = append(out, h)
+			}
+		}
+	}
+	return out
+}
+
+func (c *call) try(text string, k *clue, fold bool) (hit, bool) {
+	switch {
+	case k.always:
+		return hit{k, c.program.Start, c.program.End}, true
+	case k.re != nil:
+		end := c.end
+		if strings.Contains(k.re.src, `\|\s`) {
+			end = max(end, c.stmtEnd)
+		}
+		at := k.re.find(cut2(text[c.start:end], MaxScan))
+		if at == nil {
+			return hit{}, false
+		}
+		return hit{k, c.start + at[0], c.start + at[1]}, true
+	}
+	for _, not := range k.absent {
+		if slices.ContainsFunc(c.args, func(a decode.Token) bool { return globs(not, a.Text, fold) }) {
+			return hit{}, false
+		}
+	}
+	start, end, next := -1, 0, 0
+	for _, a := range c.args {
+		if next < len(k.words) && globs(k.words[next], a.Text, fold) {
+			if start < 0 {
+				start = a.Start
+			}
+			end = a.End
+			next++
+		}
+	}
+	return hit{k, start, end}, start >= 0 && next == len(k.words)
+}
+
+// globs reports whether any of the patterns fits the word. Windows programs
+// take "-" and "/" alike, in any case.
+func globs(patterns []string, w string, fold bool) bool {
+	if fold {
+		w = strings.ToLower(w)
+		for _, dash := range []string{"–", "—", "―"} {
+			w = strings.Replace(w, dash, "-", 1)
+		}
+	}
+	for _, p := range patterns {
+		if fold {
+			p = strings.ToLower(p)
+			if len(p) > 1 && len(w) > 1 && (p[0] == '-' || p[0] == '/') && (w[0] == '-' || w[0] == '/') {
+				p, w = "-"+p[1:], "-"+w[1:]
+			}
+		}
+		if glob(p, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// glob matches "*" alone. It is linear for the one or two stars of the tables.
+func glob(p, w string) bool {
+	head, rest, star := strings.Cut(p, "*")
+	if !star {
+		return p == w
+	}
+	if !strings.HasPrefix(w, head) {
+		return false
+	}
+	w = w[len(head):]
+	for {
+		part, more, again := strings.Cut(rest, "*")
+		if !again {
+			return strings.HasSuffix(w, rest)
+		}
+		i := strings.Index(w, part)
+		if i < 0 {
+			return false
+		}
+		w, rest = w[i+len(part):], more
+	}
+}
+
+// guess tells the dialect of a command line from its notation.
+func guess(text string) decode.Shell {
+	lower := strings.ToLower(cut2(text, 8192))
+	score := [3]int{}
+	add := func(d decode.Shell, n int, words ...string) {
+		for _, w := range words {
+			if strings.Contains(lower, w) {
+				score[d] += n
+			}
+		}
+	}
+	add(decode.PowerShell, 3, "new-object", "invoke-", "write-host", "write-output", "get-", "set-", "$env:", "-executionpolicy", "foreach-object", "where-object", "[system.", "[convert]", "[text.encoding]", "iex(", "iex (", "$_", "@{", "add-type", "import-module", "-erroraction", "::", "out-file", "start-process")
+	add(decode.PowerShell, 2, "param(", "| iex", "|iex", "| %{", "|%{", "-join", "-replace", ".ps1")
+	add(decode.Cmd, 3, "cmd /c", "cmd.exe", "%comspec%", "%temp%", "%appdata%", "%systemroot%", "@echo off", "%windir%", "%userprofile%", "%~")
+	add(decode.Cmd, 1, ".exe", ".dll", " /c ", " /f", " /s", " /q", " /add", " /create", ":\\", "hklm\\", "hkcu\\", ".bat", "\\\\")
+	add(decode.POSIX, 3, "/bin/", "/dev/", "/etc/", "/tmp/", "/usr/", "$(", "2>&1", "sudo ", "#!/", "bash", "${", "| sh", "|sh", "; then", "; do", "chmod ", "/var/", "~/", "<<<")
+	add(decode.POSIX, 1, "curl ", "wget ", "grep ", "awk ", "sed ", "cat ", "&&", " --")
+	best := decode.POSIX
+	for _, d := range []decode.Shell{decode.PowerShell, decode.Cmd} {
+		if score[d] > score[best] {
+			best = d
+		}
+	}
+	// "powershell …" itself is typed into cmd, a service or Run; what matters
+	// is how its own arguments are quoted.
+	if best == decode.Cmd && (strings.HasPrefix(lower, "powershell") || strings.HasPrefix(lower, "pwsh")) {
+		return decode.PowerShell
+	}
+	return best
+}

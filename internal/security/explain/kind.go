@@ -1,0 +1,147 @@
+package explain
+
+import (
+	"regexp"
+	"strings"
+)
+
+// kind is what an input is taken for. Its function fills the explanation in.
+type kind struct {
+	name  string
+	match func(s *session, text string) (why string, ok bool)
+	tell  func(s *session, text string, e *Explanation)
+}
+
+// single explains one input.
+func (s *session) single(text string) Explanation {
+	text = strings.TrimSpace(text)
+	var e Explanation
+	for _, k := range kinds() {
+		why, ok := k.match(s, text)
+		if !ok {
+			continue
+		}
+		e.Kind = k.name
+		if why != "" {
+			e.Why = append(e.Why, why)
+		}
+		k.tell(s, text, &e)
+		break
+	}
+	s.finish(&e)
+	return e
+}
+
+// kinds lists what is recognised, the most particular first.
+func kinds() []kind {
+	return []kind{
+		{"catalogue id", (*session).isID, (*session).tellID},
+		{"hash", (*session).isHash, (*session).tellHash},
+		{"JSON Web Token", (*session).isJWT, (*session).tellJWT},
+		{"security identifier", (*session).isSID, (*session).tellSID},
+		{"network address", (*session).isAddress, (*session).tellAddress},
+		{"URL", (*session).isURL, (*session).tellURL},
+		{"mail address", (*session).isMail, (*session).tellMail},
+		{"event id or code", (*session).isCode, (*session).tellCode},
+		{"registry key", (*session).isRegistry, (*session).tellRegistry},
+		{"domain name", (*session).isDomain, (*session).tellDomain},
+		{"file path", (*session).isPath, (*session).tellPath},
+		{"user agent", (*session).isAgent, (*session).tellAgent},
+		{"mail header", (*session).isHeader, (*session).tellHeader},
+		{"scheduled task (XML)", (*session).isTask, (*session).tellTask},
+		{"record", (*session).isRecord, (*session).tellRecord},
+		{"catalogue name", (*session).isName, (*session).tellName},
+		{"command line", (*session).isLine, (*session).tellLine},
+		{"text", func(*session, string) (string, bool) { return "", true }, (*session).tellText},
+	}
+}
+
+// isLine takes every text that begins as a command does.
+func (s *session) isLine(text string) (string, bool) {
+	for line := range strings.SplitSeq(cut2(text, 16384), "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "#!") || strings.HasPrefix(line, "REM ") || strings.HasPrefix(line, "//") {
+			continue
+		}
+		if s.isCommand(line) {
+			return "it begins as a command does", true
+		}
+		if s.isScript(line) {
+			return "it is written as a script", true
+		}
+		break
+	}
+	return "", false
+}
+
+// isScript knows the looks of code whose first word is no program.
+func (s *session) isScript(line string) bool {
+	return scriptLook.MatchString(cut2(line, 4096))
+}
+
+var scriptLook = regexp.MustCompile(`(?i)^\s*(\(?\s*(\[[a-z.]+(\[\])?\]|new-object|iex\b|&\s*[("'(]|\.\s*\()|function\s+\w|param\s*\(|import\s+\w+(\s*;|$)|<\?php|<script|eval\(|exec\(|set\s+\w+\s*=\s*createobject|dim\s+\w|sub\s+\w+\(|var\s+\w+\s*=|const\s+\w+\s*=|for\s+\S+\s+in\s|while\s+(true|:)|if\s+\[|\(?\s*["'{][^\n]{0,200}["']\s*-(f|join|split|replace)\b|%\w+:~)|\b(chr|char|string\.fromcharcode)\(\d+\)\s*[&+]|^\$\{?\w|^["'][^"']*["']\[-?\d|^[a-z]+=\S+;`)
+
+func (s *session) tellLine(text string, e *Explanation) {
+	a := s.analyse(e)
+	a.examine("", text, command)
+	e.Kind = a.shell.String() + " command line"
+	if strings.Count(text, "\n") >= 2 {
+		e.Kind = a.shell.String() + " script"
+	}
+	s.runRules(text, a)
+}
+
+func (s *session) tellText(text string, e *Explanation) {
+	a := s.analyse(e)
+	a.examine("", text, prose)
+	if a.command || len(e.Commands) > 0 {
+		e.Why = append(e.Why, "commands were found inside it")
+	}
+}
+
+// split cuts an input into parts that each stand for themselves: lines that are
+// ids, indicators, records or commands of their own. A script, a mail header, a
+// JSON document or a folded text is one part.
+func (s *session) split(text string) []string {
+	if !strings.Contains(strings.TrimSpace(text), "\n") {
+		return nil
+	}
+	for _, whole := range []func(*session, string) (string, bool){(*session).isHeader, (*session).isTask, (*session).isDocument} {
+		if _, ok := whole(s, text); ok {
+			return nil
+		}
+	}
+	var parts []string
+	atoms, lines := 0, 0
+	for line := range strings.SplitSeq(text, "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		parts = append(parts, line)
+		if lines++; lines <= 64 {
+			if s.isAtom(line) {
+				atoms++
+			}
+		}
+	}
+	if atoms*5 >= min(lines, 64)*3 {
+		return parts
+	}
+	// Lines that all address nobody and begin as commands of several shells
+	// are still one script: a session is read as a whole.
+	return nil
+}
+
+// isAtom reports whether a line is something by itself, other than a command.
+func (s *session) isAtom(line string) bool {
+	for _, k := range kinds() {
+		if k.name == "command line" || k.name == "text" || k.name == "scheduled task (XML)" || k.name == "mail header" || k.name == "file path" {
+			continue
+		}
+		if _, ok := k.match(s, line); ok {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,389 @@
+package explain
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/decode"
+)
+
+var sidForm = regexp.MustCompile(`(?i)^S-1-\d{1,15}(-\d{1,10}){1,15}$`)
+
+func (s *session) isSID(text string) (string, bool) {
+	return "it begins with S-1-", len(text) < 200 && sidForm.MatchString(text)
+}
+
+func (s *session) tellSID(text string, e *Explanation) {
+	e.Risk.Level = RiskLookup
+	sid := strings.ToUpper(text)
+	means := s.sid(sid)
+	e.Summary = sid + " is " + means + "."
+	e.add("SID", sid)
+	e.add("Means", means)
+	if parts := strings.Split(sid, "-"); len(parts) == 8 && parts[3] == "21" {
+		e.addNote("Domain or machine", strings.Join(parts[:7], "-"), "the same for all its accounts")
+		e.addNote("RID", parts[7], s.tab.facts["rid"][parts[7]].means)
+	}
+}
+
+// sid says whom a security identifier stands for.
+func (s *session) sid(sid string) string {
+	if f, ok := s.tab.facts["sid"][strings.ToLower(sid)]; ok {
+		return f.means
+	}
+	parts := strings.Split(strings.ToUpper(sid), "-")
+	switch {
+	case len(parts) == 8 && parts[3] == "21":
+		if f, ok := s.tab.facts["rid"][parts[7]]; ok {
+			return f.means + " of a domain or machine"
+		}
+		if n, err := strconv.Atoi(parts[7]); err == nil && n >= 1000 {
+			return "an account, group or machine that was added to a domain or machine"
+		}
+		return "a built-in account or group of a domain or machine"
+	case len(parts) > 4 && parts[2] == "5" && parts[3] == "80":
+		return "a service's own account"
+	case len(parts) > 4 && parts[2] == "5" && parts[3] == "5":
+		return "a logon session"
+	case len(parts) > 4 && parts[2] == "15" && parts[3] == "2":
+		return "an application package"
+	case len(parts) > 3 && parts[2] == "12":
+		return "an Entra ID (Azure AD) account or group"
+	case len(parts) > 3 && parts[2] == "16":
+		return "an integrity level"
+	}
+	return "not a well-known identifier"
+}
+
+// question is what a number or code is asked as.
+type question struct{ table, key string }
+
+var codeForms = []struct {
+	re    *regexp.Regexp
+	table string
+}{
+	{regexp.MustCompile(`(?i)^(?:windows\s+)?(?:logon|login)[\s_-]*type\s*[:=#]?\s*(\d{1,2})$`), "logon"},
+	{regexp.MustCompile(`(?i)^(?:tcp|udp)?[\s/-]*port\s*[:=#]?\s*(\d{1,5})(?:/(?:tcp|udp))?$`), "port"},
+	{regexp.MustCompile(`(?i)^(?:tcp|udp)[/:\s](\d{1,5})$`), "port"},
+	{regexp.MustCompile(`(?i)^(\d{1,5})/(?:tcp|udp)$`), "port"},
+	{regexp.MustCompile(`(?i)^kerberos\s+(?:error|failure|status|result)?\s*(?:code)?\s*[:=]?\s*(0x[0-9a-f]{1,8})$`), "kerberos"},
+	{regexp.MustCompile(`(?i)^(?:ticket\s*)?encryption\s*(?:type)?\s*[:=]?\s*(0x[0-9a-f]{1,8})$`), "encryption"},
+	{regexp.MustCompile(`(?i)^(?:nt)?_?(?:status|sub_?status|failure\s*code|error\s*code)?\s*[:=]?\s*(0x[c48][0-9a-f]{7})$`), "ntstatus"},
+	{regexp.MustCompile(`(?i)^(?:status|failure\s*code|result\s*code|error)?\s*(?:code)?\s*[:=]?\s*(0x[0-9a-f]{1,2})$`), "kerberos"},
+	{regexp.MustCompile(`(?i)^(?:windows|win32|system)?\s*error\s*(?:code)?\s*[:=#]?\s*(\d{1,5})$`), "win32"},
+	{regexp.MustCompile(`(?i)^(?:windows\s+)?(?:(security|sysmon|powershell|system|application|defender|taskscheduler|wmi|bits|ntlm|applocker|firewall|dns)\s+)?(?:event\s*(?:id|code)?|eid|id)?\s*[:=#]?\s*(\d{1,5})$`), "event"},
+}
+
+// codeOf reads an event id, a logon type, a port or an error code.
+func (s *session) codeOf(text string) (question, bool) {
+	text = strings.TrimSpace(text)
+	if len(text) > 60 {
+		return question{}, false
+	}
+	for _, f := range codeForms {
+		m := f.re.FindStringSubmatch(text)
+		if m == nil {
+			continue
+		}
+		if f.table == "event" {
+			return question{"event", strings.ToLower(m[1]) + " " + m[2]}, true
+		}
+		return question{f.table, strings.ToLower(m[len(m)-1])}, true
+	}
+	return question{}, false
+}
+
+func (s *session) isCode(text string) (string, bool) {
+	_, ok := s.codeOf(text)
+	return "its form", ok
+}
+
+func (s *session) tellCode(text string, e *Explanation) {
+	e.Risk.Level = RiskLookup
+	q, _ := s.codeOf(text)
+	switch q.table {
+	case "event":
+		channel, id, _ := strings.Cut(q.key, " ")
+		s.tellNumber(channel, id, e)
+		return
+	case "ntstatus":
+		if f, ok := s.tab.facts["ntstatus"][q.key]; ok {
+			s.tellFact("Windows status code (NTSTATUS)", q.key, f, e)
+			return
+		}
+		if f, ok := s.tab.facts["hresult"][q.key]; ok {
+			s.tellFact("Windows error code (HRESULT)", q.key, f, e)
+			return
+		}
+		// 0x8007xxxx wraps a Win32 error.
+		if n, err := strconv.ParseUint(q.key[2:], 16, 32); err == nil && n>>16 == 0x8007 {
+			if f, ok := s.tab.facts["win32"][strconv.Itoa(int(n&0xFFFF))]; ok {
+				s.tellFact("Windows error code (HRESULT)", q.key, f, e)
+				e.addNote("Wraps", fmt.Sprintf("Win32 error %d", n&0xFFFF), f.means)
+				return
+			}
+		}
+	}
+	names := map[string]string{"logon": "Windows logon type", "port": "port", "kerberos": "Kerberos result code", "encryption": "Kerberos encryption type", "win32": "Windows error code", "ntstatus": "Windows status code"}
+	f, ok := s.tab.facts[q.table][q.key]
+	if !ok {
+		e.Kind = names[q.table]
+		e.Summary = fmt.Sprintf("%s %s is not one that the tables know.", names[q.table], q.key)
+		return
+	}
+	s.tellFact(names[q.table], q.key, f, e)
+}
+
+func (s *session) tellFact(kind, key string, f fact, e *Explanation) {
+	e.Kind = kind
+	e.Summary = fmt.Sprintf("%s %s: %s.", strings.ToUpper(kind[:1])+kind[1:], key, f.means)
+	e.add("Value", key)
+	e.add("Means", f.means)
+	s.related(f.techniques, e)
+}
+
+// related lists techniques that a fact has to do with, without claiming that
+// anything shows them.
+func (s *session) related(ids []string, e *Explanation) {
+	for _, id := range ids {
+		if t, ok := s.opt.Catalogue.Technique(id); ok {
+			e.addNote("Has to do with", t.ID+" "+t.Name, s.tacticNames(t.Tactics))
+		}
+	}
+}
+
+// tellNumber explains a number that may be an event id of several logs, a port
+// or an error code.
+func (s *session) tellNumber(channel, id string, e *Explanation) {
+	n, _ := strconv.Atoi(id)
+	e.Kind = "Windows event id"
+	var steps []string
+	var list []event
+	for _, v := range s.tab.events[n] {
+		if channel == "" || strings.HasPrefix(strings.ToLower(v.channel), channel) {
+			list = append(list, v)
+		}
+	}
+	for _, v := range list {
+		e.addNote(v.channel+" "+id, v.means, readFields(v.fields))
+		s.related(v.techniques, e)
+		if v.fields != "" {
+			steps = append(steps, "in "+v.channel+" "+id+" read "+v.fields)
+		}
+	}
+	if len(list) > 0 {
+		e.Summary = fmt.Sprintf("Event %s of %s: %s.", id, list[0].channel, list[0].means)
+		if len(list) > 1 {
+			e.Summary += fmt.Sprintf(" %d other logs use the same number.", len(list)-1)
+		}
+	}
+	if channel == "" {
+		s.otherNumbers(id, n, len(list) > 0, e)
+	}
+	if e.Summary == "" {
+		e.Kind = "number"
+		e.Summary = id + " is no event id, port, logon type or error code that the tables know."
+	}
+	for _, text := range steps {
+		e.Next = append(e.Next, check(text, "these fields decide what the event means"))
+	}
+}
+
+// otherNumbers adds what else a bare number may be.
+func (s *session) otherNumbers(id string, n int, known bool, e *Explanation) {
+	for _, t := range []struct{ table, name string }{{"logon", "Logon type"}, {"port", "Port"}, {"win32", "Win32 error"}, {"rid", "RID"}} {
+		f, ok := s.tab.facts[t.table][id]
+		if !ok || known && t.table != "port" && n >= 1000 {
+			continue
+		}
+		e.addNote(t.name+" "+id, f.means, "")
+		if e.Summary == "" {
+			e.Kind = "number"
+			e.Summary = fmt.Sprintf("%s %s: %s.", t.name, id, f.means)
+		}
+	}
+}
+
+func readFields(f string) string {
+	if f == "" {
+		return ""
+	}
+	return "read " + f
+}
+
+var registryForm = regexp.MustCompile(`(?i)(?:\b(?:HKLM|HKCU|HKCR|HKU|HKCC|HKEY_LOCAL_MACHINE|HKEY_CURRENT_USER|HKEY_CLASSES_ROOT|HKEY_USERS|HKEY_CURRENT_CONFIG):?\\|\\REGISTRY\\(?:MACHINE|USER)\\|Computer\\HKEY_)[^\r\n"'<>|;,]+`)
+
+func (s *session) isRegistry(text string) (string, bool) {
+	m := registryForm.FindStringIndex(text)
+	return "it begins with a registry hive", m != nil && m[0] <= 2 && !strings.Contains(text, "\n") && len(text)-m[1] <= 200
+}
+
+func (s *session) tellRegistry(text string, e *Explanation) {
+	e.Summary = "A key of the Windows registry."
+	if f, ok := s.registry(text); ok {
+		e.Summary = "A key of the Windows registry: " + f.means + "."
+	}
+	hive := strings.ToUpper(strings.Trim(strings.SplitN(text, `\`, 2)[0], `"' :`))
+	hives := map[string]string{
+		"HKLM": "the machine", "HKEY_LOCAL_MACHINE": "the machine", "HKCU": "the user who is logged on", "HKEY_CURRENT_USER": "the user who is logged on",
+		"HKCR": "what opens files, and COM", "HKEY_CLASSES_ROOT": "what opens files, and COM", "HKU": "all users", "HKEY_USERS": "all users",
+	}
+	e.addNote("Hive", hive, hives[hive])
+	e.add("Key", text)
+	if f, ok := s.registry(text); ok {
+		e.add("Holds", f.means)
+	}
+	a := s.analyse(e)
+	a.examine("", text, prose)
+	e.Next = append(e.Next, check("find which program wrote it and when: Sysmon 12, 13 and 14, Security 4657", "the writer tells more than the key"))
+}
+
+// registry finds the longest entry of the table that a key contains.
+func (s *session) registry(text string) (fact, bool) {
+	lower := strings.ToLower(text)
+	var best fact
+	for _, f := range s.tab.ordered["registry"] {
+		key := strings.ToLower(f.key)
+		i := strings.Index(lower, key)
+		if i < 0 || len(key) <= len(best.key) {
+			continue
+		}
+		end := i + len(key)
+		if end < len(lower) && (lower[end] >= 'a' && lower[end] <= 'z' || lower[end] >= '0' && lower[end] <= '9') {
+			continue
+		}
+		best = f
+	}
+	return best, best.key != ""
+}
+
+// registryKeys reports keys in a text from which programs start or which
+// decide about security.
+func (a *analysis) registryKeys(text string, at Span) {
+	for _, m := range registryForm.FindAllStringIndex(text, 16) {
+		f, ok := a.s.registry(text[m[0]:m[1]])
+		if !ok || len(f.techniques) == 0 {
+			continue
+		}
+		span := at
+		span.Start, span.End = m[0], m[1]
+		a.find(Finding{Level: casemate.SeverityLow, Text: "names a registry key: " + f.means, Techniques: f.techniques, Span: span, Source: "behaviour"}, text)
+	}
+}
+
+var pathForm = regexp.MustCompile(`(?i)^"?(?:[a-z]:\\|\\\\[^\\\s]+\\|\\\?\?\\|/(?:[\w.@+-]+/)*|~/|%\w+%\\|\$env:\w+\\)[^\r\n"<>|]+"?$`)
+
+func (s *session) isPath(text string) (string, bool) {
+	if strings.Contains(text, "\n") || len(text) > 500 || !pathForm.MatchString(text) {
+		return "", false
+	}
+	if strings.HasPrefix(text, "/") && (strings.Contains(text, " ") || !strings.Contains(text[1:], "/")) {
+		return "", false
+	}
+	if i := strings.IndexAny(text, " "); i > 0 && (strings.Contains(text, " -") || strings.Contains(text, " /") || regexpArgs.MatchString(text)) {
+		return "", false
+	}
+	return "it begins as paths do", true
+}
+
+var regexpArgs = regexp.MustCompile(`(?i)\.(exe|bat|cmd|ps1|vbs|com|dll)"?[ ,]+\S`)
+
+func (s *session) tellPath(text string, e *Explanation) {
+	path := strings.Trim(text, `"`)
+	name := path[strings.LastIndexAny(path, `/\`)+1:]
+	e.Summary = "The path of a file or folder."
+	e.add("Path", path)
+	e.add("Name", name)
+	if f, ok := s.path(path); ok {
+		e.Summary = "A path: " + f.means + "."
+		e.add("Place", f.means)
+		s.related(f.techniques, e)
+	}
+	a := s.analyse(e)
+	if list := s.lookup(baseName(path), guess(path)); len(list) > 0 {
+		p := list[0]
+		e.Summary = fmt.Sprintf("The path of %s: %s.", name, p.what)
+		e.Programs = append(e.Programs, Program{Name: baseName(path), Platforms: p.platforms, What: p.what, Use: p.use})
+		a.misplaced(path, p)
+	}
+	a.fileName(name, text)
+	a.examine("", text, prose)
+	e.Next = append(e.Next, check("find who wrote the file, when, and what its hash is", "a name says little about a file"))
+}
+
+// path finds the longest entry of the table that a path contains.
+func (s *session) path(text string) (fact, bool) {
+	lower := strings.ToLower(text)
+	var best fact
+	for _, f := range s.tab.ordered["path"] {
+		if len(f.key) > len(best.key) && strings.Contains(lower, f.key) {
+			best = f
+		}
+	}
+	return best, best.key != ""
+}
+
+// misplaced reports a part of Windows outside its folder.
+func (a *analysis) misplaced(path string, _ *program) {
+	lower := strings.ToLower(path)
+	if !strings.Contains(lower, `:\`) || !a.s.tab.lists("windows-name", baseName(path)) || !strings.HasSuffix(lower, ".exe") {
+		return
+	}
+	if _, home := a.s.tab.within("windows-folder", lower); home {
+		return
+	}
+	a.find(Finding{Level: casemate.SeverityHigh, Text: "bears the name of a part of Windows but stands elsewhere", Techniques: []string{"T1036.005"}, Span: Span{Layer: -1, End: len(path)}, Source: "behaviour"}, path)
+}
+
+var doubleName = regexp.MustCompile(`(?i)\.(pdf|docx?|xlsx?|pptx?|jpe?g|png|txt|csv|mp4)\s*\.(exe|scr|js|jse|vbs|hta|lnk|bat|cmd|com|msi|ps1)$`)
+
+func (a *analysis) fileName(name, text string) {
+	i := max(0, strings.LastIndex(text, name))
+	if doubleName.MatchString(name) {
+		a.find(Finding{Level: casemate.SeverityHigh, Text: "is a program that is named like a document", Techniques: []string{"T1036.007"}, Span: Span{Layer: -1, Start: i, End: i + len(name)}, Source: "behaviour"}, text)
+	}
+}
+
+func (s *session) isTask(text string) (string, bool) {
+	head := cut2(text, 1<<16)
+	return "it has a task's elements", strings.Contains(head, "<") && (strings.Contains(head, "<Exec>") && strings.Contains(head, "<Command>") || strings.Contains(head, "/windows/2004/02/mit/task"))
+}
+
+// tellTask reads what a scheduled task runs, when and as whom.
+func (s *session) tellTask(text string, e *Explanation) {
+	values := decode.Elements(cut2(text, MaxScan))
+	for _, f := range s.tab.ordered["task"] {
+		for _, v := range first(values[f.key], 4) {
+			note := ""
+			if sidForm.MatchString(v) {
+				note = s.sid(v)
+			}
+			e.addNote(f.means, cut(v, 400), note)
+		}
+	}
+	var when []string
+	for _, t := range s.tab.ordered["trigger"] {
+		if strings.Contains(text, "<"+t.key) {
+			when = append(when, t.means)
+		}
+	}
+	e.add("When", strings.Join(when, ", "))
+	line := strings.TrimSpace(strings.Join(append(first(values["Command"], 1), first(values["Arguments"], 1)...), " "))
+	e.Summary = "A scheduled task."
+	if line != "" {
+		e.Summary = "A scheduled task that runs " + cut(line, 120) + "."
+	}
+	a := s.analyse(e)
+	if line != "" {
+		a.examine("action", line, command)
+	}
+	if len(values["Hidden"]) > 0 && strings.EqualFold(values["Hidden"][0], "true") {
+		i := max(0, strings.Index(text, "<Hidden>"))
+		a.find(Finding{Level: casemate.SeverityMedium, Text: "is a hidden scheduled task", Techniques: []string{"T1053.005", "T1564"}, Span: Span{Layer: -1, Start: i, End: min(len(text), i+8)}, Source: "behaviour"}, text)
+	}
+	a.one(cut2(text, MaxScan), Span{Layer: -1}, plain, false)
+	e.Next = append(e.Next, check("find who registered it and when: Security 4698, TaskScheduler 106", "the author in the XML can be anything"))
+}
