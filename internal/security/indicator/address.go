@@ -210,7 +210,7 @@ func parseIPv6(s string) (netip.Addr, bool) {
 	if !short && colons != 7 && (colons != 6 || strings.IndexByte(s, '.') < 0) {
 		return netip.Addr{}, false
 	}
-	if s != "::" && strings.IndexAny(s, "0123456789") < 0 {
+	if s != "::" && !strings.ContainsAny(s, "0123456789") {
 		return netip.Addr{}, false
 	}
 	if !short && len(s) == 23 && strings.IndexByte(s, '.') < 0 && eachPairs(s) {
