@@ -34,7 +34,6 @@ type TriageInput struct {
 // Triage reads alerts and events, runs the rules over the events and ranks what
 // comes of it. Input that cannot be used stands in the result's faults.
 func Triage(ctx context.Context, in TriageInput) (report.Triage, error) {
-	started := time.Now()
 	opt := triage.Options{}
 	if err := readSideFiles(in, &opt); err != nil {
 		return report.Triage{}, err
@@ -55,7 +54,7 @@ func Triage(ctx context.Context, in TriageInput) (report.Triage, error) {
 		Alerts: res.Alerts, Events: res.Events, Repeats: res.Repeats,
 		Faults: sum.Faults, FaultCount: sum.FaultCount,
 		RulesLoaded: rules.Count, RulesRefused: len(rules.Refused), RuleMatches: t.detector.matched,
-		First: res.First, Last: res.Last, Took: time.Since(started),
+		First: res.First, Last: res.Last,
 		Provenance: provenance(in.Version), Tactics: tactics(),
 	}
 	for _, f := range sum.Files {
