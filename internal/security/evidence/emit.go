@@ -6,6 +6,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/indicator"
+	"github.com/casemate-ai/casemate/internal/security/sensor"
 )
 
 // text returns the record as valid UTF-8 in memory of its own.
@@ -57,15 +58,28 @@ const (
 func (r *room) indicators(a *casemate.Alert) {
 	for i := range a.Fields {
 		f := &a.Fields[i]
-		// A namespace is the address of a schema, not of anything that happened.
-		if f.Kind == casemate.String && len(f.Value) >= 3 && len(a.Indicators) < maxIndicators && !strings.HasSuffix(f.Name, "xmlns") {
-			a.Indicators = indicator.Extract(a.Indicators, f.Name, f.Value[:min(len(f.Value), maxIndicatorText)])
+		if f.Kind != casemate.String || len(f.Value) < 3 || len(a.Indicators) >= maxIndicators {
+			continue
 		}
+		text, before := f.Value[:min(len(f.Value), maxIndicatorText)], len(a.Indicators)
+		a.Indicators = indicator.Extract(a.Indicators, f.Name, text)
+		a.Indicators = observables(a.Indicators, before, text)
 	}
 	if len(a.Indicators) > maxIndicators {
 		a.Indicators = a.Indicators[:maxIndicators]
 	}
 	a.Indicators = unique(a.Indicators)
+}
+
+// observables drops what the indicators from a place on only name or explain.
+func observables(list []casemate.Indicator, from int, text string) []casemate.Indicator {
+	kept := list[:from]
+	for i := from; i < len(list); i++ {
+		if sensor.Observable(&list[i], text) {
+			kept = append(kept, list[i])
+		}
+	}
+	return kept
 }
 
 // unique keeps the first of each type and value. Few are the rule; many are

@@ -165,6 +165,25 @@ func TestIDs(t *testing.T) {
 	}
 }
 
+// TestNoIndicatorsOfTheRecordItself checks that what a product calls its record
+// does not pass for evidence, while the same hash in another field does.
+func TestNoIndicatorsOfTheRecordItself(t *testing.T) {
+	const hash = "2b836c668e9796606e9c5399faa917cf"
+	finding := `{"AccountId":"1","Arn":"arn:aws:guardduty:eu-north-1:1:detector/d/finding/` + hash + `","Id":"` + hash + `","Type":"Recon:EC2/Portscan","Severity":5,"Title":"Port scan",
+		"Service":{"Action":{"AwsApiCallAction":{"ServiceName":"s3.amazonaws.com","RemoteIpDetails":{"IpAddressV4":"198.51.100.4"}}}}}`
+	alerts, _ := from(t, "f", finding+"\n"+`{"title":"x","md5":"`+hash+`","note":"as `+hash+`","alertWebUrl":"https://security.microsoft.com/alerts/1"}`, options)
+	want := []string{"0 ipv4 198.51.100.4", "1 md5 " + hash}
+	var got []string
+	for n, a := range alerts {
+		for _, i := range a.Indicators {
+			got = append(got, fmt.Sprint(n, " ", i.Type, " ", i.Value))
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("indicators (-want +got):\n%s", diff)
+	}
+}
+
 func TestIndicators(t *testing.T) {
 	text := `{"title":"Beacon to evil-example.com","url":"hxxp://evil-example[.]com/a","src":"203.0.113.77"}`
 	alerts, _ := from(t, "f", text, options)
