@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -112,4 +113,48 @@ func unsafe(r rune) bool {
 		return true
 	}
 	return !unicode.IsPrint(r) && r != 0xA0 && !unicode.Is(unicode.Zs, r)
+}
+
+var inBrackets = regexp.MustCompile(`<([^<>@\s]+@[^<>\s]+)>|([^\s<>"]+@[^\s<>",;]+)`)
+
+// MailDomain returns the domain of the last mail address in a header field.
+func MailDomain(v string) string {
+	all := inBrackets.FindAllStringSubmatch(v, -1)
+	if len(all) == 0 {
+		return ""
+	}
+	m := all[len(all)-1]
+	addr := m[1] + m[2]
+	return strings.ToLower(addr[strings.LastIndexByte(addr, '@')+1:])
+}
+
+// HiddenRune is a character that makes a text look other than it is.
+type HiddenRune struct {
+	At   int
+	Rune rune
+	Kind string // direction, tag, width or control
+}
+
+// Hidden returns the first character of each kind that hides something.
+func Hidden(text string) []HiddenRune {
+	var out []HiddenRune
+	seen := map[string]bool{}
+	for i, r := range text {
+		kind := ""
+		switch {
+		case r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069:
+			kind = "direction"
+		case r >= 0xE0000 && r <= 0xE007F:
+			kind = "tag"
+		case r == 0x200B || r == 0x2060 || r == 0x00AD || r == 0x180E:
+			kind = "width"
+		case r == 0x1B:
+			kind = "control"
+		}
+		if kind != "" && !seen[kind] {
+			seen[kind] = true
+			out = append(out, HiddenRune{i, r, kind})
+		}
+	}
+	return out
 }

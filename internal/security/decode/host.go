@@ -139,3 +139,31 @@ func LooseAddress(text string) (netip.Addr, bool) {
 	}
 	return netip.AddrFrom4([4]byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)}), true
 }
+
+// Address reads an address with the port or network length that may stand
+// behind it (extra), in any notation that programs take. trick says how it is
+// written where that hides it from people and filters.
+func Address(text string) (addr netip.Addr, extra, trick string, ok bool) {
+	t := strings.TrimSpace(text)
+	if len(t) > 60 || t == "" {
+		return
+	}
+	if p, err := netip.ParsePrefix(t); err == nil {
+		return p.Addr(), p.Masked().String(), "", true
+	}
+	if a, err := netip.ParseAddr(strings.Trim(t, "[]")); err == nil {
+		if a.Is4In6() {
+			return a.Unmap(), "", "an IPv4 address written as IPv6", true
+		}
+		return a, "", "", true
+	}
+	if ap, err := netip.ParseAddrPort(t); err == nil {
+		return ap.Addr().Unmap(), strconv.Itoa(int(ap.Port())), "", true
+	}
+	// A bare number is more often an id than an address: only 0x… and ten
+	// digits count.
+	if a, loose := LooseAddress(t); loose && (strings.ContainsAny(t, ".xX") || len(t) == 10) {
+		return a, "", "written so that people and filters do not see the address; programs read it as " + a.String(), true
+	}
+	return
+}

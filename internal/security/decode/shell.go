@@ -148,3 +148,92 @@ func unquote(s string, q byte, d Shell) string {
 	}
 	return s
 }
+
+// GuessShell tells the shell of a command line from its notation.
+func GuessShell(text string) Shell {
+	lower := strings.ToLower(text[:min(len(text), 8192)])
+	score := [3]int{}
+	add := func(d Shell, n int, words ...string) {
+		for _, w := range words {
+			if strings.Contains(lower, w) {
+				score[d] += n
+			}
+		}
+	}
+	add(PowerShell, 3, "new-object", "invoke-", "write-host", "write-output", "get-", "set-", "$env:", "-executionpolicy", "foreach-object", "where-object", "[system.", "[convert]", "[text.encoding]", "iex(", "iex (", "$_", "@{", "add-type", "import-module", "-erroraction", "::", "out-file", "start-process")
+	add(PowerShell, 2, " -f '", " -f \"", "param(", "| iex", "|iex", "| %{", "|%{", "-join", "-replace", ".ps1")
+	add(Cmd, 3, "cmd /c", "cmd.exe", "%comspec%", "%temp%", "%appdata%", "%systemroot%", "@echo off", "%windir%", "%userprofile%", "%~")
+	add(Cmd, 1, ".exe", ".dll", " /c ", " /f", " /s", " /q", " /add", " /create", ":\\", "hklm\\", "hkcu\\", ".bat", "\\\\")
+	add(POSIX, 3, "/bin/", "/dev/", "/etc/", "/tmp/", "/usr/", "$(", "2>&1", "sudo ", "#!/", "bash", "${", "| sh", "|sh", "; then", "; do", "chmod ", "/var/", "~/", "<<<")
+	add(POSIX, 1, "curl ", "wget ", "grep ", "awk ", "sed ", "cat ", "&&", " --")
+	best := POSIX
+	for _, d := range []Shell{PowerShell, Cmd} {
+		if score[d] > score[best] {
+			best = d
+		}
+	}
+	// "powershell …" itself is typed into cmd, a service or Run; what matters
+	// is how its own arguments are quoted.
+	if best == Cmd && (strings.HasPrefix(lower, "powershell") || strings.HasPrefix(lower, "pwsh")) {
+		return PowerShell
+	}
+	return best
+}
+
+// Sentence reports whether a line reads as prose: words between blanks, with a
+// full stop and nothing that commands have.
+func Sentence(line string) bool {
+	words := strings.Fields(line)
+	if len(words) < 4 {
+		return false
+	}
+	odd := 0
+	for _, w := range words {
+		if strings.ContainsAny(w, `\/|<>=$%&;{}[]@`) || strings.HasPrefix(w, "-") {
+			odd++
+		}
+	}
+	return odd*6 < len(words) && (strings.HasSuffix(line, ".") || odd == 0 && len(words) > 6)
+}
+
+// ProgramPath reports whether a line begins with the path of a program.
+func ProgramPath(line string) bool {
+	line = strings.TrimLeft(line, `"'& `)
+	lower := strings.ToLower(line)
+	if strings.HasPrefix(line, "./") || strings.HasPrefix(lower, "~/") && strings.Contains(line, " ") {
+		return true
+	}
+	path := len(line) > 3 && line[1] == ':' && line[2] == '\\' || strings.HasPrefix(line, `\\`) || strings.HasPrefix(line, `%`)
+	for _, ext := range []string{".exe", ".bat", ".cmd", ".ps1", ".vbs", ".com"} {
+		if i := strings.Index(lower, ext); i > 0 && (path || !strings.Contains(line[:i], " ")) {
+			rest := line[i+len(ext):]
+			if rest == "" || rest == `"` || strings.HasPrefix(rest, " ") || strings.HasPrefix(rest, `" `) {
+				return strings.Trim(rest, `" `) != "" || !path
+			}
+		}
+	}
+	return strings.HasPrefix(line, "/") && strings.Contains(line, " -")
+}
+
+// Identifier reports whether s is letters, digits and underscores, no digit first.
+func Identifier(s string) bool {
+	for i := range len(s) {
+		c := s[i] | 0x20
+		if (c < 'a' || c > 'z') && s[i] != '_' && (s[i] < '0' || s[i] > '9' || i == 0) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// ProgramName returns a program's name without folder and .exe, in lower case.
+func ProgramName(path string) string {
+	path = strings.ToLower(strings.Trim(path, `"'@`))
+	if i := strings.LastIndexAny(path, `/\`); i >= 0 {
+		path = path[i+1:]
+	}
+	for _, ext := range []string{".exe", ".com"} {
+		path = strings.TrimSuffix(path, ext)
+	}
+	return path
+}

@@ -80,8 +80,8 @@ func (a *analysis) one(text string, at Span, r role, list bool) {
 	a.hidden(text, at)
 	switch r {
 	case command:
-		d := guess(text)
-		if !a.command {
+		d := decode.GuessShell(text)
+		if !a.command || at.Layer >= 0 && a.e.Layers[at.Layer].Whole && a.e.Layers[at.Layer].Parent < 0 {
 			a.shell = d
 		}
 		a.command = true
@@ -154,23 +154,11 @@ func (a *analysis) address(text string, at Span) {
 
 // hidden reports characters that make a text look other than it is.
 func (a *analysis) hidden(text string, at Span) {
-	for i, r := range text {
-		means, techniques := "", []string{"T1027"}
-		switch {
-		case r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069:
-			means, techniques = "holds a character that turns the direction of writing, so that a name looks other than it is", []string{"T1036.002"}
-		case r >= 0xE0000 && r <= 0xE007F:
-			means = "holds invisible tag characters, which carry text past a reader's eyes"
-		case r == 0x200B || r == 0x2060 || r == 0x00AD || r == 0x180E:
-			means = "holds characters without width, which split words past a reader's eyes"
-		case r == 0x1B:
-			means = "holds control sequences for a terminal, which can hide or change what is shown"
-		default:
-			continue
-		}
+	for _, h := range decode.Hidden(text) {
+		f := a.s.tab.facts["hidden"][h.Kind]
 		span := at
-		span.Start, span.End = i, i+len(string(r))
-		a.find(Finding{Level: casemate.SeverityMedium, Text: means, Techniques: techniques, Span: span, Quote: fmt.Sprintf("U+%04X", r), Source: "behaviour"}, text)
+		span.Start, span.End = h.At, h.At+len(string(h.Rune))
+		a.find(Finding{Level: casemate.SeverityMedium, Text: f.means, Techniques: f.techniques, Span: span, Quote: fmt.Sprintf("U+%04X", h.Rune), Source: "behaviour"}, text)
 	}
 }
 
@@ -363,8 +351,11 @@ func (s *session) isCommand(text string) bool {
 		line = line[:i]
 	}
 	line = cut2(line, 8192)
-	first, rest, _ := strings.Cut(line, " ")
-	name := baseName(strings.Trim(first, "&(.;"))
+	first, rest := strings.TrimLeft(line, "&(. '\""), ""
+	if i := strings.IndexAny(first, " ;|&<>'\""); i >= 0 {
+		first, rest = first[:i], first[i:]
+	}
+	name := decode.ProgramName(first)
 	known := len(s.lookup(name, decode.POSIX)) > 0
 	switch {
 	case s.cmdlet(first) || strings.HasPrefix(first, "$") && strings.ContainsAny(line, "=(|."):
@@ -372,13 +363,13 @@ func (s *session) isCommand(text string) bool {
 	case !known && s.operators(line):
 		return true
 	case !known:
-		return programPath(line)
+		return decode.ProgramPath(line)
 	}
 	// A known word that is also an English one needs a command's look.
 	if s.tab.lists("common", name) && !strings.ContainsAny(rest, "-/|<>=\\$.&;") {
 		return rest == "" || len(strings.Fields(rest)) <= 2
 	}
-	return !sentence(line)
+	return !decode.Sentence(line)
 }
 
 // operators reports whether a line is glued together as commands are.
@@ -386,45 +377,10 @@ func (s *session) operators(line string) bool {
 	for _, op := range []string{" | ", " && ", "; ", " > ", " >> ", "|", "&"} {
 		for part := range strings.SplitSeq(line, op) {
 			f := strings.Fields(strings.TrimLeft(part, " (&"))
-			if len(f) > 0 && part != line && len(s.lookup(baseName(f[0]), decode.POSIX)) > 0 && !s.tab.lists("common", baseName(f[0])) && !sentence(part) {
+			if len(f) > 0 && part != line && len(s.lookup(decode.ProgramName(f[0]), decode.POSIX)) > 0 && !s.tab.lists("common", decode.ProgramName(f[0])) && !decode.Sentence(part) {
 				return true
 			}
 		}
 	}
 	return false
-}
-
-// sentence reports whether a line reads as prose: words between blanks, with a
-// full stop and nothing that commands have.
-func sentence(line string) bool {
-	words := strings.Fields(line)
-	if len(words) < 4 {
-		return false
-	}
-	odd := 0
-	for _, w := range words {
-		if strings.ContainsAny(w, `\/|<>=$%&;{}[]@`) || strings.HasPrefix(w, "-") {
-			odd++
-		}
-	}
-	return odd*6 < len(words) && (strings.HasSuffix(line, ".") || odd == 0 && len(words) > 6)
-}
-
-// programPath reports whether a line begins with the path of a program.
-func programPath(line string) bool {
-	line = strings.TrimLeft(line, `"'& `)
-	lower := strings.ToLower(line)
-	if strings.HasPrefix(line, "./") || strings.HasPrefix(lower, "~/") && strings.Contains(line, " ") {
-		return true
-	}
-	path := len(line) > 3 && line[1] == ':' && line[2] == '\\' || strings.HasPrefix(line, `\\`) || strings.HasPrefix(line, `%`)
-	for _, ext := range []string{".exe", ".bat", ".cmd", ".ps1", ".vbs", ".com"} {
-		if i := strings.Index(lower, ext); i > 0 && (path || !strings.Contains(line[:i], " ")) {
-			rest := line[i+len(ext):]
-			if rest == "" || rest == `"` || strings.HasPrefix(rest, " ") || strings.HasPrefix(rest, `" `) {
-				return strings.Trim(rest, `" `) != "" || !path
-			}
-		}
-	}
-	return strings.HasPrefix(line, "/") && strings.Contains(line, " -")
 }

@@ -163,63 +163,26 @@ func (s *session) claim(key string, v any) (value, note string) {
 	return cut(value, 200), note
 }
 
-// readAddress reads an address with what may stand around it.
-func readAddress(text string) (addr netip.Addr, extra, trick string, ok bool) {
-	t := strings.TrimSpace(indicator.Refang(text))
-	if len(t) > 60 || t == "" {
-		return
-	}
-	if p, err := netip.ParsePrefix(t); err == nil {
-		return p.Addr(), "the network " + p.Masked().String(), "", true
-	}
-	if a, err := netip.ParseAddr(strings.Trim(t, "[]")); err == nil {
-		if a.Is4In6() {
-			return a.Unmap(), "", "an IPv4 address written as IPv6", true
-		}
-		return a, "", "", true
-	}
-	if ap, err := netip.ParseAddrPort(t); err == nil {
-		return ap.Addr().Unmap(), strconv.Itoa(int(ap.Port())), "", true
-	}
-	// A bare number is more often an id than an address: only 0x… and ten
-	// digits count.
-	if a, loose := decode.LooseAddress(t); loose && (strings.ContainsAny(t, ".xX") || len(t) == 10) {
-		return a, "", "written so that people and filters do not see the address; programs read it as " + a.String(), true
-	}
-	return
-}
-
 func (s *session) isAddress(text string) (string, bool) {
 	if _, known := s.codeOf(text); known {
 		return "", false
 	}
-	_, _, _, ok := readAddress(text)
+	_, _, _, ok := decode.Address(indicator.Refang(text))
 	return "its form", ok
 }
 
-// scopes says what the scopes mean.
-var scopes = map[casemate.Scope]string{
-	casemate.ScopePublic:        "reachable from the whole Internet",
-	casemate.ScopePrivate:       "inside a network; means nothing outside it",
-	casemate.ScopeLoopback:      "this machine itself",
-	casemate.ScopeLinkLocal:     "this network segment only",
-	casemate.ScopeMulticast:     "a group of machines",
-	casemate.ScopeDocumentation: "kept for examples: never in real traffic",
-	casemate.ScopeReserved:      "kept for special uses",
-}
-
 func (s *session) tellAddress(text string, e *Explanation) {
-	addr, extra, trick, _ := readAddress(text)
+	addr, extra, trick, _ := decode.Address(indicator.Refang(text))
 	scope := indicator.Scope(addr)
 	e.Kind = "IP address"
 	e.add("Address", addr.String())
-	e.addNote("Scope", string(scope), scopes[scope])
+	e.addNote("Scope", string(scope), s.scope(scope))
 	if _, err := strconv.Atoi(extra); err == nil && extra != "" {
 		e.addNote("Port", extra, s.tab.facts["port"][extra].means)
 	} else {
-		e.add("Range", strings.TrimPrefix(extra, "the network "))
+		e.add("Network", extra)
 	}
-	e.Summary = fmt.Sprintf("%s is a %s address: %s.", addr, scope, scopes[scope])
+	e.Summary = fmt.Sprintf("%s is a %s address: %s.", addr, scope, s.scope(scope))
 	a := s.analyse(e)
 	e.Risk.Level = RiskLookup
 	if trick != "" {
@@ -269,18 +232,25 @@ func (s *session) isDomain(text string) (string, bool) {
 		return "", false
 	}
 	inds := indicator.Extract(nil, "domain", t)
-	return "its form", len(inds) == 1 && inds[0].Type == casemate.IndicatorDomain
+	return "its form", len(inds) == 1 && inds[0].Type == casemate.IndicatorDomain && sameName(inds[0].Value, t)
+}
+
+// sameName compares a name, as found, with the text it was found in.
+func sameName(found, text string) bool {
+	unicode, _ := decode.Host(found)
+	text = strings.ToLower(strings.TrimSuffix(text, "."))
+	return found == text || unicode == text
 }
 
 // isFileName reports whether a dotted word is rather a program or a document.
 func (s *session) isFileName(text string) bool {
-	lower := strings.ToLower(text)
-	for _, ext := range []string{".exe", ".dll", ".ps1", ".bat", ".vbs", ".js", ".sh", ".py", ".txt", ".log", ".dat", ".tmp", ".sys", ".lnk", ".hta", ".docm", ".xlsm"} {
-		if strings.HasSuffix(lower, ext) {
-			return true
-		}
-	}
-	return false
+	i := strings.LastIndexByte(text, '.')
+	return i >= 0 && s.tab.lists("extension", text[i:])
+}
+
+// scope says what a scope means.
+func (s *session) scope(scope casemate.Scope) string {
+	return s.tab.facts["scope"][string(scope)].means
 }
 
 func (s *session) tellDomain(text string, e *Explanation) {
@@ -300,7 +270,7 @@ func (s *session) tellDomain(text string, e *Explanation) {
 
 // domainFacts says what a name's parts show.
 func (s *session) domainFacts(domain string, e *Explanation) {
-	e.addNote("Domain", indicator.Defang(domain), scopes[indicator.Host(domain)])
+	e.addNote("Domain", indicator.Defang(domain), s.scope(indicator.Host(domain)))
 	if f, ok := s.host(domain); ok {
 		e.add("Known as", f.means)
 	}

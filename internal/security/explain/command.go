@@ -106,11 +106,7 @@ func shift(c *call, base int) {
 }
 
 func redirect(op string) bool {
-	switch op {
-	case ">", ">>", "<", "<<", "<<<", ">&", "<&", "&>", "&>>":
-		return true
-	}
-	return false
+	return strings.ContainsAny(op, "<>") && !strings.Contains(op, "(")
 }
 
 // call makes a call of words: it skips assignments and call operators.
@@ -119,14 +115,14 @@ func (s *session) call(words []decode.Token, d decode.Shell) (call, bool) {
 		w := words[0].Text
 		name, _, assigns := strings.Cut(w, "=")
 		switch {
-		case d == decode.POSIX && assigns && identifier(name) && !words[0].Quoted:
+		case d == decode.POSIX && assigns && decode.Identifier(name) && !words[0].Quoted:
 			words = words[1:]
 		case w == "." || w == "@" || w == "!" || w == "call" || w == "then" || w == "do" || w == "else" || w == "if" || w == "while" || w == "{" || w == "return":
 			words = words[1:]
 		case d == decode.PowerShell && strings.HasPrefix(w, "$") && len(words) > 2 && words[1].Text == "=":
 			words = words[2:]
 		default:
-			c := call{d: d, program: words[0], args: words[1:], name: baseName(w)}
+			c := call{d: d, program: words[0], args: words[1:], name: decode.ProgramName(w)}
 			c.known = s.lookup(c.name, d)
 			return c, w != ""
 		}
@@ -134,33 +130,12 @@ func (s *session) call(words []decode.Token, d decode.Shell) (call, bool) {
 	return call{}, false
 }
 
-func identifier(s string) bool {
-	for i := range len(s) {
-		c := s[i] | 0x20
-		if (c < 'a' || c > 'z') && s[i] != '_' && (s[i] < '0' || s[i] > '9' || i == 0) {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// baseName returns a program's name without folder and .exe, in lower case.
-func baseName(path string) string {
-	path = strings.ToLower(strings.Trim(path, `"'@`))
-	if i := strings.LastIndexAny(path, `/\`); i >= 0 {
-		path = path[i+1:]
-	}
-	for _, ext := range []string{".exe", ".com"} {
-		path = strings.TrimSuffix(path, ext)
-	}
-	return path
-}
-
 // lookup returns the entries for a program, those of the dialect's platform
-// first. "python3.11" is found as python3 and then as python.
+// first. "python3.11" is found as python3 and then as python; APT29 is no apt.
 func (s *session) lookup(name string, d decode.Shell) []*program {
 	list := s.tab.programs[name]
-	for n := name; len(list) == 0 && n != "" && (n[len(n)-1] >= '0' && n[len(n)-1] <= '9' || n[len(n)-1] == '.'); {
+	_, versioned := s.tab.within("versioned", name)
+	for n := name; versioned && len(list) == 0 && n != "" && (n[len(n)-1] >= '0' && n[len(n)-1] <= '9' || n[len(n)-1] == '.'); {
 		n = n[:len(n)-1]
 		list = s.tab.programs[n]
 	}
@@ -195,7 +170,7 @@ func (s *session) inside(text string, c *call, base, end, depth int) []call {
 		switch {
 		case a.Quoted && strings.ContainsAny(a.Text, " ;|&(") && s.commandLike(a.Text, scriptFlag(c.name, flag)):
 			body := text[a.Start+1 : a.End-1]
-			return append(s.nested(body, base+a.Start+1, s.innerDialect(c, body), depth+1), s.rest(text, c, i+1, base, end, depth)...)
+			return s.nested(body, base+a.Start+1, s.innerDialect(c, body), depth+1)
 		case wraps && !a.Quoted && (c.name == "cmd" && (lower == "/c" || lower == "/k" || lower == "/r") || (c.name == "powershell" || c.name == "pwsh") && isCommandFlag(lower)) && i+1 < len(c.args):
 			next := c.args[i+1]
 			if next.Quoted && i+2 == len(c.args) {
@@ -209,16 +184,6 @@ func (s *session) inside(text string, c *call, base, end, depth int) []call {
 		flag = lower
 	}
 	return nil
-}
-
-// rest goes on behind a quoted script for the few programs that take several.
-func (s *session) rest(text string, c *call, from, base, end, depth int) []call {
-	if from >= len(c.args) || depth >= 2 {
-		return nil
-	}
-	tail := *c
-	tail.args = c.args[from:]
-	return s.inside(text, &tail, base, end, depth+1)
 }
 
 func isCommandFlag(flag string) bool {
@@ -248,7 +213,7 @@ func (s *session) innerDialect(c *call, body string) decode.Shell {
 	case "ssh", "docker", "kubectl", "sudo", "find", "xargs":
 		return decode.POSIX
 	}
-	return guess(body)
+	return decode.GuessShell(body)
 }
 
 // starts reports whether an argument of a wrapper is the program it starts.
@@ -256,7 +221,7 @@ func (s *session) starts(a decode.Token, c *call) bool {
 	if a.Quoted && strings.Contains(a.Text, " ") || strings.HasPrefix(a.Text, "-") || a.Start == c.program.Start {
 		return false
 	}
-	name := baseName(a.Text)
+	name := decode.ProgramName(a.Text)
 	return len(s.lookup(name, c.d)) > 0 && (strings.ContainsAny(a.Text, `./\`) || !strings.HasPrefix(a.Text, "/") && len(name) > 1)
 }
 
@@ -273,7 +238,7 @@ func (s *session) commandLike(text string, said bool) bool {
 	if strings.HasPrefix(first, "$") || strings.HasPrefix(first, "[") {
 		return true
 	}
-	if len(s.lookup(baseName(first), decode.POSIX)) > 0 || s.cmdlet(first) {
+	if len(s.lookup(decode.ProgramName(first), decode.POSIX)) > 0 || s.cmdlet(first) {
 		return true
 	}
 	return said && strings.ContainsAny(text, " ;|&")
@@ -282,7 +247,7 @@ func (s *session) commandLike(text string, said bool) bool {
 // cmdlet reports whether a word is written as Verb-Noun.
 func (s *session) cmdlet(w string) bool {
 	verb, noun, ok := strings.Cut(strings.ToLower(w), "-")
-	return ok && noun != "" && identifier(noun) && s.tab.lists("verb", verb)
+	return ok && noun != "" && decode.Identifier(noun) && s.tab.lists("verb", verb)
 }
 
 // embedded looks for commands inside prose and log lines: known programs whose
@@ -294,7 +259,7 @@ func (s *session) embedded(text string) []call {
 		if t.Op || t.Start < last || tried >= maxEmbedded {
 			continue
 		}
-		name := baseName(strings.Trim(t.Text, `,:;()[]{}'"=`))
+		name := decode.ProgramName(strings.Trim(t.Text, `,:;()[]{}'"=`))
 		if _, after, ok := strings.Cut(name, "="); ok {
 			name = after
 		}
@@ -309,7 +274,7 @@ func (s *session) embedded(text string) []call {
 			line = line[:i]
 		}
 		line = cut2(line, 4096)
-		for _, c := range s.nested(line, start, guess(line), 1) {
+		for _, c := range s.nested(line, start, decode.GuessShell(line), 1) {
 			if worst(s.match(text, &c)) >= casemate.SeverityMedium {
 				out = append(out, c)
 				last = c.end
@@ -426,35 +391,4 @@ func glob(p, w string) bool {
 		}
 		w, rest = w[i+len(part):], more
 	}
-}
-
-// guess tells the dialect of a command line from its notation.
-func guess(text string) decode.Shell {
-	lower := strings.ToLower(cut2(text, 8192))
-	score := [3]int{}
-	add := func(d decode.Shell, n int, words ...string) {
-		for _, w := range words {
-			if strings.Contains(lower, w) {
-				score[d] += n
-			}
-		}
-	}
-	add(decode.PowerShell, 3, "new-object", "invoke-", "write-host", "write-output", "get-", "set-", "$env:", "-executionpolicy", "foreach-object", "where-object", "[system.", "[convert]", "[text.encoding]", "iex(", "iex (", "$_", "@{", "add-type", "import-module", "-erroraction", "::", "out-file", "start-process")
-	add(decode.PowerShell, 2, "param(", "| iex", "|iex", "| %{", "|%{", "-join", "-replace", ".ps1")
-	add(decode.Cmd, 3, "cmd /c", "cmd.exe", "%comspec%", "%temp%", "%appdata%", "%systemroot%", "@echo off", "%windir%", "%userprofile%", "%~")
-	add(decode.Cmd, 1, ".exe", ".dll", " /c ", " /f", " /s", " /q", " /add", " /create", ":\\", "hklm\\", "hkcu\\", ".bat", "\\\\")
-	add(decode.POSIX, 3, "/bin/", "/dev/", "/etc/", "/tmp/", "/usr/", "$(", "2>&1", "sudo ", "#!/", "bash", "${", "| sh", "|sh", "; then", "; do", "chmod ", "/var/", "~/", "<<<")
-	add(decode.POSIX, 1, "curl ", "wget ", "grep ", "awk ", "sed ", "cat ", "&&", " --")
-	best := decode.POSIX
-	for _, d := range []decode.Shell{decode.PowerShell, decode.Cmd} {
-		if score[d] > score[best] {
-			best = d
-		}
-	}
-	// "powershell …" itself is typed into cmd, a service or Run; what matters
-	// is how its own arguments are quoted.
-	if best == decode.Cmd && (strings.HasPrefix(lower, "powershell") || strings.HasPrefix(lower, "pwsh")) {
-		return decode.PowerShell
-	}
-	return best
 }

@@ -74,11 +74,7 @@ func (s *session) recordParts(alerts []*casemate.Alert, e *Explanation) {
 		s.finish(&part)
 		e.Parts = append(e.Parts, part)
 	}
-	e.merge()
-	e.Summary = fmt.Sprintf("%d records of format %s.", len(alerts), alerts[0].Format)
-	if n := e.grave(); n > 0 {
-		e.Summary = fmt.Sprintf("%d records of format %s; %d of them show strong signs of an attack.", len(alerts), alerts[0].Format, n)
-	}
+	e.merge(fmt.Sprintf("%d records", len(alerts)))
 	if len(alerts) == maxRecords {
 		e.Notes = append(e.Notes, fmt.Sprintf("only the first %d records were explained", maxRecords))
 	}
@@ -209,7 +205,7 @@ func (a *analysis) process(al *casemate.Alert) {
 
 // lineage judges a program by what started it.
 func (a *analysis) lineage(p *casemate.Process) {
-	parent, child := baseName(p.ParentImage), baseName(p.Image)
+	parent, child := decode.ProgramName(p.ParentImage), decode.ProgramName(p.Image)
 	what, ok := a.s.tab.facts["parent"][parent]
 	if !ok || !a.s.tab.lists("child", child) {
 		return

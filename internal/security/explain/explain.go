@@ -218,12 +218,57 @@ type session struct {
 	tab *tables
 }
 
-// explain explains one text, or each of its parts.
+// explain explains one text, or each of its parts. Orders to the reader are set
+// aside first, so that they can neither change what the rest is taken for nor
+// hide anything: they are examined by themselves.
 func (s *session) explain(text string) Explanation {
-	if parts := s.split(text); len(parts) > 1 {
-		return s.several(parts)
+	rest, asides := s.asides(text)
+	var e Explanation
+	if parts := s.split(rest); len(parts) > 1 {
+		e = s.several(parts)
+	} else {
+		e = s.single(rest)
+		e.shift(0, 0, len(rest)-len(strings.TrimLeft(rest, " \t\r\n")))
 	}
-	return s.single(text)
+	a := s.analyse(&e)
+	for _, f := range e.Findings {
+		a.seen[f.Text] = true
+	}
+	for _, at := range asides {
+		findings, layers := len(e.Findings), len(e.Layers)
+		a.examine("", text[at[0]:at[1]], prose)
+		e.shift(findings, layers, at[0])
+	}
+	s.finish(&e)
+	return e
+}
+
+// shift moves the places in the input of the findings and layers from the given
+// ones on.
+func (e *Explanation) shift(findings, layers, by int) {
+	move := func(sp *Span) {
+		if sp.Layer < 0 && sp.Field == "" {
+			sp.Start += by
+			sp.End += by
+		}
+	}
+	for i := findings; i < len(e.Findings); i++ {
+		move(&e.Findings[i].Span)
+	}
+	for i := layers; i < len(e.Layers); i++ {
+		if l := &e.Layers[i]; l.Parent < 0 && l.Field == "" {
+			l.Start += by
+			l.End += by
+		}
+	}
+	if findings == 0 {
+		for i := range e.Commands {
+			move(&e.Commands[i].Span)
+		}
+		for i := range e.Indicators {
+			move(&e.Indicators[i].Span)
+		}
+	}
 }
 
 // several explains each part and sums them up.
@@ -234,45 +279,41 @@ func (s *session) several(parts []string) Explanation {
 		e.Notes = append(e.Notes, fmt.Sprintf("only the first %d of %d lines were explained", MaxParts, total))
 		parts = parts[:MaxParts]
 	}
-	kinds := map[string]int{}
-	var order []string
 	for _, p := range parts {
 		if s.ctx.Err() != nil {
 			break
 		}
 		part := s.single(p)
+		s.finish(&part)
 		part.Input = cut(p, maxQuote)
-		if kinds[part.Kind]++; kinds[part.Kind] == 1 {
-			order = append(order, part.Kind)
-		}
 		e.Parts = append(e.Parts, part)
 	}
-	e.merge()
-	var counts []string
-	for _, k := range order {
-		counts = append(counts, fmt.Sprintf("%d × %s", kinds[k], k))
-	}
-	e.Summary = fmt.Sprintf("%d inputs: %s", total, strings.Join(counts, ", "))
-	if n := e.grave(); n > 0 {
-		e.Summary += fmt.Sprintf("; %d of them show strong signs of an attack", n)
-	}
-	e.Summary += "."
+	e.merge(fmt.Sprintf("%d inputs", total))
 	return e
 }
 
-// grave counts the parts with strong signs.
-func (e *Explanation) grave() int {
-	n := 0
+// merge sums the parts up: their kinds, the gravest risk, the techniques and
+// the next steps.
+func (e *Explanation) merge(what string) {
+	kinds := map[string]int{}
+	var order []string
+	strong := 0
 	for _, p := range e.Parts {
+		if kinds[p.Kind]++; kinds[p.Kind] == 1 {
+			order = append(order, p.Kind)
+		}
 		if p.Risk.Level == RiskStrong {
-			n++
+			strong++
 		}
 	}
-	return n
-}
-
-// merge lifts the gravest risk, the techniques and the next steps of the parts.
-func (e *Explanation) merge() {
+	for i, k := range order {
+		order[i] = fmt.Sprintf("%d × %s", kinds[k], k)
+	}
+	e.Summary = what + ": " + strings.Join(order, ", ")
+	if strong > 0 {
+		e.Summary += fmt.Sprintf("; %d of them show strong signs of an attack", strong)
+	}
+	e.Summary += "."
 	rank := map[string]int{RiskLookup: 0, RiskNone: 1, RiskWeak: 2, RiskSome: 3, RiskStrong: 4}
 	e.Risk.Level = RiskLookup
 	seen := map[string]int{}

@@ -30,12 +30,13 @@ func (s *session) finish(e *Explanation) {
 
 // judge sets the risk where the kind has not: by the gravest finding.
 func (s *session) judge(e *Explanation) {
-	if len(e.Parts) > 0 {
-		return
-	}
 	worst := casemate.SeverityUnknown
 	for _, f := range e.Findings {
 		worst = max(worst, f.Level)
+	}
+	// Parts have judged themselves; what stands beside them may add to it.
+	if len(e.Parts) > 0 && (worst < casemate.SeverityMedium || e.Risk.Level == RiskStrong || e.Risk.Level == RiskSome && worst < casemate.SeverityHigh) {
+		return
 	}
 	level := RiskNone
 	switch {

@@ -28,8 +28,65 @@ func (s *session) single(text string) Explanation {
 		k.tell(s, text, &e)
 		break
 	}
-	s.finish(&e)
 	return e
+}
+
+// asides finds the orders to the reader that stand beside what was pasted: lines
+// that are nothing else, and comments behind a command. It returns the text with
+// blanks in their place, and where they stand. A document is not touched: what
+// stands in one of its fields is seen there.
+func (s *session) asides(text string) (string, [][2]int) {
+	for _, whole := range []func(*session, string) (string, bool){(*session).isHeader, (*session).isDocument} {
+		if _, ok := whole(s, strings.TrimSpace(text)); ok {
+			return text, nil
+		}
+	}
+	rest := []byte(text)
+	var out [][2]int
+	start, lines := 0, 0
+	for line := range strings.SplitAfterSeq(text, "\n") {
+		from, end := start, start+len(strings.TrimRight(line, "\r\n"))
+		start += len(line)
+		if lines++; lines > MaxParts {
+			break
+		}
+		at := s.addressed(text[from:end])
+		if at < 0 {
+			continue
+		}
+		if mark := strings.LastIndex(text[from:from+at+1], " #"); mark > 0 {
+			from += len(strings.TrimRight(text[from:from+mark], " #"))
+		} else if element.MatchString(text[from:end]) || s.isAtom(text[from:end]) || s.begins(text[from:end]) || end-from == len(strings.TrimSpace(text)) {
+			continue
+		}
+		out = append(out, [2]int{from, end})
+		for i := from; i < end; i++ {
+			rest[i] = ' '
+		}
+	}
+	if strings.TrimSpace(string(rest)) == "" {
+		return text, nil
+	}
+	return string(rest), out
+}
+
+// element is a part of XML.
+var element = regexp.MustCompile(`</?[A-Za-z][^<>|]*>`)
+
+// addressed returns where a line begins to give orders to its reader, or -1.
+func (s *session) addressed(line string) int {
+	for _, p := range s.tab.address {
+		if m := p.find(cut2(line, 8192)); m != nil {
+			return m[0]
+		}
+	}
+	return -1
+}
+
+// begins reports whether a line begins as a command or a script does.
+func (s *session) begins(line string) bool {
+	_, ok := s.isLine(line)
+	return ok
 }
 
 // kinds lists what is recognised, the most particular first.
@@ -94,7 +151,11 @@ func (s *session) tellLine(text string, e *Explanation) {
 func (s *session) tellText(text string, e *Explanation) {
 	a := s.analyse(e)
 	a.examine("", text, prose)
-	if a.command || len(e.Commands) > 0 {
+	switch {
+	case a.command && e.Layers[0].Whole:
+		e.Kind = a.shell.String() + " command line"
+		e.Why = append(e.Why, "it is one once its disguise is undone")
+	case len(e.Commands) > 0:
 		e.Why = append(e.Why, "commands were found inside it")
 	}
 }

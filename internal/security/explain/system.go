@@ -71,7 +71,7 @@ var codeForms = []struct {
 	{regexp.MustCompile(`(?i)^(\d{1,5})/(?:tcp|udp)$`), "port"},
 	{regexp.MustCompile(`(?i)^kerberos\s+(?:error|failure|status|result)?\s*(?:code)?\s*[:=]?\s*(0x[0-9a-f]{1,8})$`), "kerberos"},
 	{regexp.MustCompile(`(?i)^(?:ticket\s*)?encryption\s*(?:type)?\s*[:=]?\s*(0x[0-9a-f]{1,8})$`), "encryption"},
-	{regexp.MustCompile(`(?i)^(?:nt)?_?(?:status|sub_?status|failure\s*code|error\s*code)?\s*[:=]?\s*(0x[c48][0-9a-f]{7})$`), "ntstatus"},
+	{regexp.MustCompile(`(?i)^(?:nt)?_?(?:status|sub_?status|failure\s*code|error\s*code)?\s*[:=]?\s*(0x(?:c00|c01|80[0-4]|400)[0-9a-f]{5})$`), "ntstatus"},
 	{regexp.MustCompile(`(?i)^(?:status|failure\s*code|result\s*code|error)?\s*(?:code)?\s*[:=]?\s*(0x[0-9a-f]{1,2})$`), "kerberos"},
 	{regexp.MustCompile(`(?i)^(?:windows|win32|system)?\s*error\s*(?:code)?\s*[:=#]?\s*(\d{1,5})$`), "win32"},
 	{regexp.MustCompile(`(?i)^(?:windows\s+)?(?:(security|sysmon|powershell|system|application|defender|taskscheduler|wmi|bits|ntlm|applocker|firewall|dns)\s+)?(?:event\s*(?:id|code)?|eid|id)?\s*[:=#]?\s*(\d{1,5})$`), "event"},
@@ -303,10 +303,10 @@ func (s *session) tellPath(text string, e *Explanation) {
 		s.related(f.techniques, e)
 	}
 	a := s.analyse(e)
-	if list := s.lookup(baseName(path), guess(path)); len(list) > 0 {
+	if list := s.lookup(decode.ProgramName(path), decode.GuessShell(path)); len(list) > 0 {
 		p := list[0]
 		e.Summary = fmt.Sprintf("The path of %s: %s.", name, p.what)
-		e.Programs = append(e.Programs, Program{Name: baseName(path), Platforms: p.platforms, What: p.what, Use: p.use})
+		e.Programs = append(e.Programs, Program{Name: decode.ProgramName(path), Platforms: p.platforms, What: p.what, Use: p.use})
 		a.misplaced(path, p)
 	}
 	a.fileName(name, text)
@@ -329,7 +329,7 @@ func (s *session) path(text string) (fact, bool) {
 // misplaced reports a part of Windows outside its folder.
 func (a *analysis) misplaced(path string, _ *program) {
 	lower := strings.ToLower(path)
-	if !strings.Contains(lower, `:\`) || !a.s.tab.lists("windows-name", baseName(path)) || !strings.HasSuffix(lower, ".exe") {
+	if !strings.Contains(lower, `:\`) || !a.s.tab.lists("windows-name", decode.ProgramName(path)) || !strings.HasSuffix(lower, ".exe") {
 		return
 	}
 	if _, home := a.s.tab.within("windows-folder", lower); home {
@@ -338,11 +338,9 @@ func (a *analysis) misplaced(path string, _ *program) {
 	a.find(Finding{Level: casemate.SeverityHigh, Text: "bears the name of a part of Windows but stands elsewhere", Techniques: []string{"T1036.005"}, Span: Span{Layer: -1, End: len(path)}, Source: "behaviour"}, path)
 }
 
-var doubleName = regexp.MustCompile(`(?i)\.(pdf|docx?|xlsx?|pptx?|jpe?g|png|txt|csv|mp4)\s*\.(exe|scr|js|jse|vbs|hta|lnk|bat|cmd|com|msi|ps1)$`)
-
 func (a *analysis) fileName(name, text string) {
 	i := max(0, strings.LastIndex(text, name))
-	if doubleName.MatchString(name) {
+	if doubleExtension.MatchString(name) {
 		a.find(Finding{Level: casemate.SeverityHigh, Text: "is a program that is named like a document", Techniques: []string{"T1036.007"}, Span: Span{Layer: -1, Start: i, End: i + len(name)}, Source: "behaviour"}, text)
 	}
 }

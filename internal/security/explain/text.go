@@ -277,7 +277,7 @@ func (p *page) programs(e *Explanation) {
 	p.section("Programs")
 	w := 0
 	for i := range e.Programs {
-		w = max(w, min(16, len(e.Programs[i].Name)))
+		w = max(w, min(20, len(e.Programs[i].Name)))
 	}
 	for i := range e.Programs {
 		g := &e.Programs[i]

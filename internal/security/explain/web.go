@@ -46,7 +46,11 @@ func (s *session) tellURL(text string, e *Explanation) {
 	s.query(u, e)
 	e.add("Fragment", cut(u.Fragment, 200))
 	a := s.analyse(e)
-	a.examine("", indicator.Refang(text), plain)
+	field, refanged := "", indicator.Refang(text)
+	if refanged != text {
+		field = "refanged"
+	}
+	a.examine(field, refanged, plain)
 	e.Next = append(e.Next, check("find who opened the link and what came back: proxy and DNS logs, with sizes and content types", "a request alone does not show whether anything was loaded"))
 	if u.Hostname() != "" {
 		e.Notes = append(e.Notes, "the link was not followed; no reputation is known here")
@@ -91,7 +95,7 @@ type trick struct {
 	techniques []string
 }
 
-var doubleExtension = regexp.MustCompile(`(?i)\.(pdf|docx?|xlsx?|pptx?|jpe?g|png|gif|txt|csv|mp[34]|zip|html?)\.(exe|scr|js|jse|vbs|hta|lnk|bat|cmd|com|msi|ps1|iso|img)$`)
+var doubleExtension = regexp.MustCompile(`(?i)\.(pdf|docx?|xlsx?|pptx?|jpe?g|png|gif|txt|csv|mp[34]|zip|html?)\s*\.(exe|scr|js|jse|vbs|hta|lnk|bat|cmd|com|msi|ps1|iso|img)$`)
 var programLink = regexp.MustCompile(`(?i)\.(exe|dll|scr|hta|vbs|jse|ps1|psm1|bat|cmd|msi|sct|xsl|lnk|iso|img|jar|elf|bin|apk|wsf)$`)
 
 // tricks lists what makes a URL look other than it is, or worth a look.
@@ -106,7 +110,7 @@ func tricks(s *session, u *url.URL, raw string) []trick {
 	} else if u.User != nil {
 		add(casemate.SeverityLow, "is a link with a user name or password in it", "T1552.001")
 	}
-	if addr, _, odd, ok := readAddress(host); ok {
+	if addr, _, odd, ok := decode.Address(host); ok {
 		switch scope := indicator.Scope(addr); {
 		case odd != "":
 			add(casemate.SeverityHigh, "is a link whose host is an address "+odd, "T1027", "T1566.002")
@@ -262,18 +266,6 @@ func quoteShort(s string) string {
 	return cut(s, 80)
 }
 
-var inBrackets = regexp.MustCompile(`<([^<>@\s]+@[^<>\s]+)>|([^\s<>"]+@[^\s<>",;]+)`)
-
-func mailDomain(v string) string {
-	all := inBrackets.FindAllStringSubmatch(v, -1)
-	if len(all) == 0 {
-		return ""
-	}
-	m := all[len(all)-1]
-	addr := m[1] + m[2]
-	return strings.ToLower(addr[strings.LastIndexByte(addr, '@')+1:])
-}
-
 func (s *session) mailChecks(a *analysis, fields [][2]string, get func(string) string, text string) {
 	report := func(lv casemate.Severity, means, where string, techniques ...string) {
 		i := max(0, strings.Index(text, where))
@@ -293,13 +285,13 @@ func (s *session) mailChecks(a *analysis, fields [][2]string, get func(string) s
 			}
 		}
 	}
-	if d, r := mailDomain(from), mailDomain(get("Reply-To")); d != "" && r != "" && d != r {
+	if d, r := decode.MailDomain(from), decode.MailDomain(get("Reply-To")); d != "" && r != "" && d != r {
 		report(casemate.SeverityMedium, "asks for answers to another domain than it says it is from", get("Reply-To"), "T1566")
 	}
-	if d, r := mailDomain(from), mailDomain(get("Return-Path")); d != "" && r != "" && d != r && !strings.HasSuffix(r, "."+d) && !strings.HasSuffix(d, "."+r) {
+	if d, r := decode.MailDomain(from), decode.MailDomain(get("Return-Path")); d != "" && r != "" && d != r && !strings.HasSuffix(r, "."+d) && !strings.HasSuffix(d, "."+r) {
 		report(casemate.SeverityLow, "returns to another domain than it says it is from, as bulk senders and forgers do", get("Return-Path"), "T1566")
 	}
-	if name, _, ok := strings.Cut(from, "<"); ok && strings.Contains(name, "@") && mailDomain(name) != mailDomain(from) {
+	if name, _, ok := strings.Cut(from, "<"); ok && strings.Contains(name, "@") && decode.MailDomain(name) != decode.MailDomain(from) {
 		report(casemate.SeverityHigh, "shows another address in the sender's name than it is from", from, "T1566", "T1036")
 	}
 }
