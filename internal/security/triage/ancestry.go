@@ -68,6 +68,21 @@ func processID(a *casemate.Alert) string {
 	return strings.Clone(a.Process.GUID)
 }
 
+// stockPaths are where systems keep the programs that every machine has.
+var stockPaths = []string{
+	`\windows\system32\`, `\windows\syswow64\`, `\windows\explorer.exe`, `\program files\`, `\program files (x86)\`,
+	"/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/libexec/", "/system/",
+}
+
+// isStock reports whether a program stands where the system's own ones do.
+func isStock(image string) bool {
+	image = strings.ToLower(image)
+	if len(image) > 2 && image[1] == ':' {
+		image = image[2:]
+	}
+	return slices.ContainsFunc(stockPaths, func(dir string) bool { return strings.HasPrefix(image, dir) })
+}
+
 // baseName returns a path's last element in lower case, for either slash.
 func baseName(path string) string {
 	return strings.ToLower(path[strings.LastIndexAny(path, `/\`)+1:])

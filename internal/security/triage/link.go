@@ -160,7 +160,7 @@ func (c *correlator) momentKeys(m *moment) []string {
 				keys = append(keys, "address "+e.Value)
 			}
 		case casemate.EntityDomain, casemate.EntityURL, casemate.EntityHash, casemate.EntityMail:
-			if e.Role != casemate.RoleObserver {
+			if e.Role != casemate.RoleObserver && !(e.Type == casemate.EntityHash && m.stock) {
 				keys = append(keys, string(e.Type)+" "+e.Value)
 			}
 		}

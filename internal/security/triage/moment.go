@@ -50,6 +50,7 @@ type moment struct {
 	entities   []casemate.Entity
 	indicators []casemate.Indicator
 	process    string // the sensor's unique id of its first alert's process
+	stock      bool   // that process is a program of the system: its hash is on every machine
 
 	novelty float64 // bits: how unusual it is here
 	rate    float64 // bits: how far the count exceeds what is usual
@@ -100,7 +101,7 @@ func (q *Queue) momentOf(a *casemate.Alert, found []casemate.Detection) int32 {
 			momentKey: key, first: a.Time, last: a.Time, timeless: a.Time.IsZero(),
 			format: a.Format, evidence: a.ID, at: cloneLocation(a.At),
 			message: clip(a.Message), detail: clip(detail(a)),
-			process: processID(a),
+			process: processID(a), stock: a.Process != nil && isStock(a.Process.Image),
 		})
 	}
 	q.moments[i].count++
