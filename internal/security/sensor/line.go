@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/flat"
 )
 
 // Line is what a parser of text made of a line, beside the fields it found.
@@ -72,9 +73,32 @@ func syslog(m *mapping) {
 		return
 	}
 	m.sigma("linux", "", linuxService(l))
-	if command := m.Get("command"); command != "" && (l.Event == "cron-command" || strings.HasPrefix(l.Event, "sudo")) {
+	sudo := strings.HasPrefix(l.Event, "sudo")
+	switch command := m.Get("command"); {
+	case command == "" || !sudo && l.Event != "cron-command":
+	case sudo && m.sudoItself(command):
+	default:
 		m.command(command)
 	}
+}
+
+// sudoItself names what sudo does without running anything, and says whether
+// it is that. The commands that it runs have paths.
+func (m *mapping) sudoItself(command string) bool {
+	name := ""
+	switch what, _, _ := strings.Cut(command, " "); what {
+	case "list":
+		name = "sudo -l (list of allowed commands)"
+	case "validate":
+		name = "sudo -v (renewal of the password's validity)"
+	default:
+		return false
+	}
+	if m.m.line.Event != "sudo" {
+		name = joinName(m.m.line.Event, name)
+	}
+	m.a.Name = name
+	return true
 }
 
 // command makes of a command that a log quotes the event of a new process, for
@@ -153,12 +177,7 @@ func auditd(m *mapping) {
 	m.event(kind, "")
 	m.a.Message = firstOf(command, l.Body)
 	m.a.Action = m.First("res", "success")
-	m.user(m.First("acct", "AUID", "UID", "auid"), casemate.RoleActor)
-	if m.a.User == "4294967295" || m.a.User == "unset" {
-		m.a.User, m.a.Entities = "", nil // no one logged in
-		m.user(m.First("UID", "uid"), casemate.RoleActor)
-		m.host(l.Host)
-	}
+	m.auditAccounts()
 	m.peers(m.First("addr"), m.Get("saddr_addr"))
 	if m.Has("exe") || m.Has("comm") || command != "" {
 		m.process(casemate.Process{Image: m.First("exe", "comm"), CommandLine: command, PID: m.Get("pid"), ParentPID: m.Get("ppid")})
@@ -173,6 +192,43 @@ func auditd(m *mapping) {
 		m.set("CurrentDirectory", m.Get("cwd"))
 		m.set("User", m.a.User)
 	}
+}
+
+// auditAccounts finds who did it: the account that logged in, whatever it has
+// become since, else the one that the program runs as. The names that auditd
+// appends for its numbers have their names in capitals.
+func (m *mapping) auditAccounts() {
+	login, running := m.exactly("AUID"), m.exactly("UID")
+	if login == "unset" {
+		login = ""
+	}
+	account := m.Get("acct")
+	number := m.exactly("auid")
+	if number == "4294967295" || number == "-1" { // no one logged in
+		number = ""
+	}
+	if login == "" && number == "" {
+		login = firstOf(account, running, m.exactly("uid"))
+	}
+	m.user(firstOf(login, account, number), casemate.RoleActor)
+	if account != m.a.User {
+		m.user(account, casemate.RoleTarget)
+	}
+}
+
+// exactly returns the first value of a name in just this case.
+func (m *mapping) exactly(name string) string {
+	if !m.Has(name) {
+		return ""
+	}
+	for i := range m.Fields() {
+		if f := &m.Fields()[i]; f.Name == name {
+			if v := flat.Clean(f.Value); v != "" {
+				return v
+			}
+		}
+	}
+	return ""
 }
 
 // commonEvent reads CEF and LEEF, which security products write. Those of

@@ -28,6 +28,9 @@ func graphAlert(m *mapping) {
 	}
 	m.host(m.First("computerDnsName", "devices.deviceDnsName", "alerts.devices.deviceDnsName", "hostStates.fqdn", "hostStates.netBiosName"))
 	m.user(m.First("relatedUser.userName", "userStates.accountName", "userStates.userPrincipalName"), casemate.RoleNone)
+	if m.a.User == "" { // mail that no one has opened
+		m.user(m.First("evidence.recipientEmailAddress", "evidence.primaryAddress", "alerts.evidence.recipientEmailAddress"), casemate.RoleTarget)
+	}
 	m.peers(m.First("networkConnections.sourceAddress"), m.First("networkConnections.destinationAddress"))
 	m.entities(casemate.EntityAddress, casemate.RoleSource, "userStates.logonIp")
 	m.process(casemate.Process{Image: m.First("processes.path", "processes.name"), CommandLine: m.Get("processes.commandLine")})

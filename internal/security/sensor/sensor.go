@@ -232,7 +232,8 @@ func (m *mapping) host(name string) {
 	m.entity(casemate.EntityHost, name, casemate.RoleNone)
 }
 
-// user sets the primary account, and adds it to the entities.
+// user sets the primary account, and adds it to the entities: as it is
+// written, and by its bare name if it is one of a domain.
 func (m *mapping) user(name string, role casemate.Role) {
 	if name = flat.Clean(name); name == "" {
 		return
@@ -241,6 +242,7 @@ func (m *mapping) user(name string, role casemate.Role) {
 		m.a.User = name
 	}
 	m.entity(casemate.EntityUser, name, role)
+	m.entity(casemate.EntityUser, bareAccount(name, m.a.Host), role)
 }
 
 // peers adds the two ends of a connection.

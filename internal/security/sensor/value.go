@@ -344,3 +344,32 @@ func either(s string, low, medium, high, critical float64) casemate.Severity {
 	}
 	return scale(s, low, medium, high, critical)
 }
+
+// bareAccount returns the name, in lower case, of an account that is written
+// with its domain, DOMAIN\name or name@domain: sources spell one account in
+// many ways. It returns "" for any other, and for the accounts of one machine,
+// which are another's under the same name: those of Windows itself, and those
+// whose domain is the host.
+func bareAccount(name, host string) string {
+	if domain, account, ok := strings.Cut(name, `\`); ok {
+		short, _, _ := strings.Cut(host, ".")
+		if domain == "" || account == "" || strings.ContainsAny(account, `\@/`) || strings.EqualFold(domain, short) || machineDomain(domain) {
+			return ""
+		}
+		return strings.ToLower(account)
+	}
+	account, domain, ok := strings.Cut(name, "@")
+	if !ok || account == "" || domain == "" || strings.ContainsAny(name, ` /:<>`) || strings.Contains(domain, "@") {
+		return ""
+	}
+	return strings.ToLower(account)
+}
+
+// machineDomain says whether a domain is one that every Windows machine has for itself.
+func machineDomain(domain string) bool {
+	switch strings.ToLower(domain) {
+	case ".", "nt authority", "nt-autorität", "autorite nt", "builtin", "nt service", "nt virtual machine", "iis apppool", "font driver host", "window manager", "workgroup":
+		return true
+	}
+	return false
+}

@@ -78,10 +78,10 @@ func TestWindowsEvents(t *testing.T) {
 				Entities: []string{"host ws1", "target user admin", "actor user WS1$", "source address 198.51.100.3", "source host kali"}}},
 		{"antivirus", event("1116", "Microsoft-Windows-Windows Defender/Operational", `"Threat Name":"Trojan:Win32/X","Severity Name":"Severe","Action Name":"Quarantine","Path":"file:_C:\\x.exe","Detection User":"CORP\\bob"`),
 			gist{Format: "windows-event", Kind: "alert", Name: "Microsoft Defender Antivirus: Trojan:Win32/X", Rule: "1116", Severity: "high", Time: "2024-08-07T13:30:12Z", Host: "WS1", User: `CORP\bob`, Action: "Quarantine", Log: casemate.Logsource{Product: "windows", Service: "windefend"},
-				Entities: []string{"host ws1", `actor user CORP\bob`, `target file file:_C:\x.exe`}}},
+				Entities: []string{"host ws1", `actor user CORP\bob`, "actor user bob", `target file file:_C:\x.exe`}}},
 		{"sysmon with hashes", event("1", sysmon, `"RuleName":"technique_id=T1059.001,technique_name=PowerShell","Image":"C:\\p.exe","CommandLine":"p","ProcessGuid":"{1}","ParentProcessGuid":"{0}","User":"CORP\\bob","Hashes":"MD5=A23A7A6B6F8E1A5D913EA119F5F2ED1A,IMPHASH=B0A3CFF8CFDE112945189719F82F9EA9"`),
 			gist{Format: "windows-event", Kind: "event", Name: "Process created", Rule: "1", Severity: "unknown", Time: "2024-08-07T13:30:12Z", Host: "WS1", User: `CORP\bob`, Techniques: []string{"T1059.001"},
 				Process: casemate.Process{Image: `C:\p.exe`, CommandLine: "p", GUID: "{1}", ParentGUID: "{0}"}, Log: casemate.Logsource{Product: "windows", Category: "process_creation", Service: "sysmon"},
-				Entities: []string{"host ws1", `actor user CORP\bob`, `process C:\p.exe`, "hash a23a7a6b6f8e1a5d913ea119f5f2ed1a"}}},
+				Entities: []string{"host ws1", `actor user CORP\bob`, "actor user bob", `process C:\p.exe`, "hash a23a7a6b6f8e1a5d913ea119f5f2ed1a"}}},
 	})
 }
