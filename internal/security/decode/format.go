@@ -22,6 +22,38 @@ func TokenPart(part string) (map[string]any, bool) {
 	return v, json.Unmarshal(b, &v) == nil && v != nil
 }
 
+// WebToken is a JSON Web Token in a text.
+type WebToken struct {
+	Start, End int
+	Header     map[string]any
+}
+
+// maxWebTokens bounds the tokens of one text.
+const maxWebTokens = 32
+
+// WebTokens finds JSON Web Tokens by their headers.
+func WebTokens(text string) []WebToken {
+	var out []WebToken
+	for from, n := 0, 0; n < maxWebTokens; n++ {
+		i := strings.Index(text[from:], "eyJ")
+		if i < 0 {
+			break
+		}
+		i += from
+		end := i
+		for end < len(text) && (isBase64(text[end]) && text[end] != '/' && text[end] != '+' || text[end] == '.') {
+			end++
+		}
+		from = max(end, i+3)
+		if head, _, ok := strings.Cut(text[i:end], "."); ok {
+			if h, ok := TokenPart(head); ok {
+				out = append(out, WebToken{i, end, h})
+			}
+		}
+	}
+	return out
+}
+
 // Header reads the fields of a mail or HTTP header, joined over folded lines: at
 // most 400 names with their values.
 func Header(text string) [][2]string {

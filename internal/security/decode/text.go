@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"unicode"
@@ -184,12 +185,36 @@ func hexDigit(c byte) int {
 	return -1
 }
 
-// UTF16 returns the text of s if s is UTF-16, with a byte order mark or with the
-// zero bytes that Latin text has in it.
-func UTF16(s string) (string, bool) {
+// fromWide returns the text of s if s is UTF-16, with a byte order mark or with
+// the zero bytes that Latin text has in it.
+func fromWide(s string) (string, bool) {
 	if len(s) < 4 || strings.IndexByte(s[:min(len(s), 64)], 0) < 0 && s[0] < 0xFE {
 		return "", false
 	}
 	out, op := fromUTF16([]byte(s))
 	return string(out), op != ""
+}
+
+// Input makes text of what a person pastes or a file holds: at most limit bytes
+// of it, UTF-16 read as such, since Windows tools write it, and bytes that are no
+// UTF-8 replaced. It says what it did.
+func Input(input string, limit int) (string, []string) {
+	var notes []string
+	if len(input) > limit {
+		input = input[:limit]
+		for len(input) > 0 && !utf8.RuneStart(input[len(input)-1]) {
+			input = input[:len(input)-1]
+		}
+		notes = append(notes, fmt.Sprintf("only the first %d bytes were looked at", limit))
+	}
+	if wide, ok := fromWide(input); ok {
+		input = wide
+		notes = append(notes, "the input was UTF-16")
+	}
+	input = strings.TrimPrefix(input, "\uFEFF")
+	if !utf8.ValidString(input) {
+		input = strings.ToValidUTF8(input, "\uFFFD")
+		notes = append(notes, "bytes that are no UTF-8 were replaced")
+	}
+	return strings.TrimRight(input, "\r\n"), notes
 }

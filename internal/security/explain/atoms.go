@@ -16,11 +16,6 @@ import (
 	"github.com/casemate-ai/casemate/internal/security/indicator"
 )
 
-// hashes are the digests that hexadecimal of a length may be.
-var hashes = map[int]string{
-	32: "MD5 (or an NT hash)", 40: "SHA-1", 56: "SHA-224", 64: "SHA-256", 96: "SHA-384", 128: "SHA-512",
-}
-
 var hashForm = regexp.MustCompile(`(?i)^(?:(?:md5|sha-?1|sha-?224|sha-?256|sha-?384|sha-?512|imphash|nt|ntlm)\s*[:=]\s*)?([0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$`)
 var ntPair = regexp.MustCompile(`(?i)^(?:[^:\s]+:\d+:)?([0-9a-f]{32}):([0-9a-f]{32})(?::::)?$`)
 
@@ -50,7 +45,7 @@ func (s *session) tellHash(text string, e *Explanation) {
 		return
 	}
 	value := strings.ToLower(hashForm.FindStringSubmatch(text)[1])
-	kind := hashes[len(value)]
+	kind := s.tab.facts["hash-length"][strconv.Itoa(len(value))].means
 	e.Kind = kind + " hash"
 	e.Risk.Level = RiskLookup
 	e.Summary = "A " + kind + " hash. A hash alone says nothing about what it stands for."
@@ -110,32 +105,14 @@ func claimsText(part string) string {
 
 // tokens reports what is wrong with JWTs in a text.
 func (a *analysis) tokens(text string, at Span) {
-	for from, n := 0, 0; n < 32; n++ {
-		i := strings.Index(text[from:], "eyJ")
-		if i < 0 {
-			return
-		}
-		i += from
-		end := i
-		for end < len(text) && (text[end] == '.' || text[end] == '-' || text[end] == '_' || text[end] >= '0' && text[end] <= '9' || text[end]|0x20 >= 'a' && text[end]|0x20 <= 'z') {
-			end++
-		}
-		from = max(end, i+3)
-		head, _, ok := strings.Cut(text[i:end], ".")
-		if !ok {
-			continue
-		}
-		h, ok := decode.TokenPart(head)
-		if !ok {
-			continue
-		}
+	for _, t := range decode.WebTokens(text) {
 		span := at
-		span.Start, span.End = i, end
-		if alg, _ := h["alg"].(string); strings.EqualFold(alg, "none") {
+		span.Start, span.End = t.Start, t.End
+		if alg, _ := t.Header["alg"].(string); strings.EqualFold(alg, "none") {
 			a.find(Finding{Level: casemate.SeverityHigh, Text: "is a token without a signature (alg none), as forged tokens are", Techniques: []string{"T1606"}, Span: span, Source: "behaviour"}, text)
 		}
 		for _, key := range []string{"jku", "x5u", "jwk"} {
-			if _, ok := h[key]; ok {
+			if _, ok := t.Header[key]; ok {
 				a.find(Finding{Level: casemate.SeverityMedium, Text: "is a token that brings its own key (" + key + "), as forged tokens do", Techniques: []string{"T1606"}, Span: span, Source: "behaviour"}, text)
 			}
 		}

@@ -33,6 +33,7 @@ const (
 	maxIndicators = 100
 	maxQuote      = 160 // bytes of the input that a finding quotes
 	maxFacts      = 60
+	maxFact       = 600 // bytes of a fact
 	maxSteps      = 8
 )
 
@@ -172,7 +173,7 @@ func Explain(ctx context.Context, input string, opt Options) (Explanation, error
 	if opt.Catalogue == nil {
 		opt.Catalogue = knowledge.Embedded()
 	}
-	text, notes := admit(input)
+	text, notes := decode.Input(input, MaxInput)
 	if strings.TrimSpace(text) == "" {
 		return Explanation{}, &casemate.Error{
 			Code: casemate.CodeUsage, Message: "explain: the input is empty",
@@ -186,29 +187,6 @@ func Explain(ctx context.Context, input string, opt Options) (Explanation, error
 		return Explanation{}, fmt.Errorf("explain input: %w", err)
 	}
 	return e, nil
-}
-
-// admit bounds the input and replaces what is no text. UTF-16, as Windows tools
-// write to files, is read as such.
-func admit(input string) (string, []string) {
-	var notes []string
-	if len(input) > MaxInput {
-		input = input[:MaxInput]
-		for len(input) > 0 && !utf8.RuneStart(input[len(input)-1]) {
-			input = input[:len(input)-1]
-		}
-		notes = append(notes, fmt.Sprintf("only the first %d bytes were looked at", MaxInput))
-	}
-	if wide, ok := decode.UTF16(input); ok {
-		input = wide
-		notes = append(notes, "the input was UTF-16")
-	}
-	input = strings.TrimPrefix(input, "\uFEFF")
-	if !utf8.ValidString(input) {
-		input = strings.ToValidUTF8(input, "\uFFFD")
-		notes = append(notes, "bytes that are no UTF-8 were replaced")
-	}
-	return strings.TrimRight(input, "\r\n"), notes
 }
 
 // session is one call of Explain.

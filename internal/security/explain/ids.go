@@ -46,15 +46,11 @@ func (s *session) datasets() string {
 	return strings.Join(out, ", ")
 }
 
-func (e *Explanation) add(name, value string) {
-	if value != "" && len(e.Facts) < maxFacts {
-		e.Facts = append(e.Facts, Fact{Name: name, Value: value})
-	}
-}
+func (e *Explanation) add(name, value string) { e.addNote(name, value, "") }
 
 func (e *Explanation) addNote(name, value, note string) {
 	if value != "" && len(e.Facts) < maxFacts {
-		e.Facts = append(e.Facts, Fact{Name: name, Value: value, Note: note})
+		e.Facts = append(e.Facts, Fact{Name: cut(name, 60), Value: cut(value, maxFact), Note: note})
 	}
 }
 

@@ -34,9 +34,7 @@ func (s *session) sid(sid string) string {
 	if f, ok := s.tab.facts["sid"][strings.ToLower(sid)]; ok {
 		return f.means
 	}
-	parts := strings.Split(strings.ToUpper(sid), "-")
-	switch {
-	case len(parts) == 8 && parts[3] == "21":
+	if parts := strings.Split(sid, "-"); len(parts) == 8 && parts[3] == "21" {
 		if f, ok := s.tab.facts["rid"][parts[7]]; ok {
 			return f.means + " of a domain or machine"
 		}
@@ -44,18 +42,9 @@ func (s *session) sid(sid string) string {
 			return "an account, group or machine that was added to a domain or machine"
 		}
 		return "a built-in account or group of a domain or machine"
-	case len(parts) > 4 && parts[2] == "5" && parts[3] == "80":
-		return "a service's own account"
-	case len(parts) > 4 && parts[2] == "5" && parts[3] == "5":
-		return "a logon session"
-	case len(parts) > 4 && parts[2] == "15" && parts[3] == "2":
-		return "an application package"
-	case len(parts) > 3 && parts[2] == "12":
-		return "an Entra ID (Azure AD) account or group"
-	case len(parts) > 3 && parts[2] == "16":
-		return "an integrity level"
 	}
-	return "not a well-known identifier"
+	f, _ := s.tab.within("sid-prefix", strings.ToLower(sid))
+	return f.means
 }
 
 // question is what a number or code is asked as.
@@ -110,31 +99,22 @@ func (s *session) tellCode(text string, e *Explanation) {
 		s.tellNumber(channel, id, e)
 		return
 	case "ntstatus":
-		if f, ok := s.tab.facts["ntstatus"][q.key]; ok {
-			s.tellFact("Windows status code (NTSTATUS)", q.key, f, e)
-			return
-		}
-		if f, ok := s.tab.facts["hresult"][q.key]; ok {
-			s.tellFact("Windows error code (HRESULT)", q.key, f, e)
-			return
-		}
-		// 0x8007xxxx wraps a Win32 error.
-		if n, err := strconv.ParseUint(q.key[2:], 16, 32); err == nil && n>>16 == 0x8007 {
-			if f, ok := s.tab.facts["win32"][strconv.Itoa(int(n&0xFFFF))]; ok {
-				s.tellFact("Windows error code (HRESULT)", q.key, f, e)
-				e.addNote("Wraps", fmt.Sprintf("Win32 error %d", n&0xFFFF), f.means)
-				return
-			}
+		if _, known := s.tab.facts["ntstatus"][q.key]; !known {
+			q.table = "hresult"
 		}
 	}
-	names := map[string]string{"logon": "Windows logon type", "port": "port", "kerberos": "Kerberos result code", "encryption": "Kerberos encryption type", "win32": "Windows error code", "ntstatus": "Windows status code"}
+	name := s.tab.facts["code"][q.table].means
 	f, ok := s.tab.facts[q.table][q.key]
+	if n, err := strconv.ParseUint(strings.TrimPrefix(q.key, "0x"), 16, 32); !ok && err == nil && n>>16 == 0x8007 {
+		// Such a code wraps an older one.
+		f, ok = s.tab.facts["win32"][strconv.Itoa(int(n&0xFFFF))]
+	}
 	if !ok {
-		e.Kind = names[q.table]
-		e.Summary = fmt.Sprintf("%s %s is not one that the tables know.", names[q.table], q.key)
+		e.Kind = name
+		e.Summary = fmt.Sprintf("%s %s is not one that the tables know.", upper(name), q.key)
 		return
 	}
-	s.tellFact(names[q.table], q.key, f, e)
+	s.tellFact(name, q.key, f, e)
 }
 
 func (s *session) tellFact(kind, key string, f fact, e *Explanation) {
@@ -227,11 +207,7 @@ func (s *session) tellRegistry(text string, e *Explanation) {
 		e.Summary = "A key of the Windows registry: " + f.means + "."
 	}
 	hive := strings.ToUpper(strings.Trim(strings.SplitN(text, `\`, 2)[0], `"' :`))
-	hives := map[string]string{
-		"HKLM": "the machine", "HKEY_LOCAL_MACHINE": "the machine", "HKCU": "the user who is logged on", "HKEY_CURRENT_USER": "the user who is logged on",
-		"HKCR": "what opens files, and COM", "HKEY_CLASSES_ROOT": "what opens files, and COM", "HKU": "all users", "HKEY_USERS": "all users",
-	}
-	e.addNote("Hive", hive, hives[hive])
+	e.addNote("Hive", hive, s.tab.facts["hive"][strings.ToLower(hive)].means)
 	e.add("Key", text)
 	if f, ok := s.registry(text); ok {
 		e.add("Holds", f.means)

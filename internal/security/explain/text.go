@@ -77,28 +77,28 @@ func (p *page) wrap(head string, indent int, style, text string) {
 // fold breaks text into lines of at most room columns, at blanks where it can.
 func fold(text string, room int) []string {
 	var out []string
-	for utf8.RuneCountInString(text) > room {
-		at, last, n := 0, 0, 0
-		for i, r := range text {
-			if n == room {
-				at = i
-				break
+	start, blank, n := 0, -1, 0
+	for i, r := range text {
+		if n == room {
+			at := i
+			if r != ' ' && blank > start+(i-start)/3 {
+				at = blank
 			}
-			if r == ' ' {
-				last = i
+			out = append(out, strings.TrimRight(text[start:at], " "))
+			start, blank = at, -1
+			for start < len(text) && start <= i && text[start] == ' ' {
+				start++
 			}
+			n = utf8.RuneCountInString(text[start:max(i, start)])
+		}
+		if r == ' ' {
+			blank = i
+		}
+		if i >= start {
 			n++
 		}
-		if text[at] == ' ' {
-			last = at
-		}
-		if last < at/3 {
-			last = at
-		}
-		out = append(out, strings.TrimRight(text[:last], " "))
-		text = strings.TrimLeft(text[last:], " ")
 	}
-	return append(out, text)
+	return append(out, text[start:])
 }
 
 func (p *page) section(name string) {

@@ -252,18 +252,11 @@ func (s *session) tellHeader(text string, e *Explanation) {
 	}
 	a := s.analyse(e)
 	s.mailChecks(a, fields, get, text)
-	e.Summary = fmt.Sprintf("The header of a mail that says it is from %s, over %d hops.", quoteShort(get("From")), hops)
+	e.Summary = fmt.Sprintf("The header of a mail that says it is from “%s”, over %d hops.", cut(get("From"), 80), hops)
 	a.examine("", text, plain)
 	e.Next = append(e.Next,
 		check("find who else received it, who opened it and who clicked", "mails of this kind seldom come alone"),
 		check("take the sender's address from the first hop that a server of yours wrote", "everything below can be forged"))
-}
-
-func quoteShort(s string) string {
-	if s == "" {
-		return "nobody"
-	}
-	return cut(s, 80)
 }
 
 func (s *session) mailChecks(a *analysis, fields [][2]string, get func(string) string, text string) {
