@@ -68,8 +68,10 @@ type proposal struct {
 // that order, none twice. Half of the steps, rounded up, collect; half of the
 // others, rounded up, counter. A step that several techniques call for comes before one that
 // a single technique does. Unknown ids are passed over; revoked ones stand for
-// their successors.
-func (c *Catalogue) NextSteps(techniqueIDs []string, n int) []casemate.NextStep {
+// their successors. Of the log sources, those that exist only on platforms other
+// than the given ones (windows, linux, macos, esxi, cloud, container) are left
+// out; no platform means all.
+func (c *Catalogue) NextSteps(techniqueIDs []string, n int, platforms ...string) []casemate.NextStep {
 	n = min(n, maxSteps)
 	if n <= 0 {
 		return nil
@@ -78,7 +80,7 @@ func (c *Catalogue) NextSteps(techniqueIDs []string, n int) []casemate.NextStep 
 	collect, counter, mitigate := agenda{}, agenda{}, agenda{}
 	for _, t := range techniques {
 		for rank, d := range c.DataComponents(t.ID) {
-			collect.propose(t, rank, collectStep(d))
+			collect.propose(t, rank, collectStep(d, platforms))
 		}
 		for rank, m := range c.Countermeasures(t.ID, n) {
 			counter.propose(t, rank, counterStep(m))
@@ -127,11 +129,32 @@ func shares(n int, have ...int) []int {
 	return take
 }
 
-func collectStep(d DataComponent) casemate.NextStep {
+// sourcePlatforms says on which platform the sources of a name begin with a
+// word; a source that is not here is read on any.
+var sourcePlatforms = map[string]string{
+	"wineventlog": "windows", "windows": "windows", "windows registry": "windows", "etw": "windows", "autoruns": "windows", "applicationlog": "windows",
+	"auditd": "linux", "linux": "linux", "journald": "linux", "ebpf": "linux", "systemd": "linux", "iptables": "linux", "sar": "linux",
+	"macos": "macos", "openbsm": "macos", "esxi": "esxi", "esxcli": "esxi", "esxilogs": "esxi", "vpxd.log": "esxi",
+	"aws": "cloud", "cloudtrail": "cloud", "azure": "cloud", "gcp": "cloud", "m365": "cloud", "saas": "cloud", "saas-app": "cloud", "okta": "cloud",
+	"kubernetes": "container", "docker": "container", "containerd": "container", "container": "container", "cni": "container",
+	"networkdevice": "network", "snmp": "network",
+}
+
+// elsewhere reports whether a source exists only on platforms not given.
+func elsewhere(s LogSource, platforms []string) bool {
+	word, _, _ := strings.Cut(strings.ToLower(s.Name), ":")
+	platform, known := sourcePlatforms[word]
+	return len(platforms) > 0 && known && !slices.Contains(platforms, platform)
+}
+
+func collectStep(d DataComponent, platforms []string) casemate.NextStep {
 	text := "Collect " + d.Name
 	// Whoever collects wants the event codes, so sources that have some come first.
 	var logs, bare []string
 	for _, s := range d.Sources {
+		if elsewhere(s, platforms) {
+			continue
+		}
 		if s.Channel != "" {
 			logs = append(logs, s.String())
 		} else {

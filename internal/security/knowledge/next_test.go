@@ -86,3 +86,19 @@ func ExampleCatalogue_NextSteps() {
 	// D3-DNSTA Detect: DNS Traffic Analysis (analyzes Outbound Internet DNS Lookup Traffic)
 	// M1037 Mitigate: Filter Network Traffic
 }
+
+func TestNextStepsNameSourcesOfThePlatform(t *testing.T) {
+	c := knowledge.Embedded()
+	for platform, others := range map[string]string{"windows": "auditd", "linux": "WinEventLog"} {
+		text := ""
+		for _, s := range c.NextSteps([]string{"T1059", "T1003", "T1105"}, 12, platform) {
+			text += s.Text + "\n"
+		}
+		if strings.Contains(text, others) || strings.Contains(text, "macos") {
+			t.Errorf("steps for %s name sources of other platforms:\n%s", platform, text)
+		}
+		if !strings.Contains(text, map[string]string{"windows": "WinEventLog", "linux": "auditd"}[platform]) {
+			t.Errorf("steps for %s name no source of it:\n%s", platform, text)
+		}
+	}
+}

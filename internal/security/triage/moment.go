@@ -41,9 +41,7 @@ type moment struct {
 	ruled     []string // technique ids of our own rules
 	behaviour []*behaviour
 
-	format     string
-	rules      []string // the sensor's rule ids and our rules' titles
-	message    string
+	platform   string // windows, linux, macos, cloud, or "" where the record does not tell
 	detail     string
 	evidence   string // id of its first alert
 	at         casemate.Location
@@ -99,8 +97,8 @@ func (q *Queue) momentOf(a *casemate.Alert, found []casemate.Detection) int32 {
 		q.byKey[key] = i
 		q.moments = append(q.moments, &moment{
 			momentKey: key, first: a.Time, last: a.Time, timeless: a.Time.IsZero(),
-			format: a.Format, evidence: a.ID, at: cloneLocation(a.At),
-			message: clip(a.Message), detail: clip(detail(a)),
+			platform: platform(a), evidence: a.ID, at: cloneLocation(a.At),
+			detail:  clip(detail(a)),
 			process: processID(a), stock: a.Process != nil && isStock(a.Process.Image),
 		})
 	}
@@ -142,9 +140,6 @@ func (m *moment) add(a *casemate.Alert, found []casemate.Detection) {
 		m.last = a.Time
 	}
 	m.severity = max(m.severity, a.Severity)
-	if a.Rule != "" {
-		m.rules = addString(m.rules, a.Rule, maxMomentTechniques)
-	}
 	for _, t := range a.Techniques {
 		m.claimed = addString(m.claimed, t, maxMomentTechniques)
 	}
@@ -153,7 +148,6 @@ func (m *moment) add(a *casemate.Alert, found []casemate.Detection) {
 		if d.Level > m.rule || m.ruleTitle == "" {
 			m.rule, m.ruleTitle = max(m.rule, d.Level), strings.Clone(d.Title)
 		}
-		m.rules = addString(m.rules, d.Title, maxMomentTechniques)
 		for _, t := range d.Techniques {
 			m.ruled = addString(m.ruled, t, maxMomentTechniques)
 		}
@@ -176,6 +170,25 @@ func (m *moment) add(a *casemate.Alert, found []casemate.Detection) {
 			m.indicators = append(m.indicators, in)
 		}
 	}
+}
+
+// cloudProducts are the log source products that are no operating system.
+var cloudProducts = []string{"aws", "azure", "gcp", "m365", "okta", "github", "google_workspace", "onelogin"}
+
+// platform returns what kind of machine or service a record is about.
+func platform(a *casemate.Alert) string {
+	product := strings.ToLower(a.Log.Product)
+	switch {
+	case product == "windows" || product == "linux" || product == "macos":
+		return product
+	case slices.Contains(cloudProducts, product) || strings.HasPrefix(a.Format, "aws-"):
+		return "cloud"
+	case a.Process != nil && strings.Contains(a.Process.Image, `\`):
+		return "windows"
+	case a.Process != nil && strings.HasPrefix(a.Process.Image, "/"):
+		return "linux"
+	}
+	return ""
 }
 
 // gravest returns the detection of the highest level, the first of equals.

@@ -213,5 +213,11 @@ func (q *Queue) next(g *group) []casemate.NextStep {
 	for _, t := range q.techniques(g) {
 		ids = append(ids, t.ID)
 	}
-	return q.opt.Catalogue.NextSteps(ids, nextSteps)
+	var platforms []string
+	for _, m := range g.moments {
+		if m.platform != "" && !slices.Contains(platforms, m.platform) {
+			platforms = append(platforms, m.platform)
+		}
+	}
+	return q.opt.Catalogue.NextSteps(ids, nextSteps, platforms...)
 }
