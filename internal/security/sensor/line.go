@@ -1,6 +1,7 @@
 package sensor
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -241,15 +242,8 @@ func commonEvent(m *mapping) {
 			m.a.Time = t
 		}
 	}
-	severity := severityCEF(m.First("severity", "sev"))
-	name := m.First("name", "cat", "eventId")
-	if severity >= casemate.SeverityMedium {
-		m.alert(name, l.Event, m.First("msg", "reason"), severity)
-	} else {
-		m.event(name, l.Event)
-		m.a.Message = m.First("msg", "reason")
-	}
-	m.a.Action = m.First("act", "action", "outcome", "categoryOutcome")
+	m.commonName()
+	m.a.Action = m.commonAction()
 	src, dst := m.First("src", "sourceTranslatedAddress"), m.First("dst", "destinationTranslatedAddress")
 	m.host(m.First("dhost", "shost", "identHostName", "sourceHostName"))
 	m.network(src, dst, "")
@@ -272,15 +266,104 @@ func commonEvent(m *mapping) {
 			m.technique(f.Value)
 		}
 	}
+	m.commonSigma()
+}
+
+// commonName says what a product calls the event, and whether it is a
+// judgement. PAN-OS puts the type of its log where others put the name, and
+// has five grades; only its logs of threats judge.
+func (m *mapping) commonName() {
+	name, rule, message := m.First("name", "cat", "eventId"), m.m.line.Event, m.First("msg", "reason")
+	grade := m.First("severity", "sev")
+	severity := severityCEF(grade)
+	if strings.EqualFold(m.First("deviceVendor", "vendor"), "Palo Alto Networks") {
+		if v, ok := digits(grade); ok && v >= 1 && v <= len(panSeverity) {
+			severity = panSeverity[v-1]
+		}
+		switch strings.ToUpper(name) {
+		case "THREAT", "WILDFIRE", "CORRELATION":
+			threat, id := panThreat(m.First("cat", "threatname", "ThreatName"))
+			name, rule = firstOf(threat, name), firstOf(id, rule)
+		default:
+			severity = casemate.SeverityUnknown
+		}
+	}
+	if severity >= casemate.SeverityMedium {
+		m.alert(name, rule, message, severity)
+		return
+	}
+	m.event(name, rule)
+	m.a.Message = message
+}
+
+// panSeverity is the scale of PAN-OS, from 1 on.
+var panSeverity = [...]casemate.Severity{
+	casemate.SeverityInformational, casemate.SeverityLow, casemate.SeverityMedium, casemate.SeverityHigh, casemate.SeverityCritical,
+}
+
+// panThreat takes the id off a threat: "Name of it(91991)".
+func panThreat(s string) (name, id string) {
+	open := strings.LastIndexByte(s, '(')
+	if open <= 0 || !strings.HasSuffix(s, ")") {
+		return s, ""
+	}
+	if _, ok := digits(s[open+1 : len(s)-1]); !ok {
+		return s, ""
+	}
+	return strings.TrimSpace(s[:open]), s[open+1 : len(s)-1]
+}
+
+// commonAction returns what the product did. Some proxies say it in the
+// category or the event's id alone.
+func (m *mapping) commonAction() string {
+	if v := m.First("act", "action", "outcome", "categoryOutcome"); v != "" {
+		return v
+	}
+	for _, v := range [...]string{m.Get("cat"), m.Get("eventId")} {
+		switch strings.ToLower(v) {
+		case "allowed", "allow", "blocked", "block", "denied", "deny", "permitted", "dropped", "cautioned", "isolated":
+			return v
+		}
+	}
+	return ""
+}
+
+// commonSigma tells proxies from firewalls: the same products write about
+// requests for pages and about connections.
+func (m *mapping) commonSigma() {
+	uri := unquote(m.First("request", "url"))
 	switch {
-	case m.Has("request") || m.Has("requestMethod"):
+	case (uri != "" || m.Has("requestMethod")) && m.webFilter():
 		m.sigma("", "proxy", "")
-		m.also([]string{"c-uri", "request"}, []string{"cs-method", "requestMethod"}, []string{"c-useragent", "requestClientApplication"},
-			[]string{"cs-host", "dhost"}, []string{"c-ip", "src"})
+		m.also([]string{"cs-method", "requestMethod", "reqmethod", "method", "httpMethod"}, []string{"c-useragent", "requestClientApplication", "useragent", "userAgent"},
+			[]string{"sc-status", "respcode", "httpStatus", "status"}, []string{"cs-referer", "requestContext", "referer"}, []string{"cs-cookie", "requestCookies"}, []string{"c-ip", "src"}, []string{"dst_ip", "dst"})
+		m.a.Event = slices.Clip(m.a.Event) // may still be the record's own fields
+		m.set("c-uri", uri)
+		m.set("cs-uri", uri)
+		m.set("cs-host", firstOf(uriHost(uri), m.First("dhost", "destinationDnsDomain")))
+		m.uriParts(uri)
 	case m.Has("src") && m.Has("dst"):
 		m.sigma("", "firewall", "")
 		m.also([]string{"src_ip", "src"}, []string{"dst_ip", "dst"}, []string{"src_port", "spt", "srcPort"}, []string{"dst_port", "dpt", "dstPort"}, []string{"action", "act"})
 	}
+}
+
+// webFilter says whether an event that has a URL is of a proxy or web filter.
+// Of a firewall it is one only where its own web filter wrote it.
+func (m *mapping) webFilter() bool {
+	firewall := false
+	for word := range strings.FieldsSeq(strings.ToLower(m.First("deviceVendor", "vendor") + " " + m.First("deviceProduct", "product"))) {
+		switch word {
+		case "pan-os", "asa", "srx", "utm", "ngfw", "firepower", "vpn-1", "sonicwall":
+			firewall = true
+		}
+		firewall = firewall || strings.HasPrefix(word, "fortigate") || strings.Contains(word, "firewall")
+	}
+	if !firewall {
+		return true
+	}
+	kind := strings.ToLower(m.m.line.Event + " " + m.Get("cat") + " " + m.Get("name"))
+	return strings.EqualFold(m.m.line.Event, "url") || strings.Contains(kind, "webfilter") || strings.Contains(kind, "web filter") || strings.Contains(kind, "url filter")
 }
 
 // severityCEF reads 0 to 10 and the words: low to 3, medium to 6, high to 8.

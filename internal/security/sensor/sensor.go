@@ -184,6 +184,10 @@ func (m *mapping) entity(typ casemate.EntityType, value string, role casemate.Ro
 	switch typ {
 	case casemate.EntityHost, casemate.EntityDomain, casemate.EntityMail, casemate.EntityHash:
 		value = strings.ToLower(strings.TrimSuffix(value, "."))
+	case casemate.EntityURL:
+		if value = unquote(value); value == "" {
+			return
+		}
 	case casemate.EntityAddress:
 		if value = address(value); value == "" {
 			return
