@@ -172,7 +172,8 @@ func (s *session) path(path string) error {
 	if !info.IsDir() {
 		return s.file(path)
 	}
-	return filepath.WalkDir(path, func(name string, d os.DirEntry, err error) error {
+	files := 0
+	err = filepath.WalkDir(path, func(name string, d os.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			s.unreadable(name, err)
@@ -181,10 +182,15 @@ func (s *session) path(path string) error {
 				return filepath.SkipDir
 			}
 		case d.Type().IsRegular():
+			files++
 			return s.file(name)
 		}
 		return nil
 	})
+	if err == nil && files == 0 {
+		s.count(casemate.Fault{At: casemate.Location{File: path}, Reason: "is a folder without files"})
+	}
+	return err
 }
 
 // unreadable records that a file gave nothing.
