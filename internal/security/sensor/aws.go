@@ -24,9 +24,56 @@ func cloudTrail(m *mapping) {
 	} else {
 		m.entity(casemate.EntityDomain, source, casemate.RoleSource)
 	}
-	m.user(m.First("userIdentity.userName", "userIdentity.sessionContext.sessionIssuer.userName", "userIdentity.arn", "userIdentity.principalId", "userIdentity.invokedBy", "userIdentity.type"), casemate.RoleActor)
+	m.awsCaller("userIdentity.")
 	m.user(m.First("requestParameters.userName"), casemate.RoleTarget)
 	m.sigma("aws", "", "cloudtrail")
+}
+
+// awsCaller finds the account behind a call. Who assumes a role chooses the
+// name of the session, but for the roles of Amazon's single sign-on: such a
+// name is taken where it looks like a person's, and the role stays beside it.
+func (m *mapping) awsCaller(at string) {
+	arn := m.Get(at + "arn")
+	switch m.Get(at + "type") {
+	case "Root":
+		m.user("root", casemate.RoleActor)
+		return
+	case "AssumedRole":
+		role := m.Get(at + "sessionContext.sessionIssuer.userName")
+		_, path, _ := strings.Cut(arn, ":assumed-role/")
+		if path == "" {
+			_, session, _ := strings.Cut(m.Get(at+"principalId"), ":")
+			path = role + "/" + session
+		}
+		m.awsSession(path)
+		return
+	}
+	name := m.Get(at + "userName")
+	if name == "" && arn != "" {
+		name = arn[strings.LastIndexByte(arn, '/')+1:]
+	}
+	m.user(firstOf(name, m.First(at+"principalId", at+"invokedBy", at+"type")), casemate.RoleActor)
+}
+
+// awsSession takes the account from "role/session", of which either may be empty.
+func (m *mapping) awsSession(path string) {
+	slash := strings.LastIndexByte(path, '/')
+	if slash < 0 {
+		m.user(path, casemate.RoleActor)
+		return
+	}
+	role, session := path[:slash], path[slash+1:]
+	switch {
+	case session == "":
+		m.user(role, casemate.RoleActor)
+	case strings.HasPrefix(role, "AWSReservedSSO_"):
+		m.user(session, casemate.RoleActor)
+	case strings.ContainsAny(session, "@."):
+		m.user(session, casemate.RoleActor)
+		m.entity(casemate.EntityUser, role, casemate.RoleActor)
+	default:
+		m.user(strings.TrimPrefix(path, "/"), casemate.RoleActor)
+	}
 }
 
 func isGuardDuty(r *flat.Record) bool {
@@ -42,7 +89,16 @@ func guardDuty(m *mapping) {
 	m.alert(m.First("title", "type"), m.Get("type"), m.Get("description"), scale(m.Get("severity"), 1, 4, 7, 9))
 	m.host(m.First("resource.instanceDetails.instanceId", "resource.eksClusterDetails.name", "resource.ecsClusterDetails.name", "resource.lambdaDetails.functionName"))
 	m.entities(casemate.EntityAddress, casemate.RoleNone, "resource.instanceDetails.networkInterfaces.privateIpAddress", "resource.instanceDetails.networkInterfaces.publicIp")
-	m.user(m.First("resource.accessKeyDetails.userName", "resource.kubernetesDetails.kubernetesUserDetails.username"), casemate.RoleActor)
+	const key = "resource.accessKeyDetails."
+	_, session, _ := strings.Cut(m.Get(key+"principalId"), ":")
+	switch role := m.Get(key + "userName"); m.Get(key + "userType") {
+	case "AssumedRole":
+		m.awsSession(role + "/" + session)
+	case "Root":
+		m.user("root", casemate.RoleActor)
+	default:
+		m.user(firstOf(role, m.Get("resource.kubernetesDetails.kubernetesUserDetails.username")), casemate.RoleActor)
+	}
 	for _, action := range [...]string{"awsApiCallAction", "networkConnectionAction", "portProbeAction.portProbeDetails", "kubernetesApiCallAction", "rdsLoginAttemptAction"} {
 		at := "service.action." + action + "."
 		role := casemate.RoleSource
@@ -52,7 +108,13 @@ func guardDuty(m *mapping) {
 		m.entities(casemate.EntityAddress, role, at+"remoteIpDetails.ipAddressV4", at+"remoteIpDetails.ipAddressV6")
 	}
 	m.entities(casemate.EntityDomain, casemate.RoleDestination, "service.action.dnsRequestAction.domain")
-	m.a.Action = m.First("service.action.networkConnectionAction.blocked", "service.action.awsApiCallAction.api")
+	m.a.Action = m.First("service.action.networkConnectionAction.blocked", "service.action.portProbeAction.blocked", "service.action.awsApiCallAction.api")
+	switch strings.ToLower(m.a.Action) {
+	case "true":
+		m.a.Action = "blocked"
+	case "false":
+		m.a.Action = "allowed"
+	}
 	m.entities(casemate.EntityHash, casemate.RoleNone, "service.runtimeDetails.process.executableSha256")
 	m.process(casemate.Process{Image: m.Get("service.runtimeDetails.process.executablePath"), PID: m.Get("service.runtimeDetails.process.pid")})
 	m.sigma("aws", "", "guardduty")

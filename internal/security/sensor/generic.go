@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/flat"
@@ -129,6 +130,7 @@ type found struct {
 	value [parts]string
 	rank  [parts]uint8
 	level string // the name of the severity's field
+	alert string // an id where the name of an alert was looked for
 }
 
 func (f *found) take(name, value string) {
@@ -152,12 +154,29 @@ func (f *found) take(name, value string) {
 			if !strings.Contains(value, ".") || strings.ContainsAny(value, ` /\`) {
 				continue
 			}
+		case partAlert:
+			if !naming(value) {
+				f.alert = firstOf(f.alert, value)
+				continue
+			}
 		case partSeverity:
 			f.level = name
 		}
 		f.value[p.part], f.rank[p.part] = value, p.rank
 	}
 }
+
+// naming says whether a value can be a name: an id has no two letters in a row.
+func naming(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf || i > 0 && letter(s[i]) && letter(s[i-1]) {
+			return true
+		}
+	}
+	return false
+}
+
+func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
 // generic reads a record of no known product by the names of its fields. A
 // record that has a name only a judgement has counts as an alert. A field that
@@ -167,12 +186,13 @@ func generic(m *mapping) {
 	for i := range m.Fields() {
 		f.take(m.Fields()[i].Name, m.Fields()[i].Value)
 	}
-	if f.value[partAlert] == "" && m.embedded(f.value[partText]) {
+	if f.value[partAlert] == "" && f.alert == "" && m.embedded(f.value[partText]) {
 		return
 	}
 	m.timeFound(f.value[partTime])
 	message := firstOf(f.value[partMessage], f.value[partText])
-	if name := f.value[partAlert]; name != "" {
+	if name := f.value[partAlert]; name != "" || f.alert != "" {
+		name = firstOf(name, f.value[partEvent], f.alert) // a table of alerts may number them, and name the event
 		rule := f.value[partRule]
 		if rule == name {
 			rule = ""

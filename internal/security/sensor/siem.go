@@ -38,7 +38,10 @@ func wazuh(m *mapping) {
 	}
 	m.peers(m.First("data.srcip", "data.src_ip", "data.aws.sourceIPAddress"), m.First("data.dstip", "data.dest_ip"))
 	m.user(m.First("data.dstuser", "data.user", "syscheck.uname_after", "data.uid"), casemate.RoleTarget)
-	m.user(m.First("data.srcuser", "data.aws.userIdentity.userName", "syscheck.audit.user.name"), casemate.RoleActor)
+	m.user(m.First("data.srcuser", "syscheck.audit.user.name"), casemate.RoleActor)
+	if m.Has("data.aws.userIdentity.type") {
+		m.awsCaller("data.aws.userIdentity.")
+	}
 	m.entities(casemate.EntityFile, casemate.RoleTarget, "syscheck.path", "data.file", "data.virustotal.source.file", "data.audit.file.name")
 	m.entities(casemate.EntityURL, casemate.RoleDestination, "data.url")
 	m.hashes("syscheck.sha256_after", "syscheck.sha1_after", "syscheck.md5_after", "data.virustotal.source.sha1", "data.virustotal.source.md5")
