@@ -80,7 +80,11 @@ func (c *Catalogue) NextSteps(techniqueIDs []string, n int, platforms ...string)
 	collect, counter, mitigate := agenda{}, agenda{}, agenda{}
 	for _, t := range techniques {
 		for rank, d := range c.DataComponents(t.ID) {
-			collect.propose(t, rank, collectStep(d, platforms))
+			all := len(d.Sources)
+			d.Sources = slices.DeleteFunc(slices.Clone(d.Sources), func(s LogSource) bool { return elsewhere(s, platforms) })
+			if all == 0 || len(d.Sources) > 0 {
+				collect.propose(t, rank, collectStep(d))
+			}
 		}
 		for rank, m := range c.Countermeasures(t.ID, n) {
 			counter.propose(t, rank, counterStep(m))
@@ -147,14 +151,11 @@ func elsewhere(s LogSource, platforms []string) bool {
 	return len(platforms) > 0 && known && !slices.Contains(platforms, platform)
 }
 
-func collectStep(d DataComponent, platforms []string) casemate.NextStep {
+func collectStep(d DataComponent) casemate.NextStep {
 	text := "Collect " + d.Name
 	// Whoever collects wants the event codes, so sources that have some come first.
 	var logs, bare []string
 	for _, s := range d.Sources {
-		if elsewhere(s, platforms) {
-			continue
-		}
 		if s.Channel != "" {
 			logs = append(logs, s.String())
 		} else {

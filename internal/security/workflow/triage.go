@@ -215,7 +215,11 @@ func provenance(version string) []report.KeyValue {
 	c := knowledge.Embedded()
 	out := []report.KeyValue{{Key: "casemate", Value: version}, {Key: "catalogue", Value: c.Digest()}}
 	for _, d := range c.Versions() {
-		out = append(out, report.KeyValue{Key: d.Name, Value: d.Version + ", " + strconv.Itoa(d.Count) + " entries"})
+		entries := strconv.Itoa(d.Count) + " entries"
+		if d.Version != "" {
+			entries = d.Version + ", " + entries
+		}
+		out = append(out, report.KeyValue{Key: d.Name, Value: entries})
 	}
 	return slices.Clip(out)
 }
