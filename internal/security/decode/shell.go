@@ -1,6 +1,9 @@
 package decode
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // Shell is the language that a command line is written in.
 type Shell uint8
@@ -149,6 +152,9 @@ func unquote(s string, q byte, d Shell) string {
 	return s
 }
 
+// verbNoun is how PowerShell's commands are named and written.
+var verbNoun = regexp.MustCompile(`(?:^|[\s;|({&"'])[A-Z][a-z]{1,11}-[A-Z][A-Za-z]{2,}\b`)
+
 // GuessShell tells the shell of a command line from its notation.
 func GuessShell(text string) Shell {
 	lower := strings.ToLower(text[:min(len(text), 8192)])
@@ -166,6 +172,9 @@ func GuessShell(text string) Shell {
 	add(Cmd, 1, ".exe", ".dll", " /c ", " /f", " /s", " /q", " /add", " /create", ":\\", "hklm\\", "hkcu\\", ".bat", "\\\\")
 	add(POSIX, 3, "/bin/", "/dev/", "/etc/", "/tmp/", "/usr/", "$(", "2>&1", "sudo ", "#!/", "bash", "${", "| sh", "|sh", "; then", "; do", "chmod ", "/var/", "~/", "<<<")
 	add(POSIX, 1, "curl ", "wget ", "grep ", "awk ", "sed ", "cat ", "&&", " --")
+	if verbNoun.MatchString(text[:min(len(text), 8192)]) {
+		score[PowerShell] += 3
+	}
 	best := POSIX
 	for _, d := range []Shell{PowerShell, Cmd} {
 		if score[d] > score[best] {

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -109,6 +110,10 @@ func redirect(op string) bool {
 	return strings.ContainsAny(op, "<>") && !strings.Contains(op, "(")
 }
 
+// programLook is how a program that nobody knows is written: no variable, number
+// or method.
+var programLook = regexp.MustCompile(`(?i)^[a-z%~"'][\w.%~:\\/ ()+-]*[a-z0-9"'%]$|^\.{0,2}[\\/][\w.@]`)
+
 // call makes a call of words: it skips assignments and call operators.
 func (s *session) call(words []decode.Token, d decode.Shell) (call, bool) {
 	for len(words) > 0 {
@@ -117,14 +122,14 @@ func (s *session) call(words []decode.Token, d decode.Shell) (call, bool) {
 		switch {
 		case d == decode.POSIX && assigns && decode.Identifier(name) && !words[0].Quoted:
 			words = words[1:]
-		case w == "." || w == "@" || w == "!" || w == "call" || w == "then" || w == "do" || w == "else" || w == "if" || w == "while" || w == "{" || w == "return":
+		case len(w) == 1 && strings.Contains(".@!{}?:=", w) || s.tab.lists("keyword", w):
 			words = words[1:]
 		case d == decode.PowerShell && strings.HasPrefix(w, "$") && len(words) > 2 && words[1].Text == "=":
 			words = words[2:]
 		default:
 			c := call{d: d, program: words[0], args: words[1:], name: decode.ProgramName(w)}
 			c.known = s.lookup(c.name, d)
-			return c, w != ""
+			return c, len(c.known) > 0 || programLook.MatchString(w)
 		}
 	}
 	return call{}, false

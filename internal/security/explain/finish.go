@@ -106,6 +106,10 @@ func (e *Explanation) sum() string {
 			names = names[:4]
 		}
 		out += " that runs " + strings.Join(names, ", ") + more
+	case len(e.Indicators) > 0:
+		out += fmt.Sprintf(" with %d indicators in it", len(e.Indicators))
+	case e.Kind == "text":
+		out += " in which no command, indicator or id was recognised"
 	}
 	return out + "."
 }

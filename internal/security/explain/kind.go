@@ -136,7 +136,7 @@ func (s *session) isScript(line string) bool {
 	return scriptLook.MatchString(cut2(line, 4096))
 }
 
-var scriptLook = regexp.MustCompile(`(?i)^\s*(\(?\s*(\[[a-z.]+(\[\])?\]|new-object|iex\b|&\s*[("'(]|\.\s*\()|function\s+\w|param\s*\(|import\s+\w+(\s*;|$)|<\?php|<script|eval\(|exec\(|set\s+\w+\s*=\s*createobject|dim\s+\w|sub\s+\w+\(|var\s+\w+\s*=|const\s+\w+\s*=|for\s+\S+\s+in\s|while\s+(true|:)|if\s+\[|\(?\s*["'{][^\n]{0,200}["']\s*-(f|join|split|replace)\b|%\w+:~)|\b(chr|char|string\.fromcharcode)\(\d+\)\s*[&+]|^\$\{?\w|^["'][^"']*["']\[-?\d|^[a-z]+=\S+;`)
+var scriptLook = regexp.MustCompile(`(?i)^\s*(\(?\s*(\[[a-z.]+(\[\])?\]|new-object|iex\b|&\s*[("'(]|\.\s*\()|function\s+\w|param\s*\(|import\s+\w+(\s*;|$)|<\?php|<script|eval\(|exec\(|set\s+\w+\s*=\s*createobject|dim\s+\w|sub\s+\w+\(|var\s+\w+\s*=|const\s+\w+\s*=|for\s+\S+\s+in\s|while\s+(true|:)|if\s*[\[(!]|if\s+(not\s+)?exist\s|foreach\s*\(|try\s*\{|for\s+/[flrd]\b|set\s+\w+=|del\s+["%]|\(?\s*["'{][^\n]{0,200}["']\s*-(f|join|split|replace)\b|%\w+:~)|\b(chr|char|string\.fromcharcode)\(\d+\)\s*[&+]|^\$\{?\w|^["'][^"']*["']\[-?\d|^[a-z]+=\S+;`)
 
 func (s *session) tellLine(text string, e *Explanation) {
 	a := s.analyse(e)
