@@ -101,7 +101,7 @@ func useOf(field string) fieldUse {
 		switch before {
 		case "web":
 			return useReference // alertWebUrl, incidentWebUrl
-		case "alert", "incident", "finding", "rule", "case", "help", "info", "extended", "portal", "console", "src", "source":
+		case "alert", "incident", "finding", "rule", "case", "help", "info", "extended", "portal", "console", "src", "source", "fw":
 			return usePointer
 		case "":
 			if last == "link" || last == "links" || last == "href" || explains(field[:len(field)-len(element)]) {

@@ -272,14 +272,18 @@ func cutFold(s, prefix string) (string, bool) {
 // winAccounts finds who did it, and to whom.
 func (m *mapping) winAccounts(service, id string) {
 	subject, target := m.Get("SubjectUserName"), m.First("TargetUserName", "TargetUser")
-	switch id {
-	case "4624", "4625", "4634", "4647", "4648", "4768", "4769", "4770", "4771", "4776", "4778", "4779":
-		if service == "security" {
-			m.user(target, casemate.RoleTarget)
-			m.user(subject, casemate.RoleActor)
-			break
-		}
-		fallthrough
+	switch {
+	case service == "security" && logons[id]:
+		m.user(target, casemate.RoleTarget)
+		m.user(subject, casemate.RoleActor)
+	case service == "security" && (id == "4778" || id == "4779"):
+		m.user(m.Get("AccountName"), casemate.RoleActor)
+		m.entity(casemate.EntityHost, m.Get("ClientName"), casemate.RoleSource)
+	case service == "security" && ofGroup(id):
+		m.user(subject, casemate.RoleActor)
+		m.user(firstOf(commonNameOf(m.Get("MemberName")), m.Get("MemberSid")), casemate.RoleTarget)
+	case service == "system" && id == "7045":
+		// Its AccountName is the one that the service will run as.
 	default:
 		m.user(m.First("User", "SourceUser"), casemate.RoleActor)
 		m.user(subject, casemate.RoleActor)
@@ -290,6 +294,34 @@ func (m *mapping) winAccounts(service, id string) {
 	m.entity(casemate.EntityHost, m.First("WorkstationName", "Workstation", "SourceHostname"), casemate.RoleSource)
 	m.entity(casemate.EntityHost, m.First("TargetServerName"), casemate.RoleDestination)
 	m.entity(casemate.EntityDomain, m.Get("DestinationHostname"), casemate.RoleDestination)
+}
+
+// logons are the events of the Security log about an account that logs on, off
+// or is checked.
+var logons = map[string]bool{
+	"4624": true, "4625": true, "4634": true, "4647": true, "4648": true, "4768": true, "4769": true, "4770": true, "4771": true, "4776": true,
+}
+
+// ofGroup says whether the target of an event of the Security log is a group.
+func ofGroup(id string) bool {
+	n, _ := digits(id)
+	return n >= 4727 && n <= 4735 || n == 4737 || n >= 4744 && n <= 4764 || n == 4799
+}
+
+// commonNameOf returns the first name of a distinguished name: "CN=Sofia,OU=X"
+// gives "Sofia". Any other text is returned as it is.
+func commonNameOf(s string) string {
+	rest, ok := cutFold(s, "CN=")
+	if !ok {
+		return s
+	}
+	for i := range len(rest) {
+		if rest[i] == ',' && (i == 0 || rest[i-1] != '\\') {
+			rest = rest[:i]
+			break
+		}
+	}
+	return strings.ReplaceAll(rest, `\,`, ",")
 }
 
 // winProcess finds the process, and gives the events of the Security log the
@@ -345,10 +377,65 @@ func pid(s string) string {
 
 // winObjects finds the files, names and hashes that an event is about.
 func (m *mapping) winObjects() {
-	m.entities(casemate.EntityFile, casemate.RoleTarget, "TargetFilename", "ImageLoaded", "Path", "ServiceFileName", "ImagePath")
+	m.entities(casemate.EntityFile, casemate.RoleTarget, "TargetFilename", "ImageLoaded")
+	for v := range m.All("Path") {
+		for file := range strings.SplitSeq(v, "; ") {
+			m.entity(casemate.EntityFile, scannedPath(file), casemate.RoleTarget)
+		}
+	}
+	if line := m.First("ServiceFileName", "ImagePath"); line != "" {
+		image := serviceImage(line)
+		m.entity(casemate.EntityFile, image, casemate.RoleTarget)
+		if !strings.HasSuffix(strings.ToLower(image), ".sys") {
+			m.process(casemate.Process{Image: image, CommandLine: line})
+		}
+	}
 	m.entities(casemate.EntityDomain, casemate.RoleDestination, "QueryName")
 	m.hashes("Hashes", "Hash", "SHA256", "SHA1", "MD5")
 	m.technique(m.Get("RuleName"))
+}
+
+// scannedPath removes what the antivirus writes before a path: "file:_C:\x".
+func scannedPath(s string) string {
+	if i := strings.Index(s, ":_"); i > 0 && i < len("containerfile")+1 {
+		return s[i+2:]
+	}
+	return s
+}
+
+// serviceImage returns the program of a service's command line. Without quotes
+// a path may have spaces, and ends with the extension of a program; what an
+// argument names is none.
+func serviceImage(line string) string {
+	line = strings.TrimPrefix(strings.TrimSpace(line), `\??\`)
+	if quoted, ok := strings.CutPrefix(line, `"`); ok {
+		image, _, _ := strings.Cut(quoted, `"`)
+		return image
+	}
+	first, _, spaced := strings.Cut(line, " ")
+	for at := strings.IndexByte(line, '.'); spaced && at >= 0; {
+		end := at + len(".exe")
+		if end <= len(line) && programExtension(line[at:end]) && (end == len(line) || line[end] == ' ') {
+			if image := line[:end]; !strings.Contains(image, " /") && !strings.Contains(image, " -") {
+				return image
+			}
+			return first
+		}
+		next := strings.IndexByte(line[at+1:], '.')
+		if next < 0 {
+			break
+		}
+		at += 1 + next
+	}
+	return first
+}
+
+func programExtension(s string) bool {
+	switch strings.ToLower(s) {
+	case ".exe", ".sys", ".com", ".bat", ".cmd":
+		return true
+	}
+	return false
 }
 
 // defenderAV makes an alert of the events in which the antivirus reports malware.
@@ -364,8 +451,19 @@ func (m *mapping) defenderAV(id string) {
 	}
 	m.alert("Microsoft Defender Antivirus: "+threat, id, m.a.Message, casemate.ParseSeverity(m.First("Severity Name", "SeverityName")))
 	m.a.Action = m.First("Action Name", "ActionName")
+	if action := antivirusActions[m.First("Action ID", "ActionID")]; action != "" && strings.HasPrefix(m.a.Action, "%%") {
+		m.a.Action = action // the number of a text that only the machine itself has
+	}
+	m.a.Log.Category = "antivirus"
+	m.set("Signature", threat)
+	m.set("Filename", scannedPath(m.Get("Path")))
 	m.user(m.First("Detection User", "DetectionUser"), casemate.RoleActor)
 	if m.a.Process == nil {
 		m.process(casemate.Process{Image: m.First("Process Name", "ProcessName")})
 	}
+}
+
+// antivirusActions names what the antivirus does, by number.
+var antivirusActions = map[string]string{
+	"1": "Clean", "2": "Quarantine", "3": "Remove", "6": "Allow", "8": "User defined", "9": "No action", "10": "Block",
 }

@@ -1,6 +1,7 @@
 package sensor_test
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/casemate-ai/casemate"
@@ -77,11 +78,62 @@ func TestWindowsEvents(t *testing.T) {
 			gist{Format: "windows-event", Kind: "event", Name: "Logon failed", Rule: "4625", Severity: "unknown", Time: "2024-08-07T13:30:12Z", Host: "WS1", User: "admin", Log: casemate.Logsource{Product: "windows", Service: "security"},
 				Entities: []string{"host ws1", "target user admin", "actor user WS1$", "source address 198.51.100.3", "source host kali"}}},
 		{"antivirus", event("1116", "Microsoft-Windows-Windows Defender/Operational", `"Threat Name":"Trojan:Win32/X","Severity Name":"Severe","Action Name":"Quarantine","Path":"file:_C:\\x.exe","Detection User":"CORP\\bob"`),
-			gist{Format: "windows-event", Kind: "alert", Name: "Microsoft Defender Antivirus: Trojan:Win32/X", Rule: "1116", Severity: "high", Time: "2024-08-07T13:30:12Z", Host: "WS1", User: `CORP\bob`, Action: "Quarantine", Log: casemate.Logsource{Product: "windows", Service: "windefend"},
-				Entities: []string{"host ws1", `actor user CORP\bob`, "actor user bob", `target file file:_C:\x.exe`}}},
+			gist{Format: "windows-event", Kind: "alert", Name: "Microsoft Defender Antivirus: Trojan:Win32/X", Rule: "1116", Severity: "high", Time: "2024-08-07T13:30:12Z", Host: "WS1", User: `CORP\bob`, Action: "Quarantine", Log: casemate.Logsource{Product: "windows", Category: "antivirus", Service: "windefend"},
+				Entities: []string{"host ws1", `actor user CORP\bob`, "actor user bob", `target file C:\x.exe`}, Event: map[string]string{"Signature": "Trojan:Win32/X", "Filename": `C:\x.exe`}}},
+		{"antivirus with numbers for texts", event("1117", "Microsoft-Windows-Windows Defender/Operational", `"Threat Name":"Trojan:Win32/X","Severity Name":"Severe","Action ID":"2","Action Name":"%%809","Path":"containerfile:_C:\\a.zip; file:_C:\\a.zip->x.exe","FWLink":"https://go.microsoft.com/fwlink/?linkid=1"`),
+			gist{Format: "windows-event", Kind: "alert", Name: "Microsoft Defender Antivirus: Trojan:Win32/X", Rule: "1117", Severity: "high", Time: "2024-08-07T13:30:12Z", Host: "WS1", Action: "Quarantine", Log: casemate.Logsource{Product: "windows", Category: "antivirus", Service: "windefend"},
+				Entities: []string{"host ws1", `target file C:\a.zip`, `target file C:\a.zip->x.exe`}}},
 		{"sysmon with hashes", event("1", sysmon, `"RuleName":"technique_id=T1059.001,technique_name=PowerShell","Image":"C:\\p.exe","CommandLine":"p","ProcessGuid":"{1}","ParentProcessGuid":"{0}","User":"CORP\\bob","Hashes":"MD5=A23A7A6B6F8E1A5D913EA119F5F2ED1A,IMPHASH=B0A3CFF8CFDE112945189719F82F9EA9"`),
 			gist{Format: "windows-event", Kind: "event", Name: "Process created", Rule: "1", Severity: "unknown", Time: "2024-08-07T13:30:12Z", Host: "WS1", User: `CORP\bob`, Techniques: []string{"T1059.001"},
 				Process: casemate.Process{Image: `C:\p.exe`, CommandLine: "p", GUID: "{1}", ParentGUID: "{0}"}, Log: casemate.Logsource{Product: "windows", Category: "process_creation", Service: "sysmon"},
 				Entities: []string{"host ws1", `actor user CORP\bob`, "actor user bob", `process C:\p.exe`, "hash a23a7a6b6f8e1a5d913ea119f5f2ed1a"}}},
 	})
+}
+
+// TestWindowsActors checks who did it where the names of the fields mislead.
+func TestWindowsActors(t *testing.T) {
+	event := func(id, channel, data string) string {
+		return `{"@timestamp":"2024-08-07T13:30:12Z","winlog":{"channel":"` + channel + `","event_id":` + id + `,"computer_name":"DC1","event_data":{` + data + `}}}`
+	}
+	want := func(name, rule, service string, entities ...string) gist {
+		return gist{Format: "windows-event", Kind: "event", Name: name, Rule: rule, Severity: "unknown", Time: "2024-08-07T13:30:12Z", Host: "DC1", Log: casemate.Logsource{Product: "windows", Service: service}, Entities: append(entities, "host dc1")}
+	}
+	with := func(g gist, user string, p casemate.Process) gist {
+		g.User, g.Process = user, p
+		return g
+	}
+	const group = `"MemberName":"CN=Okafor\\, Sofia,OU=Staff,DC=corp","MemberSid":"S-1-5-21-1-2-3-1188","TargetUserName":"Domain Admins","TargetDomainName":"CORP","SubjectUserName":"adm.rkoenig","SubjectDomainName":"CORP"`
+	psexec := casemate.Process{Image: `%SystemRoot%\PSEXESVC.exe`, CommandLine: `%SystemRoot%\PSEXESVC.exe`}
+	check(t, []sample{
+		{"service of psexec", event("7045", "System", `"ServiceName":"PSEXESVC","ImagePath":"%SystemRoot%\\PSEXESVC.exe","ServiceType":"user mode service","StartType":"demand start","AccountName":"LocalSystem"`),
+			with(want("Service installed", "7045", "system", `target file %SystemRoot%\PSEXESVC.exe`, `process %SystemRoot%\PSEXESVC.exe`), "", psexec)},
+		{"service that is a command", event("7045", "System", `"ServiceName":"x","ImagePath":"%COMSPEC% /b /c start /b /min powershell.exe -nop -w hidden","AccountName":"LocalSystem"`),
+			with(want("Service installed", "7045", "system", "target file %COMSPEC%", "process %COMSPEC%"), "", casemate.Process{Image: "%COMSPEC%", CommandLine: "%COMSPEC% /b /c start /b /min powershell.exe -nop -w hidden"})},
+		{"driver", event("7045", "System", `"ServiceName":"x","ImagePath":"\\??\\C:\\Temp\\x.sys","AccountName":""`), want("Service installed", "7045", "system", `target file C:\Temp\x.sys`)},
+		{"service in the security log", event("4697", "Security", `"SubjectUserName":"adm.rkoenig","ServiceName":"x","ServiceFileName":"\"C:\\Program Files\\a b\\c.exe\" -k run.exe","ServiceAccount":"LocalSystem"`),
+			with(want("Service installed", "4697", "security", "actor user adm.rkoenig", `target file C:\Program Files\a b\c.exe`, `process C:\Program Files\a b\c.exe`), "adm.rkoenig", casemate.Process{Image: `C:\Program Files\a b\c.exe`, CommandLine: `"C:\Program Files\a b\c.exe" -k run.exe`})},
+		{"group member", event("4728", "Security", group), with(want("Member added to global group", "4728", "security", "actor user adm.rkoenig", "target user Okafor, Sofia"), "adm.rkoenig", casemate.Process{})},
+		{"group member without a name", event("4732", "Security", `"MemberName":"-","MemberSid":"S-1-5-21-1-2-3-501","TargetUserName":"Administrators","SubjectUserName":"WS1$"`), with(want("Member added to local group", "4732", "security", "actor user WS1$", "target user S-1-5-21-1-2-3-501"), "WS1$", casemate.Process{})},
+		{"groups listed", event("4799", "Security", `"TargetUserName":"Administrators","SubjectUserName":"bob"`), with(want("Members of a local group enumerated", "4799", "security", "actor user bob"), "bob", casemate.Process{})},
+		{"session ended", event("4779", "Security", `"AccountName":"m.lindqvist","AccountDomain":"CORP","SessionName":"RDP-Tcp#3","ClientName":"FIN-WS-014","ClientAddress":"10.20.10.114"`),
+			with(want("Session disconnected", "4779", "security", "actor user m.lindqvist", "source host fin-ws-014", "source address 10.20.10.114"), "m.lindqvist", casemate.Process{})},
+	})
+}
+
+func TestServiceImages(t *testing.T) {
+	for line, want := range map[string]string{
+		`C:\Program Files\a b\c.exe -k x`: `C:\Program Files\a b\c.exe`, `C:\a.exe`: `C:\a.exe`, `C:\a.b\c.EXE /x`: `C:\a.b\c.EXE`, `C:\x.bat C:\y.exe`: `C:\x.bat`,
+		`system32\drivers\x.sys`: `system32\drivers\x.sys`, `cmd /c start x.exe`: "cmd", `"C:\a b.exe`: `C:\a b.exe`, `.`: ".", `a .exe`: "a .exe", `x. y. z`: "x.", "svc.ex e": "svc.ex",
+	} {
+		a, _ := read(t, `{"EventID":7045,"Channel":"System","Hostname":"h","ImagePath":`+strconv.Quote(line)+`}`)
+		got := ""
+		for _, e := range a.Entities {
+			if e.Type == casemate.EntityFile {
+				got += e.Value
+			}
+		}
+		if got != want {
+			t.Errorf("the file of %s is %q, want %q", line, got, want)
+		}
+	}
 }
