@@ -232,7 +232,7 @@ func unescapeU(text string) string {
 			}
 			s := pairSurrogates(units)
 			// Two bytes a unit, as unescape() payloads pack shellcode, do not
-			// read; they are left to findHex's neighbour for binary.
+			// read; they are left to findEscapes.
 			return end, s, len(units) > 0 && reads([]byte(s))
 		})
 	}
@@ -279,7 +279,7 @@ func pairSurrogates(units []rune) string {
 	return b.String()
 }
 
-// unescapeX undoes \x41 escapes that read; binary ones are findArrays' work.
+// unescapeX undoes \x41 escapes that read; binary ones are left to findEscapes.
 func unescapeX(text string) string {
 	return unescapeBytes(text, func(s string) (byte, int) {
 		if len(s) < 4 || s[1]|0x20 != 'x' || hexDigit(s[2]) < 0 || hexDigit(s[3]) < 0 {

@@ -169,7 +169,7 @@ func GuessShell(text string) Shell {
 	add(PowerShell, 3, "new-object", "invoke-", "write-host", "write-output", "get-", "set-", "$env:", "-executionpolicy", "foreach-object", "where-object", "[system.", "[convert]", "[text.encoding]", "iex(", "iex (", "$_", "@{", "add-type", "import-module", "-erroraction", "::", "out-file", "start-process")
 	add(PowerShell, 2, " -f '", " -f \"", "param(", "| iex", "|iex", "| %{", "|%{", "-join", "-replace", ".ps1")
 	add(Cmd, 3, "cmd /c", "cmd.exe", "%comspec%", "%temp%", "%appdata%", "%systemroot%", "@echo off", "%windir%", "%userprofile%", "%~")
-	add(Cmd, 1, ".exe", ".dll", " /c ", " /f", " /s", " /q", " /add", " /create", ":\\", "hklm\\", "hkcu\\", ".bat", "\\\\")
+	add(Cmd, 1, ".exe", ".dll", " /c ", " /f", " /s", " /q", " /add", " /create", " /all", " /domain", " /priv", " /user", ":\\", "hklm\\", "hkcu\\", ".bat", "\\\\")
 	add(POSIX, 3, "/bin/", "/dev/", "/etc/", "/tmp/", "/usr/", "$(", "2>&1", "sudo ", "#!/", "bash", "${", "| sh", "|sh", "; then", "; do", "chmod ", "/var/", "~/", "<<<")
 	add(POSIX, 1, "curl ", "wget ", "grep ", "awk ", "sed ", "cat ", "&&", " --")
 	if verbNoun.MatchString(text[:min(len(text), 8192)]) {

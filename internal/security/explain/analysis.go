@@ -81,11 +81,16 @@ func (a *analysis) one(text string, at Span, r role, list bool) {
 	switch r {
 	case command:
 		d := decode.GuessShell(text)
+		calls := a.s.calls(text, d)
+		if d == decode.POSIX && windowsOnly(calls) {
+			d = decode.Cmd
+			calls = a.s.calls(text, d)
+		}
 		if !a.command || at.Layer >= 0 && a.e.Layers[at.Layer].Whole && a.e.Layers[at.Layer].Parent < 0 {
 			a.shell = d
 		}
 		a.command = true
-		a.calls(text, at, a.s.calls(text, d), list)
+		a.calls(text, at, calls, list)
 	case prose:
 		a.calls(text, at, a.s.embedded(text), list)
 	}

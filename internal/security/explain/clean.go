@@ -13,8 +13,11 @@ func Visible(s string) string { return decode.Visible(s, false) }
 
 // markdown makes s one line of Markdown that shows as it reads: no markup, no
 // HTML, and no link that a program could follow.
-func markdown(s string) string {
-	s = indicator.Defang(Visible(s))
+func markdown(s string) string { return escaped(indicator.Defang(Visible(s))) }
+
+// escaped is markdown for texts of ours and of the catalogue, in which dots
+// belong to ids.
+func escaped(s string) string {
 	var b strings.Builder
 	for i, r := range s {
 		if strings.ContainsRune("\\`*_{}[]()<>#!|~&$@", r) || (r == '-' || r == '+' || r == '.' || r == ':') && i == 0 {
@@ -36,8 +39,7 @@ func code(s string) string {
 	if strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") || strings.HasPrefix(s, " ") {
 		pad = " "
 	}
-	// A table's cell ends at a bar even inside code.
-	return fence + pad + strings.ReplaceAll(s, "|", "¦") + pad + fence
+	return fence + pad + s + pad + fence
 }
 
 // fenced puts s into a code block that it cannot leave.
@@ -60,3 +62,6 @@ func longest(s string, c byte) int {
 	}
 	return best
 }
+
+// cell is code inside a table, where a bar would end the cell even in code.
+func cell(s string) string { return strings.ReplaceAll(code(s), "|", "¦") }

@@ -135,6 +135,17 @@ func (s *session) call(words []decode.Token, d decode.Shell) (call, bool) {
 	return call{}, false
 }
 
+// windowsOnly reports whether the first program that is known belongs to Windows
+// alone, whatever the notation looks like.
+func windowsOnly(calls []call) bool {
+	for i := range calls {
+		if k := calls[i].known; len(k) > 0 {
+			return len(k[0].platforms) == 1 && k[0].platforms[0] == "windows"
+		}
+	}
+	return false
+}
+
 // lookup returns the entries for a program, those of the dialect's platform
 // first. "python3.11" is found as python3 and then as python; APT29 is no apt.
 func (s *session) lookup(name string, d decode.Shell) []*program {
@@ -331,6 +342,9 @@ func (c *call) try(text string, k *clue, fold bool) (hit, bool) {
 		at := k.re.find(cut2(text[c.start:end], MaxScan))
 		if at == nil {
 			return hit{}, false
+		}
+		for at[0] < at[1]-1 && text[c.start+at[0]] == ' ' {
+			at[0]++
 		}
 		return hit{k, c.start + at[0], c.start + at[1]}, true
 	}

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -116,12 +117,7 @@ func (s *session) tellAlert(al *casemate.Alert, e *Explanation) {
 
 func alertSummary(al *casemate.Alert, e *Explanation) string {
 	name := al.Name
-	if name == "" {
-		name = al.Message
-	}
-	if name == "" {
-		name = "a record of format " + al.Format
-	}
+	name = cmp.Or(name, al.Message, "a record of format "+al.Format)
 	out := upper(cut(strings.Join(strings.Fields(name), " "), 160))
 	for _, f := range e.Facts {
 		if f.Name == "Event" && f.Value != "" {

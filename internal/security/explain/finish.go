@@ -100,14 +100,9 @@ func (e *Explanation) sum() string {
 	case len(e.Findings) > 0:
 		out += " that " + e.does()
 	case len(names) > 0 && strings.HasSuffix(e.Kind, "line"):
-		more := ""
-		if len(names) > 4 {
-			more = fmt.Sprintf(" and %d others", len(names)-4)
-			names = names[:4]
-		}
-		out += " that runs " + strings.Join(names, ", ") + more
+		out += " that runs " + joinAnd(first(names, 5))
 	case len(e.Indicators) > 0:
-		out += fmt.Sprintf(" with %d indicators in it", len(e.Indicators))
+		out += " with " + counted(len(e.Indicators), "indicator") + " in it"
 	case e.Kind == "text":
 		out += " in which no command, indicator or id was recognised"
 	}
@@ -181,4 +176,12 @@ func (s *session) steps(e *Explanation) {
 	for _, n := range s.opt.Catalogue.NextSteps(ids, max(0, min(4, maxSteps-len(e.Next)))) {
 		e.Next = append(e.Next, n)
 	}
+}
+
+// counted writes a number with its noun.
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -189,8 +189,7 @@ func (s *session) split(text string) []string {
 	if atoms*5 >= min(lines, 64)*3 {
 		return parts
 	}
-	// Lines that all address nobody and begin as commands of several shells
-	// are still one script: a session is read as a whole.
+	// Lines of commands are one script.
 	return nil
 }
 

@@ -252,7 +252,7 @@ func (s *session) tellHeader(text string, e *Explanation) {
 	}
 	a := s.analyse(e)
 	s.mailChecks(a, fields, get, text)
-	e.Summary = fmt.Sprintf("The header of a mail that says it is from “%s”, over %d hops.", cut(get("From"), 80), hops)
+	e.Summary = fmt.Sprintf("The header of a mail that says it is from “%s”, over %s.", cut(get("From"), 80), counted(hops, "hop"))
 	a.examine("", text, plain)
 	e.Next = append(e.Next,
 		check("find who else received it, who opened it and who clicked", "mails of this kind seldom come alone"),
