@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf16"
 
 	"github.com/casemate-ai/casemate/internal/security/decode"
@@ -235,21 +234,28 @@ var hostile = map[string]func(n int) string{
 	"reversed":       func(n int) string { return strings.Repeat("'//:ptth' ", n/10) },
 }
 
-// TestHostileCost feeds half a megabyte of each shape. The bound is loose, for
-// slow machines, and still far under what a quadratic scanner would take.
-func TestHostileCost(t *testing.T) {
+// TestHostile feeds half a megabyte of each shape; BenchmarkHostile shows that
+// the cost is linear. A quadratic scanner would take minutes here.
+func TestHostile(t *testing.T) {
 	for name, make := range hostile {
 		t.Run(name, func(t *testing.T) {
-			start := time.Now()
 			text := make(512 << 10)
-			layers := decode.Layers(text, decode.Options{})
-			checkLayers(t, text, layers)
-			if took := time.Since(start); took > 5*time.Second {
-				t.Errorf("%d bytes took %v", len(text), took)
-			} else {
-				t.Logf("%v, %d layers", took, len(layers))
-			}
+			checkLayers(t, text, decode.Layers(text, decode.Options{}))
 		})
+	}
+}
+
+func BenchmarkHostile(b *testing.B) {
+	for name, make := range hostile {
+		for _, n := range []int{64 << 10, 512 << 10} {
+			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
+				text := make(n)
+				b.SetBytes(int64(n))
+				for b.Loop() {
+					decode.Layers(text, decode.Options{})
+				}
+			})
+		}
 	}
 }
 
