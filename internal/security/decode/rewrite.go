@@ -175,7 +175,7 @@ func unpercent(text string) string {
 }
 
 func percentToken(tok string) string {
-	n := 0
+	n, last := 0, strings.LastIndexByte(tok, '%')
 	out := replaceRuns(tok, '%', func(i int) (int, string, bool) {
 		var raw []byte
 		end := i
@@ -184,7 +184,7 @@ func percentToken(tok string) string {
 			end += 3
 		}
 		// "%41%" may be a cmd variable; a URL never ends an escape so.
-		if !reads(raw) || end < len(tok) && tok[end] == '%' && strings.Count(tok[end:], "%") == 1 {
+		if !reads(raw) || end == last {
 			return end, "", false
 		}
 		n += len(raw)
