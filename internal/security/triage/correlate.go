@@ -83,16 +83,26 @@ func (c *correlator) take(g *group, m *moment) {
 
 // beacons makes one group of all steady streams of one name.
 func (c *correlator) beacons() []*group {
-	byName := map[int32]*group{}
+	return c.byName(kindBeacon, func(m *moment) bool { return m.steady })
+}
+
+// background groups what is left by name: everything routine.
+func (c *correlator) background() []*group {
+	return c.byName(kindBackground, func(*moment) bool { return true })
+}
+
+// byName makes one group a name of the moments that are wanted and not taken.
+func (c *correlator) byName(kind groupKind, wanted func(*moment) bool) []*group {
+	groups := map[int32]*group{}
 	var out []*group
 	for _, m := range c.q.moments {
-		if !m.steady {
+		if c.taken[m] || !wanted(m) {
 			continue
 		}
-		g := byName[m.name]
+		g := groups[m.name]
 		if g == nil {
-			g = &group{kind: kindBeacon}
-			byName[m.name] = g
+			g = &group{kind: kind}
+			groups[m.name] = g
 			out = append(out, g)
 		}
 		c.take(g, m)
@@ -223,25 +233,6 @@ func (c *correlator) context(groups []*group) []*group {
 
 func (m *moment) isContext() bool {
 	return slices.ContainsFunc(m.behaviour, func(b *behaviour) bool { return b.context })
-}
-
-// background groups what is left by name: everything routine.
-func (c *correlator) background() []*group {
-	byName := map[int32]*group{}
-	var out []*group
-	for _, m := range c.q.moments {
-		if c.taken[m] {
-			continue
-		}
-		g := byName[m.name]
-		if g == nil {
-			g = &group{kind: kindBackground}
-			byName[m.name] = g
-			out = append(out, g)
-		}
-		c.take(g, m)
-	}
-	return out
 }
 
 // overlaps reports whether a moment touches the time from begin to end.
