@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -308,6 +309,12 @@ type Mean struct {
 	Precision float64 `json:"precision"`
 	Labels    float64 `json:"labels_seen"` // share of the attack labels
 
+	// The half-widths of the 95 % intervals of the three means, by Student's t
+	// over scenarios: another set of networks like these would move them so far.
+	RecallMargin    float64 `json:"recall_margin"`
+	PrecisionMargin float64 `json:"precision_margin"`
+	LabelsMargin    float64 `json:"labels_seen_margin"`
+
 	BaselineRecall    float64 `json:"baseline_recall"`
 	BaselinePrecision float64 `json:"baseline_precision"`
 	BaselineLabels    float64 `json:"baseline_labels_seen"`
@@ -326,7 +333,33 @@ func MeanOf(list []Scenario) Mean {
 		m.BaselinePrecision += s.Baseline.Precision / n
 		m.BaselineLabels += float64(s.Baseline.Seen) / labels / n
 	}
+	var recall, precision, labels []float64
+	for _, s := range list {
+		recall, precision = append(recall, s.Recall), append(precision, s.Precision)
+		labels = append(labels, float64(s.Seen)/float64(max(s.Labels, 1)))
+	}
+	m.RecallMargin, m.PrecisionMargin, m.LabelsMargin = margin(recall), margin(precision), margin(labels)
 	return m
+}
+
+// student holds the 97.5 % points of Student's t for 1 to 10 degrees of freedom.
+var student = [...]float64{12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228}
+
+// margin returns the half-width of the 95 % interval of the mean of x; 0 for
+// fewer than two values.
+func margin(x []float64) float64 {
+	n := float64(len(x))
+	if n < 2 {
+		return 0
+	}
+	mean, square := 0.0, 0.0
+	for _, v := range x {
+		mean += v / n
+	}
+	for _, v := range x {
+		square += (v - mean) * (v - mean)
+	}
+	return student[min(len(x)-2, len(student)-1)] * math.Sqrt(square/(n-1)/n)
 }
 
 // WriteAITADS writes the table that people read.
@@ -341,6 +374,7 @@ func WriteAITADS(w io.Writer, list []Scenario) error {
 	}
 	m := MeanOf(list)
 	fmt.Fprintf(b, "%-16s %8s %6s %7s %10s %6s %7.2f %10.2f %8.2f\n", fmt.Sprintf("mean of %d", m.N), "", "", "", "", "", m.Recall, m.Precision, m.Labels)
+	fmt.Fprintf(b, "%-16s %8s %6s %7s %10s %6s %7.2f %10.2f %8.2f\n", "95% +-", "", "", "", "", "", m.RecallMargin, m.PrecisionMargin, m.LabelsMargin)
 	fmt.Fprintf(b, "%-16s %8s %6s %7s %10s %6s %7.2f %10.2f %8.2f\n", "baseline", "", "", "", "", "", m.BaselineRecall, m.BaselinePrecision, m.BaselineLabels)
 	fmt.Fprintf(b, "\nbaseline: host-hours ranked by alert names that are new there. first: rank of the first incident with an attack unit.\n")
 	if err := b.Flush(); err != nil {

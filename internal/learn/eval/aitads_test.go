@@ -105,3 +105,11 @@ func TestAITADSRefusesOtherFiles(t *testing.T) {
 		}
 	}
 }
+
+func TestMeanOfGivesAnInterval(t *testing.T) {
+	m := eval.MeanOf([]eval.Scenario{{Recall: 0.8, Labels: 1, Seen: 1}, {Recall: 1, Labels: 1, Seen: 1}})
+	// Two values 0.2 apart: standard error 0.1, t of one degree of freedom 12.706.
+	if m.N != 2 || m.Recall < 0.899 || m.Recall > 0.901 || m.RecallMargin < 1.270 || m.RecallMargin > 1.271 || m.LabelsMargin != 0 {
+		t.Errorf("got %+v, want recall 0.9 and a margin of 1.2706", m)
+	}
+}
