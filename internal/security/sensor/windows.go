@@ -103,11 +103,30 @@ func (m *mapping) windows(s *winShape) {
 		m.event(name, id)
 		m.a.Message = raw.First("Message", "message", "Event.RenderingInfo.Message")
 	}
+	m.winAliases(service)
 	m.winAccounts(service, id)
 	m.winProcess(service, id)
 	m.winObjects()
 	if service == "windefend" {
 		m.defenderAV(id)
+	}
+}
+
+// winAliases adds what Sigma's rules ask for under another name, or in words.
+func (m *mapping) winAliases(service string) {
+	switch service {
+	case "security":
+		m.set("AccessList", accessWords(m.Get("AccessList")))
+	case "powershell-classic":
+		if !m.Has("Data") { // NXLog has nothing but the whole text
+			m.set("Data", m.Get("Message"))
+		}
+	case "windefend":
+		for _, f := range m.Fields() {
+			if strings.IndexByte(f.Name, ' ') > 0 {
+				m.set(strings.ReplaceAll(f.Name, " ", ""), f.Value)
+			}
+		}
 	}
 }
 

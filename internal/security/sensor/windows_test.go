@@ -137,3 +137,23 @@ func TestServiceImages(t *testing.T) {
 		}
 	}
 }
+
+// TestWindowsAliases checks that rules find what exporters name otherwise.
+func TestWindowsAliases(t *testing.T) {
+	for _, tt := range []struct{ text, field, want string }{
+		{`{"winlog":{"channel":"Security","event_id":5145,"event_data":{"ShareName":"\\\\*\\IPC$","RelativeTargetName":"svcctl","AccessList":"%%1538\r\n\t\t\t\t%%4417\r\n\t\t\t\t%%9999"}}}`, "AccessList", "READ_CONTROL WriteData (or AddFile)"},
+		{`{"winlog":{"channel":"Security","event_id":5145,"event_data":{"AccessList":"%%4417"}}}`, "AccessList", "%%4417"},
+		{`{"EventID":400,"Channel":"Windows PowerShell","Hostname":"h","Message":"Engine state is changed.\r\n\tHostApplication=powershell -enc AA"}`, "Data", "Engine state is changed.\r\n\tHostApplication=powershell -enc AA"},
+		{`{"EventID":400,"Channel":"Windows PowerShell","Hostname":"h","Message":"x","Data":"y"}`, "Data", "y"},
+		{`{"winlog":{"channel":"Microsoft-Windows-Windows Defender/Operational","event_id":5007,"event_data":{"New Value":"DisableX = 0x1"}}}`, "NewValue", "DisableX = 0x1"},
+	} {
+		a, _ := read(t, tt.text)
+		found := false
+		for _, f := range a.Event {
+			found = found || f.Name == tt.field && f.Value == tt.want
+		}
+		if !found {
+			t.Errorf("no %s %q in %v", tt.field, tt.want, a.Event)
+		}
+	}
+}

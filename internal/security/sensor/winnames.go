@@ -176,3 +176,35 @@ var winNames = map[string]string{
 	"taskscheduler 106": "Scheduled task registered", "taskscheduler 140": "Scheduled task updated", "taskscheduler 141": "Scheduled task deleted",
 	"bits-client 3": "BITS job created", "bits-client 59": "BITS transfer started", "wmi 5861": "Permanent WMI subscription",
 }
+
+// accessWords puts the access rights of an event, which it names by the numbers
+// of texts that Windows has, into those texts: rules are written in either.
+func accessWords(list string) string {
+	var words []string
+	for number := range strings.FieldsSeq(list) {
+		if word := accessRights[number]; word != "" {
+			words = append(words, word)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// accessRights are the texts of access rights: of any object, of files, of
+// registry keys, of processes and of directory objects.
+var accessRights = map[string]string{
+	"%%1537": "DELETE", "%%1538": "READ_CONTROL", "%%1539": "WRITE_DAC", "%%1540": "WRITE_OWNER", "%%1541": "SYNCHRONIZE", "%%1542": "ACCESS_SYS_SEC",
+
+	"%%4416": "ReadData (or ListDirectory)", "%%4417": "WriteData (or AddFile)", "%%4418": "AppendData (or AddSubdirectory or CreatePipeInstance)",
+	"%%4419": "ReadEA", "%%4420": "WriteEA", "%%4421": "Execute/Traverse", "%%4422": "DeleteChild", "%%4423": "ReadAttributes", "%%4424": "WriteAttributes",
+
+	"%%4432": "Query key value", "%%4433": "Set key value", "%%4434": "Create sub-key", "%%4435": "Enumerate sub-keys",
+	"%%4436": "Notify about changes to keys", "%%4437": "Create Link",
+
+	"%%4480": "Force process termination", "%%4481": "Create new thread in process", "%%4482": "Set process session ID",
+	"%%4483": "Perform virtual memory operation", "%%4484": "Read from process memory", "%%4485": "Write to process memory",
+	"%%4486": "Duplicate handle into or out of process", "%%4487": "Create a subprocess of process", "%%4488": "Set process quotas",
+	"%%4489": "Set process information", "%%4490": "Query process information",
+
+	"%%7680": "Create Child", "%%7681": "Delete Child", "%%7682": "List Contents", "%%7683": "Write Self", "%%7684": "Read Property",
+	"%%7685": "Write Property", "%%7686": "Delete Tree", "%%7687": "List Object", "%%7688": "Control Access",
+}
