@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 
@@ -14,7 +15,7 @@ func (versionCmd) Run(s *streams) error {
 	c := knowledge.Embedded()
 	fmt.Fprintf(s.stdout, "casemate %s (%s, %s/%s)\ncatalogue %s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, c.Digest())
 	for _, d := range c.Versions() {
-		fmt.Fprintf(s.stdout, "  %-28s %-12s %6d entries\n", d.Name, d.Version, d.Count)
+		fmt.Fprintf(s.stdout, "  %-36s %-10s %5d entries\n", d.Name, cmp.Or(d.Version, "-"), d.Count)
 	}
 	return nil
 }

@@ -57,7 +57,8 @@ func ReadSuppressions(r io.Reader) ([]Suppression, error) {
 		Suppress []Suppression `yaml:"suppress"`
 	}
 	if err := yaml.UnmarshalWithOptions(data, &file, yaml.DisallowUnknownField()); err != nil {
-		return nil, fmt.Errorf("read suppressions: %w", err)
+		reason, _, _ := strings.Cut(err.Error(), "\n") // the rest quotes the file
+		return nil, fmt.Errorf("read suppressions: %s", reason)
 	}
 	for i, s := range file.Suppress {
 		switch {
