@@ -19,6 +19,8 @@ const (
 	maliciousSum  = 60.0
 	suspiciousSum = 30.0
 	reviewSum     = 9.0
+
+	gravePoints = 15.0 // of severity or rule, that make "suspicious" by themselves: one high alert that does not keep recurring
 )
 
 // score sets the group's points, kind by kind.
@@ -256,6 +258,9 @@ func (g *group) verdict() casemate.Verdict {
 		}
 	}
 	step := grade(own)
+	if step < malicious-1 && max(g.points["severity"], g.points["rule"]) >= gravePoints {
+		step = malicious - 1
+	}
 	if step == malicious && support < 2 {
 		step--
 	}
