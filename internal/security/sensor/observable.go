@@ -182,7 +182,8 @@ func awsService(host string) bool {
 	if !ok {
 		return true
 	}
-	_, number := digits(region[len(region)-1:])
+	digit := strings.LastIndexByte(region, '-') + 1 // eu-north-1
+	_, number := digits(region[digit:])
 	return number && strings.Count(region, "-") >= 2 && !strings.Contains(region, ".")
 }
 

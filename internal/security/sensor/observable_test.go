@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/flat"
 	"github.com/casemate-ai/casemate/internal/security/sensor"
 )
 
@@ -87,4 +88,51 @@ func TestObservable(t *testing.T) {
 			t.Errorf("Observable(%s %s in %s) = %v, want %v", tt.typ, tt.value, tt.field, got, tt.want)
 		}
 	}
+}
+
+func FuzzObservable(f *testing.F) {
+	f.Add("alertWebUrl", "https://security.microsoft.com/x", "url")
+	f.Add("eventSource", "s3.amazonaws.com", "domain")
+	f.Add("eventSource", ".amazonaws.com", "domain")
+	f.Add("eventSource", "a..amazonaws.com", "domain")
+	f.Add("src_url", "https://@:?#", "url")
+	f.Add("_ID-", "", "md5")
+	f.Fuzz(func(t *testing.T, field, value, typ string) {
+		i := casemate.Indicator{Type: casemate.IndicatorType(typ), Value: value, Field: field}
+		if sensor.Observable(&i, value); i.Field != field || i.Value != value {
+			t.Errorf("Observable changed its indicator to %+v", i)
+		}
+	})
+}
+
+// FuzzMap checks that no record breaks the mapper or its bounds.
+func FuzzMap(f *testing.F) {
+	for _, seed := range []string{
+		`{"EventID":7045,"Channel":"System","Hostname":"h","ImagePath":"%COMSPEC% /c x.exe","AccountName":"LocalSystem"}`,
+		`{"EventID":4728,"Channel":"Security","Hostname":"h","MemberName":"CN=a\\,b,OU=c","SubjectUserName":"x"}`,
+		`{"EventID":1116,"Channel":"Microsoft-Windows-Windows Defender/Operational","Hostname":"h","Threat Name":"x","Path":"file:_a; file:_b","Action ID":"2"}`,
+		`{"eventVersion":"1","eventSource":"iam.amazonaws.com","eventName":"x","userIdentity":{"type":"AssumedRole","arn":"arn:aws:sts::1:assumed-role/a/b@c"}}`,
+		`{"AccountId":"1","Type":"a:b/c","Severity":9,"Resource":{"AccessKeyDetails":{"UserType":"AssumedRole","PrincipalId":":"}}}`,
+		`{"Alert":" 302-2022","Event Name":"x","user":"A\\b@c"}`,
+		`{"title":"x","severity":"low","alertWebUrl":"y","evidence":[{"recipientEmailAddress":"@"},{"recipientEmailAddress":"."}]}`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var p flat.Parser
+		fields, err := p.Parse(nil, text)
+		if err != nil {
+			return
+		}
+		a := &casemate.Alert{Format: "json", Raw: text, Fields: fields}
+		sensor.New(reference).Map(a)
+		if a.Name == "" || len(a.Entities) > 64 {
+			t.Errorf("name %q, %d entities", a.Name, len(a.Entities))
+		}
+		for _, e := range a.Entities {
+			if e.Value == "" {
+				t.Errorf("an empty %s", e.Type)
+			}
+		}
+	})
 }

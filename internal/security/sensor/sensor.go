@@ -178,20 +178,19 @@ func (m *mapping) event(name, rule string) {
 // entity adds what the record is about; an empty value is ignored.
 func (m *mapping) entity(typ casemate.EntityType, value string, role casemate.Role) {
 	value = flat.Clean(value)
-	if value == "" || len(value) > maxEntity {
+	if value == "" || len(value) > maxEntity || len(m.a.Entities) >= maxEntities {
 		return
 	}
 	switch typ {
 	case casemate.EntityHost, casemate.EntityDomain, casemate.EntityMail, casemate.EntityHash:
 		value = strings.ToLower(strings.TrimSuffix(value, "."))
 	case casemate.EntityURL:
-		if value = unquote(value); value == "" {
-			return
-		}
+		value = unquote(value)
 	case casemate.EntityAddress:
-		if value = address(value); value == "" {
-			return
-		}
+		value = address(value)
+	}
+	if value == "" {
+		return
 	}
 	e := casemate.Entity{Type: typ, Value: value, Role: role}
 	for i := range m.a.Entities {
@@ -199,9 +198,7 @@ func (m *mapping) entity(typ casemate.EntityType, value string, role casemate.Ro
 			return
 		}
 	}
-	if len(m.a.Entities) < maxEntities {
-		m.a.Entities = append(m.a.Entities, e)
-	}
+	m.a.Entities = append(m.a.Entities, e)
 }
 
 // An alert names at most so many entities, of at most so many bytes: the
