@@ -63,7 +63,7 @@ type Moment struct {
 	Techniques []string  `json:"techniques,omitempty"`
 	Evidence   string    `json:"evidence"` // id of the first alert
 	At         Location  `json:"at"`       // where it stands
-	New        bool      `json:"new"`      // this name had not been seen on this host before
+	New        bool      `json:"new"`      // this name had not been seen on this host before, in two days or more
 }
 
 // Asset is what the inventory says of a machine.
@@ -95,7 +95,7 @@ type Incident struct {
 	Count      int         `json:"count"` // alerts in it
 	Severity   Severity    `json:"severity"`
 	Hosts      []string    `json:"hosts,omitempty"`
-	Users      []string    `json:"users,omitempty"`
+	Users      []string    `json:"users,omitempty"` // one spelling an account
 	Assets     []Asset     `json:"assets,omitempty"`
 	Techniques []Technique `json:"techniques,omitempty"`
 	Indicators []Indicator `json:"indicators,omitempty"`

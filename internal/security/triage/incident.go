@@ -36,7 +36,7 @@ func (q *Queue) incidents(groups []*group) []casemate.Incident {
 			if h := q.hosts.text[m.host]; h != "" && h[0] != 0 && !slices.Contains(in.Hosts, h) {
 				in.Hosts = append(in.Hosts, h)
 			}
-			if u := q.users.text[m.user]; u != "" && !slices.Contains(in.Users, u) {
+			if u := q.users.text[m.user]; u != "" && !slices.ContainsFunc(in.Users, func(o string) bool { return sameAccount(o, u) }) {
 				in.Users = append(in.Users, u)
 			}
 		}

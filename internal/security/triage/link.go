@@ -144,6 +144,9 @@ func account(user string) string {
 	return user
 }
 
+// sameAccount reports whether two spellings may be of one account.
+func sameAccount(a, b string) bool { return a == b || account(a) != "" && account(a) == account(b) }
+
 // momentKeys returns what a moment can share, each as "kind value".
 func (c *correlator) momentKeys(m *moment) []string {
 	var keys []string

@@ -54,7 +54,7 @@ type moment struct {
 	rate    float64 // bits: how far the count exceeds what is usual
 	others  float64 // how often its name occurs at other times
 	steady  bool    // part of a steady, machine-like stream of traffic
-	fresh   bool    // its name had not been seen on its host before
+	fresh   bool    // its name had not been seen on its host before, in a period long enough to tell
 	weight  float64 // points it would have alone
 }
 

@@ -154,7 +154,7 @@ func (st *statistics) warm(hour int64) float64 {
 func (st *statistics) judge(m *moment) {
 	s := st.streams[[2]int32{m.name, m.host}]
 	m.steady = s.steady
-	m.fresh = s.hours[0] == m.hour && !m.timeless
+	m.fresh = s.hours[0] == m.hour && !m.timeless && st.period >= 2*warmUpHours && st.warm(m.hour) == 1
 	m.behaviour = behavioursOf(st.q.names.text[m.name])
 	if m.timeless {
 		return
