@@ -102,6 +102,60 @@ func Elements(text string) map[string][]string {
 	return out
 }
 
+// WindowsEvents turns the events of Windows's event log, in the XML that its
+// viewer and tools write, into lines of JSON as readers of logs know them. It
+// returns nothing for any other text.
+func WindowsEvents(text string) string {
+	if !eventRoot.MatchString(text) {
+		return ""
+	}
+	var out strings.Builder
+	d := xml.NewDecoder(strings.NewReader(text))
+	d.Strict = false
+	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
+	event, part, name := map[string]map[string]any{}, "", ""
+	for range maxEventTokens {
+		token, err := d.Token()
+		if err != nil {
+			break
+		}
+		switch t := token.(type) {
+		case xml.StartElement:
+			name = t.Name.Local
+			attrs := map[string]string{}
+			for _, attr := range t.Attr {
+				attrs[attr.Name.Local] = attr.Value
+			}
+			switch {
+			case name == "System" || name == "EventData" || name == "UserData":
+				part, name = name, ""
+				event[part] = map[string]any{}
+			case part == "System" && len(attrs) > 0:
+				event[part][name] = map[string]any{"#attributes": attrs}
+			case attrs["Name"] != "":
+				name = attrs["Name"]
+			}
+		case xml.CharData:
+			if v := strings.TrimSpace(string(t)); v != "" && name != "" && part != "" {
+				event[part][name] = v
+			}
+		case xml.EndElement:
+			name = ""
+			if t.Name.Local == "Event" && event["System"]["EventID"] != nil {
+				line, _ := json.Marshal(map[string]any{"Event": event})
+				out.Write(append(line, '\n'))
+				event, part = map[string]map[string]any{}, ""
+			}
+		}
+	}
+	return out.String()
+}
+
+// maxEventTokens bounds the XML of events that is read.
+const maxEventTokens = 1 << 16
+
+var eventRoot = regexp.MustCompile(`^\s*(<\?xml[^>]*>\s*)?<Events?[\s>]`)
+
 // Visible shows what a text hides: it returns s safe for a terminal and anywhere else
 // plain text goes: control characters, direction marks, characters without
 // width, tag and private characters stand as \u{202E}, and line breaks as ⏎.

@@ -2,6 +2,7 @@ package decode
 
 import (
 	"net/netip"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -166,4 +167,20 @@ func Address(text string) (addr netip.Addr, extra, trick string, ok bool) {
 		return a, "", "written so that people and filters do not see the address; programs read it as " + a.String(), true
 	}
 	return
+}
+
+// URL is url.Parse for what people paste: with blanks, brackets or quotes around
+// it. A bad escape does not make it less of a URL.
+func URL(text string) (*url.URL, bool) {
+	t := strings.Trim(strings.TrimSpace(text), `<>"'`)
+	if len(t) > 1<<16 || strings.ContainsAny(t, " \n") {
+		return nil, false
+	}
+	u, err := url.Parse(t)
+	if err != nil {
+		if u, err = url.Parse(strings.ReplaceAll(t, "%", "%25")); err != nil {
+			return nil, false
+		}
+	}
+	return u, u.Scheme != "" && (u.Host != "" || u.Opaque != "" || u.Path != "")
 }

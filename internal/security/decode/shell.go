@@ -90,6 +90,9 @@ func shellWord(text string, i int, d Shell) Token {
 			c = '"'
 		}
 		switch {
+		case c == '$' && d == POSIX && i+1 < len(text) && text[i+1] == '\'':
+			i++ // $'…' is a quote as well
+			continue
 		case c == '"' || c == '\'' && d != Cmd:
 			end := quoteEnd(text, i, c, d)
 			quotes++
@@ -155,6 +158,12 @@ func unquote(s string, q byte, d Shell) string {
 // verbNoun is how PowerShell's commands are named and written.
 var verbNoun = regexp.MustCompile(`(?:^|[\s;|({&"'])[A-Z][a-z]{1,11}-[A-Z][A-Za-z]{2,}\b`)
 
+// verbFirst is one of them at the place of a command, in lower case.
+var verbFirst = regexp.MustCompile(`(?:^|[;|({&=\n"'])\s*(?:add|clear|connect|convert\w*|copy|disable|enable|enter|export|foreach|get|import|install|invoke|move|new|out|read|register|remove|rename|resolve|restart|resume|select|send|set|sort|start|stop|test|unregister|where|write)-[a-z]{2,}`)
+
+// powershell begins its command line.
+var powershell = regexp.MustCompile(`^\s*["']?(?:[a-z]:\\(?:[^"'|&;<>]*\\)?|%\w+%\\[^"'|&;<> ]*)?(?:powershell|pwsh)(?:\.exe)?(?:["']|\s|$)`)
+
 // GuessShell tells the shell of a command line from its notation.
 func GuessShell(text string) Shell {
 	lower := strings.ToLower(text[:min(len(text), 8192)])
@@ -166,13 +175,16 @@ func GuessShell(text string) Shell {
 			}
 		}
 	}
-	add(PowerShell, 3, "new-object", "invoke-", "write-host", "write-output", "get-", "set-", "$env:", "-executionpolicy", "foreach-object", "where-object", "[system.", "[convert]", "[text.encoding]", "iex(", "iex (", "$_", "@{", "add-type", "import-module", "-erroraction", "::", "out-file", "start-process")
+	add(PowerShell, 3, "new-object", "invoke-", "write-host", "write-output", "foreach-object", "where-object", "add-type", "import-module", "out-file", "start-process", "$env:", "[char]", "&$", "& $", "-executionpolicy", "[system.", "[convert]", "[text.encoding]", "iex(", "iex (", "$_", "@{", "-erroraction", "::")
 	add(PowerShell, 2, " -f '", " -f \"", "param(", "| iex", "|iex", "| %{", "|%{", "-join", "-replace", ".ps1")
 	add(Cmd, 3, "cmd /c", "cmd.exe", "%comspec%", "%temp%", "%appdata%", "%systemroot%", "@echo off", "%windir%", "%userprofile%", "%~")
 	add(Cmd, 1, ".exe", ".dll", " /c ", " /f", " /s", " /q", " /add", " /create", " /all", " /domain", " /priv", " /user", ":\\", "hklm\\", "hkcu\\", ".bat", "\\\\")
 	add(POSIX, 3, "/bin/", "/dev/", "/etc/", "/tmp/", "/usr/", "$(", "2>&1", "sudo ", "#!/", "bash", "${", "| sh", "|sh", "; then", "; do", "chmod ", "/var/", "~/", "<<<")
 	add(POSIX, 1, "curl ", "wget ", "grep ", "awk ", "sed ", "cat ", "&&", " --")
 	if verbNoun.MatchString(text[:min(len(text), 8192)]) {
+		score[PowerShell] += 3
+	}
+	if verbFirst.MatchString(lower) {
 		score[PowerShell] += 3
 	}
 	best := POSIX
@@ -183,7 +195,7 @@ func GuessShell(text string) Shell {
 	}
 	// "powershell …" itself is typed into cmd, a service or Run; what matters
 	// is how its own arguments are quoted.
-	if best == Cmd && (strings.HasPrefix(lower, "powershell") || strings.HasPrefix(lower, "pwsh")) {
+	if powershell.MatchString(lower) {
 		return PowerShell
 	}
 	return best
@@ -246,3 +258,14 @@ func ProgramName(path string) string {
 	}
 	return path
 }
+
+// Script reports whether a line looks like code whose first word is no program.
+func Script(line string) bool { return scriptLook.MatchString(line[:min(len(line), 4096)]) }
+
+var scriptLook = regexp.MustCompile(`(?i)^\s*(\(?\s*(\[[a-z.]+(\[\])?\]|new-object|iex\b|&\s*[("'(]|\.\s*\()|function\s+\w|param\s*\(|import\s+\w+(\s*;|$)|<\?php|<script|eval\(|exec\(|set\s+\w+\s*=\s*createobject|dim\s+\w|sub\s+\w+\(|var\s+\w+\s*=|const\s+\w+\s*=|for\s+\S+\s+in\s|while\s+(true|:)|if\s*[\[(!]|if\s+(not\s+)?exist\s|foreach\s*\(|try\s*\{|for\s+/[flrd]\b|set\s+\w+=|del\s+["%]|\(?\s*["'{][^\n]{0,200}["']\s*-(f|join|split|replace)\b|%\w+:~)|\b(chr|char|string\.fromcharcode)\(\d+\)\s*[&+]|^\$\{?\w|^["'][^"']*["']\[-?\d|^[a-z]+=\S+;`)
+
+// Unassigned takes the assignments away that may stand before a command of a
+// Unix shell.
+func Unassigned(line string) string { return assignments.ReplaceAllString(line, "") }
+
+var assignments = regexp.MustCompile(`^([A-Za-z_]\w*=("[^"]*"|'[^']*'|[^\s;|&"']*)\s+)+`)

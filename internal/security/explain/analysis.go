@@ -21,6 +21,7 @@ type analysis struct {
 	roots    map[string]string // the examined texts by field
 	command  bool              // some text is a command line
 	shell    decode.Shell
+	veiled   bool // the text came out of a disguise
 }
 
 func (s *session) analyse(e *Explanation) *analysis {
@@ -66,6 +67,7 @@ func (a *analysis) examine(field, text string, r role) {
 		a.disguise(l, r)
 		a.one(l.Text, Span{Field: field, Layer: at}, inner, !rewritten[at])
 	}
+	a.veiled = false
 }
 
 // one analyses a single text. list says whether its commands are shown: those
@@ -80,12 +82,7 @@ func (a *analysis) one(text string, at Span, r role, list bool) {
 	a.hidden(text, at)
 	switch r {
 	case command:
-		d := decode.GuessShell(text)
-		calls := a.s.calls(text, d)
-		if d == decode.POSIX && windowsOnly(calls) {
-			d = decode.Cmd
-			calls = a.s.calls(text, d)
-		}
+		d, calls := a.s.calls(text)
 		if !a.command || at.Layer >= 0 && a.e.Layers[at.Layer].Whole && a.e.Layers[at.Layer].Parent < 0 {
 			a.shell = d
 		}
@@ -122,6 +119,10 @@ func (a *analysis) find(f Finding, text string) {
 		return
 	}
 	a.seen[f.Text] = true
+	// Whoever hides that something is run has a reason to.
+	if a.veiled && f.Level == casemate.SeverityMedium && slices.ContainsFunc(f.Techniques, func(t string) bool { return strings.HasPrefix(t, "T1059") }) {
+		f.Level = casemate.SeverityHigh
+	}
 	if f.Quote == "" && f.Span.End <= len(text) && f.Span.Start < f.Span.End {
 		f.Quote = cut(text[f.Span.Start:f.Span.End], maxQuote)
 	}
@@ -173,12 +174,14 @@ var disguises = []string{"caret removal", "backtick removal", "string concatenat
 // disguise reports a layer whose encoding hides a command.
 func (a *analysis) disguise(l *Layer, r role) {
 	span := Span{Field: l.Field, Layer: l.Parent, Start: l.Start, End: l.End}
+	a.veiled = false
 	for _, d := range disguises {
 		if strings.Contains(l.Op, d) {
 			a.find(Finding{
 				Level: casemate.SeverityMedium, Text: "disguises its text (" + l.Op + ")", Techniques: []string{"T1027.010"},
 				Span: span, Quote: a.quote(l), Source: "behaviour",
 			}, "")
+			a.veiled = !strings.Contains(d, "variables") // those have honest uses
 			return
 		}
 	}
@@ -356,7 +359,8 @@ func (s *session) isCommand(text string) bool {
 		line = line[:i]
 	}
 	line = cut2(line, 8192)
-	first, rest := strings.TrimLeft(line, "&(. '\""), ""
+	first, rest := decode.Unassigned(strings.TrimPrefix(line, "$'")), ""
+	first = strings.TrimLeft(first, "&(. '\"")
 	if i := strings.IndexAny(first, " ;|&<>'\""); i >= 0 {
 		first, rest = first[:i], first[i:]
 	}

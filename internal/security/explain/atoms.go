@@ -4,9 +4,11 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,10 +48,9 @@ func (s *session) tellHash(text string, e *Explanation) {
 	}
 	value := strings.ToLower(hashForm.FindStringSubmatch(text)[1])
 	kind := s.tab.facts["hash-length"][strconv.Itoa(len(value))].means
-	e.Kind = kind + " hash"
+	e.Kind = kind
 	e.Risk.Level = RiskLookup
-	e.Summary = "A " + kind + " hash. A hash alone says nothing about what it stands for."
-	e.add("Value", value)
+	e.Summary = upper(article(kind)) + kind + ". A hash alone says nothing about what it stands for."
 	e.add("Length", fmt.Sprintf("%d bits", len(value)*4))
 	if f, ok := s.tab.facts["hash"][value]; ok {
 		e.Summary = "This is the " + f.means + "."
@@ -84,7 +85,7 @@ func (s *session) tellJWT(text string, e *Explanation) {
 			e.add(name, "cannot be read")
 			continue
 		}
-		for _, key := range sortedKeys(part) {
+		for _, key := range slices.Sorted(maps.Keys(part)) {
 			value, note := s.claim(key, part[key])
 			e.addNote(name+" "+key, value, note)
 		}
@@ -256,18 +257,5 @@ func (s *session) domainFacts(domain string, e *Explanation) {
 	}
 }
 
-// parse is url.Parse for what people paste: defanged, with blanks around.
-func parseURL(text string) (*url.URL, bool) {
-	t := indicator.Refang(strings.Trim(strings.TrimSpace(text), `<>"'`))
-	if len(t) > 1<<16 || strings.ContainsAny(t, " \n") {
-		return nil, false
-	}
-	u, err := url.Parse(t)
-	if err != nil {
-		// A bad escape does not make it less of a URL.
-		if u, err = url.Parse(strings.ReplaceAll(t, "%", "%25")); err != nil {
-			return nil, false
-		}
-	}
-	return u, u.Scheme != "" && (u.Host != "" || u.Opaque != "" || u.Path != "")
-}
+// parseURL reads what people paste, also defanged.
+func parseURL(text string) (*url.URL, bool) { return decode.URL(indicator.Refang(text)) }

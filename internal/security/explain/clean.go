@@ -31,7 +31,7 @@ func escaped(s string) string {
 // code puts s between as many backticks as it needs, on one line.
 func code(s string) string {
 	s = Visible(s)
-	fence := strings.Repeat("`", longest(s, '`')+1)
+	fence := fence("`", s)
 	if s == "" {
 		return "``"
 	}
@@ -45,22 +45,16 @@ func code(s string) string {
 // fenced puts s into a code block that it cannot leave.
 func fenced(s string) string {
 	s = decode.Visible(s, true)
-	fence := strings.Repeat("`", max(3, longest(s, '`')+1))
+	fence := fence("```", s)
 	return fence + "text\n" + strings.TrimRight(s, "\n") + "\n" + fence + "\n"
 }
 
-// longest returns the length of the longest run of c in s.
-func longest(s string, c byte) int {
-	best, run := 0, 0
-	for i := range len(s) {
-		if s[i] != c {
-			run = 0
-			continue
-		}
-		run++
-		best = max(best, run)
+// fence returns the shortest run of backticks, from least on, that s does not hold.
+func fence(least, s string) string {
+	for strings.Contains(s, least) {
+		least += "`"
 	}
-	return best
+	return least
 }
 
 // cell is code inside a table, where a bar would end the cell even in code.

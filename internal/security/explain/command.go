@@ -29,9 +29,20 @@ type call struct {
 	known   []*program
 }
 
-// calls reads the commands of text.
-func (s *session) calls(text string, d decode.Shell) []call {
-	return s.nested(text, 0, d, 0)
+// calls reads the commands of text, and tells the shell. A first program that
+// only Windows has tells more than the notation does, unless PowerShell's own
+// commands stand beside it.
+func (s *session) calls(text string) (decode.Shell, []call) {
+	d := decode.GuessShell(text)
+	out := s.nested(text, 0, d, 0)
+	i := slices.IndexFunc(out, func(c call) bool { return len(c.known) > 0 })
+	if i < 0 || d == decode.Cmd || d == decode.PowerShell && (out[i].start > 1 || strings.Contains(text, "\n")) || !slices.Equal(out[i].known[0].platforms, []string{"windows"}) ||
+		slices.ContainsFunc(out, func(c call) bool {
+			return c.depth == 0 && (s.cmdlet(c.name) || len(c.known) > 0 && strings.HasPrefix(c.known[0].what, "PowerShell"))
+		}) {
+		return d, out
+	}
+	return decode.Cmd, s.nested(text, 0, decode.Cmd, 0)
 }
 
 // nested reads the commands of text, which begins at base in the text whose
@@ -135,19 +146,9 @@ func (s *session) call(words []decode.Token, d decode.Shell) (call, bool) {
 	return call{}, false
 }
 
-// windowsOnly reports whether the first program that is known belongs to Windows
-// alone, whatever the notation looks like.
-func windowsOnly(calls []call) bool {
-	for i := range calls {
-		if k := calls[i].known; len(k) > 0 {
-			return len(k[0].platforms) == 1 && k[0].platforms[0] == "windows"
-		}
-	}
-	return false
-}
-
 // lookup returns the entries for a program, those of the dialect's platform
-// first. "python3.11" is found as python3 and then as python; APT29 is no apt.
+// alone if there are any. "python3.11" is found as python3 and then as python;
+// APT29 is no apt.
 func (s *session) lookup(name string, d decode.Shell) []*program {
 	list := s.tab.programs[name]
 	_, versioned := s.tab.within("versioned", name)
@@ -162,23 +163,19 @@ func (s *session) lookup(name string, d decode.Shell) []*program {
 	if d == decode.POSIX {
 		want = "linux"
 	}
-	out := slices.Clone(list)
-	slices.SortStableFunc(out, func(a, b *program) int {
-		return b2i(slices.Contains(b.platforms, want)) - b2i(slices.Contains(a.platforms, want))
-	})
-	return out
-}
-
-func b2i(b bool) int {
-	if b {
-		return 1
+	fit := slices.DeleteFunc(slices.Clone(list), func(p *program) bool { return !slices.Contains(p.platforms, want) })
+	if len(fit) == 0 {
+		return list
 	}
-	return 0
+	return fit
 }
 
 // inside reads the commands in the arguments of c: quoted scripts, and the
 // program that a wrapper starts.
 func (s *session) inside(text string, c *call, base, end, depth int) []call {
+	if s.tab.lists("interpreter", c.name) {
+		return nil
+	}
 	wraps := s.tab.lists("wrapper", c.name)
 	flag := ""
 	for i, a := range c.args {
@@ -234,11 +231,11 @@ func (s *session) innerDialect(c *call, body string) decode.Shell {
 
 // starts reports whether an argument of a wrapper is the program it starts.
 func (s *session) starts(a decode.Token, c *call) bool {
-	if a.Quoted && strings.Contains(a.Text, " ") || strings.HasPrefix(a.Text, "-") || a.Start == c.program.Start {
+	if a.Quoted && strings.Contains(a.Text, " ") || strings.HasPrefix(a.Text, "-") || strings.LastIndexByte(a.Text, '/') == 0 {
 		return false
 	}
 	name := decode.ProgramName(a.Text)
-	return len(s.lookup(name, c.d)) > 0 && (strings.ContainsAny(a.Text, `./\`) || !strings.HasPrefix(a.Text, "/") && len(name) > 1)
+	return len(s.lookup(name, c.d)) > 0 && (strings.ContainsAny(a.Text, `./\`) || len(name) > 1)
 }
 
 // commandLike reports whether a text begins as a command does. Where an option
@@ -320,17 +317,21 @@ func worst(hits []hit) casemate.Severity {
 func (s *session) match(text string, c *call) []hit {
 	var out []hit
 	for _, p := range c.known {
-		fold := slices.Contains(p.platforms, "windows")
 		for _, k := range p.clues {
-			if h, ok := c.try(text, k, fold); ok {
+			if h, ok := c.try(text, k); ok {
 				out = append(out, h)
 			}
 		}
 	}
+	// That a program runs says nothing beside what its options say.
+	said := worst(slices.DeleteFunc(slices.Clone(out), func(h hit) bool { return h.clue.always }))
+	if said > casemate.SeverityInformational {
+		out = slices.DeleteFunc(out, func(h hit) bool { return h.clue.always && h.clue.level <= said })
+	}
 	return out
 }
 
-func (c *call) try(text string, k *clue, fold bool) (hit, bool) {
+func (c *call) try(text string, k *clue) (hit, bool) {
 	switch {
 	case k.always:
 		return hit{k, c.program.Start, c.program.End}, true
@@ -349,13 +350,13 @@ func (c *call) try(text string, k *clue, fold bool) (hit, bool) {
 		return hit{k, c.start + at[0], c.start + at[1]}, true
 	}
 	for _, not := range k.absent {
-		if slices.ContainsFunc(c.args, func(a decode.Token) bool { return globs(not, a.Text, fold) }) {
+		if slices.ContainsFunc(c.args, func(a decode.Token) bool { return not.find(a.Text) != nil }) {
 			return hit{}, false
 		}
 	}
 	start, end, next := -1, 0, 0
 	for _, a := range c.args {
-		if next < len(k.words) && globs(k.words[next], a.Text, fold) {
+		if next < len(k.words) && k.words[next].find(a.Text) != nil {
 			if start < 0 {
 				start = a.Start
 			}
@@ -364,50 +365,4 @@ func (c *call) try(text string, k *clue, fold bool) (hit, bool) {
 		}
 	}
 	return hit{k, start, end}, start >= 0 && next == len(k.words)
-}
-
-// globs reports whether any of the patterns fits the word. Windows programs
-// take "-" and "/" alike, in any case.
-func globs(patterns []string, w string, fold bool) bool {
-	if fold {
-		w = strings.ToLower(w)
-		for _, dash := range []string{"–", "—", "―"} {
-			w = strings.Replace(w, dash, "-", 1)
-		}
-	}
-	for _, p := range patterns {
-		if fold {
-			p = strings.ToLower(p)
-			if len(p) > 1 && len(w) > 1 && (p[0] == '-' || p[0] == '/') && (w[0] == '-' || w[0] == '/') {
-				p, w = "-"+p[1:], "-"+w[1:]
-			}
-		}
-		if glob(p, w) {
-			return true
-		}
-	}
-	return false
-}
-
-// glob matches "*" alone. It is linear for the one or two stars of the tables.
-func glob(p, w string) bool {
-	head, rest, star := strings.Cut(p, "*")
-	if !star {
-		return p == w
-	}
-	if !strings.HasPrefix(w, head) {
-		return false
-	}
-	w = w[len(head):]
-	for {
-		part, more, again := strings.Cut(rest, "*")
-		if !again {
-			return strings.HasSuffix(w, rest)
-		}
-		i := strings.Index(w, part)
-		if i < 0 {
-			return false
-		}
-		w, rest = w[i+len(part):], more
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,7 +16,7 @@ import (
 const maxRecords = 64 // records of one input that are explained
 
 // recordLook are the beginnings that log lines and alerts have.
-var recordLook = regexp.MustCompile(`(?i)^(\s*[{[]\s*["{[\]}]|\s*<(\?xml[^>]*>\s*<)?events?[\s>]|\s*(<\d{1,3}>)?(\w+ \d{1,2} \d\d:\d\d:\d\d |\w{3} \d{1,2} \d\d:\d\d:\d\d |\d{4}-\d\d-\d\d[T ]\d\d:\d\d)|.{0,80}\b(cef|leef):\d|\S+ \S+ \S+ \[\d\d/\w{3}/\d{4}:|<\d{1,3}>\d? ?\S+|type=\w+ msg=audit\()`)
+var recordLook = regexp.MustCompile(`(?i)^(\s*[{[]\s*["{[\]}]|\s*<(\?xml[^>]*>\s*<)?events?[\s>]|\s*(<\d{1,3}>)?(\w{3} {1,2}\d{1,2} (\d{4} )?\d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d)|.{0,80}\b(cef|leef):\d|\S+ \S+ \S+ \[\d\d/\w{3}/\d{4}:|<\d{1,3}>\d? ?\S+|(node=\S+ )?type=\w+ msg=audit\(|([\w.-]+=("[^"]*"|[^\s"';|&$]+)[ \t,]+){2}[\w.-]+=)`)
 
 func (s *session) isRecord(text string) (string, bool) {
 	if !recordLook.MatchString(cut2(text, 4096)) {
@@ -31,15 +32,15 @@ func (s *session) isRecord(text string) (string, bool) {
 // isDocument reports whether a text of several lines is one JSON or XML value.
 func (s *session) isDocument(text string) (string, bool) {
 	t := strings.TrimSpace(text)
-	if t == "" || !strings.Contains("{[<", t[:1]) {
-		return "", false
-	}
-	return "", len(s.records(text)) == 1
+	return "", t != "" && strings.Contains("{[<", t[:1]) && recordLook.MatchString(cut2(t, 4096)) && len(s.records(t)) == 1
 }
 
 // records reads the records of a text. What cannot be read is no record here:
 // the text is then explained as text.
 func (s *session) records(text string) []*casemate.Alert {
+	if events := decode.WindowsEvents(text); events != "" {
+		text = events
+	}
 	var out []*casemate.Alert
 	_, _ = evidence.ReadFrom(s.ctx, strings.NewReader(text), "input", evidence.Options{Reference: s.opt.Reference}, func(a *casemate.Alert) error {
 		if len(out) >= maxRecords {
@@ -66,11 +67,7 @@ func (s *session) tellRecord(text string, e *Explanation) {
 func (s *session) recordParts(alerts []*casemate.Alert, e *Explanation) {
 	e.Kind = "several records"
 	for i, al := range alerts {
-		var part Explanation
-		part.Input = cut(al.Raw, maxQuote)
-		if part.Input == "" {
-			part.Input = fmt.Sprintf("record %d", i+1)
-		}
+		part := Explanation{Input: cmp.Or(cut(al.Raw, maxQuote), fmt.Sprintf("record %d", i+1))}
 		s.tellAlert(al, &part)
 		s.finish(&part)
 		e.Parts = append(e.Parts, part)
@@ -84,6 +81,9 @@ func (s *session) recordParts(alerts []*casemate.Alert, e *Explanation) {
 // tellAlert explains a record by its fields.
 func (s *session) tellAlert(al *casemate.Alert, e *Explanation) {
 	e.Kind = "log record (" + al.Format + ")"
+	if i := slices.IndexFunc(al.Fields, func(f casemate.Field) bool { return f.Name == "program" }); i >= 0 {
+		e.Kind = cut(al.Fields[i].Value, 40) + " log line (" + al.Format + ")"
+	}
 	if al.Kind == casemate.KindAlert {
 		e.Kind = "alert (" + al.Format + ")"
 	}
@@ -97,6 +97,8 @@ func (s *session) tellAlert(al *casemate.Alert, e *Explanation) {
 	}
 	e.add("Host", al.Host)
 	e.add("User", al.User)
+	e.add("From", peer(al, casemate.RoleSource))
+	e.add("To", peer(al, casemate.RoleDestination))
 	e.add("Action", al.Action)
 	if al.Message != al.Name {
 		e.add("Message", cut(al.Message, 600))
@@ -112,26 +114,47 @@ func (s *session) tellAlert(al *casemate.Alert, e *Explanation) {
 	if s.opt.Rules != nil && len(al.Event) > 0 {
 		a.rules(al.Log, al.Event, al.Raw)
 	}
-	e.Summary = alertSummary(al, e)
+	e.Summary = s.alertSummary(al, e)
+	e.Next = append(e.Next, check("run casemate triage over the log that it stands in", "one record seldom tells what happened"))
 }
 
-func alertSummary(al *casemate.Alert, e *Explanation) string {
-	name := al.Name
-	name = cmp.Or(name, al.Message, "a record of format "+al.Format)
-	out := upper(cut(strings.Join(strings.Fields(name), " "), 160))
-	for _, f := range e.Facts {
-		if f.Name == "Event" && f.Value != "" {
-			out = upper(f.Value)
-			break
+// alertSummary says in a sentence what happened, where, to whom and from where.
+func (s *session) alertSummary(al *casemate.Alert, e *Explanation) string {
+	what := cut(strings.Join(strings.Fields(cmp.Or(al.Name, al.Message, "a record of format "+al.Format)), " "), 160)
+	f, known := s.tab.facts["log-event"][strings.ToLower(al.Name)]
+	at := slices.IndexFunc(e.Facts, func(f Fact) bool { return f.Name == "Event" })
+	switch {
+	case known:
+		what = f.means
+		s.related(f.techniques, e)
+	case at >= 0:
+		what = e.Facts[at].Value
+	case al.Message != "" && slices.Contains(al.Fields, casemate.Field{Name: "program", Value: al.Name}):
+		what += ": " + cut(al.Message, 120)
+	case al.Format == "access-log":
+		what = "the web request “" + cut(al.Message, 120) + "” was answered with " + al.Rule
+	case al.Kind == casemate.KindAlert:
+		what = "the sensor reports “" + what + "”"
+	}
+	for _, part := range [][2]string{{", host ", al.Host}, {", account ", al.User}, {", from ", peer(al, casemate.RoleSource)}, {", to ", peer(al, casemate.RoleDestination)}} {
+		if part[1] != "" && (part[1] != al.Host || part[0] == ", host ") {
+			what += part[0] + part[1]
 		}
 	}
-	if al.Host != "" {
-		out += " on " + al.Host
+	if p := al.Process; p != nil && p.CommandLine != "" && al.Kind == casemate.KindEvent {
+		what += ": " + cut(strings.Join(strings.Fields(p.CommandLine), " "), 100)
 	}
-	if al.User != "" {
-		out += ", account " + al.User
+	return upper(what) + "."
+}
+
+// peer returns the first address or name of a role in the traffic.
+func peer(al *casemate.Alert, role casemate.Role) string {
+	for _, n := range al.Entities {
+		if n.Role == role && (n.Type == casemate.EntityAddress || n.Type == casemate.EntityHost) {
+			return n.Value
+		}
 	}
-	return out + "."
+	return ""
 }
 
 func upper(s string) string {
@@ -146,12 +169,12 @@ func (a *analysis) windowsEvent(al *casemate.Alert) {
 	if al.Log.Product != "" && al.Log.Product != "windows" {
 		return
 	}
-	id, channel := al.Rule, a.s.channel(al.Log.Service)
+	id, channel, named := al.Rule, a.s.channel(al.Log.Service), false
 	for _, f := range al.Fields {
 		name := strings.ToLower(last(f.Name))
 		switch {
-		case name == "eventid" || name == "event_id" || strings.HasSuffix(strings.ToLower(f.Name), "eventid.#text") || strings.ToLower(f.Name) == "event.code":
-			id = f.Value
+		case name == "eventid" || name == "event_id" || name == "eventcode" || strings.HasSuffix(strings.ToLower(f.Name), "eventid.#text") || strings.ToLower(f.Name) == "event.code":
+			id, named = f.Value, true
 		case name == "channel" && channel == "":
 			channel = a.s.channel(f.Value)
 		}
@@ -161,8 +184,9 @@ func (a *analysis) windowsEvent(al *casemate.Alert) {
 		return
 	}
 	for _, v := range a.s.tab.events[n] {
-		if v.channel == channel {
+		if v.channel == channel || channel == "" && named && len(a.s.tab.events[n]) == 1 {
 			a.e.addNote("Event", v.means, fmt.Sprintf("%s %d", v.channel, n))
+			a.s.related(v.techniques, a.e)
 			a.e.add("Decides", v.fields)
 			return
 		}
@@ -188,7 +212,7 @@ func (a *analysis) process(al *casemate.Alert) {
 	a.e.add("Parent", p.ParentImage)
 	a.e.add("Parent's command line", cut(p.ParentCommandLine, 300))
 	if p.Image != "" {
-		a.misplaced(p.Image, nil)
+		a.misplaced(p.Image)
 	}
 	if p.CommandLine != "" {
 		a.examine("command line", p.CommandLine, command)
@@ -244,11 +268,7 @@ func (a *analysis) fieldsOf(al *casemate.Alert) {
 				a.examine(f.Name, line, command)
 			}
 		case a.s.tab.lists("code-field", name):
-			r := prose
-			if a.s.isCommand(f.Value) || a.s.isScript(f.Value) {
-				r = command
-			}
-			a.examine(f.Name, f.Value, r)
+			a.examine(f.Name, f.Value, a.s.role(f.Value))
 		case strings.Contains(name, "hash") || strings.Contains(name, "guid"):
 		default:
 			a.examine(f.Name, f.Value, prose)
@@ -289,7 +309,7 @@ func (a *analysis) sensor(al *casemate.Alert) {
 	if lv == casemate.SeverityUnknown {
 		lv = casemate.SeverityMedium
 	}
-	a.find(Finding{Level: lv, Text: "is what a sensor reports: " + cut(al.Name, 160), Techniques: a.s.resolved(al.Techniques), Span: Span{Field: "name", Layer: -1}, Quote: cut(al.Name, maxQuote), Source: "sensor"}, "")
+	a.find(Finding{Level: lv, Text: "was reported by the sensor as “" + cut(al.Name, 160) + "”", Techniques: a.s.resolved(al.Techniques), Span: Span{Field: "name", Layer: -1}, Quote: cut(al.Name, maxQuote), Source: "sensor"}, "")
 }
 
 // resolved keeps the technique ids that the catalogue has, as they stand today.
@@ -310,10 +330,15 @@ func (a *analysis) rules(log casemate.Logsource, event []casemate.Field, raw str
 			continue
 		}
 		d := m.Detection()
-		where := strings.Join(first(d.Fields, 3), ", ")
+		shown := ""
+		for _, f := range event {
+			if slices.Contains(d.Fields, f.Name) {
+				shown = f.Value // the last is the most particular
+			}
+		}
 		a.find(Finding{
 			Level: d.Level, Text: "matches the rule “" + d.Title + "”", Techniques: a.s.resolved(d.Techniques),
-			Span: Span{Field: where, Layer: -1}, Quote: where, Source: "rule",
+			Span: Span{Field: strings.Join(first(d.Fields, 3), ", "), Layer: -1}, Quote: cut(shown, maxQuote), Source: "rule",
 		}, "")
 	}
 }
@@ -332,10 +357,11 @@ func (s *session) runRules(text string, a *analysis) {
 	top := a.e.Commands[0]
 	image := top.Program
 	if product == "windows" && !strings.Contains(image, `\`) {
-		image = `C:\` + image
+		// A bare name is looked for among the programs of Windows first.
+		image = `C:\Windows\System32\` + image
 		if !strings.Contains(top.Program, ".") {
 			image += ".exe"
 		}
 	}
-	a.rules(log, []casemate.Field{{Name: "Image", Value: image}, {Name: "CommandLine", Value: text}, {Name: "OriginalFileName", Value: top.Name + ".exe"}}, "")
+	a.rules(log, []casemate.Field{{Name: "OriginalFileName", Value: top.Name + ".exe"}, {Name: "Image", Value: image}, {Name: "CommandLine", Value: text}}, "")
 }

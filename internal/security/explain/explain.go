@@ -109,14 +109,7 @@ type Span struct {
 
 // String names the place for people; layers count from 1.
 func (s Span) String() string {
-	where := "input"
-	switch {
-	case s.Layer >= 0:
-		where = fmt.Sprintf("layer %d", s.Layer+1)
-	case s.Field != "":
-		where = s.Field
-	}
-	return fmt.Sprintf("%s %d-%d", where, s.Start, s.End)
+	return fmt.Sprintf("%s %d-%d", strings.TrimPrefix(place(s), "the "), s.Start, s.End)
 }
 
 // Finding is something that the input shows, and where.
@@ -211,6 +204,9 @@ func (s *session) explain(text string) Explanation {
 	a := s.analyse(&e)
 	for _, f := range e.Findings {
 		a.seen[f.Text] = true
+	}
+	if len(e.Parts) == 0 || e.Kind == "several records" {
+		a.address(cut2(rest, MaxScan), Span{Layer: -1}) // also what no reader of records takes
 	}
 	for _, at := range asides {
 		findings, layers := len(e.Findings), len(e.Layers)

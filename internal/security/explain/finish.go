@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,52 +21,67 @@ func (s *session) finish(e *Explanation) {
 	s.techniques(e)
 	if e.Summary == "" {
 		e.Summary = e.sum()
-	} else if len(e.Findings) > 0 && e.Risk.Level != RiskLookup {
-		e.Summary = strings.TrimSuffix(e.Summary, ".") + ". It " + e.does() + "."
+	} else if does := e.does(); does != "" && e.Risk.Level != RiskLookup {
+		e.Summary = strings.TrimSuffix(e.Summary, ".") + ". It " + does + "."
 	}
 	if len(e.Parts) == 0 {
 		s.steps(e)
 	}
 }
 
+// riskOf is the risk that a gravest finding makes.
+var riskOf = map[casemate.Severity]string{
+	casemate.SeverityLow: RiskWeak, casemate.SeverityMedium: RiskSome, casemate.SeverityHigh: RiskStrong, casemate.SeverityCritical: RiskStrong,
+}
+
 // judge sets the risk where the kind has not: by the gravest finding.
 func (s *session) judge(e *Explanation) {
 	worst := casemate.SeverityUnknown
-	for _, f := range e.Findings {
-		worst = max(worst, f.Level)
+	if len(e.Findings) > 0 {
+		worst = e.Findings[0].Level
 	}
 	// Parts have judged themselves; what stands beside them may add to it.
 	if len(e.Parts) > 0 && (worst < casemate.SeverityMedium || e.Risk.Level == RiskStrong || e.Risk.Level == RiskSome && worst < casemate.SeverityHigh) {
 		return
 	}
-	level := RiskNone
-	switch {
-	case worst >= casemate.SeverityHigh:
-		level = RiskStrong
-	case worst == casemate.SeverityMedium:
-		level = RiskSome
-	case worst == casemate.SeverityLow:
-		level = RiskWeak
-	}
+	level := cmp.Or(riskOf[worst], RiskNone)
 	if level == RiskNone && e.Risk.Level != "" {
 		return
 	}
 	e.Risk.Level = level
-	for _, f := range e.Findings {
-		if f.Level == worst && len(e.Risk.Reasons) < 5 {
+	points := e.points()
+	for _, f := range points {
+		if f.Level == points[0].Level && len(e.Risk.Reasons) < 5 {
 			e.Risk.Reasons = append(e.Risk.Reasons, "it "+f.Text)
 		}
 	}
 }
 
-// does joins the gravest findings to the predicate of a sentence.
+// points returns the findings that need a sentence of their own: a rule that
+// says again what a behaviour shows does not.
+func (e *Explanation) points() []Finding {
+	return slices.DeleteFunc(slices.Clone(e.Findings), func(f Finding) bool {
+		return f.Source == "rule" && slices.ContainsFunc(e.Findings, func(o Finding) bool {
+			return o.Source == "behaviour" && o.Level+1 >= f.Level && slices.ContainsFunc(f.Techniques, func(t string) bool { return slices.Contains(o.Techniques, t) })
+		})
+	})
+}
+
+// does joins the gravest findings to the predicate of a sentence. What the
+// summary says already is not said again.
 func (e *Explanation) does() string {
 	var out []string
-	for _, f := range e.Findings {
+	for _, f := range e.points() {
+		_, said, _ := strings.Cut(f.Text, " ")
+		if _, after, ok := strings.Cut(said, ": "); ok {
+			said = after
+		}
 		if len(out) == 3 || len(out) > 0 && f.Level < e.Findings[0].Level-1 {
 			break
 		}
-		out = append(out, f.Text)
+		if f.Source != "sensor" && !strings.Contains(strings.ToLower(e.Summary), strings.ToLower(said)) {
+			out = append(out, f.Text)
+		}
 	}
 	return joinAnd(out)
 }
@@ -83,7 +99,7 @@ func joinAnd(list []string) string {
 
 // sum writes the one-line summary of a command line or a text.
 func (e *Explanation) sum() string {
-	out := "A " + e.Kind
+	out := upper(article(e.Kind)) + e.Kind
 	if e.Kind == "text" {
 		out = "Text"
 		if len(e.Commands) > 0 {
@@ -98,7 +114,10 @@ func (e *Explanation) sum() string {
 	}
 	switch {
 	case len(e.Findings) > 0:
-		out += " that " + e.does()
+		e.Summary = out
+		if does := e.does(); does != "" {
+			out += " that " + does
+		}
 	case len(names) > 0 && strings.HasSuffix(e.Kind, "line"):
 		out += " that runs " + joinAnd(first(names, 5))
 	case len(e.Indicators) > 0:

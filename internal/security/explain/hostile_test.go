@@ -285,8 +285,8 @@ func ExampleExplain() {
 	}
 	_ = explain.WriteText(os.Stdout, explain.Explanation{Kind: e.Kind, Summary: e.Summary, Risk: e.Risk}, 80, false)
 	// Output:
-	// Cmd command line
-	// A cmd command line that downloads a file.
+	// Windows command line
+	// A Windows command line that downloads a file.
 	//
 	// Risk  strong signs of an attack
 	//       · it downloads a file

@@ -77,7 +77,7 @@ func (s *session) cve(id string, e *Explanation) bool {
 	e.addNote("Known exploited since", k.Added.Format("2006-01-02"), "the day CISA listed it")
 	e.addNote("To be fixed by", k.Due.Format("2006-01-02"), "the day that binds US federal agencies")
 	e.add("Ransomware campaigns", ransom)
-	e.Summary = fmt.Sprintf("%s in %s %s is known to be exploited since %s.", id, k.Vendor, k.Product, k.Added.Format("2006-01-02"))
+	e.Summary = fmt.Sprintf("%s in %s %s is known to be exploited; CISA listed it on %s.", id, k.Vendor, k.Product, k.Added.Format("2006-01-02"))
 	e.Notes = append(e.Notes, "the built-in facts hold no description, score or weakness of "+id+": import a knowledge base for them")
 	e.Next = append(e.Next,
 		check("find every machine with "+k.Vendor+" "+k.Product+" and its version", "the vulnerability is exploited"),
@@ -112,7 +112,6 @@ func (s *session) technique(id string, e *Explanation) bool {
 		}
 	}
 	e.Summary += ": " + s.tacticNames(t.Tactics) + "."
-	e.add("Name", t.Name)
 	e.add("Tactics", s.tacticNames(t.Tactics))
 	e.add("Platforms", strings.Join(t.Platforms, ", "))
 	e.add("Domain", string(t.Domain))
@@ -169,22 +168,15 @@ func (s *session) tactic(id string, e *Explanation) bool {
 	if !ok {
 		return false
 	}
-	n := 0
 	var names []string
 	for _, o := range s.opt.Catalogue.Techniques() {
 		if o.Domain == t.Domain && o.Parent == "" && o.Status == knowledge.Current && slices.Contains(o.Tactics, t.Short) {
-			if n++; n <= 12 {
-				names = append(names, o.ID+" "+o.Name)
-			}
+			names = append(names, o.ID+" "+o.Name)
 		}
 	}
-	e.Summary = fmt.Sprintf("%s is the tactic %s of ATT&CK for %s, with %d techniques.", t.ID, t.Name, t.Domain, n)
-	e.add("Name", t.Name)
+	e.Summary = fmt.Sprintf("%s is the tactic %s of ATT&CK for %s, with %d techniques.", t.ID, t.Name, t.Domain, len(names))
 	e.add("Place in the kill chain", fmt.Sprint(t.Order))
 	e.add("Techniques", strings.Join(names, "; "))
-	if n > len(names) {
-		e.add("And", fmt.Sprintf("%d more", n-len(names)))
-	}
 	return true
 }
 
@@ -195,7 +187,6 @@ func (s *session) weakness(id string, e *Explanation) bool {
 		return false
 	}
 	e.Summary = fmt.Sprintf("%s is %s.", w.ID, w.Name)
-	e.add("Name", w.Name)
 	e.add("Abstraction", w.Abstraction)
 	e.add("Status", w.Status)
 	e.addNote("Use for mapping", w.Usage, "whether a vulnerability should be mapped to it")
@@ -214,7 +205,6 @@ func (s *session) defence(id string, e *Explanation) bool {
 		return false
 	}
 	e.Summary = fmt.Sprintf("%s is %s, a countermeasure to %s.", d.ID, d.Name, strings.ToLower(d.Tactic))
-	e.add("Name", d.Name)
 	e.add("Tactic", d.Tactic)
 	return true
 }
@@ -226,7 +216,6 @@ func (s *session) group(id string, e *Explanation) bool {
 		return false
 	}
 	e.Summary = fmt.Sprintf("%s is the group %s; ATT&CK has seen %d techniques of it.", g.ID, g.Name, len(g.Techniques))
-	e.add("Name", g.Name)
 	e.add("Also known as", strings.Join(g.Aliases, ", "))
 	e.add("Status", g.Status.String())
 	e.add("Replaced by", g.Successor)
@@ -253,7 +242,6 @@ func (s *session) software(id string, e *Explanation) bool {
 		sort = "a tool that also has honest uses"
 	}
 	e.Summary = fmt.Sprintf("%s is %s, %s.", w.ID, w.Name, sort)
-	e.add("Name", w.Name)
 	e.add("Also known as", strings.Join(w.Aliases, ", "))
 	e.add("Status", w.Status.String())
 	e.add("Replaced by", w.Successor)
@@ -284,7 +272,6 @@ func (s *session) mitigation(id string, e *Explanation) bool {
 		})
 	})
 	e.Summary = fmt.Sprintf("%s is the mitigation %s, which ATT&CK recommends against %d techniques.", id, name, len(list))
-	e.add("Name", name)
 	e.add("Against", strings.Join(first(list, 12), "; "))
 	return name != ""
 }
@@ -301,7 +288,6 @@ func (s *session) component(id string, e *Explanation) bool {
 		})
 	})
 	e.Summary = fmt.Sprintf("%s is the data component %s, which shows %d techniques.", id, c.Name, len(list))
-	e.add("Name", c.Name)
 	e.add("Platforms", strings.Join(c.Platforms, ", "))
 	for _, l := range first(c.Sources, 8) {
 		e.add("Log", l.String())

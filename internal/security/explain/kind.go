@@ -3,6 +3,8 @@ package explain
 import (
 	"regexp"
 	"strings"
+
+	"github.com/casemate-ai/casemate/internal/security/decode"
 )
 
 // kind is what an input is taken for. Its function fills the explanation in.
@@ -56,7 +58,7 @@ func (s *session) asides(text string) (string, [][2]int) {
 		}
 		if mark := strings.LastIndex(text[from:from+at+1], " #"); mark > 0 {
 			from += len(strings.TrimRight(text[from:from+mark], " #"))
-		} else if element.MatchString(text[from:end]) || s.isAtom(text[from:end]) || s.begins(text[from:end]) || end-from == len(strings.TrimSpace(text)) {
+		} else if _, line := s.isLine(text[from:end]); line || element.MatchString(text[from:end]) || s.isAtom(text[from:end]) || end-from == len(strings.TrimSpace(text)) {
 			continue
 		}
 		out = append(out, [2]int{from, end})
@@ -83,12 +85,6 @@ func (s *session) addressed(line string) int {
 	return -1
 }
 
-// begins reports whether a line begins as a command or a script does.
-func (s *session) begins(line string) bool {
-	_, ok := s.isLine(line)
-	return ok
-}
-
 // kinds lists what is recognised, the most particular first.
 func kinds() []kind {
 	return []kind{
@@ -107,6 +103,7 @@ func kinds() []kind {
 		{"mail header", (*session).isHeader, (*session).tellHeader},
 		{"scheduled task (XML)", (*session).isTask, (*session).tellTask},
 		{"record", (*session).isRecord, (*session).tellRecord},
+		{"form", (*session).isForm, (*session).tellForm},
 		{"catalogue name", (*session).isName, (*session).tellName},
 		{"command line", (*session).isLine, (*session).tellLine},
 		{"text", func(*session, string) (string, bool) { return "", true }, (*session).tellText},
@@ -123,7 +120,7 @@ func (s *session) isLine(text string) (string, bool) {
 		if s.isCommand(line) {
 			return "it begins as a command does", true
 		}
-		if s.isScript(line) {
+		if decode.Script(line) {
 			return "it is written as a script", true
 		}
 		break
@@ -131,21 +128,79 @@ func (s *session) isLine(text string) (string, bool) {
 	return "", false
 }
 
-// isScript knows the looks of code whose first word is no program.
-func (s *session) isScript(line string) bool {
-	return scriptLook.MatchString(cut2(line, 4096))
-}
-
-var scriptLook = regexp.MustCompile(`(?i)^\s*(\(?\s*(\[[a-z.]+(\[\])?\]|new-object|iex\b|&\s*[("'(]|\.\s*\()|function\s+\w|param\s*\(|import\s+\w+(\s*;|$)|<\?php|<script|eval\(|exec\(|set\s+\w+\s*=\s*createobject|dim\s+\w|sub\s+\w+\(|var\s+\w+\s*=|const\s+\w+\s*=|for\s+\S+\s+in\s|while\s+(true|:)|if\s*[\[(!]|if\s+(not\s+)?exist\s|foreach\s*\(|try\s*\{|for\s+/[flrd]\b|set\s+\w+=|del\s+["%]|\(?\s*["'{][^\n]{0,200}["']\s*-(f|join|split|replace)\b|%\w+:~)|\b(chr|char|string\.fromcharcode)\(\d+\)\s*[&+]|^\$\{?\w|^["'][^"']*["']\[-?\d|^[a-z]+=\S+;`)
-
 func (s *session) tellLine(text string, e *Explanation) {
 	a := s.analyse(e)
 	a.examine("", text, command)
-	e.Kind = a.shell.String() + " command line"
-	if strings.Count(text, "\n") >= 2 {
-		e.Kind = a.shell.String() + " script"
-	}
+	e.Kind = a.lineKind(text)
 	s.runRules(text, a)
+}
+
+// lineKind names what a command line or script is written for.
+func (a *analysis) lineKind(text string) string {
+	kind := [...]string{"POSIX shell", "PowerShell", "Windows"}[a.shell]
+	if strings.Count(text, "\n") >= 2 {
+		return kind + " script"
+	}
+	return kind + " command line"
+}
+
+// form finds what a text is written as; end is where its mark ends.
+func (s *session) form(text string) (f form, end int) {
+	for _, f := range s.tab.forms {
+		if at := f.re.find(cut2(text, MaxScan)); at != nil && (f.section != "prefix" || at[1] < len(text)) {
+			return f, at[1]
+		}
+	}
+	return form{}, 0
+}
+
+func (s *session) isForm(text string) (string, bool) {
+	f, _ := s.form(text)
+	return "its form", f.name != ""
+}
+
+// tellForm explains what stands behind a mark, such as a prompt, as the command
+// that it is. What a detection rule looks for was not seen.
+func (s *session) tellForm(text string, e *Explanation) {
+	f, end := s.form(text)
+	e.Kind = f.name
+	a := s.analyse(e)
+	switch f.section {
+	case "rule":
+		e.Risk.Level = RiskLookup
+		e.Summary = upper(article(f.name)) + f.name + ": what stands in it is looked for and was not seen."
+		a.address(text, Span{Layer: -1})
+		a.indicators(cut2(text, MaxScan), Span{Layer: -1})
+	case "prefix":
+		a.examine("", text[end:], command)
+		s.runRules(text[end:], a)
+		e.shift(0, 0, end)
+		if f.name == "prompt" {
+			e.Kind = a.lineKind(text)
+		}
+	default:
+		a.examine("", text, s.role(text))
+	}
+}
+
+// role tells a command line or script from prose.
+func (s *session) role(text string) role {
+	if _, line := s.isLine(text); line {
+		return command
+	}
+	return prose
+}
+
+// article returns "a " or "an ", as a name is spoken: an LDAP filter, a URL.
+func article(name string) string {
+	vowels := "AEIOaeio"
+	if len(name) > 1 && name[1] >= 'A' && name[1] <= 'Z' {
+		vowels = "AEFHILMNORSX"
+	}
+	if name != "" && strings.ContainsRune(vowels, rune(name[0])) {
+		return "an "
+	}
+	return "a "
 }
 
 func (s *session) tellText(text string, e *Explanation) {
@@ -153,7 +208,7 @@ func (s *session) tellText(text string, e *Explanation) {
 	a.examine("", text, prose)
 	switch {
 	case a.command && e.Layers[0].Whole:
-		e.Kind = a.shell.String() + " command line"
+		e.Kind = a.lineKind(text)
 		e.Why = append(e.Why, "it is one once its disguise is undone")
 	case len(e.Commands) > 0:
 		e.Why = append(e.Why, "commands were found inside it")
@@ -165,6 +220,9 @@ func (s *session) tellText(text string, e *Explanation) {
 // JSON document or a folded text is one part.
 func (s *session) split(text string) []string {
 	if !strings.Contains(strings.TrimSpace(text), "\n") {
+		return nil
+	}
+	if f, _ := s.form(text); f.section == "rule" || f.section == "form" {
 		return nil
 	}
 	for _, whole := range []func(*session, string) (string, bool){(*session).isHeader, (*session).isTask, (*session).isDocument} {

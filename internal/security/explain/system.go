@@ -21,8 +21,6 @@ func (s *session) tellSID(text string, e *Explanation) {
 	sid := strings.ToUpper(text)
 	means := s.sid(sid)
 	e.Summary = sid + " is " + means + "."
-	e.add("SID", sid)
-	e.add("Means", means)
 	if parts := strings.Split(sid, "-"); len(parts) == 8 && parts[3] == "21" {
 		e.addNote("Domain or machine", strings.Join(parts[:7], "-"), "the same for all its accounts")
 		e.addNote("RID", parts[7], s.tab.facts["rid"][parts[7]].means)
@@ -36,6 +34,9 @@ func (s *session) sid(sid string) string {
 	}
 	if parts := strings.Split(sid, "-"); len(parts) == 8 && parts[3] == "21" {
 		if f, ok := s.tab.facts["rid"][parts[7]]; ok {
+			if n, _ := strconv.Atoi(parts[7]); n >= 512 {
+				return f.means + " of a domain"
+			}
 			return f.means + " of a domain or machine"
 		}
 		if n, err := strconv.Atoi(parts[7]); err == nil && n >= 1000 {
@@ -109,19 +110,12 @@ func (s *session) tellCode(text string, e *Explanation) {
 		// Such a code wraps an older one.
 		f, ok = s.tab.facts["win32"][strconv.Itoa(int(n&0xFFFF))]
 	}
+	e.Kind = name
 	if !ok {
-		e.Kind = name
 		e.Summary = fmt.Sprintf("%s %s is not one that the tables know.", upper(name), q.key)
 		return
 	}
-	s.tellFact(name, q.key, f, e)
-}
-
-func (s *session) tellFact(kind, key string, f fact, e *Explanation) {
-	e.Kind = kind
-	e.Summary = fmt.Sprintf("%s %s: %s.", strings.ToUpper(kind[:1])+kind[1:], key, f.means)
-	e.add("Value", key)
-	e.add("Means", f.means)
+	e.Summary = fmt.Sprintf("%s %s: %s.", upper(name), q.key, f.means)
 	s.related(f.techniques, e)
 }
 
@@ -140,7 +134,6 @@ func (s *session) related(ids []string, e *Explanation) {
 func (s *session) tellNumber(channel, id string, e *Explanation) {
 	n, _ := strconv.Atoi(id)
 	e.Kind = "Windows event id"
-	var steps []string
 	var list []event
 	for _, v := range s.tab.events[n] {
 		if channel == "" || strings.HasPrefix(strings.ToLower(v.channel), channel) {
@@ -148,16 +141,16 @@ func (s *session) tellNumber(channel, id string, e *Explanation) {
 		}
 	}
 	for _, v := range list {
-		e.addNote(v.channel+" "+id, v.means, readFields(v.fields))
-		s.related(v.techniques, e)
 		if v.fields != "" {
-			steps = append(steps, "in "+v.channel+" "+id+" read "+v.fields)
+			e.Next = append(e.Next, check("in "+v.channel+" "+id+" read "+v.fields, "these fields decide what the event means"))
 		}
+		e.add(v.channel+" "+id, v.means)
+		s.related(v.techniques, e)
 	}
 	if len(list) > 0 {
 		e.Summary = fmt.Sprintf("Event %s of %s: %s.", id, list[0].channel, list[0].means)
 		if len(list) > 1 {
-			e.Summary += fmt.Sprintf(" %d other logs use the same number.", len(list)-1)
+			e.Summary += " The number has other meanings in other logs."
 		}
 	}
 	if channel == "" {
@@ -166,9 +159,6 @@ func (s *session) tellNumber(channel, id string, e *Explanation) {
 	if e.Summary == "" {
 		e.Kind = "number"
 		e.Summary = id + " is no event id, port, logon type or error code that the tables know."
-	}
-	for _, text := range steps {
-		e.Next = append(e.Next, check(text, "these fields decide what the event means"))
 	}
 }
 
@@ -187,13 +177,6 @@ func (s *session) otherNumbers(id string, n int, known bool, e *Explanation) {
 	}
 }
 
-func readFields(f string) string {
-	if f == "" {
-		return ""
-	}
-	return "read " + f
-}
-
 var registryForm = regexp.MustCompile(`(?i)(?:\b(?:HKLM|HKCU|HKCR|HKU|HKCC|HKEY_LOCAL_MACHINE|HKEY_CURRENT_USER|HKEY_CLASSES_ROOT|HKEY_USERS|HKEY_CURRENT_CONFIG):?\\|\\REGISTRY\\(?:MACHINE|USER)\\|Computer\\HKEY_)[^\r\n"'<>|;,]+`)
 
 func (s *session) isRegistry(text string) (string, bool) {
@@ -203,14 +186,11 @@ func (s *session) isRegistry(text string) (string, bool) {
 
 func (s *session) tellRegistry(text string, e *Explanation) {
 	e.Summary = "A key of the Windows registry."
-	if f, ok := s.registry(text); ok {
-		e.Summary = "A key of the Windows registry: " + f.means + "."
-	}
 	hive := strings.ToUpper(strings.Trim(strings.SplitN(text, `\`, 2)[0], `"' :`))
 	e.addNote("Hive", hive, s.tab.facts["hive"][strings.ToLower(hive)].means)
 	e.add("Key", text)
 	if f, ok := s.registry(text); ok {
-		e.add("Holds", f.means)
+		e.Summary = "A key of the Windows registry: " + f.means + "."
 	}
 	a := s.analyse(e)
 	a.examine("", text, prose)
@@ -250,10 +230,10 @@ func (a *analysis) registryKeys(text string, at Span) {
 	}
 }
 
-var pathForm = regexp.MustCompile(`(?i)^"?(?:[a-z]:\\|\\\\[^\\\s]+\\|\\\?\?\\|/(?:[\w.@+-]+/)*|~/|%\w+%\\|\$env:\w+\\)[^\r\n"<>|]+"?$`)
+var pathForm = regexp.MustCompile(`(?i)^"?(?:[a-z]:\\|\\\\[^\\\s]+\\|\\\?\?\\|/(?:[\w.@+-]+/)*|~/|(?:\.\./)+|%\w+%\\|\$env:\w+\\)[^\r\n"<>|]+"?$`)
 
 func (s *session) isPath(text string) (string, bool) {
-	if strings.Contains(text, "\n") || len(text) > 500 || !pathForm.MatchString(text) {
+	if strings.Contains(text, "\n") || len(text) > 500 || !pathForm.MatchString(text) && (strings.ContainsAny(text, " /") || !doubleExtension.MatchString(text)) {
 		return "", false
 	}
 	if strings.HasPrefix(text, "/") && (strings.Contains(text, " ") || !strings.Contains(text[1:], "/")) {
@@ -262,7 +242,7 @@ func (s *session) isPath(text string) (string, bool) {
 	if i := strings.IndexAny(text, " "); i > 0 && (strings.Contains(text, " -") || strings.Contains(text, " /") || regexpArgs.MatchString(text)) {
 		return "", false
 	}
-	return "it begins as paths do", true
+	return "it is written as paths are", true
 }
 
 var regexpArgs = regexp.MustCompile(`(?i)\.(exe|bat|cmd|ps1|vbs|com|dll)"?[ ,]+\S`)
@@ -279,13 +259,13 @@ func (s *session) tellPath(text string, e *Explanation) {
 		s.related(f.techniques, e)
 	}
 	a := s.analyse(e)
-	if list := s.lookup(decode.ProgramName(path), decode.GuessShell(path)); len(list) > 0 {
+	// What bears a program's name and is none, such as /etc/passwd, stands nowhere where programs do.
+	if list := s.lookup(decode.ProgramName(path), decode.GuessShell(path)); len(list) > 0 && (strings.Contains(path, `\`) || strings.Contains(path, "bin/")) {
 		p := list[0]
 		e.Summary = fmt.Sprintf("The path of %s: %s.", name, p.what)
 		e.Programs = append(e.Programs, Program{Name: decode.ProgramName(path), Platforms: p.platforms, What: p.what, Use: p.use})
-		a.misplaced(path, p)
+		a.misplaced(path)
 	}
-	a.fileName(name, text)
 	a.examine("", text, prose)
 	e.Next = append(e.Next, check("find who wrote the file, when, and what its hash is", "a name says little about a file"))
 }
@@ -303,7 +283,7 @@ func (s *session) path(text string) (fact, bool) {
 }
 
 // misplaced reports a part of Windows outside its folder.
-func (a *analysis) misplaced(path string, _ *program) {
+func (a *analysis) misplaced(path string) {
 	lower := strings.ToLower(path)
 	if !strings.Contains(lower, `:\`) || !a.s.tab.lists("windows-name", decode.ProgramName(path)) || !strings.HasSuffix(lower, ".exe") {
 		return
@@ -312,13 +292,6 @@ func (a *analysis) misplaced(path string, _ *program) {
 		return
 	}
 	a.find(Finding{Level: casemate.SeverityHigh, Text: "bears the name of a part of Windows but stands elsewhere", Techniques: []string{"T1036.005"}, Span: Span{Layer: -1, End: len(path)}, Source: "behaviour"}, path)
-}
-
-func (a *analysis) fileName(name, text string) {
-	i := max(0, strings.LastIndex(text, name))
-	if doubleExtension.MatchString(name) {
-		a.find(Finding{Level: casemate.SeverityHigh, Text: "is a program that is named like a document", Techniques: []string{"T1036.007"}, Span: Span{Layer: -1, Start: i, End: i + len(name)}, Source: "behaviour"}, text)
-	}
 }
 
 func (s *session) isTask(text string) (string, bool) {
@@ -356,7 +329,7 @@ func (s *session) tellTask(text string, e *Explanation) {
 	}
 	if len(values["Hidden"]) > 0 && strings.EqualFold(values["Hidden"][0], "true") {
 		i := max(0, strings.Index(text, "<Hidden>"))
-		a.find(Finding{Level: casemate.SeverityMedium, Text: "is a hidden scheduled task", Techniques: []string{"T1053.005", "T1564"}, Span: Span{Layer: -1, Start: i, End: min(len(text), i+8)}, Source: "behaviour"}, text)
+		a.find(Finding{Level: casemate.SeverityMedium, Text: "hides from the list of tasks", Techniques: []string{"T1053.005", "T1564"}, Span: Span{Layer: -1, Start: i, End: min(len(text), i+8)}, Source: "behaviour"}, text)
 	}
 	a.one(cut2(text, MaxScan), Span{Layer: -1}, plain, false)
 	e.Next = append(e.Next, check("find who registered it and when: Security 4698, TaskScheduler 106", "the author in the XML can be anything"))

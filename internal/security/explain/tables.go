@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ type tables struct {
 	events   map[int][]event
 	facts    map[string]map[string]fact
 	ordered  map[string][]fact
+	forms    []form
 }
 
 // program is one entry of windows.txt or unix.txt.
@@ -37,8 +39,8 @@ type program struct {
 type clue struct {
 	level      casemate.Severity
 	always     bool       // the program alone is the clue
-	words      [][]string // globs, in this order among the arguments
-	absent     [][]string // none of these
+	words      []*pattern // in this order among the arguments
+	absent     []*pattern // none of these
 	needs      []string   // texts, one of which occurs; in lower case
 	re         *pattern
 	techniques []string
@@ -56,6 +58,12 @@ type event struct {
 type fact struct {
 	key, means string
 	techniques []string
+}
+
+// form is how something that is neither command nor record is written.
+type form struct {
+	section, name string
+	re            *pattern
 }
 
 // pattern is a regular expression that is compiled when it is first needed:
@@ -144,6 +152,7 @@ func (t *tables) readProgram(cols []string, _ string) error {
 	if len(t.list) == 0 || len(cols) < 5 {
 		return fmt.Errorf("clue %q has %d columns, want 5", strings.Join(cols, " "), len(cols))
 	}
+	p := t.list[len(t.list)-1]
 	c := &clue{techniques: fields(cols[3]), means: cols[4]}
 	var err error
 	if c.level, err = level(cols[1]); err != nil {
@@ -158,19 +167,31 @@ func (t *tables) readProgram(cols []string, _ string) error {
 	default:
 		for _, w := range strings.Fields(cols[2]) {
 			if bare, not := strings.CutPrefix(w, "!"); not && bare != "" && !strings.Contains(bare, ":!") {
-				c.absent = append(c.absent, strings.Split(bare, "|"))
+				c.absent = append(c.absent, glob(bare, p))
 				continue
 			}
-			c.words = append(c.words, strings.Split(w, "|"))
+			c.words = append(c.words, glob(w, p))
 		}
 	}
 	if c.means == "" && c.level > casemate.SeverityInformational {
 		return fmt.Errorf("clue %q has no meaning", cols[2])
 	}
-	p := t.list[len(t.list)-1]
 	p.clues = append(p.clues, c)
 	return nil
 }
+
+// glob makes a pattern of words, "a|b*", of which one must be the whole argument.
+// Windows programs take "-" and "/" alike, in any case.
+func glob(words string, p *program) *pattern {
+	src := strings.NewReplacer(`\|`, "|", `\*`, ".*").Replace(regexp.QuoteMeta(words))
+	if slices.Contains(p.platforms, "windows") {
+		src = "(?i)" + optionMark.ReplaceAllString(src, "$1[-/–—―]$2")
+	}
+	return &pattern{src: "(?s)^(?:" + src + ")$"}
+}
+
+// optionMark begins an option.
+var optionMark = regexp.MustCompile(`(^|\|)[-/]([^|])`)
 
 func (t *tables) readText(cols []string, line string) error {
 	if len(cols) != 5 {
@@ -216,6 +237,10 @@ func (t *tables) readFact(section string, cols []string) error {
 	}
 	if len(cols) > 2 {
 		f.techniques = fields(cols[2])
+	}
+	if section == "prefix" || section == "rule" || section == "form" {
+		t.forms = append(t.forms, form{section, f.means, &pattern{src: "(?i)" + f.key}})
+		return nil
 	}
 	key := strings.ToLower(f.key)
 	if _, twice := t.facts[section][key]; twice {

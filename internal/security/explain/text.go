@@ -2,6 +2,7 @@ package explain
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -128,15 +129,9 @@ func (p *page) explanation(e *Explanation) {
 	}
 }
 
-// riskStyles colour the levels.
+// riskStyle colours a level.
 func riskStyle(level string) string {
-	switch level {
-	case RiskStrong:
-		return red
-	case RiskSome:
-		return yellow
-	}
-	return bold
+	return cmp.Or(map[string]string{RiskStrong: red, RiskSome: yellow}[level], bold)
 }
 
 func (p *page) risk(r *Risk) {
@@ -331,7 +326,11 @@ func (p *page) parts(e *Explanation) {
 			}
 			continue
 		}
-		p.wrap("   ", 3, "", upper(part.Kind)+": "+part.Summary)
+		head := upper(part.Kind) + ": "
+		if strings.Contains(strings.ToLower(part.Summary), strings.ToLower(part.Kind)) {
+			head = ""
+		}
+		p.wrap("   ", 3, "", head+part.Summary)
 		p.line("   ", p.paint(riskStyle(part.Risk.Level), part.Risk.Level))
 		for j := range first(part.Findings, 4) {
 			f := &part.Findings[j]

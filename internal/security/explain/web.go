@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/casemate-ai/casemate"
@@ -81,41 +80,31 @@ func (a *analysis) urls(text string, at Span) {
 		}
 		span := at
 		span.Start, span.End = m[0], m[0]+len(raw)
-		for _, t := range tricks(a.s, u, raw) {
-			a.find(Finding{Level: t.level, Text: t.means, Techniques: t.techniques, Span: span, Source: "behaviour"}, text)
-		}
+		a.tricks(u, raw, func(lv casemate.Severity, means string, techniques ...string) {
+			a.find(Finding{Level: lv, Text: means, Techniques: techniques, Span: span, Source: "behaviour"}, text)
+		})
 	}
 }
 
 var urlForm = regexp.MustCompile("(?i)(?:\\b(?:https?|hxxps?|ftp)(?:\\[?:\\]?//)[^\\s\"'`<>|]{3,}|\\bdata:[a-z]+/[a-z0-9.+-]+[;,][^\\s\"'<>]*)")
 
-type trick struct {
-	level      casemate.Severity
-	means      string
-	techniques []string
-}
-
 var doubleExtension = regexp.MustCompile(`(?i)\.(pdf|docx?|xlsx?|pptx?|jpe?g|png|gif|txt|csv|mp[34]|zip|html?)\s*\.(exe|scr|js|jse|vbs|hta|lnk|bat|cmd|com|msi|ps1|iso|img)$`)
 var programLink = regexp.MustCompile(`(?i)\.(exe|dll|scr|hta|vbs|jse|ps1|psm1|bat|cmd|msi|sct|xsl|lnk|iso|img|jar|elf|bin|apk|wsf)$`)
 
-// tricks lists what makes a URL look other than it is, or worth a look.
-func tricks(s *session, u *url.URL, raw string) []trick {
-	var out []trick
-	add := func(lv casemate.Severity, means string, techniques ...string) {
-		out = append(out, trick{lv, means, techniques})
-	}
+// tricks tells what makes a URL look other than it is, or worth a look.
+func (a *analysis) tricks(u *url.URL, raw string, add func(lv casemate.Severity, means string, techniques ...string)) {
 	host := strings.ToLower(u.Hostname())
 	if u.User != nil && strings.Contains(u.User.Username(), ".") {
-		add(casemate.SeverityHigh, "is a link whose part before @ looks like a host; it leads elsewhere", "T1566.002", "T1036")
+		add(casemate.SeverityHigh, "shows a host before the @ of a link that leads elsewhere", "T1566.002", "T1036")
 	} else if u.User != nil {
-		add(casemate.SeverityLow, "is a link with a user name or password in it", "T1552.001")
+		add(casemate.SeverityLow, "puts a user name or password into a link", "T1552.001")
 	}
 	if addr, _, odd, ok := decode.Address(host); ok {
 		switch scope := indicator.Scope(addr); {
 		case odd != "":
-			add(casemate.SeverityHigh, "is a link whose host is an address "+odd, "T1027", "T1566.002")
+			add(casemate.SeverityHigh, "hides the address of a link, "+odd, "T1027", "T1566.002")
 		case scope == casemate.ScopePublic || scope == casemate.ScopeDocumentation:
-			add(casemate.SeverityLow, "is a link to an address instead of a name", "T1071.001")
+			add(casemate.SeverityLow, "links to an address instead of a name", "T1071.001")
 		}
 	}
 	if name, puny := decode.Host(host); puny {
@@ -123,43 +112,42 @@ func tricks(s *session, u *url.URL, raw string) []trick {
 		if decode.MixedScripts(name) {
 			lv = casemate.SeverityHigh
 		}
-		add(lv, "is a link to a name in other letters ("+name+"), which may imitate another name", "T1583.001", "T1036")
+		add(lv, "links to a name in other letters ("+name+"), which may imitate another name", "T1583.001", "T1036")
 	}
 	if p := u.Port(); p != "" && !slices.Contains([]string{"80", "443", "8080", "8443", "21"}, p) {
-		add(casemate.SeverityLow, "is a link to an unusual port", "T1571")
+		add(casemate.SeverityLow, "links to an unusual port", "T1571")
 	}
 	if doubleExtension.MatchString(u.Path) {
-		add(casemate.SeverityHigh, "is a link to a program that is named like a document", "T1036.007", "T1566.002")
+		add(casemate.SeverityHigh, "links to a program that is named like a document", "T1036.007", "T1566.002")
 	} else if programLink.MatchString(u.Path) {
-		add(casemate.SeverityLow, "is a link to a program or script", "T1105")
+		add(casemate.SeverityLow, "links to a program or script", "T1105")
 	}
 	switch strings.ToLower(u.Scheme) {
 	case "data":
 		if strings.Contains(strings.ToLower(raw[:min(len(raw), 80)]), "html") || strings.Contains(strings.ToLower(raw[:min(len(raw), 80)]), "script") {
-			add(casemate.SeverityHigh, "is a link that carries a page or script in itself", "T1027.006")
+			add(casemate.SeverityHigh, "carries a page or script inside a link", "T1027.006")
 		}
 	case "javascript", "vbscript":
-		add(casemate.SeverityHigh, "is a link that runs script", "T1059.007")
+		add(casemate.SeverityHigh, "runs script through a link", "T1059.007")
 	case "ms-msdt", "search-ms", "ms-officecmd", "ms-appinstaller":
-		add(casemate.SeverityHigh, "is a link that starts a Windows program", "T1203")
+		add(casemate.SeverityHigh, "starts a Windows program through a link", "T1203")
 	case "ldap", "rmi":
-		add(casemate.SeverityMedium, "is a link as Log4Shell uses to load code", "T1190")
+		add(casemate.SeverityMedium, "links to a server as Log4Shell does to load code", "T1190")
 	}
-	if f, ok := s.host(host); ok && len(f.techniques) > 0 {
-		add(casemate.SeverityLow, "is a link to "+f.means, f.techniques...)
+	if f, ok := a.s.host(host); ok && len(f.techniques) > 0 {
+		add(casemate.SeverityLow, "links to "+f.means, f.techniques...)
 	}
 	for key, values := range u.Query() {
-		if len(values) > 0 && s.tab.lists("redirect", key) && (strings.Contains(values[0], "://") || strings.HasPrefix(values[0], "//")) {
+		if len(values) > 0 && a.s.tab.lists("redirect", key) && (strings.Contains(values[0], "://") || strings.HasPrefix(values[0], "//")) {
 			to, err := url.Parse(values[0])
 			if err == nil && to.Hostname() != "" && !strings.EqualFold(to.Hostname(), host) {
-				add(casemate.SeverityMedium, "is a link that sends the reader on to "+indicator.Defang(to.Hostname()), "T1566.002")
+				add(casemate.SeverityMedium, "sends whoever follows the link on to "+indicator.Defang(to.Hostname()), "T1566.002")
 			}
 		}
 	}
 	if strings.Count(host, ".") >= 5 {
-		add(casemate.SeverityLow, "is a link to a name of many parts, which may hide its end", "T1566.002")
+		add(casemate.SeverityLow, "links to a name of many parts, which may hide its end", "T1566.002")
 	}
-	return out
 }
 
 // domain reports what a bare name shows.
@@ -176,11 +164,11 @@ func (s *session) isAgent(text string) (string, bool) {
 	if len(text) > 1000 || strings.Contains(text, "\n") {
 		return "", false
 	}
-	t := strings.TrimSpace(strings.TrimPrefix(strings.TrimPrefix(text, "User-Agent:"), "user-agent:"))
-	_, ok := s.agent(t)
-	return "it begins as user agents do", ok && (strings.Contains(t, "/") && !strings.HasPrefix(t, "/"))
+	_, ok := s.agent(agentMark.ReplaceAllString(text, ""))
+	return "it begins as user agents do", ok
 }
 
+var agentMark = regexp.MustCompile(`(?i)^user-agent:\s*`)
 var product = regexp.MustCompile(`(?i)^[a-z][\w .-]{1,40}/\d[\w.]*`)
 
 func (s *session) agent(text string) (fact, bool) {
@@ -194,7 +182,7 @@ func (s *session) agent(text string) (fact, bool) {
 }
 
 func (s *session) tellAgent(text string, e *Explanation) {
-	t := strings.TrimSpace(strings.TrimPrefix(strings.TrimPrefix(text, "User-Agent:"), "user-agent:"))
+	t := agentMark.ReplaceAllString(text, "")
 	f, _ := s.agent(t)
 	lower := strings.ToLower(t)
 	for _, o := range s.tab.ordered["agent"] {
@@ -205,11 +193,9 @@ func (s *session) tellAgent(text string, e *Explanation) {
 	}
 	e.Summary = "A user agent: " + f.means + ". Whoever sends it chooses what it says."
 	e.add("Program", f.means)
-	if o, ok := s.tab.within("agent-system", lower); ok {
-		e.add("System", o.means)
-	}
-	if o, ok := s.tab.within("agent-browser", lower); ok {
-		e.add("Browser", o.means)
+	for _, name := range []string{"System", "Browser"} {
+		o, _ := s.tab.within("agent-"+strings.ToLower(name), lower)
+		e.add(name, o.means)
 	}
 	a := s.analyse(e)
 	if len(f.techniques) > 0 {
@@ -287,13 +273,4 @@ func (s *session) mailChecks(a *analysis, fields [][2]string, get func(string) s
 	if name, _, ok := strings.Cut(from, "<"); ok && strings.Contains(name, "@") && decode.MailDomain(name) != decode.MailDomain(from) {
 		report(casemate.SeverityHigh, "shows another address in the sender's name than it is from", from, "T1566", "T1036")
 	}
-}
-
-func sortedKeys(m map[string]any) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }
