@@ -180,26 +180,46 @@ func mergeSameHost(groups []*group) []*group {
 // attachWeak gives each grave incident the weaker unusual moments of its hosts
 // and hours. Elsewhere they remain routine.
 func (c *correlator) attachWeak(groups []*group) {
-	cores := map[int32][]*group{}
+	spans := map[int32][]hostSpan{}
 	for _, g := range groups {
 		if g.grave >= coreWeight {
 			for _, h := range g.hosts() {
-				cores[h] = append(cores[h], g)
+				spans[h] = append(spans[h], hostSpan{g, g.first.Add(-sessionGap), g.last.Add(sessionGap)})
 			}
 		}
+	}
+	for _, list := range spans {
+		slices.SortStableFunc(list, func(a, b hostSpan) int { return a.from.Compare(b.from) })
 	}
 	for _, m := range c.q.moments {
 		if c.taken[m] || m.timeless || m.novelty == 0 || c.q.isEcho(m) {
 			continue
 		}
-		for _, g := range cores[m.host] {
-			if overlaps(m, g.first.Add(-sessionGap), g.last.Add(sessionGap)) {
-				c.take(g, m)
+		list := spans[m.host]
+		// The last few that begin before the moment ends: earlier ones are long over.
+		n, _ := slices.BinarySearchFunc(list, m.last, func(s hostSpan, t time.Time) int {
+			if s.from.After(t) {
+				return 1
+			}
+			return -1
+		})
+		for i := n - 1; i >= max(0, n-maxOverlapping); i-- {
+			if !list[i].to.Before(m.first) {
+				c.take(list[i].group, m)
 				break
 			}
 		}
 	}
 }
+
+// hostSpan is when a group is about a host.
+type hostSpan struct {
+	group    *group
+	from, to time.Time
+}
+
+// maxOverlapping is how many grave incidents of one host are looked at for a moment.
+const maxOverlapping = 8
 
 // context collects, around each grave incident, the weaker signs on other hosts
 // that an intrusion leaves: load, odd name look-ups.
@@ -208,14 +228,25 @@ func (c *correlator) context(groups []*group) []*group {
 		core *group
 		host int32
 	}
+	byHour := map[int64][]*group{}
+	for _, g := range groups {
+		if g.grave < coreWeight {
+			continue
+		}
+		for h := g.first.Add(-aroundCore).Unix() / 3600; h <= g.last.Add(aroundCore).Unix()/3600; h++ {
+			if len(byHour[h]) < maxCoresAnHour {
+				byHour[h] = append(byHour[h], g)
+			}
+		}
+	}
 	found := map[key]*group{}
 	var out []*group
 	for _, m := range c.q.moments {
 		if c.taken[m] || m.timeless || !m.isContext() || c.st.hoursOf(m) > c.st.usualLimit(contextShare) {
 			continue
 		}
-		for _, core := range groups {
-			if core.grave < coreWeight || !overlaps(m, core.first.Add(-aroundCore), core.last.Add(aroundCore)) {
+		for _, core := range byHour[m.hour] {
+			if !overlaps(m, core.first.Add(-aroundCore), core.last.Add(aroundCore)) {
 				continue
 			}
 			g := found[key{core, m.host}]
@@ -261,12 +292,19 @@ func (g *group) settle() {
 	}
 }
 
-// hosts returns the distinct places of a group's moments.
-func (g *group) hosts() []int32 {
+// hosts returns the distinct places of a group's moments, in order.
+func (g *group) hosts() []int32 { return distinct(g.moments, func(m *moment) int32 { return m.host }) }
+
+// names returns the distinct names of a group's moments, in order.
+func (g *group) names() []int32 { return distinct(g.moments, func(m *moment) int32 { return m.name }) }
+
+func distinct(moments []*moment, of func(*moment) int32) []int32 {
+	seen := make(map[int32]bool, 8)
 	var out []int32
-	for _, m := range g.moments {
-		if !slices.Contains(out, m.host) {
-			out = append(out, m.host)
+	for _, m := range moments {
+		if id := of(m); !seen[id] {
+			seen[id] = true
+			out = append(out, id)
 		}
 	}
 	return out

@@ -1,6 +1,7 @@
 package triage
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -33,13 +34,8 @@ func (q *Queue) incidents(groups []*group) []casemate.Incident {
 		in.ID = "i-" + strings.TrimPrefix(casemate.AlertID("incident", []byte(q.identity(g))), "a-")[:10]
 		for _, m := range g.moments {
 			in.Severity = max(in.Severity, m.severity, m.rule)
-			if h := q.hosts.text[m.host]; h != "" && h[0] != 0 && !slices.Contains(in.Hosts, h) {
-				in.Hosts = append(in.Hosts, h)
-			}
-			if u := q.users.text[m.user]; u != "" && !slices.ContainsFunc(in.Users, func(o string) bool { return sameAccount(o, u) }) {
-				in.Users = append(in.Users, u)
-			}
 		}
+		in.Hosts, in.Users = q.hostNames(g), q.userNames(g)
 		in.Reasons = q.reasons(g, in.Score)
 		in.Next = q.next(g)
 	}
@@ -48,6 +44,32 @@ func (q *Queue) incidents(groups []*group) []casemate.Incident {
 			if j, ok := ids[l.to]; ok {
 				out[i].Related = append(out[i].Related, casemate.Relation{ID: out[j].ID, Rank: j + 1, Why: l.why})
 			}
+		}
+	}
+	return out
+}
+
+// hostNames returns the group's hosts; places that are none are left out.
+func (q *Queue) hostNames(g *group) []string {
+	var out []string
+	for _, h := range g.hosts() {
+		if name := q.hosts.text[h]; name != "" && name[0] != 0 {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// userNames returns the group's users, one spelling an account.
+func (q *Queue) userNames(g *group) []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, id := range distinct(g.moments, func(m *moment) int32 { return m.user }) {
+		user := q.users.text[id]
+		key := cmp.Or(account(user), user)
+		if user != "" && !seen[key] {
+			seen[key] = true
+			out = append(out, user)
 		}
 	}
 	return out
@@ -124,12 +146,7 @@ func (q *Queue) stageNames(g *group) string {
 
 // where says on which hosts, the first two by name.
 func (q *Queue) where(g *group) string {
-	var hosts []string
-	for _, h := range g.hosts() {
-		if name := q.hosts.text[h]; name != "" && name[0] != 0 {
-			hosts = append(hosts, name)
-		}
-	}
+	hosts := q.hostNames(g)
 	switch {
 	case len(hosts) == 0:
 		if u := q.users.text[g.moments[0].user]; u != "" {
@@ -150,16 +167,6 @@ func (g *group) gravestMoment() *moment {
 		}
 	}
 	return best
-}
-
-func (g *group) names() []int32 {
-	var out []int32
-	for _, m := range g.moments {
-		if !slices.Contains(out, m.name) {
-			out = append(out, m.name)
-		}
-	}
-	return out
 }
 
 // techniques names the techniques from the catalogue. An id that it does not

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/casemate-ai/casemate"
 )
@@ -11,6 +12,8 @@ import (
 const (
 	maxCommon    = 4 // routine moments that may hold an entity before it links nothing
 	maxLinkHosts = 200
+	maxWhy       = 50 // shared things that are remembered to be told
+	maxPeers     = 32 // episodes of a peer, before and after, that are looked at
 )
 
 // sharedAccounts are used by so much that sharing one means nothing.
@@ -53,7 +56,7 @@ func (u *union) join(a, b *group, why string) {
 	}
 	u.parent[b] = a
 	for _, w := range append(u.why[b], why) {
-		if !slices.Contains(u.why[a], w) {
+		if len(u.why[a]) < maxWhy && !slices.Contains(u.why[a], w) {
 			u.why[a] = append(u.why[a], w)
 		}
 	}
@@ -118,9 +121,11 @@ func (c *correlator) commonKeys() map[string]int {
 
 func (c *correlator) linkKeys(g *group) []string {
 	var keys []string
+	seen := map[string]bool{}
 	for _, m := range g.moments {
 		for _, k := range c.momentKeys(m) {
-			if !slices.Contains(keys, k) {
+			if !seen[k] {
+				seen[k] = true
 				keys = append(keys, k)
 			}
 		}
@@ -143,9 +148,6 @@ func account(user string) string {
 	}
 	return user
 }
-
-// sameAccount reports whether two spellings may be of one account.
-func sameAccount(a, b string) bool { return a == b || account(a) != "" && account(a) == account(b) }
 
 // momentKeys returns what a moment can share, each as "kind value".
 func (c *correlator) momentKeys(m *moment) []string {
@@ -198,7 +200,7 @@ func (c *correlator) joinPeers(groups []*group, set *union) {
 				continue
 			}
 			for _, p := range c.peers(m) {
-				for _, other := range byHost[p.host] {
+				for _, other := range around(byHost[p.host], m.first) {
 					if other != g && other.grave >= peerWeight && p.plausible(m, other) {
 						set.join(g, other, "connection "+c.q.hosts.text[m.host]+" "+p.host)
 					}
@@ -206,6 +208,13 @@ func (c *correlator) joinPeers(groups []*group, set *union) {
 			}
 		}
 	}
+}
+
+// around returns the episodes of a list, in order of their beginning, that begin
+// next before and next after a time.
+func around(list []*group, at time.Time) []*group {
+	n, _ := slices.BinarySearchFunc(list, at, func(g *group, t time.Time) int { return g.first.Compare(t) })
+	return list[max(0, n-maxPeers):min(len(list), n+maxPeers)]
 }
 
 // peer is another host that a moment names.

@@ -147,12 +147,11 @@ func (q *Queue) tell(g *group, kind string) (string, []string) {
 // noveltyText says how unusual the most unusual names are.
 func (q *Queue) noveltyText(g *group, top []*moment) string {
 	only := 0
-	for _, name := range g.names() {
-		for _, m := range g.moments {
-			if m.name == name && m.novelty > 0 && m.others == 0 {
-				only++
-				break
-			}
+	seen := map[int32]bool{}
+	for _, m := range g.moments {
+		if m.novelty > 0 && m.others == 0 && !seen[m.name] {
+			seen[m.name] = true
+			only++
 		}
 	}
 	switch {

@@ -148,44 +148,137 @@ func (q *Queue) assetsOf(g *group) []casemate.Asset {
 	return out
 }
 
+// core is a grave incident, indexed for what may coincide with it.
+type core struct {
+	*group
+	spans []timeSpan     // an hour around its moments, merged, in order
+	rare  float64        // how much a coincidence with it means, 0 to 1
+	names map[int32]bool // what is unusual in it
+}
+
+type timeSpan struct{ from, to time.Time }
+
 // chain raises what happens around a graver incident, and links the two. A
 // coincidence means less, the more of the period the graver incident covers.
 func chain(groups []*group, st *statistics) {
-	var cores []*group
-	for _, g := range groups {
-		if g.kind == kindEpisode && g.grave >= coreWeight {
-			cores = append(cores, g)
-		}
-	}
-	slices.SortStableFunc(cores, func(a, b *group) int { return cmp.Compare(b.sum, a.sum) })
+	byHour := coresByHour(groups, st)
 	raised := map[*group]float64{}
 	for _, g := range groups {
 		if g.kind != kindEpisode && g.kind != kindContext {
 			continue
 		}
-		for _, core := range cores {
-			if core.sum <= g.sum || core == g {
-				break
-			}
-			rare := 1 - core.coverage(st)
-			if rare <= 0 || !core.near(g) {
-				continue
-			}
-			why, same := relation(g, core, st.q)
-			raised[g] = rare * chainPoints(g, core, same)
-			if len(g.related) == 0 {
-				g.related = append(g.related, link{core, why})
-			}
-			if len(core.related) < maxRelated {
-				core.related = append(core.related, link{g, why})
-			}
-			break
+		c := graverCore(g, byHour)
+		if c == nil {
+			continue
+		}
+		why, same := c.relation(g, st.q)
+		raised[g] = c.rare * chainPoints(g, c.group, same)
+		if len(g.related) == 0 {
+			g.related = append(g.related, link{c.group, why})
+		}
+		if len(c.related) < maxRelated {
+			c.related = append(c.related, link{g, why})
 		}
 	}
 	for g, points := range raised {
 		g.points["chain"] = points
 		g.sum += points
 	}
+}
+
+// maxCoresAnHour bounds how many graver incidents one is compared with.
+const maxCoresAnHour = 8
+
+// coresByHour lists the grave incidents near each hour, the gravest first.
+func coresByHour(groups []*group, st *statistics) map[int64][]*core {
+	var cores []*core
+	for _, g := range groups {
+		if g.kind == kindEpisode && g.grave >= coreWeight {
+			if c := newCore(g, st); c.rare > 0 {
+				cores = append(cores, c)
+			}
+		}
+	}
+	slices.SortStableFunc(cores, func(a, b *core) int { return cmp.Compare(b.sum, a.sum) })
+	byHour := map[int64][]*core{}
+	for _, c := range cores {
+		hours := map[int64]bool{}
+		for _, m := range c.moments {
+			// One hour for being near, one for where in its hour a moment stands.
+			for h := m.hour - 2; h <= m.hour+2; h++ {
+				hours[h] = true
+			}
+		}
+		for h := range hours {
+			if len(byHour[h]) < maxCoresAnHour {
+				byHour[h] = append(byHour[h], c)
+			}
+		}
+	}
+	return byHour
+}
+
+func newCore(g *group, st *statistics) *core {
+	c := &core{group: g, names: map[int32]bool{}}
+	hours := map[int64]bool{}
+	for _, m := range g.moments { // in order of time: see settle
+		if m.novelty > 0 {
+			c.names[m.name] = true
+		}
+		if m.timeless {
+			continue
+		}
+		for h := m.hour - 1; h <= m.hour+1; h++ {
+			hours[h] = true
+		}
+		s := timeSpan{m.first.Add(-aroundCore), m.last.Add(aroundCore)}
+		if n := len(c.spans); n > 0 && !s.from.After(c.spans[n-1].to) {
+			if s.to.After(c.spans[n-1].to) {
+				c.spans[n-1].to = s.to
+			}
+			continue
+		}
+		c.spans = append(c.spans, s)
+	}
+	c.rare = 1 - float64(len(hours))/max(st.period, 24)
+	return c
+}
+
+// graverCore returns the gravest incident that a group has a moment near to, if
+// it is graver than the group.
+func graverCore(g *group, byHour map[int64][]*core) *core {
+	var best *core
+	for _, m := range g.moments {
+		if m.timeless {
+			continue
+		}
+		for _, c := range byHour[m.hour] {
+			if best != nil && c.sum <= best.sum || c.sum <= g.sum {
+				break
+			}
+			if c.group != g && c.near(m) {
+				best = c
+				break
+			}
+		}
+	}
+	return best
+}
+
+// near reports whether a moment is within an hour of one of the core's.
+func (c *core) near(m *moment) bool {
+	i, _ := slices.BinarySearchFunc(c.spans, m.first, func(s timeSpan, t time.Time) int { return s.to.Compare(t) })
+	return i < len(c.spans) && !c.spans[i].from.After(m.last)
+}
+
+// relation says how a group that overlaps the core in time is linked to it.
+func (c *core) relation(g *group, q *Queue) (why string, same bool) {
+	for _, m := range g.moments {
+		if m.novelty > 0 && c.names[m.name] {
+			return fmt.Sprintf("the same unusual alert at the same time: %s", q.names.text[m.name]), true
+		}
+	}
+	return "unusual alerts at the same time", false
 }
 
 // chainPoints are what a link to a graver incident adds: no more than a weak
@@ -201,42 +294,7 @@ func chainPoints(g, core *group, same bool) float64 {
 	return min(most, g.sum/2)
 }
 
-// near reports whether another group has a moment within an hour of one of g's.
-func (g *group) near(other *group) bool {
-	for _, m := range g.moments {
-		for _, o := range other.moments {
-			if overlaps(o, m.first.Add(-aroundCore), m.last.Add(aroundCore)) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// coverage is the share of the period's hours that are within an hour of the group.
-func (g *group) coverage(st *statistics) float64 {
-	hours := map[int64]bool{}
-	for _, m := range g.moments {
-		for h := m.hour - 1; h <= m.hour+1; h++ {
-			hours[h] = true
-		}
-	}
-	return float64(len(hours)) / max(st.period, 24)
-}
-
 const maxRelated = 30
-
-// relation says how two groups that overlap in time are linked.
-func relation(a, b *group, q *Queue) (why string, same bool) {
-	for _, m := range a.moments {
-		for _, o := range b.moments {
-			if m.name == o.name && m.novelty > 0 && o.novelty > 0 {
-				return fmt.Sprintf("the same unusual alert at the same time: %s", q.names.text[m.name]), true
-			}
-		}
-	}
-	return "unusual alerts at the same time", false
-}
 
 // compareGroups ranks: the greater sum first, then the graver kind, the earlier.
 func compareGroups(a, b *group) int {
