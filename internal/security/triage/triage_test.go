@@ -458,3 +458,50 @@ func BenchmarkTriage(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkHostile triages batches made to be slow: the cost of an alert should
+// not grow with their number.
+func BenchmarkHostile(b *testing.B) {
+	name := func(format string, n int) string { return fmt.Sprintf(format, n) }
+	high := casemate.SeverityHigh
+	for _, shape := range []struct {
+		name  string
+		alert func(i int) casemate.Alert
+	}{
+		{"name-per-alert", func(i int) casemate.Alert {
+			return casemate.Alert{Name: name("thing %d", i), Host: name("h%d", i%5000), Severity: high}
+		}},
+		{"host-per-alert", func(i int) casemate.Alert {
+			return casemate.Alert{Name: name("thing %d", i%50), Host: name("h%d", i), Severity: high}
+		}},
+		{"one-host", func(i int) casemate.Alert { return casemate.Alert{Name: name("thing %d", i), Host: "h", Severity: high} }},
+		{"one-address", func(i int) casemate.Alert {
+			return casemate.Alert{Name: name("thing %d", i%5000), Host: name("h%d", i%3000), Severity: high,
+				Entities: []casemate.Entity{{Type: casemate.EntityAddress, Value: "203.0.113.9", Role: casemate.RoleSource}}}
+		}},
+		{"peers", func(i int) casemate.Alert {
+			return casemate.Alert{Name: name("thing %d", i%5000), Host: name("h%d", i%3000), Severity: high,
+				Entities: []casemate.Entity{{Type: casemate.EntityHost, Value: name("h%d", i*7%3000), Role: casemate.RoleDestination}}}
+		}},
+		{"all-grave", func(i int) casemate.Alert {
+			return casemate.Alert{Name: name("web attack %d", i%20000), Host: name("h%d", i%2000), Severity: casemate.SeverityCritical}
+		}},
+	} {
+		for _, n := range []int{25_000, 100_000} {
+			b.Run(fmt.Sprintf("%s/%d", shape.name, n), func(b *testing.B) {
+				for b.Loop() {
+					q := triage.New(triage.Options{})
+					for i := range n {
+						a := shape.alert(i)
+						a.Kind, a.ID = casemate.KindAlert, fmt.Sprint(i)
+						a.At = casemate.Location{File: "f", Line: i + 1}
+						a.Time = day.Add(time.Duration(i) * 120 * time.Hour / time.Duration(n))
+						q.Add(&a, nil)
+					}
+					q.Rank()
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/alert")
+			})
+		}
+	}
+}
