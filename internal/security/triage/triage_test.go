@@ -474,7 +474,9 @@ func BenchmarkHostile(b *testing.B) {
 		{"host-per-alert", func(i int) casemate.Alert {
 			return casemate.Alert{Name: name("thing %d", i%50), Host: name("h%d", i), Severity: high}
 		}},
-		{"one-host", func(i int) casemate.Alert { return casemate.Alert{Name: name("thing %d", i), Host: "h", Severity: high} }},
+		{"one-host", func(i int) casemate.Alert {
+			return casemate.Alert{Name: name("thing %d", i), Host: "h", Severity: high}
+		}},
 		{"one-address", func(i int) casemate.Alert {
 			return casemate.Alert{Name: name("thing %d", i%5000), Host: name("h%d", i%3000), Severity: high,
 				Entities: []casemate.Entity{{Type: casemate.EntityAddress, Value: "203.0.113.9", Role: casemate.RoleSource}}}
