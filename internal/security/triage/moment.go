@@ -116,8 +116,8 @@ const (
 // place returns where an alert happened: on its host or, where it names none,
 // with its user or its source, as cloud services and some sensors do.
 func place(a *casemate.Alert) string {
-	if a.Host != "" {
-		return shortHost(a.Host)
+	if host := strings.TrimLeft(a.Host, "\x00"); host != "" { // a mark is ours to give
+		return shortHost(host)
 	}
 	if a.User != "" {
 		return userPlace + strings.ToLower(a.User)

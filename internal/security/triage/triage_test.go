@@ -436,6 +436,14 @@ func TestStrayClocksChangeNothing(t *testing.T) {
 	}
 }
 
+func TestAHostCannotPoseAsNone(t *testing.T) {
+	f := newFeed(triage.Options{})
+	f.alert(1, "\x00user:kim", "Port scan", severity(casemate.SeverityHigh))
+	if in := f.Rank().Incidents; len(in[0].Hosts) != 1 {
+		t.Errorf("hosts = %q, want the one named", in[0].Hosts)
+	}
+}
+
 func TestNoAlerts(t *testing.T) {
 	if res := triage.New(triage.Options{}).Rank(); len(res.Incidents) != 0 || res.Alerts != 0 {
 		t.Errorf("nothing added gave %+v", res)
