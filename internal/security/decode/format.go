@@ -54,19 +54,20 @@ func WebTokens(text string) []WebToken {
 	return out
 }
 
-// Header reads the fields of a mail or HTTP header, joined over folded lines: at
-// most 400 names with their values.
+// Header reads the fields of a mail or HTTP header, joined over folded lines, or
+// the labels of another text: at most 400 names with their values.
 func Header(text string) [][2]string {
 	var out [][2]string
 	for line := range strings.SplitSeq(text, "\n") {
 		line = strings.TrimRight(line, "\r")
-		if len(out) > 0 && line != "" && (line[0] == ' ' || line[0] == '\t') {
+		labelled := label.MatchString(line)
+		if len(out) > 0 && line != "" && (line[0] == ' ' || line[0] == '\t') && !labelled {
 			out[len(out)-1][1] += " " + strings.TrimSpace(line)
 			continue
 		}
 		name, value, ok := strings.Cut(line, ":")
-		if ok && !strings.ContainsAny(name, " \t") {
-			out = append(out, [2]string{name, strings.TrimSpace(value)})
+		if ok && (labelled || !strings.ContainsAny(name, " \t")) {
+			out = append(out, [2]string{strings.TrimSpace(name), strings.TrimSpace(value)})
 		}
 		if len(out) > 400 {
 			break
@@ -74,6 +75,9 @@ func Header(text string) [][2]string {
 	}
 	return out
 }
+
+// label stands before a value as Windows's event viewer shows it.
+var label = regexp.MustCompile(`^\t*[A-Z][A-Za-z ]{1,40}:\t+`)
 
 // Elements reads the texts of the elements of an XML fragment, damaged or not:
 // at most eight of each name.

@@ -25,7 +25,7 @@ const (
 var (
 	base64Words  = []string{"frombase64", "base64 -d", "base64 --d", "base64 -id", "base64 -i -d", "atob(", "b64decode", "base64_decode", "decode64", "base64.decode", "unbase64", "certutil -decode", "certutil /decode", "certutil.exe -decode", "certutil.exe /decode", "openssl enc", "openssl base64", "base64decode", "bin.base64", "buffer.from("}
 	hexWords     = []string{"fromhex", "unhexlify", "hex2bin", "xxd -r", "xxd -p -r", "decodehex", "bin.hex", "toint32($_,16)", "toint16($_,16)", "tobyte($_,16)", "tobyte(", "unhex(", "'hex')", "\"hex\")"}
-	reverseWords = []string{"]::reverse", "strreverse", "reverse()", "strrev(", "| rev", "|rev", "[::-1]", "righttoleft", "-1..-", ".reverse"}
+	reverseWords = []string{"]::reverse", "strreverse", "reverse()", "strrev(", "| rev", "|rev", "rev<<<", "rev <<<", "[::-1]", "righttoleft", "-1..-", ".reverse"}
 	rot13Words   = []string{"rot13", "rot_13", "a-za-z n-za-m", "'a-za-z' 'n-za-mn-za-m'", "n-za-mn-za-m", "n-za-m"}
 )
 

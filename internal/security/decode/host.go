@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -161,9 +162,9 @@ func Address(text string) (addr netip.Addr, extra, trick string, ok bool) {
 	if ap, err := netip.ParseAddrPort(t); err == nil {
 		return ap.Addr().Unmap(), strconv.Itoa(int(ap.Port())), "", true
 	}
-	// A bare number is more often an id than an address: only 0x… and ten
-	// digits count.
-	if a, loose := LooseAddress(t); loose && (strings.ContainsAny(t, ".xX") || len(t) == 10) {
+	// A bare number is more often an id than an address, and one that begins with
+	// 1 a time: only 0x… and other ten digits count.
+	if a, loose := LooseAddress(t); loose && (strings.ContainsAny(t, ".xX") || len(t) == 10 && t[0] != '1') {
 		return a, "", "written so that people and filters do not see the address; programs read it as " + a.String(), true
 	}
 	return
@@ -183,4 +184,20 @@ func URL(text string) (*url.URL, bool) {
 		}
 	}
 	return u, u.Scheme != "" && (u.Host != "" || u.Opaque != "" || u.Path != "")
+}
+
+// Time reads a number that counts seconds or milliseconds since 1970, or steps
+// of 100 nanoseconds since 1601 (FILETIME).
+func Time(text string) (time.Time, bool) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case err != nil:
+	case len(text) == 10:
+		return time.Unix(n, 0).UTC(), true
+	case len(text) == 13:
+		return time.UnixMilli(n).UTC(), true
+	case len(text) == 18:
+		return time.Unix(n/10_000_000-11_644_473_600, n%10_000_000*100).UTC(), true
+	}
+	return time.Time{}, false
 }

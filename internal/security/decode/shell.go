@@ -175,7 +175,7 @@ func GuessShell(text string) Shell {
 			}
 		}
 	}
-	add(PowerShell, 3, "new-object", "invoke-", "write-host", "write-output", "foreach-object", "where-object", "add-type", "import-module", "out-file", "start-process", "$env:", "[char]", "&$", "& $", "-executionpolicy", "[system.", "[convert]", "[text.encoding]", "iex(", "iex (", "$_", "@{", "-erroraction", "::")
+	add(PowerShell, 3, "new-object", "invoke-", "write-host", "write-output", "foreach-object", "where-object", "add-type", "import-module", "out-file", "start-process", "$env:", "[char]", "&$", "& $", "-executionpolicy", "[system.", "[convert]", "[text.encoding]", "iex(", "iex (", "$_", "@{", "-erroraction", "]::")
 	add(PowerShell, 2, " -f '", " -f \"", "param(", "| iex", "|iex", "| %{", "|%{", "-join", "-replace", ".ps1")
 	add(Cmd, 3, "cmd /c", "cmd.exe", "%comspec%", "%temp%", "%appdata%", "%systemroot%", "@echo off", "%windir%", "%userprofile%", "%~")
 	add(Cmd, 1, ".exe", ".dll", " /c ", " /f", " /s", " /q", " /add", " /create", " /all", " /domain", " /priv", " /user", ":\\", "hklm\\", "hkcu\\", ".bat", "\\\\")
@@ -262,7 +262,7 @@ func ProgramName(path string) string {
 // Script reports whether a line looks like code whose first word is no program.
 func Script(line string) bool { return scriptLook.MatchString(line[:min(len(line), 4096)]) }
 
-var scriptLook = regexp.MustCompile(`(?i)^\s*(\(?\s*(\[[a-z.]+(\[\])?\]|new-object|iex\b|&\s*[("'(]|\.\s*\()|function\s+\w|param\s*\(|import\s+\w+(\s*;|$)|<\?php|<script|eval\(|exec\(|set\s+\w+\s*=\s*createobject|dim\s+\w|sub\s+\w+\(|var\s+\w+\s*=|const\s+\w+\s*=|for\s+\S+\s+in\s|while\s+(true|:)|if\s*[\[(!]|if\s+(not\s+)?exist\s|foreach\s*\(|try\s*\{|for\s+/[flrd]\b|set\s+\w+=|del\s+["%]|\(?\s*["'{][^\n]{0,200}["']\s*-(f|join|split|replace)\b|%\w+:~)|\b(chr|char|string\.fromcharcode)\(\d+\)\s*[&+]|^\$\{?\w|^["'][^"']*["']\[-?\d|^[a-z]+=\S+;`)
+var scriptLook = regexp.MustCompile(`(?i)^\s*(\(?\s*(\[[a-z.]+(\[\])?\]|new-object|iex\b|&\s*[("'(]|\.\s*\()|function\s+\w|param\s*\(|import\s+\w+(\s*;|$)|eval\(|exec\(|set\s+\w+\s*=\s*createobject|dim\s+\w|sub\s+\w+\(|var\s+\w+\s*=|const\s+\w+\s*=|for\s+\S+\s+in\s|while\s+(true|:)|if\s*[\[(!]|if\s+(not\s+)?exist\s|foreach\s*\(|try\s*\{|for\s+/[flrd]\b|set\s+\w+=|del\s+["%]|\(?\s*["'{][^\n]{0,200}["']\s*-(f|join|split|replace)\b|%\w+:~)|\b(chr|char|string\.fromcharcode)\(\d+\)\s*[&+]|^\$\{?\w|^["'][^"']*["']\[-?\d|^[a-z]+=\S+;`)
 
 // Unassigned takes the assignments away that may stand before a command of a
 // Unix shell.

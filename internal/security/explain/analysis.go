@@ -83,7 +83,7 @@ func (a *analysis) one(text string, at Span, r role, list bool) {
 	switch r {
 	case command:
 		d, calls := a.s.calls(text)
-		if !a.command || at.Layer >= 0 && a.e.Layers[at.Layer].Whole && a.e.Layers[at.Layer].Parent < 0 {
+		if !a.command || a.shell == decode.POSIX && at.Layer >= 0 && a.e.Layers[at.Layer].Whole && a.e.Layers[at.Layer].Parent < 0 {
 			a.shell = d
 		}
 		a.command = true
@@ -92,6 +92,7 @@ func (a *analysis) one(text string, at Span, r role, list bool) {
 		a.calls(text, at, a.s.embedded(text), list)
 	}
 	a.urls(text, at)
+	a.misplaced(text, at)
 	a.registryKeys(text, at)
 	a.tokens(text, at)
 	a.indicators(text, at)
@@ -359,7 +360,7 @@ func (s *session) isCommand(text string) bool {
 		line = line[:i]
 	}
 	line = cut2(line, 8192)
-	first, rest := decode.Unassigned(strings.TrimPrefix(line, "$'")), ""
+	first, rest := decode.Unassigned(strings.TrimPrefix(strings.TrimPrefix(line, "$'"), "`")), ""
 	first = strings.TrimLeft(first, "&(. '\"")
 	if i := strings.IndexAny(first, " ;|&<>'\""); i >= 0 {
 		first, rest = first[:i], first[i:]

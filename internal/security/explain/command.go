@@ -235,7 +235,8 @@ func (s *session) starts(a decode.Token, c *call) bool {
 		return false
 	}
 	name := decode.ProgramName(a.Text)
-	return len(s.lookup(name, c.d)) > 0 && (strings.ContainsAny(a.Text, `./\`) || len(name) > 1)
+	known := s.lookup(name, c.d)
+	return len(known) > 0 && (c.d != decode.POSIX || len(known[0].platforms) > 1 || known[0].platforms[0] != "windows") && (strings.ContainsAny(a.Text, `./\`) || len(name) > 1)
 }
 
 // commandLike reports whether a text begins as a command does. Where an option

@@ -16,7 +16,7 @@ import (
 const maxRecords = 64 // records of one input that are explained
 
 // recordLook are the beginnings that log lines and alerts have.
-var recordLook = regexp.MustCompile(`(?i)^(\s*[{[]\s*["{[\]}]|\s*<(\?xml[^>]*>\s*<)?events?[\s>]|\s*(<\d{1,3}>)?(\w{3} {1,2}\d{1,2} (\d{4} )?\d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d)|.{0,80}\b(cef|leef):\d|\S+ \S+ \S+ \[\d\d/\w{3}/\d{4}:|<\d{1,3}>\d? ?\S+|(node=\S+ )?type=\w+ msg=audit\(|([\w.-]+=("[^"]*"|[^\s"';|&$]+)[ \t,]+){2}[\w.-]+=)`)
+var recordLook = regexp.MustCompile(`(?i)^(\s*[{[]\s*["{[\]}]|\s*<(\?xml[^>]*>\s*<)?events?[\s>]|\s*(<\d{1,3}>)?(\w{3} {1,2}\d{1,2} (\d{4} )?\d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d)|.{0,80}\b(cef|leef):\d|\S+ \S+ \S+ \[\d\d/\w{3}/\d{4}:|\[\w{3} \w{3} \d\d \d\d:|<\d{1,3}>\d? ?\S+|(node=\S+ )?type=\w+ msg=audit\(|([\w.-]+=("[^"]*"|[^\s"';|&$]+)[ \t,]+){2}[\w.-]+=)`)
 
 func (s *session) isRecord(text string) (string, bool) {
 	if !recordLook.MatchString(cut2(text, 4096)) {
@@ -212,7 +212,7 @@ func (a *analysis) process(al *casemate.Alert) {
 	a.e.add("Parent", p.ParentImage)
 	a.e.add("Parent's command line", cut(p.ParentCommandLine, 300))
 	if p.Image != "" {
-		a.misplaced(p.Image)
+		a.misplaced(p.Image, Span{Field: "process", Layer: -1})
 	}
 	if p.CommandLine != "" {
 		a.examine("command line", p.CommandLine, command)
@@ -235,7 +235,7 @@ func (a *analysis) lineage(p *casemate.Process) {
 		lv = casemate.SeverityMedium
 	}
 	a.find(Finding{
-		Level: lv, Text: fmt.Sprintf("is %s that %s (%s) started", child, what.means, parent), Techniques: what.techniques,
+		Level: lv, Text: fmt.Sprintf("was started by %s (%s), which seldom starts %s", what.means, parent, child), Techniques: what.techniques,
 		Span: Span{Field: "parent", Layer: -1}, Quote: cut(p.ParentImage, maxQuote), Source: "behaviour",
 	}, "")
 }

@@ -109,7 +109,11 @@ type Span struct {
 
 // String names the place for people; layers count from 1.
 func (s Span) String() string {
-	return fmt.Sprintf("%s %d-%d", strings.TrimPrefix(place(s), "the "), s.Start, s.End)
+	where := strings.TrimPrefix(place(s), "the ")
+	if s.End > 0 {
+		where += fmt.Sprintf(" %d-%d", s.Start, s.End)
+	}
+	return where
 }
 
 // Finding is something that the input shows, and where.
@@ -285,7 +289,7 @@ func (e *Explanation) merge(what string) {
 	}
 	e.Summary = what + ": " + strings.Join(order, ", ")
 	if strong > 0 {
-		e.Summary += fmt.Sprintf("; %d of them show strong signs of an attack", strong)
+		e.Summary += fmt.Sprintf("; %d of them with strong signs of an attack", strong)
 	}
 	e.Summary += "."
 	rank := map[string]int{RiskLookup: 0, RiskNone: 1, RiskWeak: 2, RiskSome: 3, RiskStrong: 4}

@@ -2,8 +2,10 @@ package explain
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
+	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/decode"
 )
 
@@ -14,9 +16,15 @@ type kind struct {
 	tell  func(s *session, text string, e *Explanation)
 }
 
+// asked is a question about one thing.
+var asked = regexp.MustCompile(`(?i)^(?:(?:what|who)(?:\s+is|\s+are|'s|\s+does)|explain|is)\s+(?:the\s+|an?\s+)?(.{2,80}?)(?:\s+(?:mean|malicious|bad|safe))?\s*\?*$`)
+
 // single explains one input.
 func (s *session) single(text string) Explanation {
 	text = strings.TrimSpace(text)
+	if m := asked.FindStringSubmatch(cut2(text, 128)); m != nil && s.isAtom(m[1]) {
+		text = m[1]
+	}
 	var e Explanation
 	for _, k := range kinds() {
 		why, ok := k.match(s, text)
@@ -166,6 +174,13 @@ func (s *session) tellForm(text string, e *Explanation) {
 	e.Kind = f.name
 	a := s.analyse(e)
 	switch f.section {
+	case "atom":
+		e.Risk.Level = RiskLookup
+		e.Kind, _, _ = strings.Cut(f.name, ":")
+		e.Summary = upper(article(f.name)) + f.name + "."
+		if t, ok := decode.Time(text); ok {
+			e.Summary = text + " is the time " + t.Format("2006-01-02 15:04:05 UTC") + "."
+		}
 	case "rule":
 		e.Risk.Level = RiskLookup
 		e.Summary = upper(article(f.name)) + f.name + ": what stands in it is looked for and was not seen."
@@ -176,7 +191,7 @@ func (s *session) tellForm(text string, e *Explanation) {
 		s.runRules(text[end:], a)
 		e.shift(0, 0, end)
 		if f.name == "prompt" {
-			e.Kind = a.lineKind(text)
+			e.Kind = a.lineKind("")
 		}
 	default:
 		a.examine("", text, s.role(text))
@@ -206,6 +221,11 @@ func article(name string) string {
 func (s *session) tellText(text string, e *Explanation) {
 	a := s.analyse(e)
 	a.examine("", text, prose)
+	for _, f := range decode.Header(cut2(text, MaxScan)) {
+		if table, ok := s.tab.facts["field"][strings.ToLower(strings.ReplaceAll(f[0], " ", ""))]; ok {
+			a.code(casemate.Field{Name: f[0], Value: f[1]}, table.means)
+		}
+	}
 	switch {
 	case a.command && e.Layers[0].Whole:
 		e.Kind = a.lineKind(text)
@@ -220,7 +240,11 @@ func (s *session) tellText(text string, e *Explanation) {
 // JSON document or a folded text is one part.
 func (s *session) split(text string) []string {
 	if !strings.Contains(strings.TrimSpace(text), "\n") {
-		return nil
+		ids := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t,;", r) })
+		if slices.ContainsFunc(ids, func(w string) bool { return !idForm.MatchString(w) }) {
+			return nil
+		}
+		return ids
 	}
 	if f, _ := s.form(text); f.section == "rule" || f.section == "form" {
 		return nil
@@ -244,7 +268,8 @@ func (s *session) split(text string) []string {
 			}
 		}
 	}
-	if atoms*5 >= min(lines, 64)*3 {
+	// The records of one event of auditd belong together.
+	if atoms*5 >= min(lines, 64)*3 && strings.Count(text, " msg=audit(") < lines {
 		return parts
 	}
 	// Lines of commands are one script.

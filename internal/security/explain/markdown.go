@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/report"
 )
 
 // WriteMarkdown writes e as Markdown for a case note. What came from the input
@@ -33,7 +34,7 @@ func writeNote(b *bytes.Buffer, e *Explanation, level int) {
 		sub("What it says")
 		b.WriteString("| | | |\n|---|---|---|\n")
 		for _, f := range e.Facts {
-			fmt.Fprintf(b, "| %s | %s | %s |\n", markdown(f.Name), cell(f.Value), strings.ReplaceAll(markdown(f.Note), "\n", " "))
+			fmt.Fprintf(b, "| %s | %s | %s |\n", markdown(f.Name), code(f.Value), strings.ReplaceAll(markdown(f.Note), "\n", " "))
 		}
 	}
 	if len(e.Layers) > 0 {
@@ -55,7 +56,7 @@ func writeNote(b *bytes.Buffer, e *Explanation, level int) {
 			f := &e.Findings[i]
 			fmt.Fprintf(b, "- **%s**: %s", f.Level, markdown(f.Text))
 			if t := e.named(f.Techniques); t != "" {
-				b.WriteString(" (" + escaped(t) + ")")
+				b.WriteString(" (" + report.Markdown(t) + ")")
 			}
 			if f.Quote != "" {
 				fmt.Fprintf(b, ", %s: %s", markdown(f.Span.String()), code(f.Quote))
@@ -93,7 +94,7 @@ func noteLists(b *bytes.Buffer, e *Explanation, sub func(string)) {
 	if len(e.Techniques) > 0 {
 		sub("ATT&CK techniques")
 		for _, t := range e.Techniques {
-			fmt.Fprintf(b, "- %s %s (%s)\n", t.ID, escaped(t.Name), escaped(strings.Join(t.Tactics, ", ")))
+			fmt.Fprintf(b, "- %s %s (%s)\n", t.ID, report.Markdown(t.Name), report.Markdown(strings.Join(t.Tactics, ", ")))
 		}
 	}
 	if len(e.Indicators) > 0 {
@@ -114,7 +115,7 @@ func noteLists(b *bytes.Buffer, e *Explanation, sub func(string)) {
 		for _, n := range e.Next {
 			fmt.Fprintf(b, "- [ ] %s", markdown(n.Text))
 			if n.Reason != "" {
-				b.WriteString(": " + escaped(Visible(n.Reason)))
+				b.WriteString(": " + report.Markdown(n.Reason))
 			}
 			b.WriteByte('\n')
 		}

@@ -264,7 +264,6 @@ func (s *session) tellPath(text string, e *Explanation) {
 		p := list[0]
 		e.Summary = fmt.Sprintf("The path of %s: %s.", name, p.what)
 		e.Programs = append(e.Programs, Program{Name: decode.ProgramName(path), Platforms: p.platforms, What: p.what, Use: p.use})
-		a.misplaced(path)
 	}
 	a.examine("", text, prose)
 	e.Next = append(e.Next, check("find who wrote the file, when, and what its hash is", "a name says little about a file"))
@@ -282,16 +281,20 @@ func (s *session) path(text string) (fact, bool) {
 	return best, best.key != ""
 }
 
+// exePath is the full path of a program.
+var exePath = regexp.MustCompile(`(?i)\b[a-z]:\\[^"'<>|\r\n*?]*?\.exe\b`)
+
 // misplaced reports a part of Windows outside its folder.
-func (a *analysis) misplaced(path string) {
-	lower := strings.ToLower(path)
-	if !strings.Contains(lower, `:\`) || !a.s.tab.lists("windows-name", decode.ProgramName(path)) || !strings.HasSuffix(lower, ".exe") {
-		return
+func (a *analysis) misplaced(text string, at Span) {
+	for _, m := range exePath.FindAllStringIndex(text, 16) {
+		path := strings.ToLower(text[m[0]:m[1]])
+		if _, home := a.s.tab.within("windows-folder", path); home || !a.s.tab.lists("windows-name", decode.ProgramName(path)) {
+			continue
+		}
+		span := at
+		span.Start, span.End = m[0], m[1]
+		a.find(Finding{Level: casemate.SeverityHigh, Text: "names a part of Windows outside its folder", Techniques: []string{"T1036.005"}, Span: span, Source: "behaviour"}, text)
 	}
-	if _, home := a.s.tab.within("windows-folder", lower); home {
-		return
-	}
-	a.find(Finding{Level: casemate.SeverityHigh, Text: "bears the name of a part of Windows but stands elsewhere", Techniques: []string{"T1036.005"}, Span: Span{Layer: -1, End: len(path)}, Source: "behaviour"}, path)
 }
 
 func (s *session) isTask(text string) (string, bool) {

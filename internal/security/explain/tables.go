@@ -238,7 +238,7 @@ func (t *tables) readFact(section string, cols []string) error {
 	if len(cols) > 2 {
 		f.techniques = fields(cols[2])
 	}
-	if section == "prefix" || section == "rule" || section == "form" {
+	if section == "prefix" || section == "rule" || section == "form" || section == "atom" {
 		t.forms = append(t.forms, form{section, f.means, &pattern{src: "(?i)" + f.key}})
 		return nil
 	}

@@ -241,11 +241,7 @@ func (p *page) findings(e *Explanation) {
 			p.wrap(strings.Repeat(" ", 10), 10, cyan, t)
 		}
 		if f.Quote != "" {
-			where := f.Span.String()
-			if f.Span.End == 0 {
-				where = f.Span.Field
-			}
-			p.wrap(strings.Repeat(" ", 10), 10, dim, where+": “"+cut(f.Quote, p.width)+"”")
+			p.wrap(strings.Repeat(" ", 10), 10, dim, f.Span.String()+": “"+cut(f.Quote, p.width)+"”")
 		}
 	}
 }
