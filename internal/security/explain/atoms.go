@@ -51,7 +51,6 @@ func (s *session) tellHash(text string, e *Explanation) {
 	e.Kind = kind
 	e.Risk.Level = RiskLookup
 	e.Summary = upper(article(kind)) + kind + ". A hash alone says nothing about what it stands for."
-	e.add("Length", fmt.Sprintf("%d bits", len(value)*4))
 	if f, ok := s.tab.facts["hash"][value]; ok {
 		e.Summary = "This is the " + f.means + "."
 		e.add("Known as", f.means)

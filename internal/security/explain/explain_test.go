@@ -137,8 +137,9 @@ func TestCases(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			e := run(t, c.input)
 			for _, w := range c.want {
-				if !has(t, &e, w[0], w[1]) {
-					t.Errorf("no %s %q", w[0], w[1])
+				key, unwanted := strings.CutPrefix(w[0], "no ")
+				if has(t, &e, key, w[1]) == unwanted {
+					t.Errorf("%s %q: found %v, want %v", key, w[1], unwanted, !unwanted)
 				}
 			}
 			checkSpans(t, &e, c.input)

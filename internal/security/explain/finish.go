@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/decode"
 )
 
 // finish orders the findings and draws the summary, the risk, the techniques
@@ -192,9 +193,14 @@ func (s *session) steps(e *Explanation) {
 			}
 		}
 	}
-	for _, n := range s.opt.Catalogue.NextSteps(ids, max(0, min(4, maxSteps-len(e.Next)))) {
-		e.Next = append(e.Next, n)
+	// Logs of systems that the command cannot run on are no help.
+	var on []string
+	if len(e.Commands) > 0 && e.Commands[0].Shell != decode.POSIX.String() {
+		on = []string{"windows"}
+	} else if len(e.Programs) > 0 && !slices.Contains(e.Programs[0].Platforms, "windows") {
+		on = e.Programs[0].Platforms
 	}
+	e.Next = append(e.Next, s.opt.Catalogue.NextSteps(ids, max(0, min(4, maxSteps-len(e.Next))), on...)...)
 }
 
 // counted writes a number with its noun.

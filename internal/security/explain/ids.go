@@ -154,10 +154,9 @@ func (s *session) tacticNames(short []string) string {
 	var out []string
 	for _, t := range short {
 		if k, ok := s.opt.Catalogue.Tactic(t); ok {
-			out = append(out, k.Name)
-		} else {
-			out = append(out, t)
+			t = k.Name
 		}
+		out = append(out, t)
 	}
 	return strings.Join(out, ", ")
 }

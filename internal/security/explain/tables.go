@@ -281,8 +281,5 @@ func level(s string) (casemate.Severity, error) {
 
 // fields splits at commas; nothing gives nothing.
 func fields(s string) []string {
-	if s = strings.TrimSpace(s); s == "" {
-		return nil
-	}
-	return strings.Split(s, ",")
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
 }

@@ -155,9 +155,8 @@ func (p *page) facts(e *Explanation) {
 		name := Visible(f.Name)
 		if name == prev {
 			name = ""
-		} else {
-			prev = name
 		}
+		prev = Visible(f.Name)
 		if utf8.RuneCountInString(name) > w {
 			p.line("  ", p.paint(cyan, name))
 			name = ""
