@@ -1,6 +1,7 @@
 package triage
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -40,6 +41,7 @@ type statistics struct {
 	period   float64 // hours
 	streams  map[[2]int32]*stream
 	episodes map[int32][][2]int64 // of each name, over all hosts: first and last hour
+	known    map[int32]float64    // of each name, the sum of its episodes, each as warm as it was
 }
 
 // newStatistics counts, then gives every moment its novelty.
@@ -70,13 +72,25 @@ func (st *statistics) measurePeriod() {
 	if len(hours) >= trimFrom {
 		cut = 1 + len(hours)/trimmed
 	}
-	st.begin = hours[cut]
-	st.period = float64(hours[len(hours)-1-cut] - st.begin + 1)
+	// A wrong clock stands apart: what is within a day of the rest belongs to it,
+	// or a flood at one end would trim what others did at the other.
+	from, to := cut, len(hours)-1-cut
+	for from > 0 && hours[from]-hours[from-1] <= warmUpHours {
+		from--
+	}
+	for to < len(hours)-1 && hours[to+1]-hours[to] <= warmUpHours {
+		to++
+	}
+	st.begin = hours[from]
+	st.period = float64(hours[to] - st.begin + 1)
 }
 
 func (st *statistics) countStreams() {
 	perHour := map[[3]int64]int{}
 	for _, m := range st.q.moments {
+		if m.timeless {
+			continue
+		}
 		perHour[[3]int64{int64(m.name), int64(m.host), m.hour}] += m.count
 	}
 	for key := range perHour {
@@ -124,6 +138,7 @@ func (st *statistics) findEpisodes() {
 		byName[id[0]] = append(byName[id[0]], s.hours...)
 	}
 	st.episodes = make(map[int32][][2]int64, len(byName))
+	st.known = make(map[int32]float64, len(byName))
 	for name, hours := range byName {
 		slices.Sort(hours)
 		var eps [][2]int64
@@ -135,6 +150,9 @@ func (st *statistics) findEpisodes() {
 			eps = append(eps, [2]int64{h, h})
 		}
 		st.episodes[name] = eps
+		for _, ep := range eps {
+			st.known[name] += st.warm(ep[1])
+		}
 	}
 }
 
@@ -152,18 +170,16 @@ func (st *statistics) warm(hour int64) float64 {
 // judge sets how unusual a moment is here, in bits: the rarer its hours are on
 // its host, the more, divided by how often its name occurs at other times.
 func (st *statistics) judge(m *moment) {
-	s := st.streams[[2]int32{m.name, m.host}]
-	m.steady = s.steady
-	m.fresh = s.hours[0] == m.hour && !m.timeless && st.period >= 2*warmUpHours && st.warm(m.hour) == 1
 	m.behaviour = behavioursOf(st.q.names.text[m.name])
 	if m.timeless {
 		return
 	}
-	for _, ep := range st.episodes[m.name] {
-		if m.hour < ep[0] || m.hour > ep[1] {
-			m.others += st.warm(ep[1])
-		}
-	}
+	s := st.streams[[2]int32{m.name, m.host}]
+	m.steady = s.steady
+	m.fresh = s.hours[0] == m.hour && st.period >= 2*warmUpHours && st.warm(m.hour) == 1
+	eps := st.episodes[m.name]
+	own, _ := slices.BinarySearchFunc(eps, m.hour, func(ep [2]int64, h int64) int { return cmp.Compare(ep[1], h) })
+	m.others = max(0, st.known[m.name]-st.warm(eps[own][1]))
 	rarity := math.Log2((st.period + 1) / (float64(len(s.hours)) + 1))
 	m.novelty = max(0, rarity) * st.warm(m.hour) / (1 + m.others)
 	i, _ := slices.BinarySearch(s.hours, m.hour)

@@ -112,7 +112,7 @@ func (s *suppressor) hides(a *casemate.Alert, found []casemate.Detection) bool {
 		if !g.Match.covers(a, found) {
 			continue
 		}
-		if !s.end[i].IsZero() && !a.Time.Before(s.end[i]) {
+		if !s.end[i].IsZero() && (a.Time.IsZero() || !a.Time.Before(s.end[i])) {
 			g.Expired++
 			continue
 		}
