@@ -15,7 +15,7 @@ import (
 const maxExplain = 8 << 20
 
 type explainCmd struct {
-	Text     []string `arg:"" optional:"" passthrough:"" name:"text" help:"Anything, in single quotes; or a file's name; nothing or - reads standard input."`
+	Text     []string `arg:"" optional:"" name:"text" help:"Anything, in single quotes; or a file's name; nothing or - reads standard input."`
 	JSON     bool     `help:"Print one JSON document."`
 	Markdown bool     `help:"Print Markdown, for a ticket."`
 }

@@ -106,7 +106,7 @@ func fail(stderr io.Writer, err error) int {
 	var e *casemate.Error
 	if !errors.As(err, &e) {
 		if errors.Is(err, context.Canceled) {
-			fmt.Fprintln(stderr, "casemate: hint: it was interrupted; nothing was written")
+			fmt.Fprintln(stderr, "casemate: hint: it was interrupted before its end")
 		}
 		return exitFault
 	}

@@ -99,7 +99,9 @@ func (c *correlator) mergeLinked(groups []*group) []*group {
 			if before := latest[k]; before != nil && g.first.Sub(before.last) <= linkGap {
 				set.join(before, g, k)
 			}
-			latest[k] = g
+			if before := latest[k]; before == nil || g.last.After(before.last) {
+				latest[k] = g
+			}
 		}
 	}
 	c.joinPeers(groups, set)

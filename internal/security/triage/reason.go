@@ -104,7 +104,11 @@ func (q *Queue) tell(g *group, kind string) (string, []string) {
 	switch kind {
 	case "severity":
 		top := g.top((*moment).severityPoints, 3)
-		return fmt.Sprintf("Sensors call it %s, the gravest first: %s.", top[0].severity, q.quote(top)), cite(top)
+		worst := casemate.SeverityUnknown
+		for _, m := range g.moments {
+			worst = max(worst, m.severity)
+		}
+		return fmt.Sprintf("Sensors call it up to %s: %s.", worst, q.quote(top)), cite(top)
 	case "rule":
 		top := g.top((*moment).rulePoints, 3)
 		var titles []string

@@ -319,6 +319,9 @@ func (g *group) verdict() casemate.Verdict {
 	if step < malicious-1 && max(g.points["severity"], g.points["rule"]) >= gravePoints {
 		step = malicious - 1
 	}
+	if step == 0 && slices.ContainsFunc(g.moments, func(m *moment) bool { return max(m.severity, m.rule) >= casemate.SeverityHigh }) {
+		step = 1 // what a sensor or rule calls high is never called benign
+	}
 	if step == malicious && support < 2 {
 		step--
 	}
@@ -358,7 +361,12 @@ func (q *Queue) capGroups(groups []*group) []*group {
 	}
 	rest.settle()
 	rest.score(q)
-	rest.sum = min(rest.sum, kept[len(kept)-1].sum)
+	if most := kept[len(kept)-1].sum; rest.sum > most {
+		for kind := range rest.points {
+			rest.points[kind] *= most / rest.sum
+		}
+		rest.sum = most
+	}
 	return append(slices.Clone(kept), rest)
 }
 

@@ -126,6 +126,25 @@ func (s *suppressor) hides(a *casemate.Alert, found []casemate.Detection) bool {
 	return false
 }
 
+// hidesAll is hides for the events of one correlation, which stay in sight
+// unless one entry covers every one of them.
+func (s *suppressor) hidesAll(events []*casemate.Alert, found []casemate.Detection) bool {
+	for i := range s.all {
+		g := &s.all[i]
+		uncovered := func(a *casemate.Alert) bool {
+			ended := !s.end[i].IsZero() && (a.Time.IsZero() || !a.Time.Before(s.end[i]))
+			return ended || !g.Match.covers(a, found)
+		}
+		if slices.ContainsFunc(events, uncovered) {
+			continue
+		}
+		g.Alerts += len(events)
+		g.Severity = max(g.Severity, gravest(found).Level)
+		return true
+	}
+	return false
+}
+
 func (s *suppressor) groups() []SuppressedGroup { return slices.Clone(s.all) }
 
 // covers reports whether every field that is set matches the alert.
@@ -142,9 +161,22 @@ func (m Match) covers(a *casemate.Alert, found []casemate.Detection) bool {
 	if m.User != "" && !glob(m.User, a.User) {
 		return false
 	}
-	return m.Address == "" || slices.ContainsFunc(a.Entities, func(e casemate.Entity) bool {
-		return e.Type == casemate.EntityAddress && e.Role == casemate.RoleSource && glob(m.Address, e.Value)
-	})
+	return m.Address == "" || fromOnly(a, m.Address)
+}
+
+// fromOnly reports whether an alert has sources and all of them match: beside a
+// known one, an unknown one keeps the alert in sight.
+func fromOnly(a *casemate.Alert, pattern string) bool {
+	known := false
+	for _, e := range a.Entities {
+		if e.Type == casemate.EntityAddress && e.Role == casemate.RoleSource {
+			if !glob(pattern, e.Value) {
+				return false
+			}
+			known = true
+		}
+	}
+	return known
 }
 
 // anyGlob matches the sensor's own word, or else that of every rule of ours

@@ -81,42 +81,66 @@ func New(opt Options) *Queue {
 // Add takes one alert or event and what our own rules found in it. An event
 // that no rule matched makes no incident: it only tells which process started
 // which. The alert is not kept, and may be changed afterwards.
-func (q *Queue) Add(a *casemate.Alert, found []casemate.Detection) {
+//
+// What it returns names the alert to AddCorrelation.
+func (q *Queue) Add(a *casemate.Alert, found []casemate.Detection) Ref {
 	q.process.learn(a)
 	q.learnAddress(a)
 	if a.Kind == casemate.KindEvent && len(found) == 0 {
 		q.events++
-		return
+		return noAlert
 	}
 	q.alerts++
 	if q.suppress.hides(a, found) {
-		return
+		return noAlert
 	}
-	if !a.Time.IsZero() {
-		if q.first.IsZero() || a.Time.Before(q.first) {
-			q.first = a.Time
-		}
-		if a.Time.After(q.last) {
-			q.last = a.Time
-		}
-	}
+	q.cover(a.Time)
 	m := q.momentOf(a, found)
 	q.record(a, m)
+	return Ref(m + 1)
 }
 
-// AddCorrelation takes what a correlation of several events showed, and the
-// events behind it that are no alerts of their own: they become its alerts.
-func (q *Queue) AddCorrelation(last *casemate.Alert, members []*casemate.Alert, found casemate.Detection) {
-	a := *last
-	a.Kind = casemate.KindEvent // so that it is called what the correlation is called
-	q.alerts += len(members)
-	q.events -= len(members)
-	if q.suppress.hides(&a, []casemate.Detection{found}) {
+// cover widens the period by a time.
+func (q *Queue) cover(t time.Time) {
+	if t.IsZero() {
 		return
 	}
-	i := q.momentOf(&a, []casemate.Detection{found})
-	q.moments[i].count += max(len(members)-1, 0)
+	if q.first.IsZero() || t.Before(q.first) {
+		q.first = t
+	}
+	if t.After(q.last) {
+		q.last = t
+	}
+}
+
+// Ref names where an alert was counted; the zero value is nowhere.
+type Ref int32
+
+const noAlert Ref = 0
+
+// AddCorrelation takes what a correlation of several events showed. Those of its
+// events that are no alerts yet become its alerts; if all are, their last one,
+// whose Ref at is, is what the correlation is told of.
+func (q *Queue) AddCorrelation(last *casemate.Alert, at Ref, members []*casemate.Alert, found casemate.Detection) {
+	list := []casemate.Detection{found}
+	if len(members) == 0 {
+		if at != noAlert {
+			q.moments[at-1].add(last, list)
+		}
+		return
+	}
+	q.alerts += len(members)
+	q.events -= len(members)
+	if q.suppress.hidesAll(members, list) {
+		return
+	}
+	a := *last
+	a.Kind = casemate.KindEvent // so that it is called what the correlation is called
+	i := q.momentOf(&a, list)
+	q.moments[i].count += len(members) - 1
 	for _, m := range members {
+		q.cover(m.Time)
+		q.moments[i].add(m, nil)
 		q.record(m, i)
 	}
 }

@@ -149,6 +149,7 @@ type heldEvent struct {
 	matches []sigma.Match
 	fields  []casemate.Field
 	counted bool // it is an alert of its own
+	ref     triage.Ref
 }
 
 func (t *triageRun) take(a *casemate.Alert) error {
@@ -163,13 +164,13 @@ func (t *triageRun) take(a *casemate.Alert) error {
 			feeding = append(feeding, m)
 		}
 	}
-	t.queue.Add(a, found)
+	ref := t.queue.Add(a, found)
 	if len(feeding) > 0 {
 		kept := *a
 		kept.Fields, kept.Event, kept.Raw = nil, nil, ""
 		t.held = append(t.held, heldEvent{
 			alert: &kept, matches: feeding, fields: t.detector.engine.Carried(a.Event),
-			counted: len(found) > 0 || a.Kind == casemate.KindAlert,
+			counted: len(found) > 0 || a.Kind == casemate.KindAlert, ref: ref,
 		})
 	}
 	return nil
@@ -197,7 +198,8 @@ func (t *triageRun) add(list []sigma.Correlated) {
 			}
 		}
 		t.detector.matched++
-		t.queue.AddCorrelation(t.held[c.Events[len(c.Events)-1]].alert, members, c.Detection())
+		last := t.held[c.Events[len(c.Events)-1]]
+		t.queue.AddCorrelation(last.alert, last.ref, members, c.Detection())
 	}
 }
 
