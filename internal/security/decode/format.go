@@ -11,6 +11,21 @@ import (
 	"unicode"
 )
 
+// recordLook are the beginnings that log lines and alerts have; tableHead is the
+// first line of a table, with a second one behind it.
+var (
+	recordLook = regexp.MustCompile(`(?i)^(\s*[{[]\s*["{[\]}]|\s*<(\?xml[^>]*>\s*<)?events?[\s>]|\s*(<\d{1,3}>)?(\w{3} {1,2}\d{1,2} (\d{4} )?\d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d)|.{0,80}\b(cef|leef):\d|\S+ \S+ \S+ \[\d\d/\w{3}/\d{4}:|\[\w{3} \w{3} \d\d \d\d:|<\d{1,3}>\d? ?\S+|(node=\S+ )?type=\w+ msg=audit\(|([\w.-]+=("[^"]*"|[^\s"';|&$]+)[ \t,]+){2}[\w.-]+=)`)
+	tableHead  = regexp.MustCompile(`^"?[A-Za-z_@][\w .@-]{0,60}"?([,;\t]"?[A-Za-z_@][\w .@-]{0,60}"?){2,}\r?\n\S`)
+)
+
+// Record reports whether a text begins as records of logs do.
+func Record(text string) bool {
+	return recordLook.MatchString(text[:min(len(text), 4096)]) || Table(text)
+}
+
+// Table reports whether a text begins as a table with a header does.
+func Table(text string) bool { return tableHead.MatchString(text) }
+
 // TokenPart decodes the header or the claims of a JSON Web Token. It verifies
 // nothing.
 func TokenPart(part string) (map[string]any, bool) {
@@ -28,8 +43,8 @@ type WebToken struct {
 	Header     map[string]any
 }
 
-// maxWebTokens bounds the tokens of one text.
-const maxWebTokens = 32
+// maxWebTokens and maxEventTokens bound what is read of one text.
+const maxWebTokens, maxEventTokens = 32, 1 << 16
 
 // WebTokens finds JSON Web Tokens by their headers.
 func WebTokens(text string) []WebToken {
@@ -154,9 +169,6 @@ func WindowsEvents(text string) string {
 	}
 	return out.String()
 }
-
-// maxEventTokens bounds the XML of events that is read.
-const maxEventTokens = 1 << 16
 
 var eventRoot = regexp.MustCompile(`^\s*(<\?xml[^>]*>\s*)?<Events?[\s>]`)
 

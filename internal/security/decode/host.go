@@ -201,3 +201,25 @@ func Time(text string) (time.Time, bool) {
 	}
 	return time.Time{}, false
 }
+
+var (
+	pathForm        = regexp.MustCompile(`(?i)^"?(?:[a-z]:\\|\\\\[^\\\s]+\\|\\\?\?\\|/(?:[\w.@+-]+/)*|~/|(?:\.\./)+|%\w+%\\|\$env:\w+\\)[^\r\n"<>|]+"?$`)
+	pathArguments   = regexp.MustCompile(`(?i)\.(exe|bat|cmd|ps1|vbs|com|dll)"?[ ,]+\S`)
+	doubleExtension = regexp.MustCompile(`(?i)\.(pdf|docx?|xlsx?|pptx?|jpe?g|png|gif|txt|csv|mp[34]|zip|html?)\s*\.(exe|scr|js|jse|vbs|hta|lnk|bat|cmd|com|msi|ps1|iso|img)$`)
+)
+
+// DoubleExtension reports whether a program is named like a document.
+func DoubleExtension(name string) bool { return doubleExtension.MatchString(name) }
+
+// Path reports whether a text is the path of a file, without arguments behind it,
+// or a name that ends in two ways.
+func Path(text string) bool {
+	if strings.Contains(text, "\n") || len(text) > 500 {
+		return false
+	}
+	if !pathForm.MatchString(text) {
+		return !strings.ContainsAny(text, " /") && DoubleExtension(text)
+	}
+	option := strings.HasPrefix(text, "/") && (strings.Contains(text, " ") || !strings.Contains(text[1:], "/"))
+	return !option && !strings.Contains(text, " -") && !strings.Contains(text, " /") && !pathArguments.MatchString(text)
+}

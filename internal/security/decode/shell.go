@@ -250,6 +250,9 @@ func Identifier(s string) bool {
 // ProgramName returns a program's name without folder and .exe, in lower case.
 func ProgramName(path string) string {
 	path = strings.ToLower(strings.Trim(path, `"'@`))
+	if path == "%comspec%" {
+		return "cmd"
+	}
 	if i := strings.LastIndexAny(path, `/\`); i >= 0 {
 		path = path[i+1:]
 	}
@@ -264,8 +267,7 @@ func Script(line string) bool { return scriptLook.MatchString(line[:min(len(line
 
 var scriptLook = regexp.MustCompile(`(?i)^\s*(\(?\s*(\[[a-z.]+(\[\])?\]|new-object|iex\b|&\s*[("'(]|\.\s*\()|function\s+\w|param\s*\(|import\s+\w+(\s*;|$)|eval\(|exec\(|set\s+\w+\s*=\s*createobject|dim\s+\w|sub\s+\w+\(|var\s+\w+\s*=|const\s+\w+\s*=|for\s+\S+\s+in\s|while\s+(true|:)|if\s*[\[(!]|if\s+(not\s+)?exist\s|foreach\s*\(|try\s*\{|for\s+/[flrd]\b|set\s+\w+=|del\s+["%]|\(?\s*["'{][^\n]{0,200}["']\s*-(f|join|split|replace)\b|%\w+:~)|\b(chr|char|string\.fromcharcode)\(\d+\)\s*[&+]|^\$\{?\w|^["'][^"']*["']\[-?\d|^[a-z]+=\S+;`)
 
-// Unassigned takes the assignments away that may stand before a command of a
-// Unix shell.
+// Unassigned takes away the assignments before a command of a Unix shell.
 func Unassigned(line string) string { return assignments.ReplaceAllString(line, "") }
 
 var assignments = regexp.MustCompile(`^([A-Za-z_]\w*=("[^"]*"|'[^']*'|[^\s;|&"']*)\s+)+`)

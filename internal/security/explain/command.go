@@ -191,7 +191,7 @@ func (s *session) inside(text string, c *call, base, end, depth int) []call {
 				continue
 			}
 			return s.nested(text[next.Start:end], base+next.Start, s.innerDialect(c, text[next.Start:end]), depth+1)
-		case wraps && i >= 0 && s.starts(a, c):
+		case wraps && (c.name != "find" || strings.HasPrefix(flag, "-exec") || flag == "-ok") && s.starts(a, c):
 			return s.nested(text[a.Start:end], base+a.Start, c.d, depth+1)
 		}
 		flag = lower
@@ -281,6 +281,10 @@ func (s *session) embedded(text string) []call {
 			continue
 		}
 		tried++
+		need := casemate.SeverityMedium
+		if s.tab.lists("common", name) { // a word of prose, too
+			need = casemate.SeverityHigh
+		}
 		start := t.Start + max(0, strings.Index(strings.ToLower(text[t.Start:t.End]), name))
 		// A path before the name belongs to it.
 		line := text[start:]
@@ -289,7 +293,7 @@ func (s *session) embedded(text string) []call {
 		}
 		line = cut2(line, 4096)
 		for _, c := range s.nested(line, start, decode.GuessShell(line), 1) {
-			if worst(s.match(text, &c)) >= casemate.SeverityMedium {
+			if worst(s.match(text, &c)) >= need {
 				out = append(out, c)
 				last = c.end
 			}

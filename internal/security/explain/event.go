@@ -2,8 +2,8 @@ package explain
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,11 +15,8 @@ import (
 
 const maxRecords = 64 // records of one input that are explained
 
-// recordLook are the beginnings that log lines and alerts have.
-var recordLook = regexp.MustCompile(`(?i)^(\s*[{[]\s*["{[\]}]|\s*<(\?xml[^>]*>\s*<)?events?[\s>]|\s*(<\d{1,3}>)?(\w{3} {1,2}\d{1,2} (\d{4} )?\d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d)|.{0,80}\b(cef|leef):\d|\S+ \S+ \S+ \[\d\d/\w{3}/\d{4}:|\[\w{3} \w{3} \d\d \d\d:|<\d{1,3}>\d? ?\S+|(node=\S+ )?type=\w+ msg=audit\(|([\w.-]+=("[^"]*"|[^\s"';|&$]+)[ \t,]+){2}[\w.-]+=)`)
-
 func (s *session) isRecord(text string) (string, bool) {
-	if !recordLook.MatchString(cut2(text, 4096)) {
+	if !decode.Record(text) {
 		return "", false
 	}
 	alerts := s.records(text)
@@ -29,10 +26,15 @@ func (s *session) isRecord(text string) (string, bool) {
 	return "the " + alerts[0].Format + " reader understood it", true
 }
 
-// isDocument reports whether a text of several lines is one JSON or XML value.
+// isDocument reports whether a text of several lines is one JSON or XML value or
+// one table.
 func (s *session) isDocument(text string) (string, bool) {
 	t := strings.TrimSpace(text)
-	return "", t != "" && strings.Contains("{[<", t[:1]) && recordLook.MatchString(cut2(t, 4096)) && len(s.records(t)) == 1
+	if !decode.Record(t) || !strings.Contains("{[<", t[:1]) && !decode.Table(t) {
+		return "", false
+	}
+	n := len(s.records(t))
+	return "", n == 1 || n > 1 && (json.Valid([]byte(t)) || t[0] != '{')
 }
 
 // records reads the records of a text. What cannot be read is no record here:
@@ -269,7 +271,7 @@ func (a *analysis) fieldsOf(al *casemate.Alert) {
 			}
 		case a.s.tab.lists("code-field", name):
 			a.examine(f.Name, f.Value, a.s.role(f.Value))
-		case strings.Contains(name, "hash") || strings.Contains(name, "guid"):
+		case strings.Contains(name, "hash") || strings.Contains(name, "guid") || strings.Contains(name, "keyid"):
 		default:
 			a.examine(f.Name, f.Value, prose)
 		}

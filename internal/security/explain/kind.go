@@ -194,7 +194,11 @@ func (s *session) tellForm(text string, e *Explanation) {
 			e.Kind = a.lineKind("")
 		}
 	default:
-		a.examine("", text, s.role(text))
+		r := s.role(text)
+		if strings.HasPrefix(f.name, "network") {
+			r = command
+		}
+		a.examine("", text, r)
 	}
 }
 

@@ -230,22 +230,9 @@ func (a *analysis) registryKeys(text string, at Span) {
 	}
 }
 
-var pathForm = regexp.MustCompile(`(?i)^"?(?:[a-z]:\\|\\\\[^\\\s]+\\|\\\?\?\\|/(?:[\w.@+-]+/)*|~/|(?:\.\./)+|%\w+%\\|\$env:\w+\\)[^\r\n"<>|]+"?$`)
-
 func (s *session) isPath(text string) (string, bool) {
-	if strings.Contains(text, "\n") || len(text) > 500 || !pathForm.MatchString(text) && (strings.ContainsAny(text, " /") || !doubleExtension.MatchString(text)) {
-		return "", false
-	}
-	if strings.HasPrefix(text, "/") && (strings.Contains(text, " ") || !strings.Contains(text[1:], "/")) {
-		return "", false
-	}
-	if i := strings.IndexAny(text, " "); i > 0 && (strings.Contains(text, " -") || strings.Contains(text, " /") || regexpArgs.MatchString(text)) {
-		return "", false
-	}
-	return "it is written as paths are", true
+	return "it is written as paths are", decode.Path(text)
 }
-
-var regexpArgs = regexp.MustCompile(`(?i)\.(exe|bat|cmd|ps1|vbs|com|dll)"?[ ,]+\S`)
 
 func (s *session) tellPath(text string, e *Explanation) {
 	path := strings.Trim(text, `"`)

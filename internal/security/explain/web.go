@@ -88,7 +88,6 @@ func (a *analysis) urls(text string, at Span) {
 
 var urlForm = regexp.MustCompile("(?i)(?:\\b(?:https?|hxxps?|ftp)(?:\\[?:\\]?//)[^\\s\"'`<>|]{3,}|\\bdata:[a-z]+/[a-z0-9.+-]+[;,][^\\s\"'<>]*)")
 
-var doubleExtension = regexp.MustCompile(`(?i)\.(pdf|docx?|xlsx?|pptx?|jpe?g|png|gif|txt|csv|mp[34]|zip|html?)\s*\.(exe|scr|js|jse|vbs|hta|lnk|bat|cmd|com|msi|ps1|iso|img)$`)
 var programLink = regexp.MustCompile(`(?i)\.(exe|dll|scr|hta|vbs|jse|ps1|psm1|bat|cmd|msi|sct|xsl|lnk|iso|img|jar|elf|bin|apk|wsf)$`)
 
 // tricks tells what makes a URL look other than it is, or worth a look.
@@ -117,7 +116,7 @@ func (a *analysis) tricks(u *url.URL, raw string, add func(lv casemate.Severity,
 	if p := u.Port(); p != "" && !slices.Contains([]string{"80", "443", "8080", "8443", "21"}, p) {
 		add(casemate.SeverityLow, "links to an unusual port", "T1571")
 	}
-	if doubleExtension.MatchString(u.Path) {
+	if decode.DoubleExtension(u.Path) {
 		add(casemate.SeverityHigh, "links to a program that is named like a document", "T1036.007", "T1566.002")
 	} else if programLink.MatchString(u.Path) {
 		add(casemate.SeverityLow, "links to a program or script", "T1105")
