@@ -53,6 +53,7 @@ type moment struct {
 	novelty float64 // bits: how unusual it is here
 	rate    float64 // bits: how far the count exceeds what is usual
 	others  float64 // how often its name occurs at other times
+	lone    bool    // its name occurs on one occasion only, on whatever hosts
 	steady  bool    // part of a steady, machine-like stream of traffic
 	fresh   bool    // its name had not been seen on its host before, in a period long enough to tell
 	weight  float64 // points it would have alone

@@ -153,10 +153,18 @@ func (q *Queue) noveltyText(g *group, top []*moment) string {
 	only := 0
 	seen := map[int32]bool{}
 	for _, m := range g.moments {
-		if m.novelty > 0 && m.others == 0 && !seen[m.name] {
+		if m.novelty > 0 && m.lone && !seen[m.name] {
 			seen[m.name] = true
 			only++
 		}
+	}
+	if only > 0 {
+		top = g.top(func(m *moment) float64 {
+			if !m.lone {
+				return 0
+			}
+			return m.novelty
+		}, 3)
 	}
 	switch {
 	case only > 1:

@@ -11,6 +11,8 @@ import (
 const (
 	warmUpHours  = 24.0 // novelty means nothing before this much has been seen
 	unusualShare = 0.06 // of the period's hours; a name there more often on a host is routine
+	maxRarity    = 7.0  // bits that rarity is worth at most, however long the period
+	loneHours    = 3    // an episode this long at most is one occasion
 	unusualHours = 2    // that many hours are never routine, in a period of half a day or more
 	contextShare = 0.30 // the same for behaviour that only supports an intrusion beside it
 	episodeGap   = 2    // hours of silence that end an episode of a name
@@ -180,8 +182,9 @@ func (st *statistics) judge(m *moment) {
 	eps := st.episodes[m.name]
 	own, _ := slices.BinarySearchFunc(eps, m.hour, func(ep [2]int64, h int64) int { return cmp.Compare(ep[1], h) })
 	m.others = max(0, st.known[m.name]-st.warm(eps[own][1]))
+	m.lone = len(eps) == 1 && eps[0][1]-eps[0][0] <= loneHours
 	rarity := math.Log2((st.period + 1) / (float64(len(s.hours)) + 1))
-	m.novelty = max(0, rarity) * st.warm(m.hour) / (1 + m.others)
+	m.novelty = min(maxRarity, max(0, rarity)) * st.warm(m.hour) / (1 + m.others)
 	i, _ := slices.BinarySearch(s.hours, m.hour)
 	over := math.Log2(float64(s.counts[i])/max(s.usual, 1)) - burstFree
 	if len(s.hours) > 1 {
