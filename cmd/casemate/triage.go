@@ -64,6 +64,7 @@ func (c *triageCmd) Run(s *streams) error {
 	if err := c.show(s, t); err != nil {
 		return err
 	}
+	tellRefused(s.stderr, t.Refused, c.Verbose)
 	tellFaults(s.stderr, t.Faults, t.FaultCount, c.Verbose)
 	return exitOf(t, c.FailOn)
 }
@@ -196,6 +197,20 @@ func writeJSON(w io.Writer, v any, indent bool) error {
 		return fmt.Errorf("write JSON: %w", err)
 	}
 	return nil
+}
+
+// tellRefused names the rules that did not run.
+func tellRefused(w io.Writer, refused []string, all bool) {
+	shown := min(len(refused), 3)
+	if all {
+		shown = len(refused)
+	}
+	for _, r := range refused[:shown] {
+		fmt.Fprintln(w, "casemate: rule refused:", report.Terminal(r))
+	}
+	if more := len(refused) - shown; more > 0 {
+		fmt.Fprintf(w, "casemate: rule refused: and %d more (-v names them)\n", more)
+	}
 }
 
 // tellFaults says on stderr what could not be read.

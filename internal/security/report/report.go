@@ -52,7 +52,8 @@ type Triage struct {
 	Suppressed []SuppressedLine
 
 	RulesLoaded  int
-	RulesRefused int // rules that could not be used
+	RulesRefused int      // rules that could not be used
+	Refused      []string // each of them, with the reason
 	RuleMatches  int
 
 	First, Last time.Time // of what was read; zero where nothing has a time

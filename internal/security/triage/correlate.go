@@ -121,7 +121,8 @@ func (c *correlator) isAnchor(m *moment) bool {
 // isEcho reports whether a moment only relays alerts of another sensor that
 // are there, too. One that says more than its original is no echo.
 func (q *Queue) isEcho(m *moment) bool {
-	return isRelay(q.names.text[m.name]) && m.severity < casemate.SeverityHigh && m.rule == casemate.SeverityUnknown
+	return isRelay(q.names.text[m.name]) && q.original[hostHour{m.host, m.hour}] &&
+		m.severity < casemate.SeverityHigh && m.rule == casemate.SeverityUnknown
 }
 
 // episodes strings the anchors of each host together until it falls silent.

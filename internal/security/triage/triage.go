@@ -42,7 +42,9 @@ type Queue struct {
 	moments []*moment
 	byKey   map[momentKey]int32
 	process ancestry
-	address map[string]string // private address -> the host it was seen to be
+	// original holds where and when there is an alert that relays no other.
+	original map[hostHour]bool
+	address  map[string]string // private address -> the host it was seen to be
 
 	alerts, events int
 	first, last    time.Time
@@ -178,6 +180,22 @@ func (q *Queue) resolveHosts() {
 	}
 }
 
+// hostHour is a clock hour on a host.
+type hostHour struct {
+	host int32
+	hour int64
+}
+
+// findOriginals notes where there are alerts that a relay may repeat.
+func (q *Queue) findOriginals() {
+	q.original = map[hostHour]bool{}
+	for _, m := range q.moments {
+		if !isRelay(q.names.text[m.name]) {
+			q.original[hostHour{m.host, m.hour}] = true
+		}
+	}
+}
+
 // Result is what a Queue makes of everything added to it.
 type Result struct {
 	Incidents  []casemate.Incident // ranked, most urgent first
@@ -202,6 +220,7 @@ func (q *Queue) Rank() Result {
 		return res
 	}
 	q.resolveHosts()
+	q.findOriginals()
 	st := newStatistics(q)
 	groups := q.correlate(st)
 	for _, g := range groups {

@@ -57,6 +57,9 @@ func Triage(ctx context.Context, in TriageInput) (report.Triage, error) {
 		First: res.First, Last: res.Last,
 		Provenance: provenance(in.Version), Tactics: tactics(),
 	}
+	for _, r := range rules.Refused {
+		out.Refused = append(out.Refused, r.String())
+	}
 	for _, f := range sum.Files {
 		out.Files = append(out.Files, report.FileLine{Name: f.File, Format: f.Format, Records: f.Records, Faults: f.Faults})
 	}
