@@ -83,23 +83,27 @@ func (g *group) total() float64 {
 	return sum
 }
 
-// tactics returns the tactics of a group's techniques, in kill-chain order.
-// Behaviour read from a name counts only where it is more than everyday.
+// tactics returns the tactics that a group goes through, in kill-chain order:
+// one a name at most, so that no single alert's words make a chain. Behaviour
+// read from a name counts only where it is more than everyday.
 func (g *group) tactics(q *Queue) []string {
 	var out []string
-	seen := map[string]bool{}
-	for _, id := range g.techniqueIDs(2) {
-		if seen[id] {
+	told := map[int32]bool{}
+	for _, m := range g.moments {
+		if told[m.name] {
 			continue
 		}
-		seen[id] = true
-		t, _, ok := q.opt.Catalogue.Resolve(id)
-		if !ok || len(t.Tactics) == 0 {
-			continue
-		}
-		// One technique is one step, whatever the number of its tactics.
-		if !slices.ContainsFunc(t.Tactics, func(s string) bool { return slices.Contains(out, s) }) {
-			out = append(out, t.Tactics[0])
+		for _, id := range m.techniqueIDs(2) {
+			t, _, ok := q.opt.Catalogue.Resolve(id)
+			if !ok || len(t.Tactics) == 0 {
+				continue
+			}
+			told[m.name] = true
+			// One technique is one step, whatever the number of its tactics.
+			if !slices.ContainsFunc(t.Tactics, func(s string) bool { return slices.Contains(out, s) }) {
+				out = append(out, t.Tactics[0])
+				break
+			}
 		}
 	}
 	slices.SortStableFunc(out, func(a, b string) int {
@@ -108,17 +112,13 @@ func (g *group) tactics(q *Queue) []string {
 	return out
 }
 
-// techniqueIDs returns the ids that sensors, rules or names (of at least a
-// weight) give.
-func (g *group) techniqueIDs(weight float64) []string {
-	var out []string
-	for _, m := range g.moments {
-		out = append(out, m.claimed...)
-		out = append(out, m.ruled...)
-		for _, b := range m.behaviour {
-			if b.weight >= weight {
-				out = append(out, b.technique)
-			}
+// techniqueIDs returns the ids that sensor, rules or name (of at least a weight)
+// give.
+func (m *moment) techniqueIDs(weight float64) []string {
+	out := slices.Concat(m.claimed, m.ruled)
+	for _, b := range m.behaviour {
+		if b.weight >= weight {
+			out = append(out, b.technique)
 		}
 	}
 	return out
