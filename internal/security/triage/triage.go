@@ -43,8 +43,9 @@ type Queue struct {
 	byKey   map[momentKey]int32
 	process ancestry
 	// original holds where and when there is an alert that relays no other.
-	original map[hostHour]bool
-	address  map[string]string // private address -> the host it was seen to be
+	original  map[hostHour]bool
+	address   map[string]string // private address -> the host it was seen to be, "" where that is unclear
+	inventory map[string]bool   // addresses that the inventory names, which nothing overrules
 
 	alerts, events int
 	first, last    time.Time
@@ -64,17 +65,19 @@ func New(opt Options) *Queue {
 		opt.Catalogue = knowledge.Embedded()
 	}
 	q := &Queue{
-		opt:      opt,
-		suppress: newSuppressor(opt.Suppress),
-		assets:   map[string]Asset{},
-		byKey:    map[momentKey]int32{},
-		address:  map[string]string{},
-		process:  newAncestry(),
+		opt:       opt,
+		suppress:  newSuppressor(opt.Suppress),
+		assets:    map[string]Asset{},
+		byKey:     map[momentKey]int32{},
+		address:   map[string]string{},
+		inventory: map[string]bool{},
+		process:   newAncestry(),
 	}
 	for _, a := range opt.Assets {
 		q.assets[shortHost(a.Host)] = a
 		for _, addr := range a.Addresses {
 			q.address[addr] = shortHost(a.Host)
+			q.inventory[addr] = true
 		}
 	}
 	return q
@@ -163,8 +166,12 @@ func (q *Queue) learnAddress(a *casemate.Alert) {
 	own := a.Process != nil && a.Log.Category == "network_connection"
 	for _, e := range a.Entities {
 		if e.Type == casemate.EntityAddress && (e.Role == casemate.RoleNone || own && e.Role == casemate.RoleSource) && internal(e.Value) {
-			if _, known := q.address[e.Value]; !known {
+			host, known := q.address[e.Value]
+			switch {
+			case !known:
 				q.address[strings.Clone(e.Value)] = shortHost(a.Host)
+			case host != shortHost(a.Host) && !q.inventory[e.Value]:
+				q.address[e.Value] = "" // claimed by two: it is either's, or a mention
 			}
 		}
 	}
@@ -174,7 +181,7 @@ func (q *Queue) learnAddress(a *casemate.Alert) {
 // the host's name, where the inventory or another record tells it.
 func (q *Queue) resolveHosts() {
 	for _, m := range q.moments {
-		if name, ok := q.address[q.hosts.text[m.host]]; ok {
+		if name := q.address[q.hosts.text[m.host]]; name != "" {
 			m.host = q.hosts.id(name)
 		}
 	}
