@@ -34,6 +34,7 @@ type group struct {
 	related []link
 
 	grave float64 // see measure
+	rest  bool    // it holds all that there was no room for: see capGroups
 }
 
 type groupKind uint8

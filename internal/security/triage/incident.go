@@ -102,7 +102,7 @@ func (q *Queue) alertsOf(groups []*group) [][]casemate.Location {
 	}
 	for _, r := range q.records {
 		i := owner[r.moment]
-		out[i] = append(out[i], casemate.Location{File: q.files.text[r.file], Line: int(r.line), Record: uint64(r.number)})
+		out[i] = append(out[i], casemate.Location{File: q.files.text[r.file], Line: int(r.line), Record: r.number})
 	}
 	return out
 }
@@ -120,8 +120,8 @@ func (q *Queue) title(g *group) string {
 		return "Steady, machine-like traffic: " + name + where
 	case g.kind == kindContext:
 		return "Weaker signs around a graver incident: " + name + where
-	case g.kind == kindBackground && len(g.names()) > 1:
-		return fmt.Sprintf("%d kinds of routine alerts", len(g.names()))
+	case g.rest:
+		return fmt.Sprintf("%d kinds of alert beyond the first %d incidents", len(g.names()), maxIncidents-1)
 	case g.kind == kindBackground:
 		return "Routine: " + name + where
 	case len(g.stages) > 1:

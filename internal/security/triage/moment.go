@@ -61,7 +61,7 @@ type moment struct {
 
 // sensorRelays are alerts whose only content is that another sensor alerted.
 // They count as repeats where that other alert is there, too.
-// Source: titles of Wazuh's own IDS rules (0170-suricata and 0020-syslog sets).
+// Source: the titles of Wazuh's own rules on IDS alerts, as AIT-ADS has them.
 var sensorRelays = []string{
 	"ids event.",
 	"first time this ids alert is generated.",

@@ -348,14 +348,14 @@ func grade(sum float64) int {
 	return 0
 }
 
-// capGroups merges the least urgent background groups when there are too many
-// to read, and says so in their title.
+// capGroups merges the least urgent groups, whatever their kind, when there are
+// too many to read; the title of what they become says so.
 func (q *Queue) capGroups(groups []*group) []*group {
 	if len(groups) <= maxIncidents {
 		return groups
 	}
 	kept := groups[:maxIncidents-1]
-	rest := &group{kind: kindBackground, points: map[string]float64{}}
+	rest := &group{kind: kindBackground, rest: true}
 	for _, g := range groups[maxIncidents-1:] {
 		rest.moments = append(rest.moments, g.moments...)
 	}

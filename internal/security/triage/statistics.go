@@ -44,11 +44,13 @@ type statistics struct {
 	streams  map[[2]int32]*stream
 	episodes map[int32][][2]int64 // of each name, over all hosts: first and last hour
 	known    map[int32]float64    // of each name, the sum of its episodes, each as warm as it was
+
+	behaviours map[int32][]*behaviour // of each name that has been judged
 }
 
 // newStatistics counts, then gives every moment its novelty.
 func newStatistics(q *Queue) *statistics {
-	st := &statistics{q: q, streams: map[[2]int32]*stream{}}
+	st := &statistics{q: q, streams: map[[2]int32]*stream{}, behaviours: map[int32][]*behaviour{}}
 	st.measurePeriod()
 	st.countStreams()
 	st.findEpisodes()
@@ -172,7 +174,12 @@ func (st *statistics) warm(hour int64) float64 {
 // judge sets how unusual a moment is here, in bits: the rarer its hours are on
 // its host, the more, divided by how often its name occurs at other times.
 func (st *statistics) judge(m *moment) {
-	m.behaviour = behavioursOf(st.q.names.text[m.name])
+	said, known := st.behaviours[m.name]
+	if !known {
+		said = behavioursOf(st.q.names.text[m.name])
+		st.behaviours[m.name] = said
+	}
+	m.behaviour = said
 	if m.timeless {
 		return
 	}

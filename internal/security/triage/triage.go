@@ -28,7 +28,7 @@ type Options struct {
 
 // Queue collects alerts and makes incidents of them. It keeps one small record
 // an alert and one moment for each name, host, user and hour, so its memory
-// grows with the number of alerts by about 20 bytes each.
+// grows with the number of alerts by 24 bytes each.
 type Queue struct {
 	opt      Options
 	suppress *suppressor
@@ -56,7 +56,7 @@ type record struct {
 	file   int32
 	moment int32
 	line   uint32 // 0 where the format has records instead
-	number uint32 // the format's record number, where it has no lines
+	number uint64 // the format's record number, where it has no lines
 }
 
 // New returns an empty Queue.
@@ -152,7 +152,7 @@ func (q *Queue) AddCorrelation(last *casemate.Alert, at Ref, members []*casemate
 
 func (q *Queue) record(a *casemate.Alert, moment int32) {
 	q.records = append(q.records, record{
-		file: q.files.id(a.At.File), moment: moment, line: uint32(max(a.At.Line, 0)), number: uint32(a.At.Record),
+		file: q.files.id(a.At.File), moment: moment, line: uint32(max(a.At.Line, 0)), number: a.At.Record,
 	})
 }
 

@@ -413,6 +413,15 @@ func TestAtMost300Incidents(t *testing.T) {
 	if len(res.Incidents) > 300 || total != 1000 {
 		t.Errorf("%d incidents with %d alerts, want at most 300 with 1000", len(res.Incidents), total)
 	}
+	last := res.Incidents[len(res.Incidents)-1]
+	if !strings.Contains(last.Title, "beyond the first 299") {
+		t.Errorf("the last incident holds the rest and is called %q", last.Title)
+	}
+	for _, r := range last.Reasons {
+		if r.Points < 0 {
+			t.Errorf("a reason takes points away: %+v", r)
+		}
+	}
 }
 
 func TestStrayClocksChangeNothing(t *testing.T) {
@@ -441,6 +450,15 @@ func TestAHostCannotPoseAsNone(t *testing.T) {
 	f.alert(1, "\x00user:kim", "Port scan", severity(casemate.SeverityHigh))
 	if in := f.Rank().Incidents; len(in[0].Hosts) != 1 {
 		t.Errorf("hosts = %q, want the one named", in[0].Hosts)
+	}
+}
+
+func TestARecordNumberIsKeptWhole(t *testing.T) {
+	f := newFeed(triage.Options{})
+	const number = 1<<40 + 7
+	f.alert(1, "dc1", "Audit log cleared", func(a *casemate.Alert) { a.At = casemate.Location{File: "x.evtx", Record: number} })
+	if got := f.Rank().Incidents[0].Alerts[0].Record; got != number {
+		t.Errorf("record = %d, want %d", got, uint64(number))
 	}
 }
 
