@@ -38,7 +38,7 @@ var allowed = map[string][]string{
 	"internal/security/triage":    {".", "internal/security/knowledge"},
 	"internal/security/explain":   {".", "internal/security/decode", "internal/security/evidence", "internal/security/indicator", "internal/security/knowledge", "internal/security/report", "internal/security/sigma"},
 	"internal/security/report":    {".", "internal/security/indicator", "internal/security/knowledge"},
-	"internal/security/workflow":  {".", "internal/security/evidence", "internal/security/explain", "internal/security/knowledge", "internal/security/report", "internal/security/sigma", "internal/security/triage"},
+	"internal/security/workflow":  {".", "internal/security/evidence", "internal/security/explain", "internal/security/head", "internal/security/knowledge", "internal/security/report", "internal/security/sigma", "internal/security/triage"},
 
 	// Published knowledge, the embedded classifiers, and what works with both.
 	"internal/security/feed":     {"."},
