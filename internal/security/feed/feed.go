@@ -50,17 +50,18 @@ const (
 // Entry is one thing that a publication describes. Text is plain: Markdown
 // links, citations and HTML are resolved to what a person would read.
 type Entry struct {
-	Kind      string    `json:"kind"`
-	ID        string    `json:"id"` // the published id: T1059.001, CWE-79, CAPEC-66, CVE-2024-3094, AC-2, a rule's UUID
-	Name      string    `json:"name"`
-	Domain    string    `json:"domain,omitempty"`    // enterprise, mobile or ics; for others empty
-	Status    string    `json:"status,omitempty"`    // empty, StatusDeprecated or StatusRevoked
-	Successor string    `json:"successor,omitempty"` // the id that replaced this one
-	Parent    string    `json:"parent,omitempty"`    // of a sub-technique, of a control's enhancement
-	Aliases   []string  `json:"aliases,omitempty"`
-	Modified  string    `json:"modified,omitempty"` // 2006-01-02, or empty
-	Fields    []Field   `json:"fields,omitempty"`   // facts: platforms, tactics, cvss vector, epss, due date
-	Sections  []Section `json:"sections,omitempty"` // prose, in the publisher's order
+	Publication string    `json:"publication,omitempty"` // key of the publication that says so
+	Kind        string    `json:"kind"`
+	ID          string    `json:"id"` // the published id: T1059.001, CWE-79, CAPEC-66, CVE-2024-3094, AC-2, a rule's UUID
+	Name        string    `json:"name"`
+	Domain      string    `json:"domain,omitempty"`    // enterprise, mobile or ics; for others empty
+	Status      string    `json:"status,omitempty"`    // empty, StatusDeprecated or StatusRevoked
+	Successor   string    `json:"successor,omitempty"` // the id that replaced this one
+	Parent      string    `json:"parent,omitempty"`    // of a sub-technique, of a control's enhancement
+	Aliases     []string  `json:"aliases,omitempty"`
+	Modified    string    `json:"modified,omitempty"` // 2006-01-02, or empty
+	Fields      []Field   `json:"fields,omitempty"`   // facts: platforms, tactics, cvss vector, epss, due date
+	Sections    []Section `json:"sections,omitempty"` // prose, in the publisher's order
 }
 
 // Field is one fact of an entry. A key may repeat.
@@ -78,10 +79,11 @@ type Section struct {
 // Relation says that From does Type to To. An end may be missing from the
 // publication: the library counts such relations and says so.
 type Relation struct {
-	From string `json:"from"` // published id
-	Type string `json:"type"` // uses, mitigates, detects, subtechnique-of, attributed-to, revoked-by, targets, child-of, can-precede, maps-to, …
-	To   string `json:"to"`   // published id
-	Text string `json:"text,omitempty"`
+	Publication string `json:"publication,omitempty"` // key of the publication that says so
+	From        string `json:"from"`                  // published id
+	Type        string `json:"type"`                  // uses, mitigates, detects, subtechnique-of, attributed-to, revoked-by, targets, child-of, can-precede, maps-to, …
+	To          string `json:"to"`                    // published id
+	Text        string `json:"text,omitempty"`
 }
 
 // Sink takes what a reader finds, in the file's order. An error ends the read

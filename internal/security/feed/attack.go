@@ -1,0 +1,328 @@
+package feed
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// attackMembers are those that ATT&CK adds to STIX, from its first bundles to
+// those with detection strategies.
+type attackMembers struct {
+	Domains       texts       `json:"x_mitre_domains"`
+	Version       text        `json:"x_mitre_version"`
+	Shortname     text        `json:"x_mitre_shortname"`
+	Phases        []killPhase `json:"kill_chain_phases"`
+	Platforms     texts       `json:"x_mitre_platforms"`
+	DataSources   texts       `json:"x_mitre_data_sources"`
+	Detection     text        `json:"x_mitre_detection"`
+	Permissions   texts       `json:"x_mitre_permissions_required"`
+	Effective     texts       `json:"x_mitre_effective_permissions"`
+	Bypassed      texts       `json:"x_mitre_defense_bypassed"`
+	System        texts       `json:"x_mitre_system_requirements"`
+	Network       text        `json:"x_mitre_network_requirements"`
+	Remote        text        `json:"x_mitre_remote_support"`
+	Impact        texts       `json:"x_mitre_impact_type"`
+	TacticType    texts       `json:"x_mitre_tactic_type"`
+	MitreAliases  texts       `json:"x_mitre_aliases"`
+	FirstSeen     text        `json:"first_seen"`
+	LastSeen      text        `json:"last_seen"`
+	Layers        texts       `json:"x_mitre_collection_layers"`
+	Sectors       texts       `json:"x_mitre_sectors"`
+	RelatedAssets []asset     `json:"x_mitre_related_assets"`
+	DataSource    text        `json:"x_mitre_data_source_ref"`
+	LogSources    []logSource `json:"x_mitre_log_sources"`
+	LogReferences []logSource `json:"x_mitre_log_source_references"`
+	Mutable       []mutable   `json:"x_mitre_mutable_elements"`
+	Analytics     texts       `json:"x_mitre_analytic_refs"`
+}
+
+type killPhase struct {
+	Chain text `json:"kill_chain_name"`
+	Phase text `json:"phase_name"`
+}
+
+type asset struct {
+	Name        text  `json:"name"`
+	Description text  `json:"description"`
+	Sectors     texts `json:"related_asset_sectors"`
+}
+
+type logSource struct {
+	Component text `json:"x_mitre_data_component_ref"`
+	Name      text `json:"name"`
+	Channel   text `json:"channel"`
+}
+
+type mutable struct {
+	Field       text `json:"field"`
+	Description text `json:"description"`
+}
+
+// attackKinds are ATT&CK's types of object.
+var attackKinds = map[string]string{
+	"attack-pattern":             KindTechnique,
+	"x-mitre-tactic":             KindTactic,
+	"intrusion-set":              KindGroup,
+	"malware":                    KindSoftware,
+	"tool":                       KindSoftware,
+	"campaign":                   KindCampaign,
+	"course-of-action":           KindMitigation,
+	"x-mitre-data-source":        KindDataSource,
+	"x-mitre-data-component":     KindDataComponent,
+	"x-mitre-detection-strategy": KindDetection,
+	"x-mitre-analytic":           KindAnalytic,
+	"x-mitre-asset":              KindAsset,
+}
+
+// attackSources are the names under which ATT&CK gives ids.
+var attackSources = []string{"mitre-attack", "mitre-mobile-attack", "mitre-ics-attack", "mitre-pre-attack"}
+
+// attackState is what a STIX file has told of the domain it is about.
+type attackState struct {
+	domain  string
+	matrix  *edition      // the domain's
+	early   []*stixObject // before the domain was known
+	guesses []string      // domains of objects that are in several
+}
+
+// attack reads one object of ATT&CK. Objects of other makers are passed over.
+func (s *stixFile) attack(o *stixObject) error {
+	if o.Type == "x-mitre-collection" {
+		return s.collection(o)
+	}
+	kind := attackKinds[o.Type]
+	if kind == "" {
+		return nil
+	}
+	id, _ := o.reference(attackSources...)
+	if id == "" && !strings.HasPrefix(o.Type, "x-mitre-") {
+		return nil
+	}
+	if s.domain == "" {
+		d := o.domains()
+		if len(d) != 1 || domains[d[0]] == "" {
+			s.guesses = append(s.guesses, d[:min(1, len(d))]...)
+			s.early = append(s.early, o)
+			return s.hold(len(o.Description) + len(o.Detection) + 100*len(o.References))
+		}
+		s.begin(d[0])
+		if err := s.flush(); err != nil {
+			return err
+		}
+	}
+	return s.attackEntry(kind, o)
+}
+
+// collection reads the object that names the edition.
+func (s *stixFile) collection(o *stixObject) error {
+	name := strings.ToLower(o.Name.line())
+	for _, d := range [...]string{"enterprise", "mobile", "ics"} {
+		if slices.Contains(strings.Fields(name), d) && s.domain == "" {
+			s.begin(d)
+		}
+	}
+	if s.matrix != nil {
+		s.matrix.version(string(o.Version))
+		s.matrix.released(string(o.Modified))
+	}
+	return s.flush()
+}
+
+// domains returns the domains that an object says it is in.
+func (o *stixObject) domains() []string {
+	var out []string
+	for _, d := range o.Domains {
+		if d, ok := strings.CutSuffix(string(d), "-attack"); ok && d != "" {
+			out = append(out, d)
+		}
+	}
+	if len(out) > 0 {
+		return out
+	}
+	for _, p := range o.Phases { // bundles before 2021 have no domains
+		switch p.Chain {
+		case "mitre-attack", "mitre-pre-attack":
+			return []string{"enterprise"}
+		case "mitre-mobile-attack":
+			return []string{"mobile"}
+		case "mitre-ics-attack":
+			return []string{"ics"}
+		}
+	}
+	return nil
+}
+
+var domains = map[string]string{"enterprise": "attack-enterprise", "mobile": "attack-mobile", "ics": "attack-ics"}
+
+// begin fixes the file's domain.
+func (s *stixFile) begin(domain string) {
+	s.domain = domain
+	s.matrix = s.publication(domains[domain])
+	s.pub = s.matrix
+}
+
+// flush reads the objects that came before the domain was known.
+func (s *stixFile) flush() error {
+	if s.domain == "" {
+		return nil
+	}
+	early := s.early
+	s.early = nil
+	for _, o := range early {
+		if err := s.attackEntry(attackKinds[o.Type], o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle decides at the end of a file in which no object told the domain.
+func (s *stixFile) settle() error {
+	if s.domain == "" && len(s.early) > 0 {
+		domain := "enterprise"
+		if i := slices.IndexFunc(s.guesses, func(d string) bool { return domains[d] != "" }); i >= 0 {
+			domain = s.guesses[i]
+		}
+		s.begin(domain)
+	}
+	return s.flush()
+}
+
+// attackEntry makes an entry of an object.
+func (s *stixFile) attackEntry(kind string, o *stixObject) error {
+	id, url := o.reference(attackSources...)
+	if id == "" { // data components had no id of their own before version 18
+		id = string(o.ID)
+	}
+	e := &Entry{Kind: kind, ID: id, Name: o.Name.line(), Status: o.status(), Domain: s.domain}
+	if own := o.domains(); len(own) > 0 && !slices.Contains(own, s.domain) {
+		e.Domain = cut(own[0], MaxID)
+	}
+	e.Modified = day(string(o.Modified))
+	if m := replaced.FindStringSubmatch(string(o.Description)); m != nil && e.Status == StatusDeprecated {
+		e.Successor = strings.ReplaceAll(m[1], "/", ".")
+	}
+	if parent, _, sub := strings.Cut(id, "."); sub && kind == KindTechnique {
+		e.Parent = parent
+	}
+	for _, a := range append(o.Aliases.lines(), o.MitreAliases.lines()...) {
+		if a != e.Name && !slices.Contains(e.Aliases, a) {
+			e.Aliases = append(e.Aliases, a)
+		}
+	}
+	o.facts(e)
+	e.field("url", url)
+	o.prose(e)
+	if s.ids[string(o.ID)] == "" {
+		s.ids[string(o.ID)] = id
+	}
+	if kind == KindTactic {
+		s.ids["tactic/"+string(o.Shortname)] = id
+	}
+	if e.Status == StatusRevoked {
+		if err := s.wait(s.matrix, e, string(o.ID)); err != nil {
+			return err
+		}
+	} else if taken, err := s.entry(s.matrix, e); !taken {
+		return err
+	}
+	return s.attackLinks(o, e)
+}
+
+// replaced is how the description of a deprecated technique names another.
+var replaced = regexp.MustCompile(`[Pp]lease (?:use|see) \[[^\]]{1,200}\]\(https://attack\.mitre\.org/techniques/(T[0-9]{4}(?:/[0-9]{3})?)\)`)
+
+// facts adds the facts of an object to its entry.
+func (o *stixObject) facts(e *Entry) {
+	if e.Kind == KindSoftware {
+		e.field("type", o.Type)
+	}
+	e.field("shortname", o.Shortname.line())
+	for _, p := range o.Phases {
+		e.field("tactic", p.Phase.line())
+	}
+	e.fields("platform", o.Platforms.lines())
+	e.fields("permission", o.Permissions.lines())
+	e.fields("effective-permission", o.Effective.lines())
+	e.fields("defence-bypassed", o.Bypassed.lines())
+	e.fields("data-source", o.DataSources.lines())
+	e.fields("impact-type", o.Impact.lines())
+	e.fields("tactic-type", o.TacticType.lines())
+	e.fields("system-requirement", o.System.lines())
+	e.field("network-requirement", o.Network.line())
+	e.field("remote-support", o.Remote.line())
+	e.fields("collection-layer", o.Layers.lines())
+	e.fields("sector", o.Sectors.lines())
+	e.field("first-seen", day(string(o.FirstSeen)))
+	e.field("last-seen", day(string(o.LastSeen)))
+	for _, l := range append(o.LogSources, o.LogReferences...) {
+		e.field("log-source", joinNonEmpty(": ", l.Name.line(), l.Channel.line()))
+	}
+	e.field("created", day(string(o.Created)))
+	e.field("version", o.Version.line())
+}
+
+// prose adds the texts of an object to its entry.
+func (o *stixObject) prose(e *Entry) {
+	e.section("description", o.Description.prose())
+	e.section("detection", o.Detection.prose())
+	for _, m := range o.Mutable {
+		e.section("mutable-element", joinNonEmpty(": ", m.Field.line(), m.Description.prose()))
+	}
+	for _, a := range o.RelatedAssets {
+		name := a.Name.line()
+		if sectors := strings.Join(a.Sectors.lines(), ", "); sectors != "" {
+			name += " (" + sectors + ")"
+		}
+		e.section("related-asset", joinNonEmpty(": ", name, a.Description.prose()))
+	}
+}
+
+// attackLinks passes on the relations that an object states itself.
+func (s *stixFile) attackLinks(o *stixObject, e *Entry) error {
+	id := string(o.ID)
+	for _, p := range o.Phases {
+		if err := s.link(link{s.matrix, id, "has-tactic", "tactic/" + string(p.Phase), ""}); err != nil {
+			return err
+		}
+	}
+	for _, a := range o.Analytics {
+		if err := s.link(link{s.matrix, id, "has-analytic", string(a), ""}); err != nil {
+			return err
+		}
+	}
+	if o.DataSource != "" {
+		if err := s.link(link{s.matrix, id, "part-of", string(o.DataSource), ""}); err != nil {
+			return err
+		}
+	}
+	return s.logLinks(o)
+}
+
+// logLinks relates an analytic to the data components it needs, each once.
+func (s *stixFile) logLinks(o *stixObject) error {
+	var order []string
+	from := map[string][]string{}
+	for _, l := range o.LogReferences {
+		c := string(l.Component)
+		if c == "" {
+			continue
+		}
+		if _, known := from[c]; !known {
+			order = append(order, c)
+		}
+		from[c] = append(from[c], joinNonEmpty(": ", l.Name.line(), l.Channel.line()))
+	}
+	for _, c := range order {
+		if err := s.link(link{s.matrix, string(o.ID), "uses-data", c, strings.Join(from[c], "; ")}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// joinNonEmpty joins those of its parts that hold something.
+func joinNonEmpty(sep string, parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), sep)
+}

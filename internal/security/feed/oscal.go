@@ -1,0 +1,3 @@
+package feed
+
+func (j *jsonFile) document(member string) error { return j.keep([]byte(`"` + member + `"`)) }
