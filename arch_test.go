@@ -41,8 +41,9 @@ var allowed = map[string][]string{
 	"internal/security/workflow":  {".", "internal/security/evidence", "internal/security/explain", "internal/security/head", "internal/security/knowledge", "internal/security/report", "internal/security/sigma", "internal/security/triage"},
 
 	// Published knowledge, the embedded classifiers, and what works with both.
-	"internal/security/feed":        {".", "internal/security/feed/prose", "internal/security/feed/unpack"},
+	"internal/security/feed":        {".", "internal/security/feed/prose", "internal/security/feed/turtle", "internal/security/feed/unpack"},
 	"internal/security/feed/prose":  {},
+	"internal/security/feed/turtle": {},
 	"internal/security/feed/unpack": {},
 	"internal/security/library":     {".", "internal/security/feed"},
 	"internal/security/document":    {"."},
@@ -58,7 +59,7 @@ var allowed = map[string][]string{
 
 	"cmd/casemate":          {"*"},
 	"cmd/heads-train":       {".", "internal/learn/corpus", "internal/model/lexical", "internal/security/feed", "internal/security/head", "internal/security/knowledge"},
-	"cmd/knowledge-facts":   {".", "internal/security/knowledge"},
+	"cmd/knowledge-facts":   {".", "internal/security/feed/turtle", "internal/security/knowledge"},
 	"conformance/evtx/dump": {"internal/security/evtx"},
 }
 
