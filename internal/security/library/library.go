@@ -1,14 +1,21 @@
 // Package library keeps published knowledge in one SQLite file: the entries
 // and relations that feed reads, in the editions that were imported last, and
-// an index of their text. One import is one transaction. Readers see one
-// edition of everything from Open to Close, whatever is imported meanwhile.
+// an index of their text. One import is one transaction. A Library shows one
+// edition of everything from Open to Close, whatever others import meanwhile.
+//
+// docs/formats/library.md describes the file.
 package library
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"os"
+	"path/filepath"
+	"sync"
 	"time"
 
+	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/feed"
 )
 
@@ -23,6 +30,17 @@ var (
 	ErrStale = errors.New("the knowledge base was changed meanwhile")
 )
 
+const (
+	// FileName is the library's file in the data directory. SQLite keeps
+	// library.db-wal and library.db-shm beside it while it is open.
+	FileName = "library.db"
+
+	// writerName says which process is writing, for those who wait.
+	writerName = "library.writer"
+
+	defaultWait = 10 * time.Second
+)
+
 // Options say how to open a library. The zero value reads.
 type Options struct {
 	Write bool          // create the file where it is missing, and allow Import
@@ -30,93 +48,133 @@ type Options struct {
 }
 
 // Library is an open knowledge base. It is safe for concurrent use.
-type Library struct{}
+type Library struct {
+	dir, path string
+	wait      time.Duration
+	write     bool
+	db        *sql.DB
+
+	mu    sync.Mutex // guards what follows
+	conn  *sql.Conn  // inside a read transaction from Open to Close
+	stmts map[string]*sql.Stmt
+	shown snapshot
+}
+
+// snapshot is what is known of the content that conn's transaction shows.
+type snapshot struct {
+	edition string
+	parts   []part          // in the order in which publications are merged
+	rank    map[int64]int   // of a part in parts
+	gone    map[string]heir // of ids that no longer stand; nil until it is needed
+	heirs   map[string][]string
+	common  map[string]int // stems in very many passages; nil until it is needed
+	hot     *cache
+}
 
 // Open opens the library in the folder dir. Where nothing has been imported and
 // opt.Write is not set, it returns ErrEmpty.
-func Open(dir string, opt Options) (*Library, error) { return nil, ErrEmpty }
+func Open(dir string, opt Options) (*Library, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, &casemate.Error{Code: casemate.CodeInput, Message: "find the data directory", Err: err}
+	}
+	l := &Library{dir: abs, path: filepath.Join(abs, FileName), wait: opt.Wait, write: opt.Write}
+	if l.wait <= 0 {
+		l.wait = defaultWait
+	}
+	if err := l.prepareFile(); err != nil {
+		return nil, err
+	}
+	if err := l.open(); err != nil {
+		l.Close()
+		return nil, err
+	}
+	if l.shown.edition == "" && !l.write {
+		l.Close()
+		return nil, ErrEmpty
+	}
+	return l, nil
+}
+
+// prepareFile makes sure of a file that only its owner can read, or returns
+// ErrEmpty where a reader finds none.
+func (l *Library) prepareFile() error {
+	info, err := os.Stat(l.path)
+	switch {
+	case err == nil && info.Mode().IsRegular() && (info.Size() > 0 || l.write):
+		return nil
+	case err == nil && info.Mode().IsRegular():
+		return ErrEmpty
+	case err == nil:
+		return &casemate.Error{Code: casemate.CodeInput, Message: "open " + l.path + ": not a regular file", Hint: "name another data directory with --data"}
+	case errors.Is(err, os.ErrNotExist) && !l.write:
+		return ErrEmpty
+	case !errors.Is(err, os.ErrNotExist):
+		return l.fault("open the knowledge base", err)
+	}
+	if err := os.MkdirAll(l.dir, 0o700); err != nil {
+		return l.fault("make the data directory", err)
+	}
+	f, err := os.OpenFile(l.path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return l.fault("make the knowledge base", err)
+	}
+	return f.Close()
+}
+
+// open connects, checks whose file it is, and takes the snapshot.
+func (l *Library) open() error {
+	ctx := context.Background()
+	if err := l.connect(ctx, false); err != nil {
+		return err
+	}
+	if l.write {
+		if err := l.ensureSchema(ctx); err != nil {
+			return err
+		}
+	} else if err := l.checkSchema(ctx, l.conn); err != nil {
+		return err
+	}
+	return l.refresh(ctx)
+}
 
 // Close lets the file go.
-func (l *Library) Close() error { return nil }
+func (l *Library) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.db == nil {
+		return nil
+	}
+	for _, s := range l.stmts {
+		s.Close() // the connection that it belongs to is closed next
+	}
+	if l.conn != nil {
+		l.conn.Close()
+	}
+	err := l.db.Close()
+	l.db, l.conn, l.stmts = nil, nil, nil
+	return err
+}
 
 // Edition returns the digest of everything that the library holds: it changes
-// with every change of content, and with nothing else.
-func (l *Library) Edition() string { return "" }
+// with every change of content, and with nothing else. It is empty while the
+// library is.
+func (l *Library) Edition() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.shown.edition
+}
 
-// Publications returns what has been imported, by key and name.
+// Publications returns what has been imported, in the order in which
+// publications are merged.
 func (l *Library) Publications(ctx context.Context) ([]feed.Publication, error) {
-	return nil, ErrEmpty
+	held, err := l.Held(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]feed.Publication, len(held))
+	for i, h := range held {
+		out[i] = h.Publication
+	}
+	return out, nil
 }
-
-// Remap says that an id no longer stands, and what stands for it.
-type Remap struct {
-	From   string   `json:"from"`             // as asked
-	To     string   `json:"to,omitempty"`     // empty: nothing replaced it
-	Name   string   `json:"name,omitempty"`   // of To
-	Status string   `json:"status,omitempty"` // of From
-	Chain  []string `json:"chain,omitempty"`  // the ids between, in order
-	Note   string   `json:"note,omitempty"`   // what is wrong with the chain: a cycle, a missing end
-}
-
-// Entry returns the entry that stands for id today, merged from all
-// publications, or ErrNotFound. The remap is nil where id itself stands. The
-// entry is shared: the caller must not change it.
-func (l *Library) Entry(ctx context.Context, id string) (*feed.Entry, *Remap, error) {
-	return nil, nil, ErrNotFound
-}
-
-// Relations returns all relations from and to id, by type, from and to. Ends
-// that no longer stand are given as what replaced them.
-func (l *Library) Relations(ctx context.Context, id string) ([]feed.Relation, error) {
-	return nil, nil
-}
-
-// SearchOptions narrow a search. The zero value searches everything.
-type SearchOptions struct {
-	Kinds []string // of entries; relation passages count as KindRelation
-	Limit int      // 0: ten
-}
-
-// KindRelation is the kind of a passage that belongs to a relation.
-const KindRelation = "relation"
-
-// Hit is one passage that a search found.
-type Hit struct {
-	EntryID string  `json:"entry_id"` // of a relation: its From
-	Kind    string  `json:"kind"`     // of the entry, or KindRelation
-	Name    string  `json:"name"`     // of the entry
-	Section string  `json:"section"`  // of the entry; of a relation: its type
-	Text    string  `json:"text"`
-	Score   float64 `json:"score"` // higher is better
-	From    string  `json:"from,omitempty"`
-	To      string  `json:"to,omitempty"`
-}
-
-// Search returns the passages that match a person's query, the best first. The
-// query is words, never syntax.
-func (l *Library) Search(ctx context.Context, query string, opt SearchOptions) ([]Hit, error) {
-	return nil, nil
-}
-
-// EachEntry calls do with every entry of the kinds, merged, by kind and id. No
-// kinds means all.
-func (l *Library) EachEntry(ctx context.Context, kinds []string, do func(*feed.Entry) error) error {
-	return nil
-}
-
-// EachRelation calls do with every relation of the types, by type, from, to and
-// text, each once. No types means all.
-func (l *Library) EachRelation(ctx context.Context, types []string, do func(*feed.Relation) error) error {
-	return nil
-}
-
-// Attachment returns what SetAttachment stored under name for this edition, or
-// ErrNotFound.
-func (l *Library) Attachment(ctx context.Context, name string) ([]byte, error) {
-	return nil, ErrNotFound
-}
-
-// SetAttachment keeps data that was derived from this edition, such as another
-// index. The import that changes the edition drops it. A library that changed
-// since it was opened refuses with ErrStale.
-func (l *Library) SetAttachment(ctx context.Context, name string, data []byte) error { return nil }

@@ -1,0 +1,169 @@
+package library
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/casemate-ai/casemate/internal/security/feed"
+)
+
+// revokedBy is the one type of relation whose ends are never remapped: it says
+// what the remap is.
+const revokedBy = "revoked-by"
+
+// Link is a relation as it stands today.
+type Link struct {
+	feed.Relation
+	WasFrom string `json:"was_from,omitempty"` // the outdated id that the publication gives
+	WasTo   string `json:"was_to,omitempty"`
+}
+
+// Relations returns all relations from and to id, by type, from, to and text,
+// each once. Ends that no longer stand are given as what replaced them; Links
+// says which. An unknown id has none.
+func (l *Library) Relations(ctx context.Context, id string) ([]feed.Relation, error) {
+	links, err := l.Links(ctx, id)
+	out := make([]feed.Relation, len(links))
+	for i, k := range links {
+		out[i] = k.Relation
+	}
+	return out, err
+}
+
+// Links returns what Relations returns, and the outdated ids that were remapped.
+// Relations of an id that id replaces are among them.
+func (l *Library) Links(ctx context.Context, id string) ([]Link, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.loadGone(ctx); err != nil {
+		return nil, err
+	}
+	id, err := l.spelling(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	id, _, _ = l.follow(id)
+	var out []Link
+	scan := func(rows *sql.Rows) error {
+		k, err := l.scanLink(rows)
+		if k.From != k.To || k.WasFrom == "" && k.WasTo == "" { // a remap may make two ends one
+			out = append(out, k)
+		}
+		return err
+	}
+	for _, end := range append([]string{id}, l.shown.heirs[id]...) {
+		for _, column := range [...]string{"source", "target"} {
+			if err := l.query(ctx, linkColumns+"WHERE "+column+" = ?", scan, end); err != nil {
+				return nil, err
+			}
+		}
+	}
+	slices.SortStableFunc(out, compareLinks)
+	return slices.CompactFunc(out, sameLink), nil
+}
+
+// spelling returns the id as its publisher writes it, if it is known.
+func (l *Library) spelling(ctx context.Context, id string) (string, error) {
+	e, err := l.stored(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return strings.TrimSpace(id), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return e.ID, nil
+}
+
+const linkColumns = "SELECT type, source, target, text, part FROM relations "
+
+// scanLink reads a row of linkColumns and remaps its ends.
+func (l *Library) scanLink(rows *sql.Rows) (Link, error) {
+	var k Link
+	var part int64
+	if err := rows.Scan(&k.Type, &k.From, &k.To, &k.Text, &part); err != nil {
+		return k, err
+	}
+	if rank := l.shown.rank[part]; rank < len(l.shown.parts) {
+		k.Publication = l.shown.parts[rank].key
+	}
+	if k.Type == revokedBy {
+		return k, nil
+	}
+	if to, _, _ := l.follow(k.From); to != k.From {
+		k.From, k.WasFrom = to, k.From
+	}
+	if to, _, _ := l.follow(k.To); to != k.To {
+		k.To, k.WasTo = to, k.To
+	}
+	return k, nil
+}
+
+// compareLinks orders links for a reader. Of equal ones the publication that is
+// merged first comes first.
+func compareLinks(a, b Link) int {
+	return cmp.Or(strings.Compare(a.Type, b.Type), strings.Compare(a.From, b.From), strings.Compare(a.To, b.To), strings.Compare(a.Text, b.Text),
+		strings.Compare(a.WasFrom, b.WasFrom), strings.Compare(a.WasTo, b.WasTo), compareKeys(a.Publication, b.Publication))
+}
+
+// sameLink reports whether two links say the same.
+func sameLink(a, b Link) bool {
+	return a.Type == b.Type && a.From == b.From && a.To == b.To && a.Text == b.Text
+}
+
+// EachRelation calls do with every relation of the types, by type, from, to and
+// text as published, each once. No types means all. Ends that no longer stand
+// are given as what replaced them. do may keep the relation, and may ask the
+// library.
+func (l *Library) EachRelation(ctx context.Context, types []string, do func(*feed.Relation) error) error {
+	values := make([]any, len(types))
+	for i, t := range types {
+		values[i] = t
+	}
+	where, args := anyOf("type", values)
+	list, err := l.rows(ctx, "SELECT relation FROM relations"+where+" ORDER BY type, source, target, text, part", args...)
+	if err != nil {
+		return err
+	}
+	var last Link
+	for some := range slices.Chunk(list, batch) {
+		links, err := l.links(ctx, some)
+		if err != nil {
+			return err
+		}
+		for _, k := range links {
+			if sameLink(k, last) && k.WasFrom == last.WasFrom && k.WasTo == last.WasTo {
+				continue
+			}
+			last = k
+			if err := do(&k.Relation); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// links reads rows of relations.
+func (l *Library) links(ctx context.Context, list []int64) ([]Link, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.loadGone(ctx); err != nil {
+		return nil, err
+	}
+	out := make([]Link, 0, len(list))
+	for _, row := range list {
+		err := l.query(ctx, linkColumns+"WHERE relation = ?", func(rows *sql.Rows) error {
+			k, err := l.scanLink(rows)
+			out = append(out, k)
+			return err
+		}, row)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
