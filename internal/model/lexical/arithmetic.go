@@ -1,0 +1,59 @@
+package lexical
+
+import "math"
+
+// The products below are rounded before they are added, float32(x*y), so that
+// no processor fuses the two and all give the same bits.
+
+// dot returns the product of two vectors of one length.
+func dot(a, b []float32) float32 {
+	var s0, s1, s2, s3 float32
+	b = b[:len(a)]
+	for len(a) >= 4 && len(b) >= 4 {
+		s0 += float32(a[0] * b[0])
+		s1 += float32(a[1] * b[1])
+		s2 += float32(a[2] * b[2])
+		s3 += float32(a[3] * b[3])
+		a, b = a[4:], b[4:]
+	}
+	for i := range a {
+		s0 += float32(a[i] * b[i])
+	}
+	return (s0 + s1) + (s2 + s3)
+}
+
+// axpy adds v times x to y.
+func axpy(y []float32, v float32, x []float32) {
+	x = x[:len(y)]
+	for len(y) >= 4 && len(x) >= 4 {
+		y[0] += float32(v * x[0])
+		y[1] += float32(v * x[1])
+		y[2] += float32(v * x[2])
+		y[3] += float32(v * x[3])
+		y, x = y[4:], x[4:]
+	}
+	for i := range y {
+		y[i] += float32(v * x[i])
+	}
+}
+
+// exp is e to the x to about seven digits: 2 to the whole part of x/ln 2 by the
+// exponent, a polynomial for the rest.
+func exp(x float32) float32 {
+	const log2e, ln2Hi, ln2Lo = 1.44269504, 0.693359375, -2.12194440e-4
+	if x < -87 {
+		return 0
+	}
+	if x > 88 {
+		x = 88
+	}
+	n := float32(math.Floor(float64(float32(x*log2e) + 0.5)))
+	r := x - float32(n*ln2Hi)
+	r -= float32(n * ln2Lo)
+	p := float32(1.9875691500e-4)
+	for _, c := range [...]float32{1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1} {
+		p = float32(p*r) + c
+	}
+	p = float32(float32(p*r)*r) + r + 1
+	return math.Float32frombits(math.Float32bits(p) + uint32(int32(n))<<23)
+}

@@ -1,0 +1,178 @@
+package lexical
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+)
+
+// The file, all numbers little-endian; docs/formats/heads.md has the table.
+//
+//	8 bytes  magic "cmlexic1"
+//	4 bytes  length of the header
+//	header   JSON: config, info
+//	buckets  one bit a bucket, set where it has a row
+//	rarity   one byte a row
+//	scale    one byte a row
+//	rows     Dim*Bits/8 bytes a row
+//	styles   [S][D] float32
+//	then for each group: weight [labels][D], bias [S][labels], temper [S],
+//	shift [S], all float32
+//	32 bytes SHA-256 of all before
+const (
+	magic     = "cmlexic1"
+	maxHeader = 4 << 20
+	maxFile   = 256 << 20
+)
+
+type header struct {
+	Config Config `json:"config"`
+	Info   Info   `json:"info"`
+	Rows   int    `json:"rows"`
+}
+
+// Encode writes the model as a file.
+func (m *Model) Encode() ([]byte, error) {
+	head, err := json.Marshal(header{m.config, m.info, len(m.idf)})
+	if err != nil {
+		return nil, fmt.Errorf("encode model %q: %w", m.config.Name, err)
+	}
+	if len(head) > maxHeader {
+		return nil, fmt.Errorf("encode model %q: header of %d bytes, at most %d can be", m.config.Name, len(head), maxHeader)
+	}
+	out := append([]byte(magic), binary.LittleEndian.AppendUint32(nil, uint32(len(head)))...)
+	out = append(out, head...)
+	for _, w := range m.index.words {
+		out = binary.LittleEndian.AppendUint64(out, w.set)
+	}
+	out = append(out, m.idf...)
+	out = append(out, m.scale...)
+	out = append(out, m.rows...)
+	out = appendFloats(out, m.style)
+	for i := range m.groups {
+		for _, x := range m.groups[i].floats() {
+			out = appendFloats(out, *x)
+		}
+	}
+	sum := sha256.Sum256(out)
+	return append(out, sum[:]...), nil
+}
+
+// floats returns the parts of an output layer in the order of the file.
+func (g *group) floats() []*[]float32 {
+	return []*[]float32{&g.weight, &g.bias, &g.temper, &g.shift}
+}
+
+func appendFloats(out []byte, x []float32) []byte {
+	for _, v := range x {
+		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
+	}
+	return out
+}
+
+// Decode reads a model. It keeps parts of data, which must not change
+// afterwards. Whatever data holds, it returns an error rather than panic, and
+// what it allocates is bounded by the length of data.
+func Decode(data []byte) (*Model, error) {
+	m, err := decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("decode model: %w", err)
+	}
+	return m, nil
+}
+
+func decode(data []byte) (*Model, error) {
+	if len(data) < len(magic)+4+sha256.Size || len(data) > maxFile || string(data[:len(magic)]) != magic {
+		return nil, errors.New("not a model file of this version")
+	}
+	body := data[:len(data)-sha256.Size]
+	if sum := sha256.Sum256(body); !bytes.Equal(sum[:], data[len(body):]) {
+		return nil, errors.New("the checksum is wrong: the file is damaged")
+	}
+	r := &reader{body[len(magic):]}
+	n := int(binary.LittleEndian.Uint32(r.take(4)))
+	if n > maxHeader || n > len(r.rest) {
+		return nil, fmt.Errorf("header of %d bytes does not fit", n)
+	}
+	var h header
+	if err := json.Unmarshal(r.take(n), &h); err != nil {
+		return nil, fmt.Errorf("read header: %w", err)
+	}
+	if err := checkConfig(&h.Config); err != nil {
+		return nil, err
+	}
+	if h.Rows < 1 || h.Rows > MaxRows {
+		return nil, fmt.Errorf("%d rows, 1 to %d can be", h.Rows, MaxRows)
+	}
+	if want := h.bytes(); want != len(r.rest) {
+		return nil, fmt.Errorf("%d bytes after the header, want %d", len(r.rest), want)
+	}
+	m := newModel(h.Config)
+	m.info = h.Info
+	return m, m.fill(r, h.Rows)
+}
+
+// bytes returns the length of what follows the header. No product overflows:
+// checkConfig bounds each factor.
+func (h *header) bytes() int {
+	c := &h.Config
+	floats := c.styles() * c.Dim
+	for _, g := range c.Groups {
+		n := len(g.Labels)
+		floats += n*c.Dim + c.styles()*(n+2)
+	}
+	return bucketBytes(c.Features.Bits) + h.Rows*(2+c.Dim*c.Bits/8) + 4*floats
+}
+
+func bucketBytes(hashBits int) int { return max(1, (1<<hashBits)/64) * 8 }
+
+// fill reads what follows the header, whose length was checked.
+func (m *Model) fill(r *reader, rows int) error {
+	raw := r.take(bucketBytes(m.config.Features.Bits))
+	set, have := make([]uint64, len(raw)/8), 0
+	for i := range set {
+		set[i] = binary.LittleEndian.Uint64(raw[8*i:])
+		have += bits.OnesCount64(set[i])
+	}
+	if have != rows {
+		return fmt.Errorf("%d buckets have a row, but there are %d rows", have, rows)
+	}
+	m.index = newBucketIndex(m.config.Features.Bits, set)
+	m.idf, m.scale, m.rows = r.take(rows), r.take(rows), r.take(rows*m.rowBytes())
+	all := []*[]float32{&m.style}
+	for i := range m.groups {
+		all = append(all, m.groups[i].floats()...)
+	}
+	for _, x := range all {
+		if !r.floats(*x) {
+			return errors.New("a weight is not a finite number")
+		}
+	}
+	return nil
+}
+
+// reader takes from the front of rest; the caller has checked the length.
+type reader struct{ rest []byte }
+
+func (r *reader) take(n int) []byte {
+	x := r.rest[:n:n]
+	r.rest = r.rest[n:]
+	return x
+}
+
+// floats fills out and says whether all are finite.
+func (r *reader) floats(out []float32) bool {
+	raw := r.take(4 * len(out))
+	fine := true
+	for i := range out {
+		b := binary.LittleEndian.Uint32(raw[4*i:])
+		fine = fine && b&0x7f800000 != 0x7f800000
+		out[i] = math.Float32frombits(b)
+	}
+	return fine
+}
