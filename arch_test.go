@@ -41,10 +41,12 @@ var allowed = map[string][]string{
 	"internal/security/workflow":  {".", "internal/security/evidence", "internal/security/explain", "internal/security/head", "internal/security/knowledge", "internal/security/report", "internal/security/sigma", "internal/security/triage"},
 
 	// Published knowledge, the embedded classifiers, and what works with both.
-	"internal/security/feed":        {".", "internal/security/feed/prose", "internal/security/feed/turtle", "internal/security/feed/unpack"},
+	"internal/security/feed":        {".", "internal/security/feed/prose", "internal/security/feed/turtle", "internal/security/feed/unpack", "internal/security/feed/yaml", "internal/security/feed/yara"},
 	"internal/security/feed/prose":  {},
 	"internal/security/feed/turtle": {},
 	"internal/security/feed/unpack": {},
+	"internal/security/feed/yaml":   {},
+	"internal/security/feed/yara":   {},
 	"internal/security/library":     {".", "internal/security/feed"},
 	"internal/security/document":    {"."},
 	"internal/security/head":        {".", "internal/model/lexical", "internal/security/knowledge"},

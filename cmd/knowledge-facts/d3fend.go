@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/casemate-ai/casemate/internal/security/feed/turtle"
 )
 
 const (
@@ -79,27 +81,27 @@ func parseOntology(data []byte) (*ontology, error) {
 	owners := map[string]string{} // restriction to the class that it restricts
 	restrictions := map[string]*relation{}
 	var order []string
-	err := parseTurtle(data, func(t triple) {
-		if strings.HasPrefix(t.subject, "_:") {
-			r := restrictions[t.subject]
+	err := turtle.Parse(data, func(t turtle.Triple) {
+		if strings.HasPrefix(t.Subject, "_:") {
+			r := restrictions[t.Subject]
 			if r == nil {
 				r = &relation{}
-				restrictions[t.subject] = r
-				order = append(order, t.subject)
+				restrictions[t.Subject] = r
+				order = append(order, t.Subject)
 			}
-			switch t.predicate {
+			switch t.Predicate {
 			case "owl:onProperty":
-				r.verb = strings.TrimPrefix(t.object, ":")
+				r.verb = strings.TrimPrefix(t.Object, ":")
 			case "owl:someValuesFrom":
-				r.target = t.object
+				r.target = t.Object
 			}
 			return
 		}
-		if t.predicate == "rdfs:subClassOf" && strings.HasPrefix(t.object, "_:") {
-			owners[t.object] = t.subject
+		if t.Predicate == "rdfs:subClassOf" && strings.HasPrefix(t.Object, "_:") {
+			owners[t.Object] = t.Subject
 			return
 		}
-		o.class(t.subject).state(t)
+		o.class(t.Subject).state(t)
 	})
 	if err != nil {
 		return nil, err
@@ -126,20 +128,20 @@ func (o *ontology) class(name string) *class {
 }
 
 // state takes in one statement about a class.
-func (c *class) state(t triple) {
-	switch t.predicate {
+func (c *class) state(t turtle.Triple) {
+	switch t.Predicate {
 	case "rdfs:label":
-		c.label = clean(t.text)
+		c.label = clean(t.Text)
 	case "rdfs:subClassOf":
-		c.parents = append(c.parents, t.object)
+		c.parents = append(c.parents, t.Object)
 	case ":d3fend-id":
-		c.defenceID = t.text
+		c.defenceID = t.Text
 	case ":attack-id":
-		c.attackID = t.text
+		c.attackID = t.Text
 	case ":kb-reference":
 		c.references++
 	case ":related":
-		c.related = append(c.related, t.object)
+		c.related = append(c.related, t.Object)
 	}
 }
 

@@ -78,55 +78,119 @@ var attackKinds = map[string]string{
 // attackSources are the names under which ATT&CK gives ids.
 var attackSources = []string{"mitre-attack", "mitre-mobile-attack", "mitre-ics-attack", "mitre-pre-attack"}
 
-// attackState is what a STIX file has told of the domain it is about.
+// attackState is what a STIX file has told of the edition it is.
 type attackState struct {
-	domain  string
-	matrix  *edition      // the domain's
-	early   []*stixObject // before the domain was known
-	guesses []string      // domains of objects that are in several
+	whole  bool   // it is an edition, not an extract among other things
+	sole   string // the domain that it names, or an object that is in one only
+	some   string // the first domain of an object that is in several
+	states *stixObject
+	early  []*stixObject // before that was known
+	domain string        // once it is decided
+	matrix *edition      // the domain's
 }
+
+// An ATT&CK file among others that has no tactic and at most so many objects
+// is an extract, such as the test data of D3FEND: it is passed over, for it
+// would take the place of the edition.
+const maxExtract = 200
 
 // attack reads one object of ATT&CK. Objects of other makers are passed over.
 func (s *stixFile) attack(o *stixObject) error {
-	if o.Type == "x-mitre-collection" {
-		return s.collection(o)
-	}
 	kind := attackKinds[o.Type]
-	if kind == "" {
+	switch id, _ := o.reference(attackSources...); {
+	case o.Type == "x-mitre-collection":
+		s.collection(o)
+		return s.decide()
+	case kind == "", id == "" && !strings.HasPrefix(o.Type, "x-mitre-"):
 		return nil
+	case s.domain != "":
+		return s.attackEntry(kind, o)
 	}
-	id, _ := o.reference(attackSources...)
-	if id == "" && !strings.HasPrefix(o.Type, "x-mitre-") {
-		return nil
+	s.early = append(s.early, o)
+	if d := o.domains(); s.sole == "" && len(d) == 1 && domains[d[0]] != "" {
+		s.sole = d[0]
+	} else if s.some == "" && len(d) > 0 && domains[d[0]] != "" {
+		s.some = d[0]
 	}
-	if s.domain == "" {
-		d := o.domains()
-		if len(d) != 1 || domains[d[0]] == "" {
-			s.guesses = append(s.guesses, d[:min(1, len(d))]...)
-			s.early = append(s.early, o)
-			return s.hold(len(o.Description) + len(o.Detection) + 100*len(o.References))
-		}
-		s.begin(d[0])
-		if err := s.flush(); err != nil {
-			return err
-		}
+	if s.file.Alone || kind == KindTactic || len(s.early) > maxExtract {
+		s.whole = true
 	}
-	return s.attackEntry(kind, o)
+	if err := s.hold(len(o.Description) + len(o.Detection) + 100*len(o.References)); err != nil {
+		return err
+	}
+	return s.decide()
 }
 
 // collection reads the object that names the edition.
-func (s *stixFile) collection(o *stixObject) error {
-	name := strings.ToLower(o.Name.line())
-	for _, d := range [...]string{"enterprise", "mobile", "ics"} {
-		if slices.Contains(strings.Fields(name), d) && s.domain == "" {
-			s.begin(d)
+func (s *stixFile) collection(o *stixObject) {
+	s.states = o
+	for _, word := range strings.Fields(strings.ToLower(o.Name.line())) {
+		if domains[word] != "" && s.sole == "" {
+			s.sole = word
 		}
 	}
 	if s.matrix != nil {
 		s.matrix.version(string(o.Version))
 		s.matrix.released(string(o.Modified))
 	}
-	return s.flush()
+}
+
+// decide begins the edition once its domain is known, and reads what came before.
+func (s *stixFile) decide() error {
+	if s.domain != "" || s.sole == "" || !s.whole {
+		return nil
+	}
+	pub, err := s.only(domains[s.sole])
+	if err != nil {
+		return err
+	}
+	s.domain, s.matrix, s.pub = s.sole, pub, pub
+	if s.states != nil {
+		s.collection(s.states)
+	}
+	early := s.early
+	s.early = nil
+	for _, o := range early {
+		if err := s.attackEntry(attackKinds[o.Type], o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle decides at the end of the file. It reports whether the file waits for
+// the end of the read, as an extract.
+func (s *stixFile) settle() (bool, error) {
+	if s.domain != "" || len(s.early) == 0 {
+		return false, nil
+	}
+	if !s.whole {
+		s.extracts = append(s.extracts, s)
+		return true, nil
+	}
+	if s.sole == "" {
+		if s.sole = s.some; s.sole == "" {
+			s.sole = "enterprise"
+		}
+	}
+	return false, s.decide()
+}
+
+// adopt reads the extracts of ATT&CK after all, if the path holds nothing else.
+func (r *reader) adopt() error {
+	if len(r.pubs) > 0 {
+		return nil
+	}
+	for _, s := range r.extracts {
+		r.file, r.nth, r.used = s.extract, r.nth+1, false
+		s.whole = true
+		if err := s.finish(); err != nil {
+			return r.broken(err)
+		}
+		r.rep.Unknown = slices.DeleteFunc(r.rep.Unknown, func(name string) bool { return name == s.extract.Name })
+		r.rep.UnknownCount--
+	}
+	return nil
 }
 
 // domains returns the domains that an object says it is in.
@@ -154,40 +218,6 @@ func (o *stixObject) domains() []string {
 }
 
 var domains = map[string]string{"enterprise": "attack-enterprise", "mobile": "attack-mobile", "ics": "attack-ics"}
-
-// begin fixes the file's domain.
-func (s *stixFile) begin(domain string) {
-	s.domain = domain
-	s.matrix = s.publication(domains[domain])
-	s.pub = s.matrix
-}
-
-// flush reads the objects that came before the domain was known.
-func (s *stixFile) flush() error {
-	if s.domain == "" {
-		return nil
-	}
-	early := s.early
-	s.early = nil
-	for _, o := range early {
-		if err := s.attackEntry(attackKinds[o.Type], o); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// settle decides at the end of a file in which no object told the domain.
-func (s *stixFile) settle() error {
-	if s.domain == "" && len(s.early) > 0 {
-		domain := "enterprise"
-		if i := slices.IndexFunc(s.guesses, func(d string) bool { return domains[d] != "" }); i >= 0 {
-			domain = s.guesses[i]
-		}
-		s.begin(domain)
-	}
-	return s.flush()
-}
 
 // attackEntry makes an entry of an object.
 func (s *stixFile) attackEntry(kind string, o *stixObject) error {

@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"errors"
 	"fmt"
 	"hash/maphash"
 	"regexp"
@@ -61,7 +60,8 @@ func (r *reader) entry(pub *edition, e *Entry) (bool, error) {
 		}
 	}
 	if len(r.ever) >= MaxEntries {
-		return false, fmt.Errorf("more than %d entries", MaxEntries)
+		r.stop = fmt.Errorf("more than %d entries", MaxEntries)
+		return false, r.stop
 	}
 	r.ever[key] = r.nth
 	if e.Name == "" {
@@ -72,7 +72,7 @@ func (r *reader) entry(pub *edition, e *Entry) (bool, error) {
 	pub.changed(e.Modified)
 	r.rep.Entries[e.Kind]++
 	if err := r.sink.Entry(e); err != nil {
-		r.refused = err
+		r.stop, r.theirs = err, true
 		return false, err
 	}
 	return true, nil
@@ -114,7 +114,9 @@ func cut(s string, limit int) string {
 	return s + "…"
 }
 
-var errRelations = fmt.Errorf("more than %d relations", MaxRelations)
+const maxTypes = 1000 // of relation
+
+var errRelations = fmt.Errorf("more than %d relations or %d types of them", MaxRelations, maxTypes)
 
 // relation passes a relation on. Ends of a wrong form are a fault.
 func (r *reader) relation(pub *edition, from, kind, to, text string) error {
@@ -124,20 +126,17 @@ func (r *reader) relation(pub *edition, from, kind, to, text string) error {
 			return nil
 		}
 	}
-	if r.rep.Relations[kind]++; r.rep.Relations[kind] > MaxRelations {
-		return errRelations
-	}
-	if len(r.rep.Relations) > maxTypes {
-		return errors.New("more than 1,000 types of relation")
+	r.rep.Relations[kind]++
+	if r.related++; r.related > MaxRelations || len(r.rep.Relations) > maxTypes {
+		r.stop = errRelations
+		return r.stop
 	}
 	err := r.sink.Relation(&Relation{Publication: pub.Key, From: from, Type: kind, To: to, Text: cut(text, MaxText)})
 	if err != nil {
-		r.refused = err
+		r.stop, r.theirs = err, true
 	}
 	return err
 }
-
-const maxTypes = 1000
 
 // field adds a fact, if there is one.
 func (e *Entry) field(key, value string) {

@@ -41,13 +41,15 @@ func (l *rationed) Read(p []byte) (int, error) {
 // jsonFile reads a JSON text, or several, object by object.
 type jsonFile struct {
 	*reader
-	in        rationed
-	dec       *jsontext.Decoder
-	container bool // the text is one publication: nothing may follow it
-	n         uint64
-	pub       *edition // of the objects read last
-	stix      *stixFile
-	rest      []byte // the container's other members
+	in           rationed
+	dec          *jsontext.Decoder
+	container    bool // the text is one publication: nothing may follow it
+	n            uint64
+	pub          *edition // of the objects read last
+	stix         *stixFile
+	graph        *ontology
+	capabilities map[string]bool // of a mapping, that have an entry
+	rest         []byte          // the container's other members
 }
 
 // streamed are the members whose elements are read one by one.
@@ -64,7 +66,7 @@ func (r *reader) json(f *unpack.File) error {
 	if err == nil {
 		err = j.finish()
 	}
-	if err == nil || r.refused != nil {
+	if err == nil || r.stopped() {
 		return err
 	}
 	if !j.container && !r.used {
@@ -75,6 +77,9 @@ func (r *reader) json(f *unpack.File) error {
 
 // finish ends what the objects of the file left open.
 func (j *jsonFile) finish() error {
+	if j.graph != nil {
+		return j.ontology(j.graph)
+	}
 	if j.stix != nil {
 		return j.stix.finish()
 	}

@@ -20,7 +20,11 @@ type kevEntry struct {
 // kevEntry reads one entry of the list.
 func (j *jsonFile) kevEntry(v jsontext.Value) error {
 	var k kevEntry
-	j.pub = j.publication("kev")
+	pub, err := j.only("kev")
+	if err != nil {
+		return err
+	}
+	j.pub = pub
 	if err := decode(v, &k); err != nil {
 		j.fault(err.Error())
 		return nil

@@ -26,38 +26,54 @@ func (j *jsonFile) known(member string, v jsontext.Value) error {
 		if bytes.Contains(v, []byte(`"cveID"`)) {
 			return j.kevEntry(v)
 		}
-		return nil
+		return j.nvd(v)
+	case "CVE_Items":
+		return j.nvdOld(v)
 	case "Weaknesses", "Categories", "Views":
 		return j.weakness(member, v)
-	case "":
-	default:
-		return nil
+	case "mapping_objects":
+		return j.mappingObject(v)
+	case "@graph":
+		return j.node(v)
 	}
 	var m marks
 	if err := decode(v, &m); err != nil {
 		if j.used {
 			j.fault(err.Error())
-			return nil
 		}
 		return nil
 	}
+	return j.marked(&m, v)
+}
+
+// marked reads an object that stands for itself: in a list, a line or a file.
+func (j *jsonFile) marked(m *marks, v jsontext.Value) error {
 	switch {
-	case len(m.Type) > 0 && m.Type.Kind() == '"':
-		return j.stixObject(v)
+	case m.Meta.Kind() == '{':
+		return j.cveRecord(v)
+	case m.CVE.Kind() == '{' && bytes.Contains(m.CVE, []byte(`"CVE_data_meta"`)):
+		return j.nvdOld(v)
+	case m.CVE.Kind() == '{':
+		return j.nvd(v)
 	case m.KEV != nil:
 		return j.kevEntry(v)
 	case m.ID != nil && m.Abstraction != nil:
 		return j.weakness("Weaknesses", v)
+	case m.Type.Kind() == '"':
+		return j.stixObject(v)
 	}
 	return nil
 }
 
 // container is what the objects that hold lists say of themselves.
 type container struct {
-	CatalogVersion text `json:"catalogVersion"`
-	DateReleased   text `json:"dateReleased"`
-	ContentVersion text `json:"ContentVersion"`
-	ContentDate    text `json:"ContentDate"`
+	CatalogVersion text           `json:"catalogVersion"`
+	DateReleased   text           `json:"dateReleased"`
+	ContentVersion text           `json:"ContentVersion"`
+	ContentDate    text           `json:"ContentDate"`
+	Timestamp      text           `json:"timestamp"`
+	OldTimestamp   text           `json:"CVE_data_timestamp"`
+	Metadata       jsontext.Value `json:"metadata"`
 }
 
 // describe notes what a container says of its publication.
@@ -73,7 +89,16 @@ func (j *jsonFile) describe(rest jsontext.Value) error {
 	}
 	j.pub.version(string(c.CatalogVersion))
 	j.pub.version(string(c.ContentVersion))
-	j.pub.released(string(c.DateReleased))
-	j.pub.released(string(c.ContentDate))
+	for _, d := range [...]text{c.DateReleased, c.ContentDate, c.Timestamp, c.OldTimestamp} {
+		j.pub.released(string(d))
+	}
+	if j.pub.Key == "attack-mappings" && c.Metadata.Kind() == '{' {
+		var m mappingMeta
+		if err := decode(c.Metadata, &m); err != nil {
+			j.fault(err.Error())
+			return nil
+		}
+		m.describe(j.pub)
+	}
 	return nil
 }

@@ -85,11 +85,14 @@ func Read(ctx context.Context, path string, stdin io.Reader, sink Sink, opt Opti
 		seed: maphash.MakeSeed(), ever: map[uint64]int{},
 	}
 	sum, err := unpack.Walk(ctx, path, stdin, r)
+	if err == nil {
+		err = r.adopt()
+	}
 	if err == nil && len(r.pubs) == 0 {
 		err = fmt.Errorf("nothing in it is known")
 	}
 	r.close(sum)
-	if err != nil && ctx.Err() == nil && r.refused == nil {
+	if err != nil && ctx.Err() == nil && !r.theirs {
 		err = explain(path, err)
 	}
 	return r.rep, err
@@ -110,12 +113,13 @@ func explain(path string, err error) error {
 
 // reader is one call of Read.
 type reader struct {
-	ctx     context.Context
-	path    string
-	sink    Sink
-	opt     Options
-	rep     Report
-	refused error // what the sink said
+	ctx    context.Context
+	path   string
+	sink   Sink
+	opt    Options
+	rep    Report
+	stop   error // that ends the read at once: the sink's, or of a limit
+	theirs bool  // the sink's
 
 	pubs map[string]*edition
 	file *unpack.File
@@ -124,8 +128,11 @@ type reader struct {
 	at   casemate.Location
 	pos  int64
 
-	seed maphash.Seed
-	ever map[uint64]int // kind and id of every entry so far: the number of its file
+	seed     maphash.Seed
+	extracts []*stixFile // small ATT&CK files among others
+
+	related int
+	ever    map[uint64]int // kind and id of every entry so far: the number of its file
 }
 
 // edition is a publication in the making.
@@ -156,6 +163,15 @@ func (r *reader) publication(key string) *edition {
 		r.rep.Files++
 	}
 	return e
+}
+
+// only returns the edition of a key of which a read may meet one file only: two
+// editions would be mixed.
+func (r *reader) only(key string) (*edition, error) {
+	if e := r.pubs[key]; e != nil && e.lastFile != r.nth {
+		return nil, fmt.Errorf("a second edition of %s, the first is %s: import one of them", e.Name, e.first)
+	}
+	return r.publication(key), nil
 }
 
 // names are the catalogues as their publishers write them.
@@ -286,6 +302,9 @@ func (r *reader) Unreadable(name string, err error) error {
 	return nil
 }
 
+// stopped reports whether the read is at its end, so that no fault may hide it.
+func (r *reader) stopped() bool { return r.stop != nil || r.ctx.Err() != nil }
+
 // unknown counts the file at hand as nothing known.
 func (r *reader) unknown() {
 	if r.rep.UnknownCount++; len(r.rep.Unknown) < r.opt.MaxNamed {
@@ -295,7 +314,7 @@ func (r *reader) unknown() {
 
 // broken makes an error of a structural fault of the file at hand.
 func (r *reader) broken(err error) error {
-	if r.refused != nil || r.ctx.Err() != nil {
+	if r.stopped() {
 		return err
 	}
 	if r.file.Name == r.path {
@@ -307,7 +326,7 @@ func (r *reader) broken(err error) error {
 // single makes a fault of what is wrong with a file that is one object, if it
 // stands among others.
 func (r *reader) single(err error) error {
-	if r.file.Alone || r.refused != nil || r.ctx.Err() != nil {
+	if r.file.Alone || r.stopped() {
 		return r.broken(err)
 	}
 	r.fault(err.Error())

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate/internal/security/feed/prose"
+	"github.com/casemate-ai/casemate/internal/security/feed/unpack"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -74,6 +75,7 @@ type stixFile struct {
 	missing map[string]int
 	lacks   []string // keys of missing, as met
 	held    int
+	extract *unpack.File // the file itself
 
 	attackState
 }
@@ -111,7 +113,7 @@ func (j *jsonFile) stixObject(v jsontext.Value) error {
 		return nil
 	}
 	if j.stix == nil {
-		j.stix = &stixFile{jsonFile: j, ids: map[string]string{}, next: map[string]string{}, missing: map[string]int{},
+		j.stix = &stixFile{jsonFile: j, extract: j.file, ids: map[string]string{}, next: map[string]string{}, missing: map[string]int{},
 			advice: map[string]string{}, advised: map[string][]string{}}
 	}
 	return j.stix.take(&o)
@@ -172,7 +174,7 @@ func (s *stixFile) wait(pub *edition, e *Entry, stixID string) error {
 
 // finish passes on what had to wait.
 func (s *stixFile) finish() error {
-	if err := s.settle(); err != nil {
+	if wait, err := s.settle(); wait || err != nil {
 		return err
 	}
 	for _, w := range s.waiting {

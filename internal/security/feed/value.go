@@ -2,6 +2,8 @@ package feed
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/casemate-ai/casemate/internal/security/feed/prose"
 	"github.com/go-json-experiment/json"
@@ -103,3 +105,6 @@ func decode(raw jsontext.Value, into any) error {
 	}
 	return nil
 }
+
+// sortedKeys returns the keys of a map in order.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,31 +1,32 @@
-package main
+// Package turtle reads the part of W3C's Turtle that ontologies use.
+package turtle
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
 // maxNesting bounds brackets within brackets. D3FEND has two levels.
 const maxNesting = 16
 
-// triple is one statement. Names keep the form they have in the file, such as
-// ":Process" or "<http://…>"; text is the value of a literal.
-type triple struct {
-	subject, predicate, object, text string
+// Triple is one statement. Names keep the form they have in the file, such as
+// ":Process" or "<http://…>"; Text is the value of a literal, escapes and all:
+// see Unescape.
+type Triple struct {
+	Subject, Predicate, Object, Text string
 }
 
-// turtle parses the part of W3C's Turtle that ontologies use: prefixed names,
-// IRIs, literals, blank nodes and collections. It does not resolve prefixes and
-// it drops the contents of collections.
-type turtle struct {
+// parser is the state of Parse.
+type parser struct {
 	src    []byte
 	at     int
 	token  token
 	blanks int
-	emit   func(triple)
+	emit   func(Triple)
 }
 
 type token struct {
@@ -33,19 +34,21 @@ type token struct {
 	text string
 }
 
-// parseTurtle calls emit for every statement of a document, in its order.
-func parseTurtle(src []byte, emit func(triple)) error {
+// Parse calls emit for every statement of a document, in its order: prefixed
+// names, IRIs, literals, blank nodes and collections. It does not resolve
+// prefixes and it drops the contents of collections.
+func Parse(src []byte, emit func(Triple)) error {
 	if !utf8.Valid(src) {
 		return errors.New("parse turtle: not UTF-8")
 	}
-	p := &turtle{src: src, emit: emit}
+	p := &parser{src: src, emit: emit}
 	if err := p.document(); err != nil {
 		return fmt.Errorf("parse turtle: line %d: %w", 1+bytes.Count(src[:p.at], []byte("\n")), err)
 	}
 	return nil
 }
 
-func (p *turtle) document() error {
+func (p *parser) document() error {
 	if err := p.next(); err != nil {
 		return err
 	}
@@ -54,13 +57,13 @@ func (p *turtle) document() error {
 		if err != nil {
 			return err
 		}
-		if subject.object == "@prefix" || subject.object == "@base" {
+		if subject.Object == "@prefix" || subject.Object == "@base" {
 			for p.token.kind == 'n' {
 				if err := p.next(); err != nil {
 					return err
 				}
 			}
-		} else if err := p.properties(subject.object, 0); err != nil {
+		} else if err := p.properties(subject.Object, 0); err != nil {
 			return err
 		}
 		if p.token.kind != '.' {
@@ -74,7 +77,7 @@ func (p *turtle) document() error {
 }
 
 // properties reads "predicate object, object; predicate object …".
-func (p *turtle) properties(subject string, depth int) error {
+func (p *parser) properties(subject string, depth int) error {
 	for p.token.kind == 'n' {
 		predicate := p.token.text
 		if err := p.next(); err != nil {
@@ -85,7 +88,7 @@ func (p *turtle) properties(subject string, depth int) error {
 			if err != nil {
 				return err
 			}
-			p.emit(triple{subject, predicate, object.object, object.text})
+			p.emit(Triple{subject, predicate, object.Object, object.Text})
 			if p.token.kind != ',' {
 				break
 			}
@@ -106,23 +109,23 @@ func (p *turtle) properties(subject string, depth int) error {
 }
 
 // node reads a subject or an object, with what brackets hold.
-func (p *turtle) node(depth int) (triple, error) {
+func (p *parser) node(depth int) (Triple, error) {
 	if depth > maxNesting {
-		return triple{}, fmt.Errorf("more than %d brackets within each other", maxNesting)
+		return Triple{}, fmt.Errorf("more than %d brackets within each other", maxNesting)
 	}
-	var t triple
+	var t Triple
 	switch p.token.kind {
 	case 'n':
-		t.object = p.token.text
+		t.Object = p.token.text
 	case 's':
-		t.text = p.token.text
+		t.Text = p.token.text
 	case '[':
 		p.blanks++
-		t.object = "_:" + strconv.Itoa(p.blanks)
+		t.Object = "_:" + strconv.Itoa(p.blanks)
 		if err := p.next(); err != nil {
 			return t, err
 		}
-		if err := p.properties(t.object, depth+1); err != nil {
+		if err := p.properties(t.Object, depth+1); err != nil {
 			return t, err
 		}
 		if p.token.kind != ']' {
@@ -143,7 +146,7 @@ func (p *turtle) node(depth int) (triple, error) {
 	return t, p.next()
 }
 
-func (p *turtle) unexpected(want string) error {
+func (p *parser) unexpected(want string) error {
 	if p.token.kind == 0 {
 		return fmt.Errorf("the file ends before %s", want)
 	}
@@ -151,7 +154,7 @@ func (p *turtle) unexpected(want string) error {
 }
 
 // next reads one token.
-func (p *turtle) next() error {
+func (p *parser) next() error {
 	p.space()
 	if p.at == len(p.src) {
 		p.token = token{}
@@ -183,7 +186,7 @@ func (p *turtle) next() error {
 }
 
 // space skips blanks and comments.
-func (p *turtle) space() {
+func (p *parser) space() {
 	for p.at < len(p.src) {
 		switch c := p.src[p.at]; {
 		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
@@ -220,8 +223,8 @@ func nameEnd(src []byte, at int) int {
 }
 
 // literal reads a string in one or three quotes, with its language or type.
-// Escapes stay as they are: no literal that the generator uses has one.
-func (p *turtle) literal(quote byte) error {
+// Escapes stay as they are.
+func (p *parser) literal(quote byte) error {
 	mark := []byte{quote}
 	if triple := bytes.Repeat(mark, 3); bytes.HasPrefix(p.src[p.at:], triple) {
 		mark = triple
@@ -242,7 +245,7 @@ func (p *turtle) literal(quote byte) error {
 }
 
 // suffix skips "@en" or "^^xsd:date" behind a literal.
-func (p *turtle) suffix() error {
+func (p *parser) suffix() error {
 	rest := p.src[p.at:]
 	switch {
 	case bytes.HasPrefix(rest, []byte("@")):
@@ -259,4 +262,49 @@ func (p *turtle) suffix() error {
 		p.at = start + end + 1
 	}
 	return nil
+}
+
+// Unescape resolves the escapes of a literal. What is no escape stays.
+func Unescape(s string) string {
+	if !strings.Contains(s, "\\") {
+		return s
+	}
+	var out strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' || i+1 == len(s) {
+			out.WriteByte(s[i])
+			continue
+		}
+		i++
+		switch c := s[i]; c {
+		case 't':
+			out.WriteByte('\t')
+		case 'n', 'r':
+			out.WriteByte('\n')
+		case 'b', 'f':
+			out.WriteByte(' ')
+		case 'u', 'U':
+			i += codepoint(&out, s[i:])
+		default:
+			out.WriteByte(c)
+		}
+	}
+	return out.String()
+}
+
+// codepoint writes what "u00e9" or "U0001F600" stands for, and returns the
+// number of digits that it used.
+func codepoint(out *strings.Builder, s string) int {
+	digits := 4
+	if s[0] == 'U' {
+		digits = 8
+	}
+	if len(s) > digits {
+		if n, err := strconv.ParseUint(s[1:1+digits], 16, 32); err == nil && n <= utf8.MaxRune {
+			out.WriteRune(rune(n))
+			return digits
+		}
+	}
+	out.WriteString("\\" + s[:1])
+	return 0
 }
