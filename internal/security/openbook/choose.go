@@ -1,0 +1,171 @@
+package openbook
+
+import (
+	"math"
+	"slices"
+	"strings"
+)
+
+// The number of options that Choose takes.
+const (
+	MinOptions = 2
+	MaxOptions = 10
+)
+
+// Unsure is the probability of the best option below which an answer is a guess.
+const Unsure = 0.5
+
+// Choice is how a question with options was answered.
+type Choice struct {
+	Index    int       `json:"index"`  // of the best option
+	Scores   []float64 `json:"scores"` // probabilities, one an option
+	Unsure   bool      `json:"unsure"`
+	Negative bool      `json:"negative,omitempty"` // the question asks for what is not so
+	Passages []Passage `json:"passages"`           // the best for each option, in the order of rank
+}
+
+// Choose ranks the options of a question. Hide names sections that must not be
+// used, as Locate gives them; nil hides none.
+func (b *Book) Choose(question string, options []string, hide map[int32]bool) Choice {
+	v := b.look(question, options, hide)
+	defer v.release()
+	scores := v.scores(&weights)
+	c := Choice{Scores: softmax(scores), Negative: negative(question)}
+	order := make([]int, len(options))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(x, y int) int {
+		switch {
+		case scores[x] > scores[y]:
+			return -1
+		case scores[x] < scores[y]:
+			return 1
+		}
+		return 0
+	})
+	c.Index = order[0]
+	c.Unsure = c.Scores[c.Index] < Unsure
+	for _, i := range order {
+		c.Passages = append(c.Passages, v.support(i))
+	}
+	return c
+}
+
+// Vectors returns the measures of the options of a question, for training.
+func (b *Book) Vectors(question string, options []string, hide map[int32]bool) []Vector {
+	v := b.look(question, options, hide)
+	defer v.release()
+	return v.vectors()
+}
+
+// scores returns how well each option fits, on a logarithmic scale.
+func (v *view) scores(w *[Features]float64) []float64 {
+	vectors := v.vectors()
+	out := make([]float64, len(vectors))
+	for i, x := range vectors {
+		for j := range x {
+			out[i] += w[j] * float64(x[j])
+		}
+	}
+	return out
+}
+
+// softmax turns scores into probabilities.
+func softmax(scores []float64) []float64 {
+	best := slices.Max(scores)
+	out := make([]float64, len(scores))
+	total := 0.0
+	for i, s := range scores {
+		out[i] = math.Exp(s - best)
+		total += out[i]
+	}
+	for i := range out {
+		out[i] /= total
+	}
+	return out
+}
+
+// negative reports whether a question asks for what is not so.
+func negative(question string) bool {
+	for _, w := range strings.FieldsFunc(question, func(r rune) bool { return r == ' ' || r == ',' || r == '?' || r == ':' }) {
+		switch w {
+		case "NOT", "EXCEPT", "except":
+			return true
+		}
+	}
+	q := strings.ToLower(question)
+	for _, p := range []string{"is not a ", "is not an ", "is not one", "least likely", "are not ", "does not ", "is not "} {
+		if strings.Contains(q, "which") && strings.Contains(q, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// support returns the passage that supports an option best.
+func (v *view) support(i int) Passage {
+	return v.book.passage(v.best[i], 0)
+}
+
+// passage returns a section as a passage.
+func (b *Book) passage(at int32, score float64) Passage {
+	if len(b.sections) == 0 {
+		return Passage{}
+	}
+	s := b.sections[at]
+	e := b.entities[s.entity]
+	p := Passage{ID: e.id, Name: e.name, Kind: e.kind, Section: b.labels[s.label], Text: b.sectionText(at), Score: score}
+	if s.other >= 0 {
+		p.Other = b.entities[s.other].id
+	}
+	return p
+}
+
+// Holding returns the sections of an entry, or of a relation with it, that hold
+// the beginning of a text: what a question was written from, to be hidden.
+func (b *Book) Holding(id, text string) []int32 {
+	e, ok := b.byID[id]
+	parts := sentences(text)
+	if !ok || len(parts) == 0 {
+		return nil
+	}
+	first := strings.Join(strings.Fields(parts[0]), " ")
+	var out []int32
+	for s := b.entities[e].first; s < b.entities[e].last; s++ {
+		if strings.Contains(b.sectionText(s), first) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Baseline answers as plain BM25 over passages does, for comparison: the option
+// with the best sum of question and option in one section.
+func (b *Book) Baseline(question string, options []string) int {
+	bare := func(text string) *field {
+		terms, missing := b.query(text)
+		for i := range terms {
+			terms[i].others = nil
+		}
+		return b.spread(terms, missing, nil)
+	}
+	q := bare(question)
+	defer b.release(q)
+	answer, best := 0, float32(-1)
+	for i, o := range options {
+		f := bare(o)
+		self := float32(0.01)
+		for _, s := range f.touched {
+			self = max(self, b.sectionNorm(s)*f.section[s])
+		}
+		for _, s := range f.touched {
+			n := b.sectionNorm(s)
+			if score := n * (q.total*q.section[s] + 20*f.section[s]/self); score > best {
+				answer, best = i, score
+			}
+		}
+		b.release(f)
+	}
+	return answer
+}
