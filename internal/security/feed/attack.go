@@ -124,7 +124,7 @@ func (s *stixFile) attack(o *stixObject) error {
 // collection reads the object that names the edition.
 func (s *stixFile) collection(o *stixObject) {
 	s.states = o
-	for _, word := range strings.Fields(strings.ToLower(o.Name.line())) {
+	for _, word := range strings.Fields(strings.ToLower(o.Name.Line())) {
 		if domains[word] != "" && s.sole == "" {
 			s.sole = word
 		}
@@ -225,7 +225,7 @@ func (s *stixFile) attackEntry(kind string, o *stixObject) error {
 	if id == "" { // data components had no id of their own before version 18
 		id = string(o.ID)
 	}
-	e := &Entry{Kind: kind, ID: id, Name: o.Name.line(), Status: o.status(), Domain: s.domain}
+	e := &Entry{Kind: kind, ID: id, Name: o.Name.Line(), Status: o.status(), Domain: s.domain}
 	if own := o.domains(); len(own) > 0 && !slices.Contains(own, s.domain) {
 		e.Domain = cut(own[0], MaxID)
 	}
@@ -236,7 +236,7 @@ func (s *stixFile) attackEntry(kind string, o *stixObject) error {
 	if parent, _, sub := strings.Cut(id, "."); sub && kind == KindTechnique {
 		e.Parent = parent
 	}
-	for _, a := range append(o.Aliases.lines(), o.MitreAliases.lines()...) {
+	for _, a := range append(o.Aliases.Lines(), o.MitreAliases.Lines()...) {
 		if a != e.Name && !slices.Contains(e.Aliases, a) {
 			e.Aliases = append(e.Aliases, a)
 		}
@@ -268,44 +268,44 @@ func (o *stixObject) facts(e *Entry) {
 	if e.Kind == KindSoftware {
 		e.field("type", o.Type)
 	}
-	e.field("shortname", o.Shortname.line())
+	e.field("shortname", o.Shortname.Line())
 	for _, p := range o.Phases {
-		e.field("tactic", p.Phase.line())
+		e.field("tactic", p.Phase.Line())
 	}
-	e.fields("platform", o.Platforms.lines())
-	e.fields("permission", o.Permissions.lines())
-	e.fields("effective-permission", o.Effective.lines())
-	e.fields("defence-bypassed", o.Bypassed.lines())
-	e.fields("data-source", o.DataSources.lines())
-	e.fields("impact-type", o.Impact.lines())
-	e.fields("tactic-type", o.TacticType.lines())
-	e.fields("system-requirement", o.System.lines())
-	e.field("network-requirement", o.Network.line())
-	e.field("remote-support", o.Remote.line())
-	e.fields("collection-layer", o.Layers.lines())
-	e.fields("sector", o.Sectors.lines())
+	e.fields("platform", o.Platforms.Lines())
+	e.fields("permission", o.Permissions.Lines())
+	e.fields("effective-permission", o.Effective.Lines())
+	e.fields("defence-bypassed", o.Bypassed.Lines())
+	e.fields("data-source", o.DataSources.Lines())
+	e.fields("impact-type", o.Impact.Lines())
+	e.fields("tactic-type", o.TacticType.Lines())
+	e.fields("system-requirement", o.System.Lines())
+	e.field("network-requirement", o.Network.Line())
+	e.field("remote-support", o.Remote.Line())
+	e.fields("collection-layer", o.Layers.Lines())
+	e.fields("sector", o.Sectors.Lines())
 	e.field("first-seen", day(string(o.FirstSeen)))
 	e.field("last-seen", day(string(o.LastSeen)))
 	for _, l := range append(o.LogSources, o.LogReferences...) {
-		e.field("log-source", joinNonEmpty(": ", l.Name.line(), l.Channel.line()))
+		e.field("log-source", joinNonEmpty(": ", l.Name.Line(), l.Channel.Line()))
 	}
 	e.field("created", day(string(o.Created)))
-	e.field("version", o.Version.line())
+	e.field("version", o.Version.Line())
 }
 
 // prose adds the texts of an object to its entry.
 func (o *stixObject) prose(e *Entry) {
-	e.section("description", o.Description.prose())
-	e.section("detection", o.Detection.prose())
+	e.section("description", o.Description.Prose())
+	e.section("detection", o.Detection.Prose())
 	for _, m := range o.Mutable {
-		e.section("mutable-element", joinNonEmpty(": ", m.Field.line(), m.Description.prose()))
+		e.section("mutable-element", joinNonEmpty(": ", m.Field.Line(), m.Description.Prose()))
 	}
 	for _, a := range o.RelatedAssets {
-		name := a.Name.line()
-		if sectors := strings.Join(a.Sectors.lines(), ", "); sectors != "" {
+		name := a.Name.Line()
+		if sectors := strings.Join(a.Sectors.Lines(), ", "); sectors != "" {
 			name += " (" + sectors + ")"
 		}
-		e.section("related-asset", joinNonEmpty(": ", name, a.Description.prose()))
+		e.section("related-asset", joinNonEmpty(": ", name, a.Description.Prose()))
 	}
 }
 
@@ -342,7 +342,7 @@ func (s *stixFile) logLinks(o *stixObject) error {
 		if _, known := from[c]; !known {
 			order = append(order, c)
 		}
-		from[c] = append(from[c], joinNonEmpty(": ", l.Name.line(), l.Channel.line()))
+		from[c] = append(from[c], joinNonEmpty(": ", l.Name.Line(), l.Channel.Line()))
 	}
 	for _, c := range order {
 		if err := s.link(link{s.matrix, string(o.ID), "uses-data", c, strings.Join(from[c], "; ")}); err != nil {

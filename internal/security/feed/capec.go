@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate/internal/security/feed/prose"
+	"github.com/casemate-ai/casemate/internal/security/feed/weakness"
 )
 
 // capecMembers are those that CAPEC adds to STIX.
@@ -43,7 +44,7 @@ func (s *stixFile) capec(o *stixObject) error {
 	s.pub.seen(string(o.CapecVersion)) // an object keeps the version that changed it last
 	switch o.Type {
 	case "course-of-action":
-		text := o.Description.prose()
+		text := o.Description.Prose()
 		s.advice[string(o.ID)] = text
 		return s.hold(len(text) + len(o.ID))
 	case "attack-pattern":
@@ -51,11 +52,11 @@ func (s *stixFile) capec(o *stixObject) error {
 		return nil
 	}
 	id, url := o.reference("capec")
-	e := &Entry{Kind: KindPattern, ID: id, Name: o.Name.line(), Modified: day(string(o.Modified)), Status: o.status()}
+	e := &Entry{Kind: KindPattern, ID: id, Name: o.Name.Line(), Modified: day(string(o.Modified)), Status: o.status()}
 	if strings.EqualFold(string(o.CapecStatus), "deprecated") || strings.EqualFold(string(o.CapecStatus), "obsolete") {
 		e.Status = StatusDeprecated
 	}
-	e.Aliases = o.AlternateTerms.lines()
+	e.Aliases = o.AlternateTerms.Lines()
 	o.capecFacts(e)
 	e.field("url", url)
 	o.capecProse(e)
@@ -70,35 +71,35 @@ func (s *stixFile) capec(o *stixObject) error {
 }
 
 func (o *stixObject) capecFacts(e *Entry) {
-	e.field("abstraction", o.Abstraction.line())
-	e.field("status", o.CapecStatus.line())
-	e.field("likelihood", o.Likelihood.line())
-	e.field("severity", o.Severity.line())
-	e.fields("domain", o.CapecDomains.lines())
+	e.field("abstraction", o.Abstraction.Line())
+	e.field("status", o.CapecStatus.Line())
+	e.field("likelihood", o.Likelihood.Line())
+	e.field("severity", o.Severity.Line())
+	e.fields("domain", o.CapecDomains.Lines())
 }
 
 func (o *stixObject) capecProse(e *Entry) {
-	e.section("description", o.Description.prose())
-	e.section("extended-description", o.Extended.prose())
+	e.section("description", o.Description.Prose())
+	e.section("extended-description", o.Extended.Prose())
 	for _, p := range o.Prerequisites {
-		e.section("prerequisite", p.prose())
+		e.section("prerequisite", p.Prose())
 	}
-	e.section("execution-flow", o.Flow.prose())
+	e.section("execution-flow", o.Flow.Prose())
 	for _, level := range slices.Sorted(maps.Keys(o.Skills)) {
-		e.section("skill", joinNonEmpty(": ", prose.Line(level), o.Skills[level].prose()))
+		e.section("skill", joinNonEmpty(": ", prose.Line(level), o.Skills[level].Prose()))
 	}
 	for _, r := range o.Resources {
-		e.section("resource", r.prose())
+		e.section("resource", r.Prose())
 	}
 	for _, scope := range slices.Sorted(maps.Keys(o.Consequences)) {
-		impacts := strings.Join(o.Consequences[scope].lines(), ", ")
+		impacts := strings.Join(o.Consequences[scope].Lines(), ", ")
 		e.section("consequence", sentences("Scope: "+strings.ReplaceAll(prose.Line(scope), "_", " "), labelled("Impact", impacts)))
 	}
 	for _, i := range o.Indicators {
-		e.section("indicator", i.prose())
+		e.section("indicator", i.Prose())
 	}
 	for _, x := range o.Examples {
-		e.section("example", x.prose())
+		e.section("example", x.Prose())
 	}
 }
 
@@ -116,7 +117,7 @@ func (s *stixFile) capecLinks(o *stixObject, id string) error {
 		}
 	}
 	for _, ref := range o.References {
-		to := ref.ID.line()
+		to := ref.ID.Line()
 		switch {
 		case to == "" || checkID(KindPattern, id) != nil:
 			continue
@@ -124,7 +125,7 @@ func (s *stixFile) capecLinks(o *stixObject, id string) error {
 		default:
 			continue
 		}
-		if err := s.relation(s.pub, id, "maps-to", to, ref.Description.line()); err != nil {
+		if err := s.relation(s.pub, id, "maps-to", to, ref.Description.Line()); err != nil {
 			return err
 		}
 	}
@@ -164,4 +165,115 @@ func onlyOther(e *Entry, id *regexp.Regexp) string {
 		}
 	}
 	return other
+}
+
+// patternEntry is a pattern as CAPEC's XML and CSV have it.
+type patternEntry struct{ *weakness.Pattern }
+
+// pattern passes on an entry of CAPEC and its relations.
+func (r *reader) pattern(pub *edition, kind string, in *weakness.Pattern) error {
+	p := patternEntry{in}
+	id := "CAPEC-" + p.ID.Line()
+	if checkID(KindPattern, id) != nil {
+		r.faultf("%s with the id %.40q, which is no number", kind, string(p.ID))
+		return nil
+	}
+	e := &Entry{Kind: kind, ID: id, Name: p.Name.Line(), Aliases: p.Terms.Lines()}
+	if s := strings.ToLower(string(p.Status)); s == "deprecated" || s == "obsolete" {
+		e.Status = StatusDeprecated
+	}
+	for _, c := range p.History {
+		e.Modified = max(e.Modified, day(string(c.Submitted)), day(string(c.Modified)))
+	}
+	e.field("type", p.Type.Line())
+	e.field("abstraction", p.Abstraction.Line())
+	e.field("status", p.Status.Line())
+	e.field("likelihood", p.Likelihood.Line())
+	e.field("severity", p.Severity.Line())
+	p.sections(e)
+	if e.Status == StatusDeprecated {
+		e.Successor = onlyOther(e, capecID)
+	}
+	if taken, err := r.entry(pub, e); !taken {
+		return err
+	}
+	return r.patternRelations(pub, id, p)
+}
+
+func (p patternEntry) sections(e *Entry) {
+	var description []string
+	for _, d := range p.Description {
+		description = append(description, d.Plain())
+	}
+	e.section("description", joinNonEmpty("\n", description...))
+	e.section("extended-description", p.Extended.Plain())
+	plain := func(name string, list texts) {
+		for _, t := range list {
+			e.section(name, t.Plain())
+		}
+	}
+	plain("prerequisite", p.Prerequisites)
+	e.section("execution-flow", p.flow())
+	for _, s := range p.Skills {
+		e.section("skill", joinNonEmpty(": ", s.Term.Line(), s.Description.Plain()))
+	}
+	plain("resource", p.Resources)
+	for _, c := range p.Consequences {
+		e.section("consequence", sentences(
+			labelled("Scope", strings.Join(c.Scope.Lines(), ", ")),
+			labelled("Impact", strings.Join(c.Impact.Lines(), ", ")),
+			labelled("Likelihood", strings.Join(c.Likelihood.Lines(), ", ")),
+			c.Note.Plain()))
+	}
+	plain("indicator", p.Indicators)
+	plain("example", p.Examples)
+	plain("mitigation", p.Mitigations)
+}
+
+// flow writes the steps of an attack, one a line.
+func (p patternEntry) flow() string {
+	var lines []string
+	for _, s := range p.Steps {
+		head := joinNonEmpty(" ", "Step", s.Number.Line())
+		if phase := s.Phase.Line(); phase != "" {
+			head += " (" + phase + ")"
+		}
+		lines = append(lines, head+": "+s.Description.Plain())
+		for _, t := range s.Techniques {
+			if t := t.Plain(); t != "" {
+				lines = append(lines, "- "+t)
+			}
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (r *reader) patternRelations(pub *edition, id string, p patternEntry) error {
+	for _, rel := range p.Related {
+		kind := hyphens(rel.Nature.Line())
+		if kind == "parent-of" {
+			continue // the child says so, too
+		}
+		if err := r.relation(pub, id, kind, "CAPEC-"+rel.ID.Line(), ""); err != nil {
+			return err
+		}
+	}
+	for _, w := range p.Weaknesses.Lines() {
+		if err := r.relation(pub, id, "maps-to", "CWE-"+w, ""); err != nil {
+			return err
+		}
+	}
+	for _, t := range p.Taxonomies {
+		if name := t.Taxonomy.Line(); name != "ATTACK" && name != "ATT&CK" {
+			continue
+		}
+		to := "T" + strings.TrimPrefix(t.ID.Line(), "T")
+		if !techniqueID.MatchString(to) {
+			continue
+		}
+		if err := r.relation(pub, id, "maps-to", to, prose.Line(string(t.Name))); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -1,153 +1,19 @@
 package feed
 
 import (
+	"io"
 	"strings"
 
 	"github.com/casemate-ai/casemate/internal/security/feed/prose"
+	"github.com/casemate-ai/casemate/internal/security/feed/unpack"
+	"github.com/casemate-ai/casemate/internal/security/feed/weakness"
 	"github.com/go-json-experiment/json/jsontext"
 )
-
-// weakness is an entry of CWE as its JSON has it. The readers of XML and CSV
-// make the same of theirs.
-type weakness struct {
-	ID            text             `json:"ID"`
-	Name          text             `json:"Name"`
-	Type          text             `json:"Type"` // of a view
-	Abstraction   text             `json:"Abstraction"`
-	Structure     text             `json:"Structure"`
-	Status        text             `json:"Status"`
-	Likelihood    text             `json:"LikelihoodOfExploit"`
-	Description   text             `json:"Description"`
-	Summary       text             `json:"Summary"`   // of a category
-	Objective     text             `json:"Objective"` // of a view
-	Extended      text             `json:"ExtendedDescription"`
-	Related       []related        `json:"RelatedWeaknesses"`
-	Members       []related        `json:"Members"`       // of a view
-	Relationships []related        `json:"Relationships"` // of a category
-	Ordinalities  []ordinality     `json:"WeaknessOrdinalities"`
-	Platforms     []platform       `json:"ApplicablePlatforms"`
-	Background    texts            `json:"BackgroundDetails"`
-	Alternates    []alternate      `json:"AlternateTerms"`
-	Introduction  []introduction   `json:"ModesOfIntroduction"`
-	Consequences  []consequence    `json:"CommonConsequences"`
-	Detection     []detectionRow   `json:"DetectionMethods"`
-	Mitigations   []mitigation     `json:"PotentialMitigations"`
-	Examples      []demonstration  `json:"DemonstrativeExamples"`
-	Observed      []observed       `json:"ObservedExamples"`
-	Areas         texts            `json:"FunctionalAreas"`
-	Resources     texts            `json:"AffectedResources"`
-	Patterns      texts            `json:"RelatedAttackPatterns"`
-	Notes         []note           `json:"Notes"`
-	Mapping       mappingNotes     `json:"MappingNotes"`
-	Taxonomies    []taxonomy       `json:"TaxonomyMappings"`
-	History       []weaknessChange `json:"ContentHistory"`
-
-	xml bool // texts are XHTML
-}
-
-type related struct {
-	Nature  text `json:"Nature"`
-	ID      text `json:"CweID"`
-	View    text `json:"ViewID"`
-	Ordinal text `json:"Ordinal"`
-}
-
-type ordinality struct {
-	Ordinality  text `json:"Ordinality"`
-	Description text `json:"Description"`
-}
-
-type platform struct {
-	Type       text `json:"Type"`
-	Name       text `json:"Name"`
-	Class      text `json:"Class"`
-	Prevalence text `json:"Prevalence"`
-}
-
-type alternate struct {
-	Term        text `json:"Term"`
-	Description text `json:"Description"`
-}
-
-type introduction struct {
-	Phase text `json:"Phase"`
-	Note  text `json:"Note"`
-}
-
-type consequence struct {
-	Scope      texts `json:"Scope"`
-	Impact     texts `json:"Impact"`
-	Likelihood texts `json:"Likelihood"`
-	Note       text  `json:"Note"`
-}
-
-type detectionRow struct {
-	Method        text `json:"Method"`
-	Description   text `json:"Description"`
-	Effectiveness text `json:"Effectiveness"`
-	Notes         text `json:"EffectivenessNotes"`
-}
-
-type mitigation struct {
-	Phase         texts `json:"Phase"`
-	Strategy      text  `json:"Strategy"`
-	Description   text  `json:"Description"`
-	Effectiveness text  `json:"Effectiveness"`
-	Notes         text  `json:"EffectivenessNotes"`
-}
-
-type demonstration struct {
-	Entries []demonstrationPart `json:"Entries"`
-}
-
-type demonstrationPart struct {
-	Intro    text `json:"IntroText"`
-	Body     text `json:"BodyText"`
-	Code     text `json:"ExampleCode"`
-	Nature   text `json:"Nature"`
-	Language text `json:"Language"`
-}
-
-type observed struct {
-	Reference   text `json:"Reference"`
-	Description text `json:"Description"`
-}
-
-type note struct {
-	Type text `json:"Type"`
-	Note text `json:"Note"`
-}
-
-type mappingNotes struct {
-	Usage       text         `json:"Usage"`
-	Rationale   text         `json:"Rationale"`
-	Comments    text         `json:"Comments"`
-	Suggestions []suggestion `json:"Suggestions"`
-}
-
-type suggestion struct {
-	ID      text `json:"CweID"`
-	Comment text `json:"Comment"`
-}
-
-type taxonomy struct {
-	Taxonomy text `json:"TaxonomyName"`
-	ID       text `json:"EntryID"`
-	Name     text `json:"EntryName"`
-	Fit      text `json:"MappingFit"`
-}
-
-type weaknessChange struct {
-	Submitted text `json:"SubmissionDate"`
-	First     text `json:"SubmissionVersion"`
-	Modified  text `json:"ModificationDate"`
-	Version   text `json:"ModificationVersion"`
-}
 
 // weakness reads one entry of CWE in JSON.
 func (j *jsonFile) weakness(member string, v jsontext.Value) error {
 	j.pub = j.publication("cwe")
-	var w weakness
+	var w weakness.Weakness
 	if err := decode(v, &w); err != nil {
 		j.fault(err.Error())
 		return nil
@@ -159,19 +25,23 @@ func (j *jsonFile) weakness(member string, v jsontext.Value) error {
 	return j.cwe(j.pub, kind, &w)
 }
 
+// weaknessEntry is an entry of CWE, in whichever of its formats.
+type weaknessEntry struct{ *weakness.Weakness }
+
 // cwe passes on an entry of CWE and its relations.
-func (r *reader) cwe(pub *edition, kind string, w *weakness) error {
-	id := "CWE-" + w.ID.line()
+func (r *reader) cwe(pub *edition, kind string, in *weakness.Weakness) error {
+	w := weaknessEntry{in}
+	id := "CWE-" + w.ID.Line()
 	if checkID(KindWeakness, id) != nil {
 		r.faultf("%s with the id %.40q, which is no number", kind, string(w.ID))
 		return nil
 	}
-	e := &Entry{Kind: kind, ID: id, Name: w.Name.line()}
+	e := &Entry{Kind: kind, ID: id, Name: w.Name.Line()}
 	if strings.EqualFold(string(w.Status), "deprecated") || strings.EqualFold(string(w.Status), "obsolete") {
 		e.Status = StatusDeprecated
 	}
 	for _, a := range w.Alternates {
-		if t := a.Term.line(); t != "" {
+		if t := a.Term.Line(); t != "" {
 			e.Aliases = append(e.Aliases, t)
 		}
 	}
@@ -189,7 +59,7 @@ func (r *reader) cwe(pub *edition, kind string, w *weakness) error {
 
 // changes takes the date of an entry and the newest version of the catalogue
 // that any entry names.
-func (w *weakness) changes(pub *edition, e *Entry) {
+func (w weaknessEntry) changes(pub *edition, e *Entry) {
 	for _, c := range w.History {
 		e.Modified = max(e.Modified, day(string(c.Submitted)), day(string(c.Modified)))
 		pub.seen(string(c.First))
@@ -199,91 +69,91 @@ func (w *weakness) changes(pub *edition, e *Entry) {
 
 const researchView = "1000" // the view that all weaknesses are in
 
-func (w *weakness) facts(e *Entry) {
-	e.field("type", w.Type.line())
-	e.field("abstraction", w.Abstraction.line())
-	e.field("structure", w.Structure.line())
-	e.field("status", w.Status.line())
-	e.field("likelihood", w.Likelihood.line())
+func (w weaknessEntry) facts(e *Entry) {
+	e.field("type", w.Type.Line())
+	e.field("abstraction", w.Abstraction.Line())
+	e.field("structure", w.Structure.Line())
+	e.field("status", w.Status.Line())
+	e.field("likelihood", w.Likelihood.Line())
 	for _, o := range w.Ordinalities {
-		e.field("ordinality", joinNonEmpty(": ", o.Ordinality.line(), o.Description.line()))
+		e.field("ordinality", joinNonEmpty(": ", o.Ordinality.Line(), o.Description.Line()))
 	}
 	for _, p := range w.Platforms {
-		what := strings.ReplaceAll(joinNonEmpty(": ", p.Type.line(), joinNonEmpty(", ", p.Name.line(), p.Class.line())), "_", " ")
-		if often := p.Prevalence.line(); often != "" && often != "Undetermined" {
+		what := strings.ReplaceAll(joinNonEmpty(": ", p.Type.Line(), joinNonEmpty(", ", p.Name.Line(), p.Class.Line())), "_", " ")
+		if often := p.Prevalence.Line(); often != "" && often != "Undetermined" {
 			what += " (" + often + ")"
 		}
 		e.field("platform", what)
 	}
-	e.fields("functional-area", w.Areas.lines())
-	e.fields("affected-resource", w.Resources.lines())
-	e.field("mapping-usage", w.Mapping.Usage.line())
+	e.fields("functional-area", w.Areas.Lines())
+	e.fields("affected-resource", w.Resources.Lines())
+	e.field("mapping-usage", w.Mapping.Usage.Line())
 	for _, t := range w.Taxonomies {
-		e.field("taxonomy", joinNonEmpty(": ", t.Taxonomy.line(), joinNonEmpty(" ", t.ID.line(), t.Name.line())))
+		e.field("taxonomy", joinNonEmpty(": ", t.Taxonomy.Line(), joinNonEmpty(" ", t.ID.Line(), t.Name.Line())))
 	}
 	for _, r := range w.Related {
-		id := "CWE-" + r.ID.line()
+		id := "CWE-" + r.ID.Line()
 		if r.Nature != "ChildOf" || checkID(KindWeakness, id) != nil {
 			continue
 		}
 		if e.Parent == "" || r.View == researchView && r.Ordinal == "Primary" {
 			e.Parent = id
 		}
-		e.field("parent", id+" (view "+r.View.line()+")")
+		e.field("parent", id+" (view "+r.View.Line()+")")
 	}
 }
 
 // clean cleans a text of the entry.
-func (w *weakness) clean(t text) string {
-	if w.xml {
-		return t.plain()
+func (w weaknessEntry) clean(t text) string {
+	if w.XHTML {
+		return t.Plain()
 	}
-	return t.prose()
+	return t.Prose()
 }
 
-func (w *weakness) sections(e *Entry) {
+func (w weaknessEntry) sections(e *Entry) {
 	e.section("description", joinNonEmpty("\n", w.clean(w.Description), w.clean(w.Summary), w.clean(w.Objective)))
 	e.section("extended-description", w.clean(w.Extended))
 	for _, a := range w.Alternates {
-		e.section("alternate-term", joinNonEmpty(": ", a.Term.line(), w.clean(a.Description)))
+		e.section("alternate-term", joinNonEmpty(": ", a.Term.Line(), w.clean(a.Description)))
 	}
 	for _, b := range w.Background {
 		e.section("background", w.clean(b))
 	}
 	for _, m := range w.Introduction {
-		e.section("mode-of-introduction", joinNonEmpty(": ", m.Phase.line(), w.clean(m.Note)))
+		e.section("mode-of-introduction", joinNonEmpty(": ", m.Phase.Line(), w.clean(m.Note)))
 	}
 	for _, c := range w.Consequences {
 		e.section("consequence", sentences(
-			labelled("Scope", strings.Join(c.Scope.lines(), ", ")),
-			labelled("Impact", strings.Join(c.Impact.lines(), ", ")),
-			labelled("Likelihood", strings.Join(c.Likelihood.lines(), ", ")),
+			labelled("Scope", strings.Join(c.Scope.Lines(), ", ")),
+			labelled("Impact", strings.Join(c.Impact.Lines(), ", ")),
+			labelled("Likelihood", strings.Join(c.Likelihood.Lines(), ", ")),
 			w.clean(c.Note)))
 	}
 	for _, d := range w.Detection {
-		e.section("detection", joinNonEmpty(": ", d.Method.line(), sentences(w.clean(d.Description), labelled("Effectiveness", d.Effectiveness.line()), w.clean(d.Notes))))
+		e.section("detection", joinNonEmpty(": ", d.Method.Line(), sentences(w.clean(d.Description), labelled("Effectiveness", d.Effectiveness.Line()), w.clean(d.Notes))))
 	}
 	for _, m := range w.Mitigations {
 		e.section("mitigation", sentences(
-			labelled("Phase", strings.Join(m.Phase.lines(), ", ")),
-			labelled("Strategy", m.Strategy.line()),
+			labelled("Phase", strings.Join(m.Phase.Lines(), ", ")),
+			labelled("Strategy", m.Strategy.Line()),
 			w.clean(m.Description),
-			labelled("Effectiveness", m.Effectiveness.line()),
+			labelled("Effectiveness", m.Effectiveness.Line()),
 			w.clean(m.Notes)))
 	}
 	w.cases(e)
 }
 
 // cases adds the examples and the notes.
-func (w *weakness) cases(e *Entry) {
+func (w weaknessEntry) cases(e *Entry) {
 	for _, d := range w.Examples {
 		var parts []string
 		for _, p := range d.Entries {
 			code := prose.Code(string(p.Code))
-			if w.xml {
+			if w.XHTML {
 				code = prose.Markup(string(p.Code))
 			}
-			if kind := joinNonEmpty(", ", p.Nature.line(), p.Language.line()); code != "" && kind != "" {
+			if kind := joinNonEmpty(", ", p.Nature.Line(), p.Language.Line()); code != "" && kind != "" {
 				code = "(" + kind + ")\n" + code
 			}
 			parts = append(parts, w.clean(p.Intro), code, w.clean(p.Body))
@@ -291,34 +161,34 @@ func (w *weakness) cases(e *Entry) {
 		e.section("example", joinNonEmpty("\n", parts...))
 	}
 	for _, o := range w.Observed {
-		e.section("observed-example", joinNonEmpty(": ", o.Reference.line(), w.clean(o.Description)))
+		e.section("observed-example", joinNonEmpty(": ", o.Reference.Line(), w.clean(o.Description)))
 	}
 	for _, n := range w.Notes {
-		e.section("note", joinNonEmpty(": ", n.Type.line(), w.clean(n.Note)))
+		e.section("note", joinNonEmpty(": ", n.Type.Line(), w.clean(n.Note)))
 	}
-	e.section("mapping-note", sentences(labelled("Usage", w.Mapping.Usage.line()), w.clean(w.Mapping.Rationale), w.clean(w.Mapping.Comments)))
+	e.section("mapping-note", sentences(labelled("Usage", w.Mapping.Usage.Line()), w.clean(w.Mapping.Rationale), w.clean(w.Mapping.Comments)))
 	for _, s := range w.Mapping.Suggestions {
-		e.section("mapping-suggestion", joinNonEmpty(": ", "CWE-"+s.ID.line(), w.clean(s.Comment)))
+		e.section("mapping-suggestion", joinNonEmpty(": ", "CWE-"+s.ID.Line(), w.clean(s.Comment)))
 	}
 }
 
 // cweRelations passes on the relations of an entry. One nature between two
 // entries is one relation, however many views state it.
-func (r *reader) cweRelations(pub *edition, w *weakness, id string) error {
+func (r *reader) cweRelations(pub *edition, w weaknessEntry, id string) error {
 	type edge struct{ kind, to string }
 	views := map[edge][]string{}
 	var order []edge
 	for _, rel := range append(append(w.Related, w.Members...), w.Relationships...) {
-		e := edge{hyphens(rel.Nature.line()), "CWE-" + rel.ID.line()}
+		e := edge{hyphens(rel.Nature.Line()), "CWE-" + rel.ID.Line()}
 		if e.kind == "" {
 			e.kind = "has-member"
 		}
 		if _, known := views[e]; !known {
 			order = append(order, e)
 		}
-		if view := rel.View.line(); view != "" {
+		if view := rel.View.Line(); view != "" {
 			view = "view " + view
-			if o := rel.Ordinal.line(); o != "" {
+			if o := rel.Ordinal.Line(); o != "" {
 				view += " (" + strings.ToLower(o) + ")"
 			}
 			views[e] = append(views[e], view)
@@ -329,7 +199,7 @@ func (r *reader) cweRelations(pub *edition, w *weakness, id string) error {
 			return err
 		}
 	}
-	for _, p := range w.Patterns.lines() {
+	for _, p := range w.Patterns.Lines() {
 		if err := r.relation(pub, "CAPEC-"+p, "maps-to", id, ""); err != nil {
 			return err
 		}
@@ -354,3 +224,53 @@ func hyphens(s string) string {
 	}
 	return b.String()
 }
+
+// weaknessTaker takes the entries of CWE's and CAPEC's XML and CSV.
+type weaknessTaker struct {
+	*reader
+	pub *edition
+}
+
+// official reads a file of CWE's or CAPEC's official XML or CSV.
+func (r *reader) official(f *unpack.File, read func(io.Reader, weakness.Taker) error) error {
+	err := read(f, &weaknessTaker{reader: r})
+	if err == nil || r.stopped() {
+		return err
+	}
+	return r.broken(err)
+}
+
+// Catalogue implements weakness.Taker.
+func (t *weaknessTaker) Catalogue(patterns bool, version, date string) {
+	key := "cwe"
+	if patterns {
+		key = "capec"
+	}
+	t.pub = t.publication(key)
+	t.pub.version(version)
+	t.pub.released(date)
+}
+
+// At implements weakness.Taker.
+func (t *weaknessTaker) At(record, line int, offset int64) {
+	t.at.Record, t.at.Line, t.pos = uint64(record), line, offset
+}
+
+// Weakness implements weakness.Taker.
+func (t *weaknessTaker) Weakness(category bool, w *weakness.Weakness) error {
+	if category {
+		return t.cwe(t.pub, KindCategory, w)
+	}
+	return t.cwe(t.pub, KindWeakness, w)
+}
+
+// Pattern implements weakness.Taker.
+func (t *weaknessTaker) Pattern(category bool, p *weakness.Pattern) error {
+	if category {
+		return t.pattern(t.pub, KindCategory, p)
+	}
+	return t.pattern(t.pub, KindPattern, p)
+}
+
+// Fault implements weakness.Taker.
+func (t *weaknessTaker) Fault(reason string) { t.fault(reason) }

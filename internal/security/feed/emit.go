@@ -3,9 +3,14 @@ package feed
 import (
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/casemate-ai/casemate/internal/security/feed/loose"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // shapes are what ids of a kind look like. Kinds that are not here take any id
@@ -200,3 +205,16 @@ func labelled(label, value string) string {
 	}
 	return label + ": " + value
 }
+
+// What JSON is read into.
+type (
+	text  = loose.Text
+	texts = loose.Texts
+	flag  = loose.Flag
+)
+
+// decode parses one object. What it returns is fit for a fault.
+func decode(raw jsontext.Value, into any) error { return loose.Decode(raw, into) }
+
+// sortedKeys returns the keys of a map in order.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

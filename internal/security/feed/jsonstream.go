@@ -5,49 +5,26 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/casemate-ai/casemate/internal/security/feed/loose"
 	"github.com/casemate-ai/casemate/internal/security/feed/unpack"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
 var (
-	errTooLarge = fmt.Errorf("an object is larger than %d MiB", maxObject>>20)
-	errGlued    = errors.New("a second JSON text follows the first: two files glued together?")
-	errOther    = errors.New("the JSON is neither objects nor a list of them")
+	errGlued = errors.New("a second JSON text follows the first: two files glued together?")
+	errOther = errors.New("the JSON is neither objects nor a list of them")
 )
-
-// A whole OSCAL document is one object.
-const maxDocument = 96 << 20
-
-// rationed is a reader that gives out only so many bytes between refills.
-type rationed struct {
-	r    io.Reader
-	left int
-	err  error // what it failed with
-}
-
-func (l *rationed) Read(p []byte) (int, error) {
-	if l.left <= 0 {
-		l.err = errTooLarge
-		return 0, errTooLarge
-	}
-	n, err := l.r.Read(p[:min(len(p), l.left)])
-	l.left -= n
-	if err != nil && err != io.EOF {
-		l.err = err
-	}
-	return n, err
-}
 
 // jsonFile reads a JSON text, or several, object by object.
 type jsonFile struct {
 	*reader
-	in           rationed
+	in           loose.Rationed
 	dec          *jsontext.Decoder
 	container    bool // the text is one publication: nothing may follow it
 	n            uint64
 	pub          *edition // of the objects read last
 	stix         *stixFile
-	graph        *ontology
+	graph        *graph
 	capabilities map[string]bool // of a mapping, that have an entry
 	rest         []byte          // the container's other members
 }
@@ -60,7 +37,7 @@ var streamed = map[string]bool{
 
 func (r *reader) json(f *unpack.File) error {
 	j := &jsonFile{reader: r}
-	j.in = rationed{r: f, left: maxObject}
+	j.in = loose.Rationed{R: f, Left: loose.MaxObject}
 	j.dec = jsontext.NewDecoder(&j.in, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	err := j.texts()
 	if err == nil {
@@ -78,7 +55,7 @@ func (r *reader) json(f *unpack.File) error {
 // finish ends what the objects of the file left open.
 func (j *jsonFile) finish() error {
 	if j.graph != nil {
-		return j.ontology(j.graph)
+		return j.d3fend(j.graph.Ontology)
 	}
 	if j.stix != nil {
 		return j.stix.finish()
@@ -90,12 +67,12 @@ func (j *jsonFile) finish() error {
 // lines; behind a container nothing may follow.
 func (j *jsonFile) texts() error {
 	for {
-		j.refill(maxObject)
+		j.refill(loose.MaxObject)
 		kind := j.dec.PeekKind()
 		if kind != '{' && kind != '[' {
 			_, err := j.dec.ReadToken()
 			switch {
-			case err == io.EOF && j.in.err == nil:
+			case err == io.EOF && j.in.Err == nil:
 				return nil
 			case err != nil:
 				return j.syntax(err)
@@ -128,12 +105,12 @@ func (j *jsonFile) text(kind jsontext.Kind) error {
 }
 
 // refill lets the next value have a number of bytes.
-func (j *jsonFile) refill(n int) { j.in.left = n }
+func (j *jsonFile) refill(n int) { j.in.Left = n }
 
 // syntax explains an error of the decoder.
 func (j *jsonFile) syntax(err error) error {
-	if j.in.err != nil {
-		return j.in.err
+	if j.in.Err != nil {
+		return j.in.Err
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF {
 		return fmt.Errorf("the JSON ends too early, at byte %d", j.dec.InputOffset())
@@ -157,7 +134,7 @@ func (j *jsonFile) elements(member string) error {
 		return j.syntax(err)
 	}
 	for j.dec.PeekKind() != ']' {
-		v, err := j.value(maxObject)
+		v, err := j.value(loose.MaxObject)
 		if err != nil {
 			return err
 		}
@@ -165,7 +142,7 @@ func (j *jsonFile) elements(member string) error {
 			return err
 		}
 	}
-	j.refill(maxObject)
+	j.refill(loose.MaxObject)
 	if _, err := j.dec.ReadToken(); err != nil {
 		return j.syntax(err)
 	}
@@ -219,7 +196,7 @@ func (j *jsonFile) object() error {
 		if err != nil {
 			return err
 		}
-		j.refill(maxObject)
+		j.refill(loose.MaxObject)
 	}
 	if _, err := j.dec.ReadToken(); err != nil {
 		return j.syntax(err)
@@ -233,12 +210,12 @@ func (j *jsonFile) object() error {
 
 // keep adds the member that is next to what the container says of itself.
 func (j *jsonFile) keep(name jsontext.Value) error {
-	v, err := j.value(maxObject)
+	v, err := j.value(loose.MaxObject)
 	if err != nil {
 		return err
 	}
-	if len(j.rest)+len(v) > maxObject {
-		return errTooLarge
+	if len(j.rest)+len(v) > loose.MaxObject {
+		return loose.ErrTooLarge
 	}
 	if len(j.rest) > 1 {
 		j.rest = append(j.rest, ',')

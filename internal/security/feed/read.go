@@ -27,9 +27,12 @@ const (
 	MaxText      = 1 << 20   // bytes of a section or of a relation's text
 	MaxFields    = 20_000    // facts, sections or aliases of one entry
 	maxHeld      = 512 << 20 // bytes of what must wait for the end of its file
-	maxObject    = 16 << 20  // bytes of one object, row or element
 	namedFaults  = 100
 )
+
+// ErrUnknown says that nothing in a path is of a catalogue that is read. It is
+// no damage: who names all files of a folder meets such among them.
+var ErrUnknown = errors.New("nothing in it is known")
 
 // Options of a read. The zero value works.
 type Options struct {
@@ -89,7 +92,7 @@ func Read(ctx context.Context, path string, stdin io.Reader, sink Sink, opt Opti
 		err = r.adopt()
 	}
 	if err == nil && len(r.pubs) == 0 {
-		err = fmt.Errorf("nothing in it is known")
+		err = ErrUnknown
 	}
 	r.close(sum)
 	if err != nil && ctx.Err() == nil && !r.theirs {

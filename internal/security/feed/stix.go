@@ -46,7 +46,7 @@ type external struct {
 func (o *stixObject) reference(sources ...string) (id, url string) {
 	for _, ref := range o.References {
 		if ref.ID != "" && slices.Contains(sources, string(ref.Source)) {
-			return ref.ID.line(), ref.URL.line()
+			return ref.ID.Line(), ref.URL.Line()
 		}
 	}
 	return "", ""
@@ -139,14 +139,14 @@ func (s *stixFile) relationship(o *stixObject) error {
 	if bool(o.Revoked) || bool(o.Deprecated) {
 		return nil
 	}
-	kind := strings.ToLower(o.RelationshipType.line())
+	kind := strings.ToLower(o.RelationshipType.Line())
 	if o.CapecVersion != "" || s.pub != nil && s.pub.Key == "capec" {
 		return s.advise(kind, string(o.Source), string(o.Target))
 	}
 	if kind == "revoked-by" {
 		s.next[string(o.Source)] = string(o.Target)
 	}
-	return s.link(link{nil, string(o.Source), kind, string(o.Target), o.Description.prose()})
+	return s.link(link{nil, string(o.Source), kind, string(o.Target), o.Description.Prose()})
 }
 
 // link passes a relation on once both ends are known.

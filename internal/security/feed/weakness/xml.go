@@ -1,4 +1,4 @@
-package feed
+package weakness
 
 import (
 	"encoding/xml"
@@ -8,7 +8,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/casemate-ai/casemate/internal/security/feed/unpack"
+	"github.com/casemate-ai/casemate/internal/security/feed/loose"
 )
 
 const (
@@ -29,38 +29,46 @@ type node struct {
 	text string
 }
 
-// xml reads the official XML of CWE or CAPEC, entry by entry. Entities of a
-// DTD are not expanded: a file that uses one is broken.
-func (r *reader) xml(f *unpack.File) error {
-	in := &rationed{r: f, left: maxObject}
+// Taker takes what a file holds, in its order. An error from Weakness or
+// Pattern ends the read and comes back from it.
+type Taker interface {
+	Catalogue(patterns bool, version, date string) // the root, before anything in it
+	At(record, line int, offset int64)             // where the next entry stands
+	Weakness(category bool, w *Weakness) error     // of CWE; a view counts as a category
+	Pattern(category bool, p *Pattern) error       // of CAPEC
+	Fault(reason string)                           // a row that is none; the rest goes on
+}
+
+// ReadXML reads the official XML of CWE or CAPEC. Entities of a DTD are not
+// expanded: a file that uses one is broken.
+func ReadXML(r io.Reader, take Taker) error {
+	in := &loose.Rationed{R: r, Left: loose.MaxObject}
 	dec := xml.NewDecoder(in)
 	dec.CharsetReader = func(label string, input io.Reader) (io.Reader, error) {
 		return input, nil // the text is UTF-8 by now, whatever it was declared to be
 	}
-	x := xmlFile{reader: r, dec: dec, in: in}
+	x := xmlFile{take: take, dec: dec, in: in}
 	err := x.document()
-	if err == nil || r.stopped() {
-		return err
+	if err != nil && in.Err != nil {
+		return in.Err
 	}
-	if in.err != nil {
-		err = in.err
-	}
-	return r.broken(err)
+	return err
 }
 
 type xmlFile struct {
-	*reader
-	dec  *xml.Decoder
-	in   *rationed
-	pub  *edition
-	root bool
-	done bool
+	take     Taker
+	dec      *xml.Decoder
+	in       *loose.Rationed
+	root     bool
+	patterns bool // the root is CAPEC's
+	done     bool
+	n        int
 }
 
 // document reads the root and what is in it.
 func (x *xmlFile) document() error {
 	for {
-		x.in.left = maxObject
+		x.in.Left = loose.MaxObject
 		t, err := x.dec.Token()
 		if err == io.EOF && x.done {
 			return nil
@@ -94,48 +102,45 @@ func (x *xmlFile) start(t xml.StartElement) error {
 	}
 	name := t.Name.Local
 	switch name {
-	case "Weakness_Catalog":
-		x.pub = x.publication("cwe")
-	case "Attack_Pattern_Catalog":
-		x.pub = x.publication("capec")
+	case "Weakness_Catalog", "Attack_Pattern_Catalog":
+		x.catalogue(t)
+		return nil
 	case "Weaknesses", "Categories", "Views", "Attack_Patterns":
 		return nil
-	default:
-		return x.entryElement(t)
 	}
+	return x.entry(t)
+}
+
+func (x *xmlFile) catalogue(t xml.StartElement) {
+	x.root, x.patterns = true, t.Name.Local == "Attack_Pattern_Catalog"
+	version, date := "", ""
 	for _, a := range t.Attr {
 		switch a.Name.Local {
 		case "Version":
-			x.pub.version(a.Value)
+			version = a.Value
 		case "Date":
-			x.pub.released(a.Value)
+			date = a.Value
 		}
 	}
-	return nil
+	x.take.Catalogue(x.patterns, version, date)
 }
 
-// entryElement reads one weakness, pattern, category or view, and passes over
-// anything else, such as the references of the catalogue.
-func (x *xmlFile) entryElement(t xml.StartElement) error {
-	x.at.Record++
-	x.pos = x.dec.InputOffset()
+// entry reads one weakness, pattern, category or view, and passes over anything
+// else, such as the references of the catalogue.
+func (x *xmlFile) entry(t xml.StartElement) error {
+	x.n++
+	x.take.At(x.n, 0, x.dec.InputOffset())
 	count := 0
 	e, err := x.element(t, 0, &count)
-	if err != nil {
+	if err != nil || !x.root {
 		return err
 	}
-	if x.pub == nil {
-		return nil
-	}
-	switch cwe := x.pub.Key == "cwe"; {
-	case e.name == "Weakness" && cwe:
-		return x.cwe(x.pub, KindWeakness, xmlWeakness(e))
-	case (e.name == "Category" || e.name == "View") && cwe:
-		return x.cwe(x.pub, KindCategory, xmlWeakness(e))
-	case e.name == "Attack_Pattern" && !cwe:
-		return x.pattern(x.pub, KindPattern, xmlPattern(e))
-	case (e.name == "Category" || e.name == "View") && !cwe:
-		return x.pattern(x.pub, KindCategory, xmlPattern(e))
+	category := e.name == "Category" || e.name == "View"
+	switch {
+	case !x.patterns && (category || e.name == "Weakness"):
+		return x.take.Weakness(category, xmlWeakness(e))
+	case x.patterns && (category || e.name == "Attack_Pattern"):
+		return x.take.Pattern(category, xmlPattern(e))
 	}
 	return nil
 }
@@ -241,9 +246,9 @@ func markups(list []*element) texts {
 }
 
 // xmlWeakness makes a weakness of its element.
-func xmlWeakness(e *element) *weakness {
-	w := &weakness{
-		xml: true, ID: text(e.attr["ID"]), Name: e.attribute("Name"), Type: e.attribute("Type"),
+func xmlWeakness(e *element) *Weakness {
+	w := &Weakness{
+		XHTML: true, ID: text(e.attr["ID"]), Name: e.attribute("Name"), Type: e.attribute("Type"),
 		Abstraction: e.attribute("Abstraction"), Structure: e.attribute("Structure"), Status: e.attribute("Status"),
 		Likelihood: e.one("Likelihood_Of_Exploit"), Description: e.one("Description"), Summary: e.one("Summary"),
 		Objective: e.one("Objective"), Extended: e.one("Extended_Description"),
@@ -252,83 +257,83 @@ func xmlWeakness(e *element) *weakness {
 		Resources:  markups(e.all("Affected_Resources", "Affected_Resource")),
 	}
 	for _, k := range e.all("Related_Weaknesses", "Related_Weakness") {
-		w.Related = append(w.Related, related{k.attribute("Nature"), k.attribute("CWE_ID"), k.attribute("View_ID"), k.attribute("Ordinal")})
+		w.Related = append(w.Related, Related{k.attribute("Nature"), k.attribute("CWE_ID"), k.attribute("View_ID"), k.attribute("Ordinal")})
 	}
 	for _, k := range append(e.all("Members", "Has_Member"), e.all("Relationships", "Has_Member")...) {
-		w.Members = append(w.Members, related{"HasMember", k.attribute("CWE_ID"), k.attribute("View_ID"), ""})
+		w.Members = append(w.Members, Related{"HasMember", k.attribute("CWE_ID"), k.attribute("View_ID"), ""})
 	}
 	for _, k := range e.all("Weakness_Ordinalities", "") {
-		w.Ordinalities = append(w.Ordinalities, ordinality{k.one("Ordinality"), k.one("Description")})
+		w.Ordinalities = append(w.Ordinalities, Ordinality{k.one("Ordinality"), k.one("Description")})
 	}
 	for _, k := range e.all("Applicable_Platforms", "") {
-		w.Platforms = append(w.Platforms, platform{text(k.name), k.attribute("Name"), k.attribute("Class"), k.attribute("Prevalence")})
+		w.Platforms = append(w.Platforms, Platform{text(k.name), k.attribute("Name"), k.attribute("Class"), k.attribute("Prevalence")})
 	}
 	for _, k := range e.all("Alternate_Terms", "") {
-		w.Alternates = append(w.Alternates, alternate{k.one("Term"), k.one("Description")})
+		w.Alternates = append(w.Alternates, Alternate{k.one("Term"), k.one("Description")})
 	}
 	for _, k := range e.all("Modes_Of_Introduction", "") {
-		w.Introduction = append(w.Introduction, introduction{k.one("Phase"), k.one("Note")})
+		w.Introduction = append(w.Introduction, Introduction{k.one("Phase"), k.one("Note")})
 	}
 	for _, k := range e.all("Common_Consequences", "") {
-		w.Consequences = append(w.Consequences, consequence{k.each("Scope"), k.each("Impact"), k.each("Likelihood"), k.one("Note")})
+		w.Consequences = append(w.Consequences, Consequence{k.each("Scope"), k.each("Impact"), k.each("Likelihood"), k.one("Note")})
 	}
 	for _, k := range e.all("Detection_Methods", "") {
-		w.Detection = append(w.Detection, detectionRow{k.one("Method"), k.one("Description"), k.one("Effectiveness"), k.one("Effectiveness_Notes")})
+		w.Detection = append(w.Detection, Detection{k.one("Method"), k.one("Description"), k.one("Effectiveness"), k.one("Effectiveness_Notes")})
 	}
 	for _, k := range e.all("Potential_Mitigations", "") {
-		w.Mitigations = append(w.Mitigations, mitigation{k.each("Phase"), k.one("Strategy"), k.one("Description"), k.one("Effectiveness"), k.one("Effectiveness_Notes")})
+		w.Mitigations = append(w.Mitigations, Mitigation{k.each("Phase"), k.one("Strategy"), k.one("Description"), k.one("Effectiveness"), k.one("Effectiveness_Notes")})
 	}
 	xmlCases(e, w)
 	return w
 }
 
 // xmlCases adds examples, notes, mappings and history.
-func xmlCases(e *element, w *weakness) {
+func xmlCases(e *element, w *Weakness) {
 	for _, k := range e.all("Demonstrative_Examples", "") {
-		var d demonstration
+		var d Demonstration
 		for _, part := range k.kids {
 			if part.element == nil {
 				continue
 			}
 			switch m := part.markup(); part.name {
 			case "Title_Text", "Intro_Text":
-				d.Entries = append(d.Entries, demonstrationPart{Intro: m})
+				d.Entries = append(d.Entries, Part{Intro: m})
 			case "Body_Text":
-				d.Entries = append(d.Entries, demonstrationPart{Body: m})
+				d.Entries = append(d.Entries, Part{Body: m})
 			case "Example_Code":
-				d.Entries = append(d.Entries, demonstrationPart{Code: m, Nature: part.attribute("Nature"), Language: part.attribute("Language")})
+				d.Entries = append(d.Entries, Part{Code: m, Nature: part.attribute("Nature"), Language: part.attribute("Language")})
 			}
 		}
 		w.Examples = append(w.Examples, d)
 	}
 	for _, k := range e.all("Observed_Examples", "") {
-		w.Observed = append(w.Observed, observed{k.one("Reference"), k.one("Description")})
+		w.Observed = append(w.Observed, Observed{k.one("Reference"), k.one("Description")})
 	}
 	for _, k := range e.all("Related_Attack_Patterns", "") {
 		w.Patterns = append(w.Patterns, k.attribute("CAPEC_ID"))
 	}
 	for _, k := range e.all("Notes", "Note") {
-		w.Notes = append(w.Notes, note{k.attribute("Type"), k.markup()})
+		w.Notes = append(w.Notes, Note{k.attribute("Type"), k.markup()})
 	}
 	for _, k := range e.all("Taxonomy_Mappings", "") {
-		w.Taxonomies = append(w.Taxonomies, taxonomy{k.attribute("Taxonomy_Name"), k.one("Entry_ID"), k.one("Entry_Name"), k.one("Mapping_Fit")})
+		w.Taxonomies = append(w.Taxonomies, Taxonomy{k.attribute("Taxonomy_Name"), k.one("Entry_ID"), k.one("Entry_Name"), k.one("Mapping_Fit")})
 	}
 	for _, k := range e.kids {
 		if k.element != nil && k.name == "Mapping_Notes" {
-			w.Mapping = mappingNotes{Usage: k.one("Usage"), Rationale: k.one("Rationale"), Comments: k.one("Comments")}
+			w.Mapping = Mapping{Usage: k.one("Usage"), Rationale: k.one("Rationale"), Comments: k.one("Comments")}
 			for _, s := range k.all("Suggestions", "") {
-				w.Mapping.Suggestions = append(w.Mapping.Suggestions, suggestion{s.attribute("CWE_ID"), s.attribute("Comment")})
+				w.Mapping.Suggestions = append(w.Mapping.Suggestions, Suggestion{s.attribute("CWE_ID"), s.attribute("Comment")})
 			}
 		}
 	}
 	for _, k := range e.all("Content_History", "") {
-		w.History = append(w.History, weaknessChange{k.one("Submission_Date"), k.one("Submission_Version"), k.one("Modification_Date"), k.one("Modification_Version")})
+		w.History = append(w.History, Change{k.one("Submission_Date"), k.one("Submission_Version"), k.one("Modification_Date"), k.one("Modification_Version")})
 	}
 }
 
 // xmlPattern makes a pattern of its element.
-func xmlPattern(e *element) *pattern {
-	p := &pattern{
+func xmlPattern(e *element) *Pattern {
+	p := &Pattern{
 		ID: text(e.attr["ID"]), Name: e.attribute("Name"), Abstraction: e.attribute("Abstraction"), Status: e.attribute("Status"), Type: e.attribute("Type"),
 		Description: []text{e.one("Description"), e.one("Summary"), e.one("Objective")}, Extended: e.one("Extended_Description"),
 		Likelihood: e.one("Likelihood_Of_Attack"), Severity: e.one("Typical_Severity"),
@@ -339,30 +344,28 @@ func xmlPattern(e *element) *pattern {
 		p.Terms = append(p.Terms, k.one("Term"))
 	}
 	for _, k := range e.all("Related_Attack_Patterns", "") {
-		p.Related = append(p.Related, related{k.attribute("Nature"), k.attribute("CAPEC_ID"), "", ""})
+		p.Related = append(p.Related, Related{k.attribute("Nature"), k.attribute("CAPEC_ID"), "", ""})
 	}
 	for _, k := range append(e.all("Members", "Has_Member"), e.all("Relationships", "Has_Member")...) {
-		p.Related = append(p.Related, related{"HasMember", k.attribute("CAPEC_ID"), "", ""})
+		p.Related = append(p.Related, Related{"HasMember", k.attribute("CAPEC_ID"), "", ""})
 	}
 	for _, k := range e.all("Execution_Flow", "") {
-		p.Steps = append(p.Steps, step{k.one("Step"), k.one("Phase"), k.one("Description"), k.each("Technique")})
+		p.Steps = append(p.Steps, Step{k.one("Step"), k.one("Phase"), k.one("Description"), k.each("Technique")})
 	}
 	for _, k := range e.all("Skills_Required", "") {
-		p.Skills = append(p.Skills, alternate{k.attribute("Level"), k.markup()})
+		p.Skills = append(p.Skills, Alternate{k.attribute("Level"), k.markup()})
 	}
 	for _, k := range e.all("Consequences", "") {
-		p.Consequences = append(p.Consequences, consequence{k.each("Scope"), k.each("Impact"), k.each("Likelihood"), k.one("Note")})
+		p.Consequences = append(p.Consequences, Consequence{k.each("Scope"), k.each("Impact"), k.each("Likelihood"), k.one("Note")})
 	}
 	for _, k := range e.all("Related_Weaknesses", "") {
 		p.Weaknesses = append(p.Weaknesses, k.attribute("CWE_ID"))
 	}
 	for _, k := range e.all("Taxonomy_Mappings", "") {
-		p.Taxonomies = append(p.Taxonomies, taxonomy{k.attribute("Taxonomy_Name"), k.one("Entry_ID"), k.one("Entry_Name"), ""})
+		p.Taxonomies = append(p.Taxonomies, Taxonomy{k.attribute("Taxonomy_Name"), k.one("Entry_ID"), k.one("Entry_Name"), ""})
 	}
 	for _, k := range e.all("Content_History", "") {
-		for _, name := range [...]string{"Submission_Date", "Modification_Date"} {
-			p.Modified = max(p.Modified, day(string(k.one(name))))
-		}
+		p.History = append(p.History, Change{Submitted: k.one("Submission_Date"), Modified: k.one("Modification_Date")})
 	}
 	return p
 }
