@@ -15,12 +15,16 @@ func WithPages(opt ImportOptions, pages int) ImportOptions {
 // Stem is what Words does to one plain word.
 func Stem(word string) string { return stem(word) }
 
-// Exprs returns what a search asks of the index for terms of these frequencies.
-func Exprs(frequencies map[string]int) []string {
+// Expressions is what a search asks of the index for words of these frequencies.
+func Expressions(frequencies map[string]int) []string {
 	var terms []term
 	for w, n := range frequencies {
 		terms = append(terms, term{word: w, passages: n})
 	}
 	sortTerms(terms)
-	return expressions(terms)
+	var out []string
+	for _, x := range expressions(terms) {
+		out = append(out, x.match)
+	}
+	return out
 }

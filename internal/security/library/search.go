@@ -16,22 +16,17 @@ const (
 	maxResults   = 200     // passages of one answer
 	defaultLimit = 10
 
-	// The index ranks about 300,000 passages a second, so a search reads so many.
-	maxRanked = 4000
-	// What it ranks highest is looked at word by word.
-	candidates = 80
-)
+	// The index ranks about 300,000 passages a second, so a search ranks so many.
+	maxRanked = 2500
+	// To rank by a word, the index first counts its passages, about 3,000,000 a
+	// second. What has a more frequent word is taken as it comes.
+	maxCounted = 20_000
+	// What is ranked highest is looked at word by word.
+	candidates = 60
 
-// What a word weighs where it stands, and BM25's constants: k1 says how soon
-// more of the same word stops to count, b how much a long passage is held back.
-const (
-	titleWeight = 3.0
-	moreWeight  = 0.4
-	bm25K1      = 1.2
-	bm25B       = 0.5
-	usualLength = 90.0 // words of a passage
-	pairWeight  = 0.35 // of two words that follow one another as in the query
-	exactBonus  = 1.0  // of a title that is the query
+	titleTerms = 6 // words of a query that may all be a title's
+	together   = 3 // rarest words that are also asked for together, where the rest is too common
+	maxNamed   = 8 // ids in a query whose entries are looked up
 )
 
 // SearchOptions narrow a search. The zero value searches everything.
@@ -77,21 +72,62 @@ func (l *Library) Search(ctx context.Context, query string, opt SearchOptions) (
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	asked := Words(strings.ToValidUTF8(query[:min(len(query), maxQuery)], " "))
+	query = strings.ToValidUTF8(query[:min(len(query), maxQuery)], " ")
+	asked := telling(query)
 	terms, err := l.terms(ctx, asked)
 	if err != nil || len(terms) == 0 {
 		return []Hit{}, err
 	}
-	var found []ranked
-	for _, expr := range expressions(terms) {
-		if found, err = l.match(ctx, expr, ranges); err != nil {
+	rows, err := l.named(ctx, query, ranges)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range expressions(terms) {
+		if x.last && len(rows) >= limit {
+			continue
+		}
+		found, err := l.match(ctx, x, ranges)
+		if err != nil {
 			return nil, err
 		}
-		if len(found) >= limit {
-			break
+		for _, f := range found[:min(len(found), max(candidates, limit))] {
+			rows = append(rows, f.row)
 		}
 	}
-	return l.rerank(ctx, found, asked, terms, limit)
+	slices.Sort(rows)
+	return l.rerank(ctx, slices.Compact(rows), asked, terms, limit)
+}
+
+// named returns the passages of the entries whose ids are words of the query.
+func (l *Library) named(ctx context.Context, query string, ranges [][2]int64) ([]int64, error) {
+	var out []int64
+	asked := 0
+	for w := range strings.FieldsFuncSeq(query, func(r rune) bool { return r <= ' ' || strings.ContainsRune(",;()[]\"'?!", r) }) {
+		if w = strings.TrimRight(w, ".:"); len(w) > maxWord || !strings.ContainsAny(w, "0123456789") {
+			continue
+		}
+		if asked++; asked > maxNamed {
+			break
+		}
+		for _, id := range slices.Compact([]string{w, strings.ToUpper(w)}) {
+			err := l.query(ctx, "SELECT entry, kind, passages FROM entries WHERE id = ?", func(rows *sql.Rows) error {
+				var entry int64
+				var kind, n int
+				err := rows.Scan(&entry, &kind, &n)
+				for i := range min(n, candidates/maxNamed) {
+					row := passageRow(kind, entry, i)
+					if slices.ContainsFunc(ranges, func(r [2]int64) bool { return r[0] <= row && row <= r[1] }) {
+						out = append(out, row)
+					}
+				}
+				return err
+			}, id)
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
 }
 
 // terms looks up how rare the words of a query are. Words that no passage has
@@ -163,35 +199,49 @@ func (l *Library) frequency(ctx context.Context, word string) (n int, err error)
 	return n, err
 }
 
-// expressions returns what to ask of the index: any of the rarest words, as
-// many as can be ranked in time. Where even the rarest is too common, first
-// what has it together with the next.
-func expressions(terms []term) []string {
-	sum, n := 0, 0
-	for n < len(terms) && (sum+terms[n].passages <= maxRanked) {
-		sum += terms[n].passages
-		n++
-	}
+// expression is one question to the index.
+type expression struct {
+	match string
+	most  int  // passages that its most frequent word has
+	last  bool // only for want of better
+}
+
+// expressions returns what to ask of the index; what any of them finds is
+// ranked. First, what has all words of a short query in its title. Then, what
+// has any of the rarest words, as many as can be ranked in time. Where that
+// leaves words out, also what has the rarest together with the next ones.
+func expressions(terms []term) []expression {
 	quoted := make([]string, len(terms))
 	for i, t := range terms {
 		quoted[i] = `"` + strings.ReplaceAll(t.word, `"`, `""`) + `"`
 	}
-	switch {
-	case n > 0 && n == len(terms) || n >= 2:
-		return []string{strings.Join(quoted[:n], " OR ")}
-	case n == 1:
-		// One rare word among common ones: what has it, and then the common
-		// ones' company.
-		return []string{quoted[0]}
-	case len(terms) == 1:
-		return []string{"title : " + quoted[0], quoted[0]}
-	case len(terms) == 2:
-		return []string{"title : (" + quoted[0] + " AND " + quoted[1] + ")", quoted[0] + " AND " + quoted[1], quoted[0]}
+	sum, n := 0, 0
+	for n < len(terms) && sum+terms[n].passages <= maxRanked {
+		sum += terms[n].passages
+		n++
 	}
-	return []string{quoted[0] + " AND " + quoted[1] + " AND " + quoted[2], quoted[0] + " AND " + quoted[1], quoted[0]}
+	var out []expression
+	ask := func(form, between string, k int, last bool) {
+		out = append(out, expression{fmt.Sprintf(form, strings.Join(quoted[:k], between)), terms[k-1].passages, last})
+	}
+	if len(terms) <= titleTerms {
+		ask("title : (%s)", " AND ", len(terms), false)
+	}
+	if n > 0 {
+		ask("%s", " OR ", n, false)
+	}
+	if n < together {
+		for k := min(together, len(terms)); k > max(n, 1); k-- {
+			ask("%s", " AND ", k, k < together)
+		}
+	}
+	if n == 0 {
+		ask("%s", "", 1, true)
+	}
+	return out
 }
 
-// ranked is a passage's row and SQLite's BM25, which is lower for better ones.
+// ranked is a passage's row and its weighed score, which is higher for better ones.
 type ranked struct {
 	row   int64
 	score float64
@@ -214,19 +264,39 @@ func kindRanges(names []string) ([][2]int64, error) {
 	return slices.Compact(out), nil
 }
 
+// rowWeight returns what a passage weighs before it is read. The index holds
+// long passages back more than it should, and the first of an entry, which says
+// what it is, are long.
+func rowWeight(row int64) float64 {
+	kind, _, n := splitRow(row)
+	if kind < 0 || kind >= len(kinds) {
+		return 0
+	}
+	w := kindWeight(kind, false)
+	if n == 0 && kind != relationKind {
+		w *= 2
+	}
+	return w
+}
+
 // match returns the passages that match an expression of the index, the best
 // first. At most maxRanked are looked at, in the order of the kinds.
-func (l *Library) match(ctx context.Context, expr string, ranges [][2]int64) ([]ranked, error) {
+func (l *Library) match(ctx context.Context, x expression, ranges [][2]int64) ([]ranked, error) {
 	var out []ranked
 	left := maxRanked
+	score := "bm25(passages, 3.0, 1.0, 0.4)"
+	if x.most > maxCounted {
+		score = "-1.0"
+	}
 	for _, r := range ranges {
 		before := len(out)
-		err := l.query(ctx, "SELECT rowid, bm25(passages, 3.0, 1.0, 0.4) FROM passages WHERE passages MATCH ? AND rowid BETWEEN ? AND ? LIMIT ?", func(rows *sql.Rows) error {
-			var x ranked
-			err := rows.Scan(&x.row, &x.score)
-			out = append(out, x)
+		err := l.query(ctx, "SELECT rowid, "+score+" FROM passages WHERE passages MATCH ? AND rowid BETWEEN ? AND ? LIMIT ?", func(rows *sql.Rows) error {
+			var r ranked
+			err := rows.Scan(&r.row, &r.score)
+			r.score *= -rowWeight(r.row)
+			out = append(out, r)
 			return err
-		}, expr, r[0], r[1], left)
+		}, x.match, r[0], r[1], left)
 		if err != nil {
 			return nil, err
 		}
@@ -235,22 +305,22 @@ func (l *Library) match(ctx context.Context, expr string, ranges [][2]int64) ([]
 		}
 	}
 	slices.SortFunc(out, func(a, b ranked) int {
-		return cmp.Or(cmp.Compare(a.score, b.score), cmp.Compare(a.row, b.row))
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.row, b.row))
 	})
 	return out, nil
 }
 
-// rerank reads the best passages and ranks them by all words of the query.
-func (l *Library) rerank(ctx context.Context, found []ranked, asked []string, terms []term, limit int) ([]Hit, error) {
+// rerank reads passages and ranks them by all words of the query.
+func (l *Library) rerank(ctx context.Context, rows []int64, asked []string, terms []term, limit int) ([]Hit, error) {
 	s := newScorer(asked, terms)
 	out := []Hit{}
-	for _, f := range found[:min(len(found), max(candidates, 2*limit))] {
-		h, title, more, err := l.hit(ctx, f.row)
+	for _, row := range rows {
+		f, err := l.hit(ctx, row)
 		if err != nil {
 			return nil, err
 		}
-		h.Score = s.score(title, h.Text, more)
-		out = append(out, h)
+		f.Score = s.score(f)
+		out = append(out, f.Hit)
 	}
 	slices.SortStableFunc(out, func(a, b Hit) int {
 		return cmp.Or(cmp.Compare(b.Score, a.Score), strings.Compare(a.EntryID, b.EntryID), strings.Compare(a.Text, b.Text))
@@ -266,13 +336,23 @@ func (l *Library) rerank(ctx context.Context, found []ranked, asked []string, te
 	return out[:min(len(out), limit)], nil
 }
 
-// hit reads a passage, with its title and its facts.
-func (l *Library) hit(ctx context.Context, row int64) (h Hit, title, more string, err error) {
+// finding is a hit with what else of it is indexed.
+type finding struct {
+	Hit
+	kind        int
+	first       bool // of its entry's passages
+	gone        bool // its entry no longer stands
+	title, more string
+}
+
+// hit reads a passage.
+func (l *Library) hit(ctx context.Context, row int64) (finding, error) {
 	kind, owner, n := splitRow(row)
 	if kind == relationKind {
 		return l.relationHit(ctx, owner)
 	}
-	err = l.query(ctx, entryColumns+"WHERE entry = ?", func(rows *sql.Rows) error {
+	var f finding
+	err := l.query(ctx, entryColumns+"WHERE entry = ?", func(rows *sql.Rows) error {
 		p, err := l.scanPiece(rows)
 		if err != nil {
 			return err
@@ -281,104 +361,25 @@ func (l *Library) hit(ctx context.Context, row int64) (h Hit, title, more string
 		if n >= len(list) {
 			return errBody
 		}
-		h = Hit{EntryID: p.ID, Kind: p.Kind, Name: p.Name, Section: list[n].section, Text: list[n].text}
-		title = titleOf(&p.Entry)
+		f.Hit = Hit{EntryID: p.ID, Kind: p.Kind, Name: p.Name, Section: list[n].section, Text: list[n].text}
+		f.kind, f.first, f.gone, f.title = p.kind, n == 0, p.Status != "", titleOf(&p.Entry)
 		if n == 0 {
-			more = moreOf(&p.Entry)
+			f.more = moreOf(&p.Entry)
 		}
 		return nil
 	}, owner)
-	return h, title, more, err
+	return f, err
 }
 
-func (l *Library) relationHit(ctx context.Context, owner int64) (h Hit, title, more string, err error) {
-	var fromName, toName string
-	err = l.query(ctx, `SELECT type, source, target, text,
+func (l *Library) relationHit(ctx context.Context, owner int64) (finding, error) {
+	f := finding{kind: relationKind}
+	var toName string
+	err := l.query(ctx, `SELECT type, source, target, text,
 coalesce((SELECT name FROM entries WHERE id = source ORDER BY kind, part LIMIT 1), ''), coalesce((SELECT name FROM entries WHERE id = target ORDER BY kind, part LIMIT 1), '')
 FROM relations WHERE relation = ?`, func(rows *sql.Rows) error {
-		err := rows.Scan(&h.Section, &h.From, &h.To, &h.Text, &fromName, &toName)
-		h.Text = relationPassage(h.Text)
-		return err
+		return rows.Scan(&f.Section, &f.From, &f.To, &f.Text, &f.Name, &toName)
 	}, owner)
-	h.EntryID, h.Kind, h.Name = h.From, KindRelation, fromName
-	return h, "", h.From + " " + fromName + " | " + h.To + " " + toName, err
-}
-
-// scorer ranks a passage by all words of a query.
-type scorer struct {
-	idf   map[string]float64
-	pairs map[[2]string]float64
-	asked []string
-}
-
-func newScorer(asked []string, terms []term) *scorer {
-	s := &scorer{idf: map[string]float64{}, pairs: map[[2]string]float64{}, asked: asked}
-	for _, t := range terms {
-		s.idf[t.word] = t.idf
-	}
-	for i := 1; i < len(asked); i++ {
-		if a, b := s.idf[asked[i-1]], s.idf[asked[i]]; a > 0 && b > 0 && len(s.pairs) < maxTerms {
-			s.pairs[[2]string{asked[i-1], asked[i]}] = min(a, b)
-		}
-	}
-	return s
-}
-
-// score is BM25 over title, text and facts, with a share for pairs of words in
-// the query's order.
-func (s *scorer) score(title, text, more string) float64 {
-	weight := map[string]float64{}
-	pairs := map[[2]string]bool{}
-	words := 0
-	titleWords := Words(title)
-	s.count(titleWords, titleWeight, weight, pairs)
-	textWords := Words(text)
-	words += len(textWords)
-	s.count(textWords, 1, weight, pairs)
-	s.count(Words(more), moreWeight, weight, pairs)
-	norm := bm25K1 * (1 - bm25B + bm25B*float64(words)/usualLength)
-	total := 0.0
-	for _, w := range slices.Compact(slices.Sorted(slices.Values(s.asked))) {
-		if f := weight[w]; f > 0 {
-			total += s.idf[w] * f * (bm25K1 + 1) / (f + norm)
-		}
-	}
-	for i := 1; i < len(s.asked); i++ {
-		p := [2]string{s.asked[i-1], s.asked[i]}
-		if pairs[p] {
-			total += pairWeight * s.pairs[p]
-			delete(pairs, p)
-		}
-	}
-	if s.names(titleWords) {
-		total += exactBonus * s.idfSum()
-	}
-	return total
-}
-
-func (s *scorer) count(words []string, w float64, weight map[string]float64, pairs map[[2]string]bool) {
-	for i, word := range words {
-		if s.idf[word] == 0 {
-			continue
-		}
-		weight[word] += w
-		if i > 0 {
-			if p := [2]string{words[i-1], word}; s.pairs[p] > 0 {
-				pairs[p] = true
-			}
-		}
-	}
-}
-
-// names reports whether the query is all of a title, or all but its id.
-func (s *scorer) names(title []string) bool {
-	return slices.Equal(s.asked, title) || len(title) > len(s.asked) && slices.Equal(s.asked, title[len(title)-len(s.asked):]) && len(title)-len(s.asked) <= 3
-}
-
-func (s *scorer) idfSum() float64 {
-	total := 0.0
-	for _, w := range s.asked {
-		total += s.idf[w]
-	}
-	return total
+	f.EntryID, f.Kind, f.Text = f.From, KindRelation, relationPassage(f.Text)
+	f.more = f.From + " " + f.Name + " | " + f.To + " " + toName
+	return f, err
 }
