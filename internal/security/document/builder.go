@@ -24,6 +24,7 @@ type builder struct {
 	notes   []string
 	full    bool // maxText is reached: the rest was left out
 	cut     bool // something else of the input is missing
+	flat    bool // headings are marked as such: no line is taken for one
 }
 
 type block struct {

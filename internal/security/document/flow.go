@@ -19,6 +19,7 @@ const (
 	maxWrap      = 200 // a longest line over this: each line is a paragraph
 	maxHeading   = 100 // bytes
 	maxHeadWords = 14
+	minLed       = 60 // bytes of a line that a heading right above it leads
 )
 
 // flow puts lines together into paragraphs, headings, items, rows and code.
@@ -41,7 +42,9 @@ func (b *builder) run(lines []line, width int) {
 	kind := KindProse
 	flush := func() {
 		if len(open) > 0 {
-			b.paragraph(kind, open)
+			// A heading stands alone, or leads what is wider than it.
+			alone := !b.flat && open[0] == lines[0] && (len(lines) == 1 || width >= minLed)
+			b.paragraph(kind, open, alone)
 		}
 		open, kind = open[:0], KindProse
 	}
@@ -76,9 +79,10 @@ func (b *builder) run(lines []line, width int) {
 	flush()
 }
 
-// paragraph adds lines as one block, as a heading if they look like one.
-func (b *builder) paragraph(kind string, lines []line) {
-	if kind == KindProse && len(lines) == 1 && looksHeading(strings.TrimSpace(lines[0].text)) {
+// paragraph adds lines as one block, as a heading if they look like one and
+// stand like one.
+func (b *builder) paragraph(kind string, lines []line, alone bool) {
+	if kind == KindProse && alone && len(lines) == 1 && looksHeading(strings.TrimSpace(lines[0].text)) {
 		kind = KindHeading
 	}
 	pieces := make([]piece, len(lines))
@@ -225,7 +229,7 @@ func looksHeading(text string) bool {
 	}
 	first, _ := utf8.DecodeRuneInString(text)
 	last, _ := utf8.DecodeLastRuneInString(text)
-	if !unicode.IsUpper(first) && !unicode.IsDigit(first) || strings.ContainsRune(".;,", last) || !unicode.IsLetter(last) && !unicode.IsDigit(last) && !strings.ContainsRune(")?!:\"”", last) {
+	if !unicode.IsUpper(first) && !unicode.IsDigit(first) || strings.ContainsRune(".;,", last) || !unicode.IsLetter(last) && !unicode.IsDigit(last) && !strings.ContainsRune(")?!\"”", last) {
 		return false
 	}
 	if strings.Contains(text, ". ") && !unicode.IsDigit(first) {

@@ -36,6 +36,7 @@ func webPage(b *builder, text string) (title string, err error) {
 		return "", fmt.Errorf("parse HTML: %w", err)
 	}
 	w := &pageWalk{b: b}
+	b.flat = true
 	title = pageTitle(root)
 	body := find(root, atom.Body)
 	if body == nil {
@@ -44,7 +45,7 @@ func webPage(b *builder, text string) (title string, err error) {
 	all := textLen(body, nil)
 	main := mainElement(body)
 	kept := textLen(main, leftOut)
-	if kept < minKept && all > kept || kept*minShare < all && all < 4*minKept {
+	if kept < minKept && kept*2 < all {
 		w.keepAll = true
 		main = body
 	}

@@ -10,6 +10,9 @@ import (
 // else, or two of those that might.
 func isMarkdown(text string) bool {
 	strong, weak := 0, 0
+	if strings.HasPrefix(text, "#!") {
+		return false // a script
+	}
 	for l := range strings.SplitSeq(cutBytes(text, 64<<10), "\n") {
 		l = strings.TrimRight(l, " \r")
 		switch {
@@ -22,7 +25,7 @@ func isMarkdown(text string) bool {
 		case strings.Contains(l, "]("):
 			strong++
 		}
-		if strong > 0 || weak > 2 {
+		if strong > 0 || weak > 1 {
 			return true
 		}
 	}

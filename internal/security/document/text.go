@@ -71,7 +71,7 @@ func decode(data []byte) (text, note string) {
 		}
 		i += size
 	}
-	if good > 4*bad {
+	if good > bad {
 		return strings.ToValidUTF8(string(data), "\ufffd"), fmt.Sprintf("%d bytes that are not UTF-8 were replaced", bad)
 	}
 	return from1252(data), "read as Windows-1252, because it is not UTF-8"

@@ -142,7 +142,7 @@ func (p *painter) form(args []any, resources dict, depth int) {
 	}
 	n, _ := args[0].(name)
 	s, ok := p.f.resolve(p.f.dict(resources["XObject"])[n]).(stream)
-	if !ok || p.f.name(s.dict["Subtype"]) != "Form" || p.f.limited {
+	if !ok || p.f.name(s.dict["Subtype"]) != "Form" || p.f.decoded >= maxAllDecoded {
 		return
 	}
 	saved := p.s

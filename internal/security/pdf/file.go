@@ -137,7 +137,7 @@ func (f *file) object(num int) any {
 		return o
 	}
 	p, ok := f.at[num]
-	if !ok || f.busy[num] || f.limited {
+	if !ok || f.busy[num] || f.spent > f.allowance() {
 		return nil
 	}
 	f.busy[num] = true
@@ -176,10 +176,13 @@ func (f *file) object(num int) any {
 // charge counts the work of reading objects: overlapping ones, which only a
 // forged file has, would otherwise cost the square of its size.
 func (f *file) charge(n int) {
-	if f.spent += n; f.spent > maxAllDecoded+16*len(f.b) {
+	if f.spent += n; f.spent > f.allowance() {
 		f.limited = true
 	}
 }
+
+// allowance is how many bytes may be looked at to read objects.
+func (f *file) allowance() int { return maxAllDecoded + 16*len(f.b) }
 
 // body returns the bytes of the stream behind a dictionary.
 func (f *file) body(l *lexer, d dict) ([]byte, bool) {

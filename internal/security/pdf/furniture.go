@@ -71,22 +71,21 @@ func edges(rows []row) []int {
 	return out
 }
 
-// withoutDigits writes a line such that only numbers may differ.
+// withoutDigits writes a line such that only the number of the page may differ:
+// the one at its start, or those among its last three words, as in "3 of 12".
 func withoutDigits(s string) string {
-	var b strings.Builder
-	digit := false
-	for _, r := range s {
-		if r >= '0' && r <= '9' {
-			if !digit {
-				b.WriteByte('0')
-			}
-			digit = true
-			continue
+	words := strings.Fields(s)
+	for i := range words {
+		if i == 0 || i >= len(words)-3 {
+			words[i] = strings.Map(func(r rune) rune {
+				if r >= '0' && r <= '9' {
+					return -1
+				}
+				return r
+			}, words[i])
 		}
-		digit = false
-		b.WriteRune(r)
 	}
-	return b.String()
+	return strings.Join(words, " ")
 }
 
 // isPageNumber says whether a line only counts pages: 3, - 3 -, Page 3 of 12, iv.
