@@ -262,6 +262,5 @@ func isBinary(text string) bool {
 			bad++
 		}
 	}
-	bad += 3 * strings.Count(head, "\ufffd")
-	return bad*20 > len(head)
+	return bad*20 > len(head) || strings.Count(head, "\ufffd")*10 > len(head)
 }
