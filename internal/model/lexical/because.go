@@ -92,13 +92,14 @@ func (m *Model) slopeOf(s *Scores, outputs []Output) []float32 {
 	slope := make([]float32, m.dim)
 	for _, o := range outputs {
 		g := &m.groups[o.Group]
-		axpy(slope, 1, g.weight[o.Label*m.dim:][:m.dim])
+		weight := g.weightOf(s.style, m.dim)
+		axpy(slope, 1, weight[o.Label*m.dim:][:m.dim])
 		if g.multi {
 			continue
 		}
 		for k, p := range s.p[g.from:][:g.labels] {
 			if k != o.Label && p > negligible {
-				axpy(slope, -p/max(negligible, 1-s.p[g.from+o.Label]), g.weight[k*m.dim:][:m.dim])
+				axpy(slope, -p/max(negligible, 1-s.p[g.from+o.Label]), weight[k*m.dim:][:m.dim])
 			}
 		}
 	}

@@ -33,12 +33,11 @@ func (m *Model) Calibrate(examples []Example) error {
 // calibrationRows returns raw logits and targets of the examples of a style.
 func (m *Model) calibrationRows(examples []Example, i, style int) (rows, want [][]float32) {
 	g := &m.groups[i]
-	t := &trainer{model: m}
 	s := m.NewScores()
 	for n := range examples {
 		e := &examples[n]
 		target := make([]float32, g.labels)
-		if e.Style != style || !t.target(target, i, e) {
+		if e.Style != style || !m.target(target, i, e) {
 			continue
 		}
 		m.Read(s, e.Text, style)

@@ -137,11 +137,13 @@ func (x *bucketIndex) row(hash uint32) int32 {
 	return int32(w.before) + int32(bits.OnesCount64(w.set&(bit-1)))
 }
 
-// Rarity is stored in a byte a row, in these units: ln(n/df) goes to 15.9.
-const idfUnit = 1.0 / 16
+// The rarity of a feature that docs of n texts have is the root of ln(n/docs):
+// the root, because the logarithm itself gives too much to rare words. It is
+// stored in a byte a row, in these units.
+const idfUnit = 1.0 / 64
 
 func quantiseIDF(texts, docs int) uint8 {
-	v := math.Log(float64(texts)/float64(docs)) / idfUnit
+	v := math.Sqrt(math.Log(float64(texts)/float64(docs))) / idfUnit
 	return uint8(min(255, max(1, math.Round(v))))
 }
 

@@ -20,9 +20,8 @@ import (
 //	rarity   one byte a row
 //	scale    one byte a row
 //	rows     Dim*Bits/8 bytes a row
-//	styles   [S][D] float32
-//	then for each group: weight [labels][D], bias [S][labels], temper [S],
-//	shift [S], all float32
+//	then for each group: weight [S][labels][D], bias [S][labels],
+//	temper [S], shift [S], all float32
 //	32 bytes SHA-256 of all before
 const (
 	magic     = "cmlexic1"
@@ -53,7 +52,6 @@ func (m *Model) Encode() ([]byte, error) {
 	out = append(out, m.idf...)
 	out = append(out, m.scale...)
 	out = append(out, m.rows...)
-	out = appendFloats(out, m.style)
 	for i := range m.groups {
 		for _, x := range m.groups[i].floats() {
 			out = appendFloats(out, *x)
@@ -121,10 +119,10 @@ func decode(data []byte) (*Model, error) {
 // checkConfig bounds each factor.
 func (h *header) bytes() int {
 	c := &h.Config
-	floats := c.styles() * c.Dim
+	floats := 0
 	for _, g := range c.Groups {
 		n := len(g.Labels)
-		floats += n*c.Dim + c.styles()*(n+2)
+		floats += c.styles() * (n*c.Dim + n + 2)
 	}
 	return bucketBytes(c.Features.Bits) + h.Rows*(2+c.Dim*c.Bits/8) + 4*floats
 }
@@ -144,7 +142,7 @@ func (m *Model) fill(r *reader, rows int) error {
 	}
 	m.index = newBucketIndex(m.config.Features.Bits, set)
 	m.idf, m.scale, m.rows = r.take(rows), r.take(rows), r.take(rows*m.rowBytes())
-	all := []*[]float32{&m.style}
+	var all []*[]float32
 	for i := range m.groups {
 		all = append(all, m.groups[i].floats()...)
 	}

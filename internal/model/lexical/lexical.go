@@ -15,8 +15,10 @@
 // the rows. Everything up to the softmax is linear, so what a word adds to a
 // label can be stated exactly.
 //
-// A model may have styles: habits of those who label, learnt as one more row
-// and one more bias a label. Texts are then read in the style that is asked for.
+// A model may have styles: habits of those who label. Each style has a row of
+// its own, a bias a label, and a correction of the output layer, so that what
+// texts mean is learnt from all styles and how they are labelled from one. Texts
+// are then read in the style that is asked for.
 //
 // # Use
 //
@@ -30,9 +32,14 @@
 //	why := model.Because(scores, []lexical.Output{{Group: 0, Label: best}}, 3, nil)
 //	data, err := model.Encode()        // and lexical.Decode(data)
 //
+// Several members, which differ in their random choices alone, are together
+// better than one. They are linear, so the mean of their outputs is again one
+// linear model, only with a wider middle layer; Train narrows that to the Dim
+// directions that matter most to the outputs.
+//
 // Training is deterministic: the same examples in the same order and the same
-// Config give the same bytes on the same processor architecture. It runs on one
-// goroutine; train independent models side by side to use more cores.
+// Config give the same bytes on the same processor architecture, however many
+// cores there are. Each member keeps one core busy.
 // Model.Calibrate fits temperatures on examples that training did not see.
 package lexical
 
@@ -46,11 +53,12 @@ const (
 
 // Limits on a model, which Train and Decode hold to before they allocate.
 const (
-	MaxGroups = 64
-	MaxLabels = 4096 // of one group
-	MaxDim    = 512
-	MaxStyles = 16
-	MaxRows   = 4 << 20
+	MaxGroups  = 64
+	MaxLabels  = 4096 // of one group
+	MaxDim     = 512
+	MaxStyles  = 16
+	MaxMembers = 8
+	MaxRows    = 4 << 20
 )
 
 // Config says what to train. Zero values take the defaults in parentheses.
@@ -60,15 +68,16 @@ type Config struct {
 	Styles   []string `json:"styles,omitempty"` // none: one nameless style, index 0
 	Features Features `json:"features"`
 
-	Dim      int     `json:"dim"`      // D, numbers a row (64)
-	Epochs   int     `json:"epochs"`   // passes over the examples (8)
-	Rate     float32 `json:"rate"`     // learning rate of the output layers (0.05)
-	RowRate  float32 `json:"row_rate"` // learning rate of the rows (0.1)
-	Dropout  float32 `json:"dropout"`  // share of features left out of each training step (0.5); negative: none
-	Smooth   float32 `json:"smooth"`   // label smoothing of softmax groups (0)
-	Seed     uint64  `json:"seed"`     // (1)
-	Bits     int     `json:"bits"`     // of a stored number of a row: 8 or 4 (8)
-	Progress bool    `json:"-"`        // call the progress function of Train after each epoch
+	Dim       int     `json:"dim"`        // D, numbers a row (64)
+	Members   int     `json:"members"`    // models that are trained and then made one (1)
+	MemberDim int     `json:"member_dim"` // numbers a row of a member (Dim)
+	Epochs    int     `json:"epochs"`     // passes over the examples (8)
+	Rate      float32 `json:"rate"`       // learning rate of the output layers (0.05)
+	RowRate   float32 `json:"row_rate"`   // learning rate of the rows (0.1)
+	Dropout   float32 `json:"dropout"`    // share of features left out of each training step (0.5); negative: none
+	Smooth    float32 `json:"smooth"`     // label smoothing of softmax groups (0)
+	Seed      uint64  `json:"seed"`       // (1)
+	Bits      int     `json:"bits"`       // of a stored number of a row: 8 or 4 (8)
 }
 
 // Features says what of a text is looked at.
@@ -119,10 +128,9 @@ type Model struct {
 	info   Info
 	dim    int
 	index  bucketIndex
-	idf    []uint8   // [F] in units of idfUnit
-	scale  []uint8   // [F] the scale of a row: see rowScale
-	rows   []byte    // [F][D] int8, or two 4-bit numbers a byte
-	style  []float32 // [S][D]
+	idf    []uint8 // [F] in units of idfUnit
+	scale  []uint8 // [F] the scale of a row: see rowScale
+	rows   []byte  // [F][D] int8, or two 4-bit numbers a byte
 	groups []group
 	known  sync.Pool
 }
@@ -132,7 +140,7 @@ type group struct {
 	from   int // of its labels among the outputs
 	labels int
 	multi  bool
-	weight []float32 // [labels][D]
+	weight []float32 // [S][labels][D]
 	bias   []float32 // [S][labels]
 	temper []float32 // [S] what logits are multiplied by
 	shift  []float32 // [S] what is added to the logits of a multi-label group
@@ -178,6 +186,8 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	setInt(&c.Dim, 64)
+	setInt(&c.Members, 1)
+	setInt(&c.MemberDim, c.Dim)
 	setInt(&c.Epochs, 8)
 	setInt(&c.Bits, 8)
 	setInt(&c.Features.Bits, 22)

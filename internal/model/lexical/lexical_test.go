@@ -43,6 +43,29 @@ func fruit() ([]lexical.Example, lexical.Config) {
 	}
 }
 
+func TestMembersBecomeOne(t *testing.T) {
+	examples, config := fruit()
+	config.Members, config.MemberDim, config.Dim = 3, 8, 8
+	m, err := lexical.Train(examples, config, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := m.NewScores()
+	for i, e := range examples {
+		m.Read(s, e.Text, e.Style)
+		if got, p := s.Best(0); got != e.Targets[0].Label || p < 0.6 {
+			t.Errorf("example %d: Best = %d with %.2f, want %d", i, got, p, e.Targets[0].Label)
+		}
+	}
+	again, err := lexical.Train(examples, config, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(encoded(t, m), encoded(t, again)) {
+		t.Error("two trainings with three members differ")
+	}
+}
+
 func trained(t testing.TB, bits int) *lexical.Model {
 	t.Helper()
 	examples, config := fruit()

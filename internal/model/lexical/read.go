@@ -22,7 +22,7 @@ type Scores struct {
 	table    []int32   // open addressing, index in active plus one
 	norm     float32   // sum of squared values of active
 	sum      []float32 // [D] not yet divided by the length
-	hidden   []float32 // [D] the style's row and the text's
+	hidden   []float32 // [D]
 	logits   []float32 // of all outputs, calibrated
 	p        []float32
 	spare    []float32 // [outputs] of Because
@@ -133,21 +133,27 @@ func (m *Model) outputsOf(s *Scores, sum []float32, norm float32, logits []float
 	if norm > 0 {
 		inverse = float32(1 / math.Sqrt(float64(norm)))
 	}
-	style := m.style[s.style*m.dim:][:m.dim]
 	hidden := s.hidden[:m.dim]
 	for d := range hidden {
-		hidden[d] = style[d] + float32(sum[d]*inverse)
+		hidden[d] = sum[d] * inverse
 	}
 	for i := range m.groups {
 		g := &m.groups[i]
 		out := logits[g.from:][:g.labels]
 		bias := g.bias[s.style*g.labels:][:g.labels]
+		weight := g.weightOf(s.style, m.dim)
 		temper, shift := g.temper[s.style], g.shift[s.style]
 		for k := range out {
-			z := dot(g.weight[k*m.dim:][:m.dim], hidden) + bias[k]
+			z := dot(weight[k*m.dim:][:m.dim], hidden) + bias[k]
 			out[k] = float32(z*temper) + shift
 		}
 	}
+}
+
+// weightOf returns the output layer of a style.
+func (g *group) weightOf(style, dim int) []float32 {
+	n := g.labels * dim
+	return g.weight[style*n:][:n]
 }
 
 // probabilities turns logits into probabilities.

@@ -1,6 +1,9 @@
 package lexical
 
-import "math"
+import (
+	"math"
+	"math/rand/v2"
+)
 
 // Adagrad divides by the root of the squared gradients so far, and of this.
 const (
@@ -15,21 +18,96 @@ const styleValue = 0.3
 // negligible gradients of an output are not followed: most labels of most texts.
 const negligible = 1e-5
 
+// trainer trains one member.
+type trainer struct {
+	*lesson
+	dim    int
+	random *rand.Rand
+
+	rows   []float32 // [F][dim]
+	rowSum []float32 // [F] squared gradients so far, one a row
+	style  layer     // [S][dim], one sum a row
+
+	shared []layer   // of each group, for all styles
+	own    [][]layer // of each group and style, added to shared; none if there is one style
+	bias   []layer   // of each group, [S][labels]
+
+	hidden, slope []float32 // [dim]
+	logits, want  []float32 // of the group at hand
+	keep          []active
+}
+
+// layer is weights in training and their squared gradients so far.
+type layer struct{ weight, sum []float32 }
+
+func newLayer(n int) layer { return layer{make([]float32, n), make([]float32, n)} }
+
+// train trains a member.
+func (l *lesson) train(seed uint64, progress func(epoch int, loss float64)) *trainer {
+	t := l.newTrainer(seed)
+	epochs := l.model.config.Epochs
+	order := make([]int, len(l.texts))
+	for i := range order {
+		order[i] = i
+	}
+	for epoch := range epochs {
+		t.random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+		loss := 0.0
+		for n, i := range order {
+			left := 1 - (float32(epoch)+float32(n)/float32(len(order)))/float32(epochs)
+			loss += t.step(&l.texts[i], left)
+		}
+		if progress != nil {
+			progress(epoch+1, loss/float64(len(order)))
+		}
+	}
+	return t
+}
+
+// newTrainer sets the first weights.
+func (l *lesson) newTrainer(seed uint64) *trainer {
+	c, f := &l.model.config, len(l.model.idf)
+	d, styles := c.MemberDim, c.styles()
+	t := &trainer{
+		lesson: l, dim: d, random: rand.New(rand.NewPCG(seed, 0x1e81ca1)),
+		rows: make([]float32, f*d), rowSum: make([]float32, f), style: newLayer(styles * d),
+		hidden: make([]float32, d), slope: make([]float32, d),
+	}
+	spread := 1 / float32(math.Sqrt(float64(d)))
+	for i := range t.rows {
+		t.rows[i] = float32(t.random.Float32()-0.5) * spread
+	}
+	most := 0
+	for i := range l.model.groups {
+		n := l.model.groups[i].labels
+		most = max(most, n)
+		t.shared = append(t.shared, newLayer(n*d))
+		t.bias = append(t.bias, newLayer(n*styles))
+		var own []layer
+		for s := 0; s < styles && styles > 1; s++ {
+			own = append(own, newLayer(n*d))
+		}
+		t.own = append(t.own, own)
+	}
+	t.logits, t.want = make([]float32, most), make([]float32, most)
+	return t
+}
+
 // step learns from one text and returns its loss. left is the share of the
 // training still to come, which the rates follow.
 func (t *trainer) step(x *trainText, left float32) float64 {
-	m, c := t.model, &t.model.config
+	c := &t.model.config
 	t.drop(x)
 	style := x.from.Style
-	copy(t.hidden, m.style[style*m.dim:][:m.dim])
+	copy(t.hidden, t.style.weight[style*t.dim:][:t.dim])
 	grow := 1 / (1 - c.Dropout)
 	for i := range t.keep {
 		a := &t.keep[i]
-		axpy(t.hidden, a.value*grow, t.rows[int(a.row)*m.dim:][:m.dim])
+		axpy(t.hidden, a.value*grow, t.rows[int(a.row)*t.dim:][:t.dim])
 	}
 	clear(t.slope)
 	loss := 0.0
-	for i := range m.groups {
+	for i := range t.model.groups {
 		loss += t.learnGroup(i, x.from, c.Rate*left)
 	}
 	t.learnRows(style, grow, c.RowRate*left)
@@ -51,13 +129,18 @@ func (t *trainer) drop(x *trainText) {
 func (t *trainer) learnGroup(i int, e *Example, rate float32) float64 {
 	g := &t.model.groups[i]
 	want := t.want[:g.labels]
-	if !t.target(want, i, e) {
+	if !t.model.target(want, i, e) {
 		return 0
 	}
 	out := t.logits[:g.labels]
-	bias := g.bias[e.Style*g.labels:][:g.labels]
+	bias := t.bias[i].weight[e.Style*g.labels:][:g.labels]
 	for k := range out {
-		out[k] = dot(g.weight[k*t.model.dim:][:t.model.dim], t.hidden) + bias[k]
+		out[k] = dot(t.shared[i].weight[k*t.dim:][:t.dim], t.hidden) + bias[k]
+	}
+	if own := t.own[i]; len(own) > 0 {
+		for k := range out {
+			out[k] += dot(own[e.Style].weight[k*t.dim:][:t.dim], t.hidden)
+		}
 	}
 	if prior := t.prior[i]; prior != nil {
 		for k := range out {
@@ -78,7 +161,7 @@ func (t *trainer) learnGroup(i int, e *Example, rate float32) float64 {
 }
 
 // target fills want with what the group ought to say; false if nothing is known.
-func (t *trainer) target(want []float32, i int, e *Example) bool {
+func (m *Model) target(want []float32, i int, e *Example) bool {
 	clear(want)
 	known, total := false, float32(0)
 	for _, x := range e.Targets {
@@ -96,13 +179,13 @@ func (t *trainer) target(want []float32, i int, e *Example) bool {
 		want[x.Label] += share
 		total += share
 	}
-	if !known || t.model.groups[i].multi {
+	if !known || m.groups[i].multi {
 		for k := range want {
 			want[k] = min(1, want[k])
 		}
 		return known
 	}
-	smooth := t.model.config.Smooth
+	smooth := m.config.Smooth
 	for k := range want {
 		want[k] = float32(want[k]/total*(1-smooth)) + smooth/float32(len(want))
 	}
@@ -134,11 +217,21 @@ func lossOf(out, want []float32, multi bool) float64 {
 
 // learnOutput moves the weights of one label.
 func (t *trainer) learnOutput(i, style, k int, slope, rate float32) {
-	g, dim := &t.model.groups[i], t.model.dim
+	g := &t.model.groups[i]
 	b := style*g.labels + k
-	t.biasSum[i][b] += float32(slope * slope)
-	g.bias[b] -= rate * slope / root(t.biasSum[i][b]+outputFloor)
-	w, sum := g.weight[k*dim:][:dim], t.weightSum[i][k*dim:][:dim]
+	bias := &t.bias[i]
+	bias.sum[b] += float32(slope * slope)
+	bias.weight[b] -= rate * slope / root(bias.sum[b]+outputFloor)
+	t.learnLayer(&t.shared[i], k, slope, rate)
+	if own := t.own[i]; len(own) > 0 {
+		t.learnLayer(&own[style], k, slope, rate)
+	}
+}
+
+// learnLayer moves a row of weights and adds the slope of the loss to t.slope.
+func (t *trainer) learnLayer(l *layer, k int, slope, rate float32) {
+	dim := t.dim
+	w, sum := l.weight[k*dim:][:dim], l.sum[k*dim:][:dim]
 	h, back := t.hidden[:dim], t.slope[:dim]
 	for d := range w {
 		back[d] += float32(slope * w[d])
@@ -151,7 +244,7 @@ func (t *trainer) learnOutput(i, style, k int, slope, rate float32) {
 
 // learnRows moves the rows of the features that were kept, and the style's.
 func (t *trainer) learnRows(style int, grow, rate float32) {
-	dim := t.model.dim
+	dim := t.dim
 	square := dot(t.slope, t.slope) / float32(dim)
 	move := func(row []float32, sum *float32, value float32) {
 		*sum += float32(square*value) * value
@@ -162,7 +255,7 @@ func (t *trainer) learnRows(style int, grow, rate float32) {
 		move(t.rows[int(a.row)*dim:][:dim], &t.rowSum[a.row], a.value*grow)
 	}
 	if t.model.config.styles() > 1 {
-		move(t.model.style[style*dim:][:dim], &t.styleSum[style], styleValue)
+		move(t.style.weight[style*dim:][:dim], &t.style.sum[style], styleValue)
 	}
 }
 

@@ -4,36 +4,26 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
+	"runtime"
+	"sync"
 )
 
-// trainer holds what training needs beside the model itself.
-type trainer struct {
-	model  *Model
-	rows   []float32 // [F][D]
-	rowSum []float32 // [F] squared gradients so far, one a row
-	texts  []trainText
-	prior  [][]float32 // of each group's labels, in logarithms, times Group.Balance
-	random *rand.Rand
-
-	weightSum [][]float32 // as group.weight: squared gradients so far
-	biasSum   [][]float32
-	styleSum  []float32 // [S]
-
-	hidden, slope []float32 // [D]
-	logits        []float32 // [outputs]
-	want          []float32 // [outputs] of the group at hand
-	keep          []active
+// lesson is what all members learn from.
+type lesson struct {
+	model *Model
+	texts []trainText
+	prior [][]float32 // of each group's labels, in logarithms, times Group.Balance
 }
 
-// trainText is an example as features, which lie side by side for all texts.
+// trainText is an example as features.
 type trainText struct {
-	active []active // value is of unit length
+	active []active // the values are of unit length
 	from   *Example
 }
 
 // Train learns a model from examples. Progress, if not nil, is called after
-// each pass with its number from 1 and the mean loss an example.
+// each pass of the first member with its number from 1 and the mean loss an
+// example.
 func Train(examples []Example, config Config, progress func(epoch int, loss float64)) (*Model, error) {
 	config = config.withDefaults()
 	if err := checkConfig(&config); err != nil {
@@ -42,29 +32,31 @@ func Train(examples []Example, config Config, progress func(epoch int, loss floa
 	if err := checkExamples(examples, &config); err != nil {
 		return nil, err
 	}
-	t := &trainer{model: newModel(config), random: rand.New(rand.NewPCG(config.Seed, 0x1e81ca1))}
-	t.model.info.Examples = len(examples)
-	if err := t.collect(examples); err != nil {
+	l := &lesson{model: newModel(config)}
+	l.model.info.Examples = len(examples)
+	if err := l.collect(examples); err != nil {
 		return nil, err
 	}
-	t.start()
-	order := make([]int, len(t.texts))
-	for i := range order {
-		order[i] = i
+	for i := range l.model.groups {
+		l.prior = append(l.prior, l.priorOf(i))
 	}
-	for epoch := range config.Epochs {
-		t.random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-		loss := 0.0
-		for n, i := range order {
-			left := 1 - (float32(epoch)+float32(n)/float32(len(order)))/float32(config.Epochs)
-			loss += t.step(&t.texts[i], left)
-		}
-		if progress != nil {
-			progress(epoch+1, loss/float64(len(order)))
-		}
+	members := make([]*trainer, config.Members)
+	var running sync.WaitGroup
+	turn := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i := range members {
+		running.Go(func() {
+			turn <- struct{}{}
+			report := progress
+			if i > 0 {
+				report = nil
+			}
+			members[i] = l.train(config.Seed+uint64(i), report)
+			<-turn
+		})
 	}
-	t.model.store(t.rows)
-	return t.model, nil
+	running.Wait()
+	l.merge(members)
+	return l.model, nil
 }
 
 func checkConfig(c *Config) error {
@@ -73,6 +65,8 @@ func checkConfig(c *Config) error {
 		return fmt.Errorf("train %q: %d groups, 1 to %d can be", c.Name, len(c.Groups), MaxGroups)
 	case c.Dim < 1 || c.Dim > MaxDim || c.Dim%4 != 0:
 		return fmt.Errorf("train %q: dimension %d is not a multiple of 4 up to %d", c.Name, c.Dim, MaxDim)
+	case c.Members < 1 || c.Members > MaxMembers || c.MemberDim < 4 || c.MemberDim > MaxDim || c.MemberDim%4 != 0 || c.Dim > c.Members*c.MemberDim:
+		return fmt.Errorf("train %q: %d members of dimension %d for dimension %d", c.Name, c.Members, c.MemberDim, c.Dim)
 	case len(c.Styles) > MaxStyles:
 		return fmt.Errorf("train %q: %d styles, at most %d can be", c.Name, len(c.Styles), MaxStyles)
 	case c.Features.Bits < 8 || c.Features.Bits > 26:
@@ -112,13 +106,13 @@ func checkExamples(examples []Example, c *Config) error {
 
 // newModel makes room for the outputs.
 func newModel(c Config) *Model {
-	m := &Model{config: c, dim: c.Dim, style: make([]float32, c.styles()*c.Dim)}
+	m := &Model{config: c, dim: c.Dim}
 	from := 0
 	for _, spec := range c.Groups {
 		n := len(spec.Labels)
 		g := group{
 			from: from, labels: n, multi: spec.Multi,
-			weight: make([]float32, n*c.Dim), bias: make([]float32, n*c.styles()),
+			weight: make([]float32, c.styles()*n*c.Dim), bias: make([]float32, n*c.styles()),
 			temper: make([]float32, c.styles()), shift: make([]float32, c.styles()),
 		}
 		for s := range g.temper {
@@ -131,8 +125,8 @@ func newModel(c Config) *Model {
 }
 
 // collect decides which features have a row and turns the texts into rows.
-func (t *trainer) collect(examples []Example) error {
-	f := &t.model.config.Features
+func (l *lesson) collect(examples []Example) error {
+	f := &l.model.config.Features
 	docs := make([]uint32, 1<<f.Bits)
 	last := make([]uint32, 1<<f.Bits)
 	shift := uint(32 - f.Bits)
@@ -149,20 +143,20 @@ func (t *trainer) collect(examples []Example) error {
 			}
 		}
 	}
-	t.model.chooseRows(docs, len(examples))
-	if len(t.model.idf) == 0 {
-		return fmt.Errorf("train %q: no feature is in %d texts", t.model.config.Name, f.MinDocs)
+	l.model.chooseRows(docs, len(examples))
+	if len(l.model.idf) == 0 {
+		return fmt.Errorf("train %q: no feature is in %d texts", l.model.config.Name, f.MinDocs)
 	}
-	t.texts = make([]trainText, len(examples))
+	l.texts = make([]trainText, len(examples))
 	s := &Scores{table: make([]int32, 1<<10)}
 	for i := range examples {
 		text := examples[i].Text[:min(len(examples[i].Text), MaxText)]
 		s.words = splitWords(s.words[:0], text)
 		s.features = f.appendFeatures(s.features[:0], text, s.words)
-		t.model.activate(s)
+		l.model.activate(s)
 		norm := float32(0)
 		for j := range s.active {
-			t.model.value(&s.active[j])
+			l.model.value(&s.active[j])
 			norm += float32(s.active[j].value * s.active[j].value)
 		}
 		kept := make([]active, len(s.active))
@@ -170,7 +164,7 @@ func (t *trainer) collect(examples []Example) error {
 		for j := range kept {
 			kept[j].value *= float32(1 / math.Sqrt(float64(norm)))
 		}
-		t.texts[i] = trainText{kept, &examples[i]}
+		l.texts[i] = trainText{kept, &examples[i]}
 	}
 	return nil
 }
@@ -209,38 +203,17 @@ func leastDocs(docs []uint32, limit int) uint32 {
 	return 1
 }
 
-// start sets the first weights and counts the labels.
-func (t *trainer) start() {
-	m := t.model
-	d := m.dim
-	t.rows = make([]float32, len(m.idf)*d)
-	spread := 1 / float32(math.Sqrt(float64(d)))
-	for i := range t.rows {
-		t.rows[i] = float32(t.random.Float32()-0.5) * spread
-	}
-	t.rowSum = make([]float32, len(m.idf))
-	t.styleSum = make([]float32, m.config.styles())
-	t.hidden, t.slope = make([]float32, d), make([]float32, d)
-	t.logits, t.want = make([]float32, m.outputs()), make([]float32, m.outputs())
-	for i := range m.groups {
-		g := &m.groups[i]
-		t.weightSum = append(t.weightSum, make([]float32, len(g.weight)))
-		t.biasSum = append(t.biasSum, make([]float32, len(g.bias)))
-		t.prior = append(t.prior, t.priorOf(i))
-	}
-}
-
 // priorOf returns the logarithms of the weighted frequencies of a group's
 // labels, times Group.Balance; nil where that is 0.
-func (t *trainer) priorOf(i int) []float32 {
-	g := &t.model.groups[i]
-	balance := t.model.config.Groups[i].Balance
+func (l *lesson) priorOf(i int) []float32 {
+	g := &l.model.groups[i]
+	balance := l.model.config.Groups[i].Balance
 	if balance == 0 || g.multi {
 		return nil
 	}
 	prior, total := make([]float32, g.labels), float32(0)
-	for n := range t.texts {
-		e := t.texts[n].from
+	for n := range l.texts {
+		e := l.texts[n].from
 		for _, x := range e.Targets {
 			if x.Group == i {
 				prior[x.Label] += e.weight()
