@@ -19,15 +19,13 @@ const (
 // ErrNotFound.
 func (l *Library) Attachment(ctx context.Context, name string) ([]byte, error) {
 	edition := l.Edition()
-	l.mu.Lock()
-	db := l.db
-	l.mu.Unlock()
-	if db == nil {
-		return nil, &casemate.Error{Code: casemate.CodeInternal, Message: "the knowledge base is closed"}
+	db, err := l.database()
+	if err != nil {
+		return nil, err
 	}
 	// Outside the snapshot: it may be younger than the snapshot, yet of its edition.
 	var data []byte
-	err := db.QueryRowContext(ctx, "SELECT data FROM attachments WHERE name = ? AND edition = ? AND length(data) <= ?", name, edition, MaxAttachment).Scan(&data)
+	err = db.QueryRowContext(ctx, "SELECT data FROM attachments WHERE name = ? AND edition = ? AND length(data) <= ?", name, edition, MaxAttachment).Scan(&data)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrNotFound
 	}

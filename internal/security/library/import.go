@@ -95,6 +95,9 @@ func (l *Library) Import(ctx context.Context, paths []string, opt ImportOptions)
 	unsign := l.sign()
 	im := &importer{lib: l, ctx: ctx, conn: conn, opt: opt}
 	err = im.run(paths)
+	if im.stage != nil {
+		im.stage.close()
+	}
 	if err == nil {
 		im.hook("commit")
 		_, err = conn.ExecContext(context.WithoutCancel(ctx), "COMMIT")

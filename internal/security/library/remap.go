@@ -97,7 +97,11 @@ func (l *Library) follow(id string) (to string, between []string, note string) {
 		case !gone || h.successor == "":
 			return to, between, ""
 		case h.successor == id || slices.Contains(between, h.successor) || h.successor == to:
-			return id, nil, "its successors lead in a circle: " + strings.Join(append(append([]string{id}, between...), h.successor), ", ")
+			circle := append([]string{id}, between...)
+			if to != id {
+				circle = append(circle, to)
+			}
+			return id, nil, "its successors lead in a circle: " + strings.Join(append(circle, h.successor), ", ")
 		case len(between) >= maxHops:
 			return id, nil, fmt.Sprintf("its chain of successors has more than %d links", maxHops)
 		}

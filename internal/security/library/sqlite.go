@@ -92,9 +92,25 @@ func (l *Library) connect(ctx context.Context, frozen bool) error {
 	return l.fault("open the knowledge base", err)
 }
 
+var errClosed = &casemate.Error{Code: casemate.CodeInternal, Message: "the knowledge base is closed"}
+
+// database returns the open file.
+func (l *Library) database() (*sql.DB, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.db == nil {
+		return nil, errClosed
+	}
+	return l.db, nil
+}
+
 // connection returns a connection of its own with a page cache of so many KiB.
 func (l *Library) connection(ctx context.Context, cacheKiB int) (*sql.Conn, error) {
-	conn, err := l.db.Conn(ctx)
+	db, err := l.database()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -212,7 +228,7 @@ func (l *Library) sign() func() {
 // holds l.mu.
 func (l *Library) stmt(query string) (*sql.Stmt, error) {
 	if l.conn == nil {
-		return nil, &casemate.Error{Code: casemate.CodeInternal, Message: "the knowledge base is closed"}
+		return nil, errClosed
 	}
 	if s := l.stmts[query]; s != nil {
 		return s, nil

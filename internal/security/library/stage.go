@@ -53,6 +53,15 @@ func newStage(ctx context.Context, conn *sql.Conn) (*stage, error) {
 	return s, err
 }
 
+// close lets the statements go.
+func (s *stage) close() {
+	for _, stmt := range [...]*sql.Stmt{s.entry, s.relation} {
+		if stmt != nil {
+			stmt.Close() // nothing is left to write
+		}
+	}
+}
+
 // part returns the staged part of a publication.
 func (s *stage) part(key string) int64 {
 	p, ok := s.parts[key]
