@@ -197,6 +197,13 @@ func (s *Scores) P(groupIndex int) []float32 {
 	return s.p[g.from:][:g.labels:g.labels]
 }
 
+// All returns the probabilities of all outputs, where those of a group begin at
+// Model.Offset. They hold until s is used again.
+func (s *Scores) All() []float32 { return s.p }
+
+// Text returns what was read. It holds until s is used again.
+func (s *Scores) Text() string { return s.text }
+
 // Logits returns the calibrated logits of a group's labels. They hold until s
 // is used again.
 func (s *Scores) Logits(groupIndex int) []float32 {
