@@ -40,9 +40,15 @@ func passages(e *feed.Entry) []passage {
 	for _, s := range e.Sections {
 		total += len(s.Text)
 	}
-	size := max(passageBytes, 4*total/maxPassages)
+	// A passage is cut no shorter than half its size, so these sizes and so few
+	// sections make fewer than maxPassages.
+	size := max(passageBytes, 5*total/maxPassages)
+	sections := e.Sections
+	if len(sections) > maxPassages/2 {
+		sections = joinSections(sections, size)
+	}
 	var out []passage
-	for _, s := range e.Sections {
+	for _, s := range sections {
 		for rest := s.Text; rest != "" && len(out) < maxPassages; {
 			n := passageEnd(rest, size)
 			if text := strings.TrimSpace(rest[:n]); text != "" {
@@ -53,6 +59,24 @@ func passages(e *feed.Entry) []passage {
 	}
 	if len(out) == 0 && e.Name != "" && e.Name != e.ID {
 		out = append(out, passage{})
+	}
+	return out
+}
+
+// joinSections makes one section of neighbours that fit into size together.
+// What was joined goes by the name of the first.
+func joinSections(sections []feed.Section, size int) []feed.Section {
+	var out []feed.Section
+	var text strings.Builder
+	for _, s := range sections {
+		if n := len(out); n > 0 && text.Len()+len(s.Text) <= size {
+			text.WriteString("\n" + s.Text)
+			out[n-1].Text = text.String()
+			continue
+		}
+		text.Reset()
+		text.WriteString(s.Text)
+		out = append(out, s)
 	}
 	return out
 }
@@ -70,10 +94,12 @@ func passageEnd(text string, size int) int {
 			return size/2 + i + len(mark)
 		}
 	}
-	for limit > 0 && !utf8.RuneStart(text[limit]) {
-		limit--
+	for i := limit; i > limit-utf8.UTFMax && i > 0; i-- {
+		if utf8.RuneStart(text[i]) {
+			return i
+		}
 	}
-	return max(limit, 1)
+	return limit
 }
 
 // titleOf returns what a passage's entry is called.

@@ -254,11 +254,15 @@ func TestLongEntry(t *testing.T) {
 		b.WriteString([]string{" ", " ", " ", ". ", "\n", "\n\n"}[rnd.IntN(6)])
 	}
 	long := technique("T1", "Long", b.String(), strings.Repeat("x", 5000)+" needle "+strings.Repeat("ü", 5000))
+	many := technique("T2", "Many")
+	for i := range 5000 {
+		many.Sections = append(many.Sections, feed.Section{Name: "example", Text: fmt.Sprint("sample", i)})
+	}
 	l := open(t, t.TempDir())
-	load(t, l, shelf{"a": {pubs: pub("attack-enterprise", "1", "2020-01-01"), entries: []feed.Entry{long}}}, "a")
-	for _, w := range []string{"word0", "word777", "word15000", "word29999", "needle"} {
+	load(t, l, shelf{"a": {pubs: pub("attack-enterprise", "1", "2020-01-01"), entries: []feed.Entry{long, many}}}, "a")
+	for _, w := range []string{"sample0", "sample4999", "word0", "word777", "word15000", "word29999", "needle"} {
 		hits, err := l.Search(t.Context(), w, library.SearchOptions{})
-		if err != nil || len(hits) != 1 || !strings.Contains(hits[0].Text, w) || len(hits[0].Text) > 2000 {
+		if err != nil || len(hits) != 1 || !strings.Contains(hits[0].Text, w) || len(hits[0].Text) > 3000 {
 			t.Errorf("Search(%s) = %d hits, %v", w, len(hits), err)
 		}
 	}
