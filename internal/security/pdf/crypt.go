@@ -6,6 +6,8 @@ import (
 	"crypto/cipher"
 	"crypto/md5"
 	"crypto/rc4"
+	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/binary"
 	"errors"
 )
@@ -14,12 +16,13 @@ import (
 var errEncrypted = errors.New("the PDF is encrypted")
 
 // crypt decrypts what a PDF protects with an empty password, as files do that
-// forbid printing or copying. Security handlers of revision 2 to 4 are read.
+// forbid printing or copying. Security handlers of revision 2 to 6 are read.
 //
-// Source: PDF 32000-1:2008, 7.6.
+// Source: PDF 32000-1:2008, 7.6, and for revisions 5 and 6 ISO 32000-2, 7.6.4.
 type crypt struct {
-	key []byte
-	aes bool
+	key  []byte
+	aes  bool
+	long bool // AES-256: one key for all objects
 }
 
 // passwordPad fills a password to 32 bytes; the empty one is all padding.
@@ -37,6 +40,10 @@ func newCrypt(f *file, trailer dict) (*crypt, error) {
 	var id text
 	if ids := f.array(trailer["ID"]); len(ids) > 0 {
 		id, _ = f.resolve(ids[0]).(text)
+	}
+	if revision == 5 || revision == 6 {
+		sealed, _ := f.resolve(d["UE"]).(text)
+		return newLongCrypt([]byte(user), []byte(sealed), revision)
 	}
 	c := &crypt{}
 	size := 5
@@ -74,6 +81,59 @@ func newCrypt(f *file, trailer dict) (*crypt, error) {
 	return c, nil
 }
 
+// newLongCrypt unseals the key of AES-256 with the empty password.
+func newLongCrypt(user, sealed []byte, revision int) (*crypt, error) {
+	if len(user) < 48 || len(sealed) < 32 {
+		return nil, errEncrypted
+	}
+	if !bytes.Equal(longHash(user[32:40], revision), user[:32]) {
+		return nil, errEncrypted
+	}
+	block, err := aes.NewCipher(longHash(user[40:48], revision))
+	if err != nil {
+		return nil, errEncrypted
+	}
+	key := make([]byte, 32)
+	cipher.NewCBCDecrypter(block, make([]byte, aes.BlockSize)).CryptBlocks(key, sealed[:32])
+	return &crypt{key: key, aes: true, long: true}, nil
+}
+
+// longHash returns the hash of the empty password with a salt: SHA-256, and in
+// revision 6 at least 64 rounds of encryption and a hash that its outcome chooses.
+func longHash(salt []byte, revision int) []byte {
+	sum := sha256.Sum256(salt)
+	k := sum[:]
+	if revision == 5 {
+		return k
+	}
+	for round := 0; ; round++ {
+		e := bytes.Repeat(k, 64)
+		block, err := aes.NewCipher(k[:16])
+		if err != nil { // the key has 16 bytes
+			return k[:32]
+		}
+		cipher.NewCBCEncrypter(block, k[16:32]).CryptBlocks(e, e)
+		rest := 0
+		for _, b := range e[:16] {
+			rest += int(b)
+		}
+		switch rest % 3 {
+		case 0:
+			h := sha256.Sum256(e)
+			k = h[:]
+		case 1:
+			h := sha512.Sum384(e)
+			k = h[:]
+		default:
+			h := sha512.Sum512(e)
+			k = h[:]
+		}
+		if round >= 63 && int(e[len(e)-1]) <= round-31 {
+			return k[:32]
+		}
+	}
+}
+
 // user returns what the file's U entry is if the key is right.
 func (c *crypt) user(revision int, id text) []byte {
 	if revision == 2 {
@@ -103,12 +163,15 @@ func xorRC4(key, data []byte) []byte {
 
 // bytes decrypts the bytes of an object.
 func (c *crypt) bytes(data []byte, num int) []byte {
-	key := append(bytes.Clone(c.key), byte(num), byte(num>>8), byte(num>>16), 0, 0)
-	if c.aes {
-		key = append(key, "sAlT"...)
+	key := c.key
+	if !c.long {
+		key = append(bytes.Clone(key), byte(num), byte(num>>8), byte(num>>16), 0, 0)
+		if c.aes {
+			key = append(key, "sAlT"...)
+		}
+		sum := md5.Sum(key)
+		key = sum[:min(len(c.key)+5, 16)]
 	}
-	sum := md5.Sum(key)
-	key = sum[:min(len(c.key)+5, 16)]
 	if !c.aes {
 		return xorRC4(key, data)
 	}
