@@ -174,10 +174,18 @@ func mayBeAlerts(data []byte) bool {
 		return !strings.Contains(cutBytes(trimmed, 4096), `"bundle"`)
 	case strings.HasPrefix(trimmed, "<Event"), strings.HasPrefix(trimmed, "#separator"), strings.HasPrefix(trimmed, "#fields"):
 		return true
+	case isRecord(trimmed):
+		return true
 	case isHTML(head), isSigma(head), strings.HasPrefix(trimmed, "---"):
 		return false
 	}
 	return isTable(trimmed)
+}
+
+// isRecord says whether a text begins with an event in CEF or LEEF, or of auditd.
+func isRecord(text string) bool {
+	line, _, _ := strings.Cut(text, "\n")
+	return strings.Contains(line, "CEF:0|") || strings.Contains(line, "LEEF:1.0|") || strings.Contains(line, "LEEF:2.0|") || strings.Contains(line, " msg=audit(")
 }
 
 // isTable says whether a text is lines of cells with one separator: the first
