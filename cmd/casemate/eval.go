@@ -11,6 +11,10 @@ type evalCmd struct {
 	AITADS aitadsCmd `cmd:"" name:"ait-ads" help:"Triage AIT-ADS scenarios with their labels removed, and compare."`
 
 	TriageSpeed triageSpeedCmd `cmd:"" name:"triage-speed" help:"Time the triage of a file once, twice and four times over; GOMAXPROCS=1 for one core."`
+
+	Questions   questionsCmd   `cmd:"" help:"Ask generated four-option questions, or those of a file, and compare."`
+	CTIMCQA     ctiMCQACmd     `cmd:"" name:"cti-mcqa" help:"Ask the multiple-choice questions of CTIBench."`
+	CyberMetric cyberMetricCmd `cmd:"" name:"cybermetric" help:"Ask the questions of CyberMetric."`
 }
 
 type triageSpeedCmd struct {

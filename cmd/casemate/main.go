@@ -35,6 +35,7 @@ type cli struct {
 	Triage  triageCmd  `cmd:"" help:"Rank alerts and events as incidents, with reasons."`
 	Explain explainCmd `cmd:"" help:"Explain anything pasted: a command line, a log line, an alert, an id, a hash, a URL."`
 	Enrich  enrichCmd  `cmd:"" help:"Write each alert with its entities, indicators, techniques and rule matches, one JSON object a line."`
+	Ask     askCmd     `cmd:"" help:"Answer a question from the knowledge base, or rank the options of one, with the passages."`
 	KB      kbCmd      `cmd:"" name:"kb" help:"Import, search and show published knowledge."`
 	Rules   rulesCmd   `cmd:"" help:"Check Sigma rules."`
 	Eval    evalCmd    `cmd:"" help:"Measure Casemate on a public benchmark."`

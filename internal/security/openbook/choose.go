@@ -21,7 +21,7 @@ type Choice struct {
 	Scores   []float64 `json:"scores"` // probabilities, one an option
 	Unsure   bool      `json:"unsure"`
 	Negative bool      `json:"negative,omitempty"` // the question asks for what is not so
-	Passages []Passage `json:"passages"`           // the best for each option, in the order of rank
+	Passages []Passage `json:"passages"`           // the best for each option that has one, in the order of rank
 }
 
 // Choose ranks the options of a question. Hide names sections that must not be
@@ -30,7 +30,7 @@ func (b *Book) Choose(question string, options []string, hide map[int32]bool) Ch
 	v := b.look(question, options, hide)
 	defer v.release()
 	scores := v.scores(&weights)
-	c := Choice{Scores: softmax(scores), Negative: negative(question)}
+	c := Choice{Scores: softmax(scores), Negative: v.negative}
 	order := make([]int, len(options))
 	for i := range order {
 		order[i] = i
@@ -47,7 +47,10 @@ func (b *Book) Choose(question string, options []string, hide map[int32]bool) Ch
 	c.Index = order[0]
 	c.Unsure = c.Scores[c.Index] < Unsure
 	for _, i := range order {
-		c.Passages = append(c.Passages, v.support(i))
+		if p := v.support(i); p.ID != "" {
+			p.Option = &i
+			c.Passages = append(c.Passages, p)
+		}
 	}
 	return c
 }
@@ -59,6 +62,10 @@ func (b *Book) Vectors(question string, options []string, hide map[int32]bool) [
 	return v.vectors()
 }
 
+// negativeShare is how much of its certainty an answer keeps where what is least
+// supported is asked for: much that is true stands nowhere.
+const negativeShare = 0.6
+
 // scores returns how well each option fits, on a logarithmic scale.
 func (v *view) scores(w *[Features]float64) []float64 {
 	vectors := v.vectors()
@@ -67,7 +74,11 @@ func (v *view) scores(w *[Features]float64) []float64 {
 		for j := range x {
 			out[i] += w[j] * float64(x[j])
 		}
+		if v.negative {
+			out[i] *= -negativeShare
+		}
 	}
+	v.special(out)
 	return out
 }
 
@@ -103,9 +114,16 @@ func negative(question string) bool {
 	return false
 }
 
-// support returns the passage that supports an option best.
+// support returns the passage that supports an option best, or none where no
+// word of it is in the book.
 func (v *view) support(i int) Passage {
-	return v.book.passage(v.best[i], 0)
+	if len(v.o[i].touched) == 0 {
+		return Passage{}
+	}
+	at := v.best[i]
+	p := v.book.passage(at, float64(v.q.section[at]*v.o[i].section[at]))
+	p.Answer = v.book.highlights(v.q, v.o[i], at)
+	return p
 }
 
 // passage returns a section as a passage.

@@ -11,6 +11,7 @@ const (
 	featSection               // the best section
 	featSectionSum            // the same, added instead of multiplied
 	featSectionSoft           // the option in the sections that the question is about
+	featMatched               // the weight of the words of the option in the best section, as such
 	featEntity                // the best entity
 	featEntitySoft            // the option in the entities that the question is about
 	featPage                  // the best section of the page that question and options are about
@@ -22,7 +23,6 @@ const (
 	featNamedSection          // the question in one section of it
 	featNamedSentence         // the question in one sentence of it
 	featLinked                // an entity of the question is related to that of the option
-	featSelf                  // the option in any one sentence
 	featEcho                  // how much of the option the question says itself
 	featLength                // how long the option is, next to the others
 	Features                  // how many there are
@@ -30,8 +30,8 @@ const (
 
 // FeatureNames are the names of the measures, in their order.
 var FeatureNames = [Features]string{
-	"sentence", "section", "section-sum", "section-soft", "entity", "entity-soft", "page", "anchor", "anchor-section", "anchor-joint",
-	"anchor-sentence", "named", "named-section", "named-sentence", "linked", "self", "echo", "length",
+	"sentence", "section", "section-sum", "section-soft", "matched", "entity", "entity-soft", "page", "anchor", "anchor-section", "anchor-joint",
+	"anchor-sentence", "named", "named-section", "named-sentence", "linked", "echo", "length",
 }
 
 // Vector holds the measures of one option.
@@ -52,12 +52,14 @@ type view struct {
 	names   [][]int32
 	texts   []string
 
+	negative bool // what is not so is asked for
+
 	best []int32 // the section that supports each option best
 }
 
 // look scores a question and its options.
 func (b *Book) look(question string, options []string, hide map[int32]bool) *view {
-	v := &view{book: b, hide: hide, asked: map[string]bool{}, texts: options, best: make([]int32, len(options))}
+	v := &view{book: b, hide: hide, asked: map[string]bool{}, negative: negative(question), texts: options, best: make([]int32, len(options))}
 	qt, missing := b.query(question)
 	for _, t := range qt {
 		v.asked[t.stem] = true
@@ -85,7 +87,9 @@ func (b *Book) look(question string, options []string, hide map[int32]bool) *vie
 				t.weight *= 0.5
 			}
 		}
-		v.o = append(v.o, b.spread(v.options[i], missings[i], hide))
+		o := b.spread(v.options[i], missings[i], hide)
+		o.lift()
+		v.o = append(v.o, o)
 	}
 	return v
 }
@@ -118,13 +122,13 @@ func (v *view) joint(out []Vector) {
 		best := float32(-1)
 		for _, s := range o.sentences {
 			x[featSentence] = max(x[featSentence], b.sentenceNorm(s)*v.q.sentence[s]*o.sentence[s])
-			x[featSelf] = max(x[featSelf], o.sentence[s])
 		}
 		for _, s := range o.touched {
 			n := b.sectionNorm(s)
 			both := n * v.q.section[s] * o.section[s]
 			x[featSection] = max(x[featSection], both)
 			x[featSectionSum] = max(x[featSectionSum], n*(v.q.section[s]+0.5*o.section[s]))
+			x[featMatched] = max(x[featMatched], n*v.q.section[s]*float32(math.Log1p(float64(o.section[s]*o.total)))/4)
 			if both > best {
 				best, v.best[i] = both, s
 			}

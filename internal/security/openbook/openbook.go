@@ -92,6 +92,7 @@ type Passage struct {
 	Text    string   `json:"text"`
 	Answer  []string `json:"answer,omitempty"` // the sentences of Text that bear most on it
 	Score   float64  `json:"score"`
+	Option  *int     `json:"option,omitempty"` // the option that it supports
 }
 
 // Size says how much a book holds.

@@ -204,6 +204,29 @@ func (f *field) raise(e int32, w float32) {
 	}
 }
 
+// leastBest is the share of an option that its best sentence holds at least, as
+// far as lift goes: below it an option has words that the book does not put together.
+const leastBest = 0.5
+
+// lift raises a field so that its best sentence holds all of it. An option that
+// no sentence holds whole, because it is long or worded anew, can then be
+// compared with one that is a name.
+func (f *field) lift() {
+	best := float32(leastBest)
+	for _, i := range f.sentences {
+		best = max(best, f.sentence[i])
+	}
+	for _, i := range f.sentences {
+		f.sentence[i] /= best
+	}
+	for _, i := range f.touched {
+		f.section[i] /= best
+	}
+	for _, i := range f.entities {
+		f.entity[i] /= best
+	}
+}
+
 // release gives a field back.
 func (b *Book) release(f *field) { b.scratch.Put(f) }
 

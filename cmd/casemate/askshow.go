@@ -1,0 +1,126 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/casemate-ai/casemate/internal/security/openbook"
+	"github.com/casemate-ai/casemate/internal/security/report"
+)
+
+const (
+	shownValues    = 30  // of one fact, for a person
+	shownQuote     = 600 // columns of a quoted sentence
+	optionColumns  = 200
+	minShownColumn = 40
+)
+
+// show answers one question for a person.
+func (a asker) show(q asked) error {
+	r, err := a.answer(q)
+	if err != nil {
+		return err
+	}
+	if r.Note != "" {
+		fmt.Fprintln(a.stderr, "casemate: note:", r.Note)
+	}
+	if r.Index != nil {
+		a.showChoice(q, r)
+		return nil
+	}
+	for _, f := range r.Facts {
+		a.showFact(f)
+	}
+	if len(r.Passages) == 0 {
+		fmt.Fprintln(a.stdout, "nothing in the knowledge base bears on this question")
+		return nil
+	}
+	if r.Unsure {
+		fmt.Fprintln(a.stdout, "unsure: no passage answers this plainly; the nearest are")
+		fmt.Fprintln(a.stdout)
+	}
+	for i, p := range r.Passages {
+		a.showPassage(fmt.Sprintf("%d.", i+1), p)
+	}
+	return nil
+}
+
+// showChoice prints the options in the order of their rank.
+func (a asker) showChoice(q asked, r reply) {
+	verdict := fmt.Sprintf("%s  (%.0f %%)", letter(*r.Index), 100*r.Scores[*r.Index])
+	if r.Unsure {
+		verdict += "  unsure: take it as a guess"
+	}
+	if r.Negative {
+		verdict += "  what is least supported, as the question asks for what is not so"
+	}
+	fmt.Fprintf(a.stdout, "%s  %s\n\n", verdict, report.TerminalFit(q.Options[*r.Index], optionColumns))
+	for i, o := range q.Options {
+		fmt.Fprintf(a.stdout, "  %s  %5.1f %%  %s\n", letter(i), 100*r.Scores[i], report.TerminalFit(o, optionColumns))
+	}
+	fmt.Fprintln(a.stdout)
+	for i, p := range r.Passages {
+		if i < 2 {
+			a.showPassage("for "+letter(*p.Option)+":", p)
+		}
+	}
+}
+
+// letter names an option.
+func letter(i int) string { return string(rune('A' + i)) }
+
+// showPassage prints where a passage stands and the sentences that answer.
+func (a asker) showPassage(mark string, p openbook.Passage) {
+	head := p.ID + " " + p.Name
+	if p.Kind == openbook.KindArticle {
+		head = p.Name + " (Casemate's primer)"
+	}
+	if p.Other != "" {
+		head += ", with " + p.Other
+	}
+	fmt.Fprintf(a.stdout, "%s %s: %s\n", mark, report.Terminal(head), report.Terminal(p.Section))
+	width := max(terminalWidth(a.stdout)-4, minShownColumn)
+	quotes := p.Answer
+	if len(quotes) == 0 {
+		quotes = []string{p.Text}
+	}
+	for _, s := range quotes {
+		for _, line := range fold(report.TerminalFit(s, shownQuote), width) {
+			fmt.Fprintln(a.stdout, "   ", line)
+		}
+	}
+	fmt.Fprintln(a.stdout)
+}
+
+// showFact prints an exact answer.
+func (a asker) showFact(f openbook.Fact) {
+	if f.Note != "" {
+		fmt.Fprintln(a.stdout, report.Terminal(f.Note))
+	}
+	fmt.Fprintf(a.stdout, "%s, %s:\n", report.Terminal(strings.TrimSpace(f.ID+" "+f.Name)), f.About)
+	for i, v := range f.Values {
+		if i == shownValues {
+			fmt.Fprintf(a.stdout, "    and %d more; --json has all\n", len(f.Values)-i)
+			break
+		}
+		fmt.Fprintln(a.stdout, "   ", report.Terminal(strings.TrimSpace(v.ID+" "+v.Name)))
+	}
+	fmt.Fprintln(a.stdout)
+}
+
+// fold breaks clean text into lines of at most width characters, at spaces.
+func fold(text string, width int) []string {
+	var out []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && len(line)+1+len(word) > width {
+			out = append(out, line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(out, line)
+}
