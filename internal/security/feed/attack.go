@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/casemate-ai/casemate/internal/security/feed/prose"
 )
 
 // attackMembers are those that ATT&CK adds to STIX, from its first bundles to
@@ -225,9 +227,13 @@ func (s *stixFile) attackEntry(kind string, o *stixObject) error {
 	if id == "" { // data components had no id of their own before version 18
 		id = string(o.ID)
 	}
+	if err := checkID(kind, id); err != nil {
+		s.fault(err.Error())
+		return nil
+	}
 	e := &Entry{Kind: kind, ID: id, Name: o.Name.Line(), Status: o.status(), Domain: s.domain}
 	if own := o.domains(); len(own) > 0 && !slices.Contains(own, s.domain) {
-		e.Domain = cut(own[0], MaxID)
+		e.Domain = cut(prose.Line(own[0]), MaxID)
 	}
 	e.Modified = day(string(o.Modified))
 	if m := replaced.FindStringSubmatch(string(o.Description)); m != nil && e.Status == StatusDeprecated {
@@ -248,7 +254,7 @@ func (s *stixFile) attackEntry(kind string, o *stixObject) error {
 		s.ids[string(o.ID)] = id
 	}
 	if kind == KindTactic {
-		s.ids["tactic/"+string(o.Shortname)] = id
+		s.ids[tacticRef+string(o.Shortname)] = id
 	}
 	if e.Status == StatusRevoked {
 		if err := s.wait(s.matrix, e, string(o.ID)); err != nil {
@@ -309,11 +315,13 @@ func (o *stixObject) prose(e *Entry) {
 	}
 }
 
+const tacticRef = "tactic/" // before a tactic's short name, by which techniques name it
+
 // attackLinks passes on the relations that an object states itself.
 func (s *stixFile) attackLinks(o *stixObject, e *Entry) error {
 	id := string(o.ID)
 	for _, p := range o.Phases {
-		if err := s.link(link{s.matrix, id, "has-tactic", "tactic/" + string(p.Phase), ""}); err != nil {
+		if err := s.link(link{s.matrix, id, "has-tactic", tacticRef + string(p.Phase), ""}); err != nil {
 			return err
 		}
 	}

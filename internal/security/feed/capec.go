@@ -52,6 +52,10 @@ func (s *stixFile) capec(o *stixObject) error {
 		return nil
 	}
 	id, url := o.reference("capec")
+	if err := checkID(KindPattern, id); err != nil {
+		s.fault(err.Error())
+		return nil
+	}
 	e := &Entry{Kind: KindPattern, ID: id, Name: o.Name.Line(), Modified: day(string(o.Modified)), Status: o.status()}
 	if strings.EqualFold(string(o.CapecStatus), "deprecated") || strings.EqualFold(string(o.CapecStatus), "obsolete") {
 		e.Status = StatusDeprecated
@@ -119,7 +123,7 @@ func (s *stixFile) capecLinks(o *stixObject, id string) error {
 	for _, ref := range o.References {
 		to := ref.ID.Line()
 		switch {
-		case to == "" || checkID(KindPattern, id) != nil:
+		case to == "":
 			continue
 		case ref.Source == "cwe", ref.Source == "ATTACK", strings.HasPrefix(string(ref.Source), "mitre-attack"):
 		default:

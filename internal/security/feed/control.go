@@ -91,7 +91,7 @@ func (j *jsonFile) control(c *oscal.Control, modified string) error {
 	}
 	e.field("family", c.Family)
 	e.field("class", c.Class)
-	e.field("implementation-level", c.Level)
+	e.fields("implementation-level", c.Levels)
 	for _, p := range c.Parts {
 		e.section(p.Name, p.Text)
 	}
@@ -149,12 +149,12 @@ func (j *jsonFile) mappingObject(v jsontext.Value) error {
 			j.capabilities = map[string]bool{}
 		}
 		if !j.capabilities[id] {
-			j.capabilities[id] = true
 			e := &Entry{Kind: KindControl, ID: id, Name: m.Description.Line()}
 			e.field("group", m.Group.Line())
-			if _, err := j.entry(j.pub, e); err != nil {
+			if taken, err := j.entry(j.pub, e); !taken {
 				return err
 			}
+			j.capabilities[id] = true
 		}
 	}
 	kind := hyphens(m.Type.Line())

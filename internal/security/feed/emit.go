@@ -73,6 +73,11 @@ func (r *reader) entry(pub *edition, e *Entry) (bool, error) {
 		e.Name = e.ID
 	}
 	e.Publication = pub.Key
+	for _, other := range [...]*string{&e.Parent, &e.Successor} {
+		if *other != "" && checkID("", *other) != nil {
+			*other = ""
+		}
+	}
 	trim(e)
 	pub.changed(e.Modified)
 	r.rep.Entries[e.Kind]++
@@ -142,6 +147,21 @@ func (r *reader) relation(pub *edition, from, kind, to, text string) error {
 	}
 	return err
 }
+
+// slug makes a key of a file's own name for something.
+func slug(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return '-'
+	}, cut(s, maxKey))
+}
+
+const maxKey = 60
 
 // field adds a fact, if there is one.
 func (e *Entry) field(key, value string) {

@@ -1,9 +1,11 @@
 package feed
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 
 	"github.com/casemate-ai/casemate/internal/security/feed/loose"
 	"github.com/casemate-ai/casemate/internal/security/feed/unpack"
@@ -36,6 +38,8 @@ var streamed = map[string]bool{
 }
 
 func (r *reader) json(f *unpack.File) error {
+	head, _ := f.Head() // what is wrong with it, reading will tell
+	head = bytes.Clone(head[:min(len(head), 8<<10)])
 	j := &jsonFile{reader: r}
 	j.in = loose.Rationed{R: f, Left: loose.MaxObject}
 	j.dec = jsontext.NewDecoder(&j.in, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
@@ -46,11 +50,17 @@ func (r *reader) json(f *unpack.File) error {
 	if err == nil || r.stopped() {
 		return err
 	}
-	if !j.container && !r.used {
+	switch {
+	case j.container || r.used || f.Alone:
+		return r.broken(err)
+	case recordMark.Match(head):
 		return r.single(err)
 	}
-	return r.broken(err)
+	return nil // some other broken JSON in a folder or an archive
 }
+
+// recordMark is in a file that would have been known, were it whole.
+var recordMark = regexp.MustCompile(`"(?:cveMetadata|cveID|CVE_data_meta|x_mitre_[a-z_]+|x_capec_[a-z_]+|objects|vulnerabilities|CVE_Items|catalog|profile|mapping_objects|Weaknesses|@graph)"`)
 
 // finish ends what the objects of the file left open.
 func (j *jsonFile) finish() error {

@@ -275,7 +275,7 @@ func (r *reader) Visit(f *unpack.File) error {
 	r.at, r.pos = casemate.Location{File: f.Name}, 0
 	head, err := f.Head()
 	if err != nil && len(head) == 0 {
-		return r.broken(err)
+		return r.single(err)
 	}
 	if len(strings.TrimSpace(string(head))) == 0 {
 		if f.Alone {

@@ -202,7 +202,7 @@ func (r *reader) yaraRule(rule *yara.Rule) error {
 		case "id":
 			e.field("rule-id", prose.Line(m.Value))
 		default:
-			e.field("meta-"+strings.ReplaceAll(key, "_", "-"), prose.Line(m.Value))
+			e.field("meta-"+slug(key), prose.Line(m.Value))
 		}
 	}
 	e.section("description", prose.Plain(rule.Get("description")))

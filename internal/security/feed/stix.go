@@ -191,7 +191,7 @@ func (s *stixFile) finish() error {
 	for _, id := range s.lacks {
 		s.rep.MissingCount++
 		if len(s.rep.Missing) < s.opt.MaxNamed {
-			s.rep.Missing = append(s.rep.Missing, fmt.Sprintf("%s: %s, which %d relations name", s.file.Name, prose.Line(id), s.missing[id]))
+			s.rep.Missing = append(s.rep.Missing, fmt.Sprintf("%s: %s, named %d times", s.file.Name, prose.Line(id), s.missing[id]))
 		}
 	}
 	return nil
@@ -221,6 +221,9 @@ func (s *stixFile) late(l link) error {
 		}
 	}
 	from, to := s.ids[l.from], s.ids[l.to]
+	if to == "" && strings.HasPrefix(l.to, tacticRef) {
+		return nil // an extract without tactics: the fact is in the entry
+	}
 	if from == "" {
 		s.lack(l.from)
 		from = l.from

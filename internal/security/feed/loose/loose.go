@@ -3,6 +3,7 @@
 package loose
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -99,12 +100,27 @@ func (f *Flag) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 // options are the options for objects: what is no UTF-8 becomes U+FFFD.
 var options = json.JoinOptions(jsontext.AllowInvalidUTF8(true))
 
-// Decode parses one object. What it returns is fit for a fault.
+// Decode parses one object. What it returns is fit for a fault: it names the
+// member and what was found there.
 func Decode(raw jsontext.Value, into any) error {
-	if err := json.Unmarshal(raw, into, options); err != nil {
-		return fmt.Errorf("cannot read the object: %w", err)
+	err := json.Unmarshal(raw, into, options)
+	var wrong *json.SemanticError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &wrong) && wrong.Err != nil:
+		return fmt.Errorf("cannot read its member %.200q: %w", string(wrong.JSONPointer), wrong.Err)
+	case errors.As(err, &wrong):
+		return fmt.Errorf("cannot read its member %.200q, which is %s", string(wrong.JSONPointer), found(wrong.JSONKind))
 	}
-	return nil
+	return fmt.Errorf("cannot read the object: %w", err)
+}
+
+func found(k jsontext.Kind) string {
+	if name := kindNames[k]; name != "" {
+		return name
+	}
+	return "a " + k.String()
 }
 
 // MaxObject is the most bytes of one object, row or element.

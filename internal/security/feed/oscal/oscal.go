@@ -100,7 +100,7 @@ type Control struct {
 	Parent    string // of an enhancement
 	Family    string
 	Class     string
-	Level     string // where it is implemented
+	Levels    []string // where it is implemented
 	Withdrawn bool
 	Successor string // of one that moved
 	Parts     []Prose
@@ -179,7 +179,7 @@ func (w *walker) control(c *control, family, parent string, depth int) error {
 		case p.Name == "status" && strings.EqualFold(string(p.Value), "withdrawn"):
 			out.Withdrawn = true
 		case p.Name == "implementation-level":
-			out.Level = p.Value.Line()
+			out.Levels = append(out.Levels, p.Value.Line())
 		}
 	}
 	for i := range c.Parts {

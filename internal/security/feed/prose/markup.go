@@ -44,7 +44,7 @@ func markdown(s string) string {
 			n, text = bold(s[i:])
 		case '#':
 			if i == 0 || s[i-1] == '\n' {
-				n = heading(s[i:])
+				n, text = heading(s[i:])
 			}
 		}
 		if n == 0 {
@@ -141,16 +141,18 @@ func letter(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c >= 0x80
 }
 
-// heading returns the length of "### " at the start of a line.
-func heading(s string) int {
-	n := 0
-	for n < len(s) && n < 6 && s[n] == '#' {
-		n++
+// heading returns the length of the heading that s begins with, and its text as
+// a line of its own.
+func heading(s string) (int, string) {
+	mark := 0
+	for mark < len(s) && mark < 6 && s[mark] == '#' {
+		mark++
 	}
-	if n < len(s) && s[n] == ' ' {
-		return n + 1
+	if mark == len(s) || s[mark] != ' ' {
+		return 0, ""
 	}
-	return 0
+	line, _, _ := strings.Cut(s, "\n")
+	return len(line), string(hard) + markdown(strings.TrimLeft(line[mark:], "# ")) + string(hard)
 }
 
 // The tags that format text, by what becomes of them.
@@ -176,21 +178,12 @@ func tags(s string) string {
 	if !strings.Contains(s, "<") {
 		return s
 	}
-	var out strings.Builder
-	out.Grow(len(s))
+	out := make([]byte, 0, len(s))
 	for i := 0; i < len(s); {
 		if s[i] == '<' {
 			if n, kind, closing := tag(s[i:]); n > 0 {
 				i += n
-				switch {
-				case kind == block || kind == item && closing:
-					out.WriteByte(hard)
-				case kind == item:
-					out.WriteByte(hard)
-					out.WriteString("- ")
-				case kind == cell:
-					out.WriteByte(' ')
-				}
+				out = broken(out, kind, closing)
 				continue
 			}
 		}
@@ -198,10 +191,26 @@ func tags(s string) string {
 		if end < 0 {
 			end = len(s) - i - 1
 		}
-		out.WriteString(s[i : i+1+end])
+		out = append(out, s[i:i+1+end]...)
 		i += 1 + end
 	}
-	return out.String()
+	return string(out)
+}
+
+// broken adds what a tag stands for. A paragraph within a list item goes on
+// behind the item's dash.
+func broken(out []byte, kind int, closing bool) []byte {
+	switch {
+	case kind == item && !closing:
+		return append(out, hard, '-', ' ')
+	case kind == block && bytes.HasSuffix(bytes.TrimRight(out, " \t\n"), []byte{hard, '-'}):
+		return out
+	case kind == block || kind == item:
+		return append(out, hard)
+	case kind == cell:
+		return append(out, ' ')
+	}
+	return out
 }
 
 // tag returns the length and the kind of the formatting tag that s begins with.

@@ -156,10 +156,14 @@ func decode(s string) string {
 	if !strings.Contains(s, "&") {
 		return s
 	}
-	return valid(html.UnescapeString(s))
+	parts := strings.Split(s, string(hard)) // valid would drop the marks
+	for i, p := range parts {
+		parts[i] = valid(html.UnescapeString(p))
+	}
+	return strings.Join(parts, string(hard))
 }
 
-// hard marks a line break that a tag asked for, until layout has folded the others.
+// hard marks a line break that markup asked for, until layout has folded the others.
 const hard = '\v'
 
 // layout folds blanks. A single line end within a paragraph is a blank; an

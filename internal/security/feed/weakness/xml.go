@@ -89,7 +89,8 @@ func (x *xmlFile) document() error {
 }
 
 func xmlError(err error, at int64) error {
-	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+	var syntax *xml.SyntaxError
+	if err == io.EOF || errors.As(err, &syntax) && syntax.Msg == "unexpected EOF" {
 		return fmt.Errorf("the XML ends too early, at byte %d", at)
 	}
 	return fmt.Errorf("the XML is broken: %w", err)

@@ -17,7 +17,7 @@ import (
 
 // The limits of one file.
 const (
-	MaxBytes = 4 << 20
+	MaxBytes = 1 << 20
 	MaxDepth = 64
 	MaxNodes = 200_000
 )
