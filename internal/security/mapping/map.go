@@ -1,0 +1,294 @@
+package mapping
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/casemate-ai/casemate/internal/security/document"
+	"github.com/casemate-ai/casemate/internal/security/head"
+	"github.com/casemate-ai/casemate/internal/security/knowledge"
+	"github.com/casemate-ai/casemate/internal/security/library"
+)
+
+// What proposes a technique, as Hit.By and Found.By say it.
+const (
+	ByID         = "id"             // the sentence gives the technique's id
+	ByTag        = "tag"            // the source itself attaches the technique: a Sigma tag, a sensor's mapping
+	ByName       = "name"           // the sentence gives the technique's name
+	ByClassifier = "classifier"     // the embedded attack head
+	ByKnowledge  = "knowledge-base" // passages of the knowledge base resemble the sentence
+)
+
+// Classifier is what Map asks of the embedded heads.
+type Classifier interface {
+	Classify(text string, opt head.Options) head.Decision
+	Reasons(text, label string, n int) []head.Reason
+	Info() head.Info
+}
+
+// Options say how to map. Head is needed; the zero value of all else works.
+type Options struct {
+	Head      Classifier           // the attack head
+	Relevant  Classifier           // skips sentences that are not about security; nil: none is skipped
+	Library   *library.Library     // nil: works without
+	Catalogue *knowledge.Catalogue // nil: the embedded one
+	Threshold float64              // of a document's techniques; 0: DefaultThreshold
+	Domain    knowledge.Domain     // empty: enterprise; other domains only where an id, a tag or a name says so
+	Exclude   []string             // ids of software, groups and campaigns whose passages are not to be used
+	Progress  func(done int)       // sentences read so far
+}
+
+// DefaultThreshold is the probability from which a document counts as showing a
+// technique; what lies below is listed as unsure. `casemate eval report` shows
+// what it was chosen on.
+const DefaultThreshold = 0.42
+
+// The limits of a document. What lies beyond is counted and said in the notes.
+const (
+	maxSentences   = 200_000
+	maxRetrievals  = 1_000 // sentences looked up in the knowledge base: the ones with the likeliest candidates
+	maxHits        = 8     // techniques of one sentence
+	maxPassages    = 3     // passages shown for a technique
+	maxSentencesListed      = 500   // sentences in the result
+	maxUnsure      = 50
+	hitFloor       = 0.12 // a sentence's candidates below this are not kept
+	sentenceShown  = 0.30 // a sentence is listed from here
+	relevanceFloor = 0.15 // below this probability of being about security a sentence is passed over
+)
+
+// mapper is the state of one Map.
+type mapper struct {
+	opt       Options
+	catalogue *knowledge.Catalogue
+	names     *nameIndex
+	exclude   map[string]bool
+	notes     []string
+	skipped   int // not about security
+	barred    int // negated, advice, references
+}
+
+// Map says which techniques a document shows. It fails only if ctx ends or the
+// knowledge base cannot be read.
+func Map(ctx context.Context, doc *document.Document, opt Options) (*Result, error) {
+	m := newMapper(opt)
+	r := &Result{Path: doc.Path, Kind: doc.Kind, Title: doc.Title, Sentences: []Sentence{}, Techniques: []Found{}, Unsure: []Found{},
+		Catalogue: m.catalogueName(), Head: headName(opt.Head)}
+	sentences, err := m.readAll(ctx, doc)
+	if err != nil {
+		return nil, err
+	}
+	r.Read = len(sentences)
+	if err := m.retrieve(ctx, sentences); err != nil {
+		return nil, err
+	}
+	m.conclude(r, sentences)
+	r.Notes = append(slices.Clone(doc.Notes), m.finalNotes()...)
+	return r, nil
+}
+
+func newMapper(opt Options) *mapper {
+	m := &mapper{opt: opt, catalogue: opt.Catalogue, exclude: map[string]bool{}}
+	if m.catalogue == nil {
+		m.catalogue = knowledge.Embedded()
+	}
+	if m.opt.Domain == "" {
+		m.opt.Domain = knowledge.Enterprise
+	}
+	if m.opt.Threshold <= 0 {
+		m.opt.Threshold = DefaultThreshold
+	}
+	for _, id := range opt.Exclude {
+		m.exclude[strings.ToUpper(id)] = true
+	}
+	m.names = indexNames(m.catalogue, m.opt.Domain)
+	return m
+}
+
+// read is one sentence on its way through the steps.
+type read struct {
+	number    int // from 1
+	text      string
+	place     document.Sentence
+	hits      []*candidate // by id
+	likeliest float64
+}
+
+// candidate is a technique that a sentence may show.
+type candidate struct {
+	technique knowledge.Technique
+	p         float64
+	stated    bool // the text or its source names it: no classifier's judgement
+	by        []string
+	spans     []Span
+	passages  []Passage
+	was       string
+}
+
+// readAll proposes and verifies techniques for each sentence, without the
+// knowledge base.
+func (m *mapper) readAll(ctx context.Context, doc *document.Document) ([]*read, error) {
+	list := doc.Sentences
+	if len(list) > maxSentences {
+		m.notes = append(m.notes, fmt.Sprintf("only the first %d of %d sentences were read", maxSentences, len(list)))
+		list = list[:maxSentences]
+	}
+	out := make([]*read, 0, len(list))
+	for i, s := range list {
+		if i%256 == 0 {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			if m.opt.Progress != nil {
+				m.opt.Progress(i)
+			}
+		}
+		x := &read{number: i + 1, text: doc.Of(s), place: s}
+		m.propose(x)
+		out = append(out, x)
+	}
+	if m.opt.Progress != nil {
+		m.opt.Progress(len(list))
+	}
+	return out, nil
+}
+
+// propose fills in what the sentence states and what the classifier thinks.
+func (m *mapper) propose(x *read) {
+	m.stated(x)
+	if x.place.Kind == document.KindHeading || inReferences(x.place.Context) || isReference(x.text) {
+		return
+	}
+	if len(x.hits) == 0 && m.opt.Relevant != nil && x.place.Kind != document.KindCode && m.irrelevant(x.text) {
+		m.skipped++
+		return
+	}
+	m.classify(x)
+	slices.SortStableFunc(x.hits, func(a, b *candidate) int {
+		if c := cmp.Compare(b.p, a.p); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.technique.ID, b.technique.ID)
+	})
+	x.hits = x.hits[:min(len(x.hits), maxHits)]
+	for _, h := range x.hits {
+		x.likeliest = max(x.likeliest, h.p)
+	}
+}
+
+// irrelevant says that a sentence is surely not about security.
+func (m *mapper) irrelevant(text string) bool {
+	d := m.opt.Relevant.Classify(text, head.Options{Because: -1, Alternatives: 1})
+	p := d.P
+	if d.Label != head.RelevantYes {
+		p = 1 - p
+	}
+	return d.Label != "" && p < relevanceFloor
+}
+
+// classify adds what the head proposes and the sentence can show.
+func (m *mapper) classify(x *read) {
+	if m.opt.Head == nil {
+		return
+	}
+	d := m.opt.Head.Classify(x.text, head.Options{Alternatives: maxHits, Because: -1})
+	if d.Label == "" {
+		return
+	}
+	seen := map[string]bool{}
+	proposals := append([]head.Alternative{{Label: d.Label, P: d.P}}, d.Labels...)
+	for _, a := range append(proposals, d.Alternatives...) {
+		if a.P < hitFloor || seen[a.Label] {
+			continue
+		}
+		seen[a.Label] = true
+		m.propound(x, a)
+	}
+}
+
+// propound verifies one proposal of the classifier: the technique stands in the
+// catalogue, and words of the sentence, not denied by it, carry the judgement.
+func (m *mapper) propound(x *read, a head.Alternative) {
+	t, _, ok := m.catalogue.Resolve(a.Label)
+	if !ok || t.Status != knowledge.Current {
+		return
+	}
+	const spans = 3
+	reasons := m.opt.Head.Reasons(x.text, a.Label, spans)
+	shown := verified(x.text, reasons)
+	if len(shown) == 0 {
+		return
+	}
+	if denied(x.text, shown) || isAdvice(x.text, x.place.Context) {
+		m.barred++
+		return
+	}
+	x.add(t, a.P, ByClassifier, "", shown)
+}
+
+// add joins what proposes the same technique: independent signs add up as
+// independent chances do, but a classifier's word does not outweigh a statement.
+func (x *read) add(t knowledge.Technique, p float64, by, was string, spans []Span) {
+	i := slices.IndexFunc(x.hits, func(c *candidate) bool { return c.technique.ID == t.ID })
+	if i < 0 {
+		x.hits = append(x.hits, &candidate{technique: t})
+		i = len(x.hits) - 1
+	}
+	c := x.hits[i]
+	c.p = 1 - (1-c.p)*(1-p)
+	c.stated = c.stated || by == ByID || by == ByTag
+	if !slices.Contains(c.by, by) {
+		c.by = append(c.by, by)
+	}
+	if c.was == "" {
+		c.was = was
+	}
+	for _, s := range spans {
+		if !slices.ContainsFunc(c.spans, func(o Span) bool { return o.Start < s.End && s.Start < o.End }) {
+			c.spans = append(c.spans, s)
+		}
+	}
+	slices.SortFunc(c.spans, func(a, b Span) int { return a.Start - b.Start })
+}
+
+// catalogueName says where names come from.
+func (m *mapper) catalogueName() string {
+	for _, v := range m.catalogue.Versions() {
+		if v.Key == "attack-"+string(m.opt.Domain) {
+			return fmt.Sprintf("ATT&CK %s %s, facts sha256:%s", m.opt.Domain, v.Version, m.catalogue.Digest())
+		}
+	}
+	return "facts sha256:" + m.catalogue.Digest()
+}
+
+func headName(h Classifier) string {
+	if h == nil {
+		return ""
+	}
+	i := h.Info()
+	return fmt.Sprintf("%s %s sha256:%s", i.Name, i.Version, i.Digest)
+}
+
+// finalNotes says what was passed over.
+func (m *mapper) finalNotes() []string {
+	notes := m.notes
+	if m.skipped > 0 {
+		notes = append(notes, fmt.Sprintf("%s passed over as not about security", count(m.skipped, "sentence was", "sentences were")))
+	}
+	if m.barred > 0 {
+		notes = append(notes, fmt.Sprintf("%s set aside: the sentence denies it, or advises against it", count(m.barred, "technique was", "techniques were")))
+	}
+	if m.opt.Library == nil {
+		notes = append(notes, "no knowledge base was used: judgements rest on the embedded classifier and catalogue alone")
+	}
+	return notes
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
