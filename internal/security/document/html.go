@@ -10,17 +10,18 @@ import (
 
 // What the choice of a page's main text looks at.
 const (
-	minMain    = 250  // bytes that an element must hold to be it
-	minKept    = 140  // bytes below which the choice is distrusted …
-	minShare   = 5    // … or if it is less than 1/minShare of the page's text
-	maxElement = 512  // depth of the tree that is walked
-	maxLooked  = 4000 // nodes that are looked at to judge a list or a row
+	minMain      = 250  // bytes that an element must hold to be it
+	minKept      = 140  // bytes below which the choice is distrusted …
+	minShare     = 5    // … or if it is less than 1/minShare of the page's text
+	minParagraph = 60   // bytes that make a paragraph count
+	maxElement   = 512  // depth of the tree that is walked
+	maxLooked    = 4000 // nodes that are looked at to judge a list or a row
 )
 
 // isHTML says whether a text is a web page or a piece of one.
 func isHTML(text string) bool {
-	head := strings.ToLower(strings.TrimLeft(cutBytes(text, 4096), " \t\r\n"))
-	for _, p := range []string{"<!doctype html", "<html", "<head", "<body", "<article", "<main", "<div", "<section", "<p>", "<h1", "<table"} {
+	head := strings.ToLower(strings.TrimLeft(cutBytes(text, 64<<10), " \t\r\n\ufeff"))
+	for _, p := range []string{"<!doctype html", "<html", "<head", "<body", "<article", "<main", "<div", "<section", "<p>", "<h1", "<table", "<script", "<style"} {
 		if strings.HasPrefix(head, p) {
 			return true
 		}
@@ -129,9 +130,51 @@ func mainElement(body *html.Node) *html.Node {
 		}
 	}
 	if size < minMain || size*3 < total {
-		return body
+		best = body
 	}
-	return best
+	return heart(best)
+}
+
+// heart goes down from an element as long as one child holds nearly all of its
+// paragraphs, and so leaves behind what stands beside them.
+func heart(root *html.Node) *html.Node {
+	mass := map[*html.Node]int{}
+	var weigh func(n *html.Node, depth int) int
+	weigh = func(n *html.Node, depth int) int {
+		if depth > maxElement || n.Type != html.ElementNode || invisible(n) || n != root && leftOut(n) {
+			return 0
+		}
+		sum := 0
+		if n.DataAtom == atom.P || n.DataAtom == atom.Pre {
+			if size := textLen(n, nil); size >= minParagraph {
+				sum = size
+			}
+		} else {
+			for c := n.FirstChild; c != nil; c = c.NextSibling {
+				sum += weigh(c, depth+1)
+			}
+		}
+		if sum > 0 {
+			mass[n] = sum
+		}
+		return sum
+	}
+	all := weigh(root, 0)
+	if all < 2*minMain {
+		return root
+	}
+	for at := root; ; {
+		var next *html.Node
+		for c := at.FirstChild; c != nil; c = c.NextSibling {
+			if mass[c]*10 >= all*9 && c.DataAtom != atom.P && c.DataAtom != atom.Pre {
+				next = c
+			}
+		}
+		if next == nil {
+			return at
+		}
+		at = next
+	}
 }
 
 // saysMain says whether an element is marked as the main text.
@@ -177,8 +220,10 @@ func leftOut(n *html.Node) bool {
 		return !inside(n, atom.Article, atom.Main)
 	case atom.Main, atom.Article, atom.Body, atom.Html, atom.Pre, atom.Code, atom.P:
 		return false
-	case atom.Ul, atom.Ol:
-		return isMenu(n)
+	case atom.Ul, atom.Ol, atom.Div, atom.Section, atom.Table:
+		if isMenu(n) {
+			return true
+		}
 	}
 	switch attr(n, "role") {
 	case "navigation", "banner", "contentinfo", "search", "complementary", "dialog", "menu", "menubar":
@@ -236,7 +281,7 @@ func isMenu(n *html.Node) bool {
 			return false
 		}
 	}
-	return links >= 3 && links >= items && linked*10 >= text*9 && text/max(links, 1) < 40
+	return links >= 3 && links >= items && linked*10 >= text*8 && text/max(links, 1) < 80
 }
 
 func inLink(n, root *html.Node) bool {
