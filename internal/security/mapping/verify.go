@@ -85,14 +85,16 @@ func lastWord(s, d string) int {
 
 func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80 }
 
-// asciiLower lowers ASCII letters alone, so that places stay the same.
+// asciiLower lowers ASCII letters alone, byte by byte, so that places stay the
+// same whatever the text holds.
 func asciiLower(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'A' && r <= 'Z' {
-			return r + 'a' - 'A'
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
 		}
-		return r
-	}, s)
+	}
+	return string(b)
 }
 
 // advising headings stand over what to do, not over what was done.
