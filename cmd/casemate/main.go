@@ -37,6 +37,7 @@ type cli struct {
 	Enrich  enrichCmd  `cmd:"" help:"Write each alert with its entities, indicators, techniques and rule matches, one JSON object a line."`
 	Ask     askCmd     `cmd:"" help:"Answer a question from the knowledge base, or rank the options of one, with the passages."`
 	KB      kbCmd      `cmd:"" name:"kb" help:"Import, search and show published knowledge."`
+	Map     mapCmd     `cmd:"" help:"Map reports, rules and alerts to ATT&CK techniques, sentence by sentence."`
 	Rules   rulesCmd   `cmd:"" help:"Check Sigma rules."`
 	Eval    evalCmd    `cmd:"" help:"Measure Casemate on a public benchmark."`
 	Version versionCmd `cmd:"" help:"Print the version and what the catalogue holds."`

@@ -1,0 +1,246 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/document"
+	"github.com/casemate-ai/casemate/internal/security/head"
+	"github.com/casemate-ai/casemate/internal/security/knowledge"
+	"github.com/casemate-ai/casemate/internal/security/library"
+	"github.com/casemate-ai/casemate/internal/security/mapping"
+)
+
+type mapCmd struct {
+	dataFlag
+	Files     []string `arg:"" optional:"" name:"file" help:"Reports (PDF, HTML, Markdown, text), Sigma rules, STIX, alert files; folders, .gz or .zip; - for standard input."`
+	Threshold float64  `placeholder:"P" help:"The probability from which a technique counts as found, above 0 and below 1; default: the one that the classifier was calibrated for."`
+	Domain    string   `enum:",enterprise,mobile,ics" default:"" placeholder:"DOMAIN" help:"Only techniques of this domain of ATT&CK: enterprise, mobile or ics."`
+	All       bool     `help:"Show the unsure techniques as well."`
+	Navigator string   `placeholder:"FILE" help:"Write a layer for the ATT&CK Navigator; - for standard output."`
+	STIX      string   `name:"stix" placeholder:"FILE" help:"Write a STIX 2.1 bundle; - for standard output."`
+	CSV       string   `name:"csv" placeholder:"FILE" help:"Write a row for each sentence and technique; - for standard output."`
+	Markdown  string   `placeholder:"FILE" help:"Write Markdown, for a ticket; - for standard output."`
+	AsOf      string   `placeholder:"DATE" help:"Date the objects of the STIX bundle, such as 2026-03-05; default: 1970-01-01, which says that none was given."`
+	JSON      bool     `help:"Print one JSON document."`
+	JSONL     bool     `name:"jsonl" help:"Print one JSON object a document, as each is read."`
+	Verbose   bool     `short:"v" help:"Name every file that could not be read."`
+}
+
+// mapRun is what one run of the command gathers.
+type mapRun struct {
+	opt        mapping.Options
+	results    []*mapping.Result
+	asOf       time.Time
+	note       string // what every answer of this build lacks
+	incomplete int    // documents of which a part was left out
+}
+
+// Run maps every document and writes it in the forms that are asked for.
+func (c *mapCmd) Run(s *streams) error {
+	run, err := c.check()
+	if err != nil {
+		return err
+	}
+	if run.opt.Library, err = c.openLibrary(); err == nil {
+		defer run.opt.Library.Close()
+	} else if !errors.Is(err, library.ErrEmpty) {
+		return err
+	}
+	if err := run.heads(); err != nil {
+		return err
+	}
+	bar := newProgress(s.stderr, c.Files)
+	opt := document.Options{Progress: bar.update, Alerts: alertDocument}
+	out := bufio.NewWriter(s.stdout)
+	sum, err := document.Walk(s.ctx, c.Files, s.stdin, opt, func(d *document.Document) error {
+		return c.document(s, run, d, out)
+	})
+	bar.done()
+	if flushed := out.Flush(); err == nil { // what was mapped before an error is kept
+		err = flushed
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.write(s, run, sum); err != nil {
+		return err
+	}
+	return c.tell(s, run, sum)
+}
+
+// heads opens the classifiers that this build holds.
+func (run *mapRun) heads() error {
+	have := head.Names()
+	if !slices.Contains(have, "attack") {
+		run.note = "this build holds no attack classifier: only ids, names and tags that the text gives were found"
+		return nil
+	}
+	attack, err := head.Open("attack")
+	if err != nil {
+		return err
+	}
+	run.opt.Head = attack
+	if slices.Contains(have, "relevant") {
+		relevant, err := head.Open("relevant")
+		if err != nil {
+			return err
+		}
+		run.opt.Relevant = relevant
+	}
+	return nil
+}
+
+// check reads the flags.
+func (c *mapCmd) check() (*mapRun, error) {
+	run := &mapRun{results: []*mapping.Result{}, opt: mapping.Options{Threshold: c.Threshold, Domain: knowledge.Domain(c.Domain)}}
+	usage := func(message, hint string) (*mapRun, error) {
+		return nil, &casemate.Error{Code: casemate.CodeUsage, Message: message, Hint: hint}
+	}
+	if len(c.Files) == 0 {
+		return usage("map needs at least one file", "try: casemate map examples/report.md, or - to read standard input")
+	}
+	if c.Threshold < 0 || c.Threshold >= 1 || c.Threshold != c.Threshold {
+		return usage(fmt.Sprintf("--threshold %g is no probability", c.Threshold), "give a number above 0 and below 1, such as 0.5")
+	}
+	if n := c.toStdout(); n > 1 {
+		return usage("only one form can go to standard output", "give the others a file name")
+	}
+	if c.AsOf != "" {
+		at, err := time.Parse(time.DateOnly, c.AsOf)
+		if err != nil {
+			return usage(fmt.Sprintf("--as-of %q is no date", c.AsOf), "write it as 2026-03-05")
+		}
+		run.asOf = at
+	}
+	return run, nil
+}
+
+// toStdout counts the forms that are to go to standard output.
+func (c *mapCmd) toStdout() int {
+	n := 0
+	for _, asked := range []bool{c.JSON, c.JSONL, c.Navigator == "-", c.STIX == "-", c.CSV == "-", c.Markdown == "-"} {
+		if asked {
+			n++
+		}
+	}
+	return n
+}
+
+// document maps one document.
+func (c *mapCmd) document(s *streams, run *mapRun, d *document.Document, out *bufio.Writer) error {
+	r, err := mapping.Map(s.ctx, d, run.opt)
+	if err != nil {
+		return err
+	}
+	if c.Domain != "" {
+		onlyDomain(r, knowledge.Domain(c.Domain))
+	}
+	if run.note != "" {
+		r.Notes = append(r.Notes, run.note)
+	}
+	if d.Incomplete {
+		run.incomplete++
+	}
+	if c.JSONL {
+		return writeJSON(out, r, false)
+	}
+	run.results = append(run.results, r)
+	return nil
+}
+
+// onlyDomain leaves the techniques of one domain.
+func onlyDomain(r *mapping.Result, domain knowledge.Domain) {
+	other := func(id string) bool {
+		t, ok := knowledge.Embedded().Technique(id)
+		return !ok || t.Domain != domain
+	}
+	r.Techniques = slices.DeleteFunc(r.Techniques, func(f mapping.Found) bool { return other(f.ID) })
+	r.Unsure = slices.DeleteFunc(r.Unsure, func(f mapping.Found) bool { return other(f.ID) })
+	for i := range r.Sentences {
+		s := &r.Sentences[i]
+		s.Techniques = slices.DeleteFunc(s.Techniques, func(h mapping.Hit) bool { return other(h.ID) })
+	}
+	r.Sentences = slices.DeleteFunc(r.Sentences, func(s mapping.Sentence) bool { return len(s.Techniques) == 0 })
+}
+
+// mapDocument is the result of `map --json`.
+type mapDocument struct {
+	Documents  []*mapping.Result `json:"documents"`
+	Faults     []casemate.Fault  `json:"faults"`
+	FaultCount int               `json:"fault_count"`
+	Incomplete int               `json:"incomplete"` // documents of which a part could not be read
+}
+
+// write writes the files, then what goes to standard output.
+func (c *mapCmd) write(s *streams, run *mapRun, sum document.Summary) error {
+	for _, f := range []struct {
+		name  string
+		write func(io.Writer) error
+	}{
+		{c.Navigator, func(w io.Writer) error {
+			return mapping.WriteNavigator(w, run.results, mapping.NavigatorOptions{All: c.All})
+		}},
+		{c.STIX, func(w io.Writer) error {
+			return mapping.WriteSTIX(w, run.results, mapping.STIXOptions{AsOf: run.asOf, All: c.All, ID: run.stixID(s)})
+		}},
+		{c.CSV, func(w io.Writer) error { return mapping.WriteCSV(w, run.results, c.All) }},
+		{c.Markdown, func(w io.Writer) error { return mapping.WriteMarkdown(w, run.results, c.All) }},
+	} {
+		var err error
+		switch f.name {
+		case "":
+		case "-":
+			err = f.write(s.stdout)
+		default:
+			err = writeFile(f.name, f.write)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	switch {
+	case c.JSON:
+		return writeJSON(s.stdout, mapDocument{run.results, append([]casemate.Fault{}, sum.Faults...), sum.FaultCount, run.incomplete}, true)
+	case c.toStdout() > 0:
+		return nil
+	}
+	return mapping.WriteText(s.stdout, run.results, mapping.ViewOptions{Width: terminalWidth(s.stdout), Color: isTerminal(s.stdout), All: c.All})
+}
+
+// stixID looks up ATT&CK's own ids in the knowledge base, where it is loaded.
+func (run *mapRun) stixID(s *streams) func(string) string {
+	if run.opt.Library == nil {
+		return nil
+	}
+	return func(technique string) string {
+		e, _, err := run.opt.Library.Entry(s.ctx, technique)
+		if err != nil {
+			return "" // an id of ours stands in, which is valid, too
+		}
+		for _, f := range e.Fields {
+			if f.Key == "stix-id" {
+				return f.Value
+			}
+		}
+		return ""
+	}
+}
+
+// tell says on stderr what could not be read, and returns the exit code for it.
+func (c *mapCmd) tell(s *streams, run *mapRun, sum document.Summary) error {
+	tellFaults(s.stderr, sum.Faults, sum.FaultCount, c.Verbose)
+	if sum.FaultCount > 0 {
+		return exitRequest(exitIncomplete)
+	}
+	if run.incomplete > 0 {
+		fmt.Fprintf(s.stderr, "casemate: documents of which a part could not be read: %d; their notes say which (exit 4)\n", run.incomplete)
+		return exitRequest(exitIncomplete)
+	}
+	return nil
+}
