@@ -33,7 +33,7 @@ func alertDocument(ctx context.Context, name string, data []byte) (*document.Doc
 			Hint: "casemate triage reads telemetry; map needs something that says what was done"}
 	}
 	if g.repeats > 0 {
-		g.records.Note(fmt.Sprintf("%d records say what others had said already", g.repeats), false)
+		g.records.Note(fmt.Sprintf("%d texts of records say what others had said already, numbers aside", g.repeats), false)
 	}
 	if g.silent > 0 {
 		g.records.Note(fmt.Sprintf("%d events without an alert, a message or a command line were left out", g.silent), false)
@@ -63,7 +63,7 @@ func (g *gather) take(a *casemate.Alert) error {
 	g.known = g.known || alert || command != "" || a.Format != "json" && a.Format != "csv"
 	text := a.Name
 	if a.Message != "" && !strings.Contains(a.Message, a.Name) {
-		text += ": " + a.Message
+		text = strings.TrimRight(text, ".: ") + ": " + a.Message
 	} else if a.Message != "" {
 		text = a.Message
 	}
@@ -79,6 +79,14 @@ func (g *gather) take(a *casemate.Alert) error {
 	g.add(a, document.KindProse, text, upper(a.Techniques))
 	g.add(a, document.KindCode, command, nil)
 	return nil
+}
+
+// noDigit leaves digits out.
+func noDigit(r rune) rune {
+	if r >= '0' && r <= '9' {
+		return -1
+	}
+	return r
 }
 
 // telling says whether the name of an event says what was done: it is several
@@ -97,8 +105,8 @@ func telling(name string) bool {
 	return false
 }
 
-// add keeps a text that was not there yet. A text that claims other techniques
-// than before counts as another.
+// add keeps a text that was not there yet, numbers such as times and ports
+// aside. A text that claims other techniques than before counts as another.
 func (g *gather) add(a *casemate.Alert, kind, text string, claims []string) {
 	if len(text) > maxAlertText {
 		text = strings.ToValidUTF8(text[:maxAlertText], "")
@@ -106,7 +114,7 @@ func (g *gather) add(a *casemate.Alert, kind, text string, claims []string) {
 	if strings.TrimSpace(text) == "" {
 		return
 	}
-	key := kind + "\x00" + text + "\x00" + strings.Join(claims, " ")
+	key := kind + "\x00" + strings.Map(noDigit, text) + "\x00" + strings.Join(claims, " ")
 	if g.seen[key] {
 		g.repeats++
 		return

@@ -112,12 +112,11 @@ func (v *view) table(found []Found) {
 		used := 2 + 10 + 1 + name + 2 + barCells + len(tail)
 		where := ""
 		if len(f.Sentences) > 0 {
-			where = numbers(f.Sentences, 4)
+			where = "[" + numbers(f.Sentences, 4) + "]"
 		}
-		rest := report.TerminalFit(strings.Join(f.Tactics, ", "), max(v.width-used, 0))
-		if room := v.width - used - uniseg.StringWidth(rest); where != "" && room > len(where)+4 {
-			rest += "  [" + where + "]"
-		}
+		// A long list of tactics gives way to where the evidence stands.
+		rest := report.TerminalFit(strings.Join(f.Tactics, ", "), max(v.width-used-len(where)-2, 0))
+		rest = strings.TrimSpace(rest + "  " + where)
 		v.line(head + v.paint(style(f.P), bar(f.P)) + tail + v.paint("2", rest))
 	}
 }
