@@ -30,7 +30,7 @@ func WriteMarkdown(w io.Writer, results []*Result, all bool) error {
 func markdownResult(b *bytes.Buffer, r *Result, all bool) {
 	fmt.Fprintf(b, "# Techniques in %s\n\n", report.Markdown(cutText(firstOf(r.Title, r.Path), 200)))
 	fmt.Fprintf(b, "%s (%s), %s read: %s, %s.\n", report.MarkdownCode(r.Path), report.Markdown(r.Kind), plural(r.Read, "sentence", "sentences"),
-		plural(len(r.Techniques), "technique", "techniques"), plural(len(r.Unsure), "unsure one", "unsure ones"))
+		plural(len(r.Techniques), "technique", "techniques"), plural(len(r.Unsure), "more is unsure", "more are unsure"))
 	markdownTable(b, "Found", r.Techniques)
 	if all {
 		markdownTable(b, "Unsure: for a person to look at", r.Unsure)
@@ -62,7 +62,7 @@ func markdownResult(b *bytes.Buffer, r *Result, all bool) {
 			fmt.Fprintf(b, "- %s\n", report.Markdown(n))
 		}
 	}
-	fmt.Fprintf(b, "\nCatalogue: %s. Classifier: %s. Probabilities are calibrated; a person confirms.\n", report.Markdown(r.Catalogue), report.Markdown(r.Head))
+	fmt.Fprintf(b, "\nCatalogue: %s. Classifier: %s. A probability is an estimate, not a proof: a person confirms.\n", report.Markdown(firstOf(r.Catalogue, "none")), report.Markdown(firstOf(r.Head, "none")))
 }
 
 func markdownTable(b *bytes.Buffer, title string, found []Found) {

@@ -336,7 +336,7 @@ func cutText(s string, n int) string {
 	if sp := strings.LastIndexByte(s, ' '); sp > n/2 {
 		s = s[:sp]
 	}
-	return s + " …"
+	return strings.TrimRight(s, " ,;:") + " …"
 }
 
 func plural(n int, one, many string) string {

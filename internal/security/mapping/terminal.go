@@ -71,7 +71,11 @@ func (v *view) line(s string) {
 
 func (v *view) result(r *Result, all bool) {
 	v.line(v.paint("1", report.TerminalFit(firstOf(r.Title, r.Path), v.width)))
-	v.line(v.paint("2", report.TerminalFit(fmt.Sprintf("%s, %s, %s read", r.Path, r.Kind, plural(r.Read, "sentence", "sentences")), v.width)))
+	about := fmt.Sprintf("%s, %s read", r.Kind, plural(r.Read, "sentence", "sentences"))
+	if r.Title != "" {
+		about = r.Path + ", " + about
+	}
+	v.line(v.paint("2", report.TerminalFit(about, v.width)))
 	v.line("")
 	switch {
 	case len(r.Techniques) > 0:
