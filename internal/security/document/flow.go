@@ -54,6 +54,9 @@ func (b *builder) run(lines []line, width int) {
 		switch item, isItem := bullet(text); {
 		case text == "" || isRule(text):
 			flush()
+		case isLeader(text):
+			flush()
+			b.note("lines of a table of contents were left out")
 		case l.heading:
 			if len(open) > 0 && !open[len(open)-1].heading {
 				flush()
@@ -151,6 +154,15 @@ func isRule(text string) bool {
 		}
 	}
 	return true
+}
+
+// isLeader says whether a line is one of a table of contents: a title, a row of
+// dots and a page.
+func isLeader(text string) bool {
+	if c := text[len(text)-1]; !isDigit(c) && c != '.' {
+		return false
+	}
+	return strings.Contains(text, ".......") || strings.Contains(text, ". . . . .") || strings.Contains(text, ": : : : :") || strings.Contains(text, "………")
 }
 
 // isRow says whether a line is a row of a table: cells between tabs or bars.

@@ -158,3 +158,10 @@ func BenchmarkPlainText(b *testing.B) {
 		}
 	}
 }
+
+func TestContentsAreLeftOut(t *testing.T) {
+	d := parse(t, "Contents\n\n1 Introduction . . . . . . . . . 3\nSummary ............... 12\n\nThe text begins here.\n")
+	if diff := cmp.Diff([]string{"Contents", "The text begins here."}, sentences(d)); diff != "" || len(d.Notes) != 1 || d.Incomplete {
+		t.Errorf("%s %q", diff, d.Notes)
+	}
+}

@@ -139,7 +139,7 @@ func (t *Text) lines(laid [][]row) {
 				above := &rows[i-1]
 				drop := above.y - r.y
 				l.Gap = drop < 0 || drop > 1.3*max(leading, r.size*1.05) || math.Abs(above.size-r.size) > 0.15*body ||
-					r.x0-above.x0 > 0.8*r.size && above.x0-left < 0.5*r.size && r.x0-left < 4*r.size
+					r.x0-above.x0 > 0.8*r.size && above.x0-left < 0.5*r.size && r.x0-left < 4*r.size && !marked(above.text())
 				if drop < 0 && t.flowsOn(l.Text) {
 					l.Gap = false // a paragraph that goes on in the next column
 				}
@@ -147,6 +147,17 @@ func (t *Text) lines(laid [][]row) {
 			t.Lines = append(t.Lines, l)
 		}
 	}
+}
+
+// marked says whether a line begins with the mark or number of a list item,
+// below which its other lines are set in.
+func marked(line string) bool {
+	word, _, _ := strings.Cut(line, " ")
+	first, _, cell := strings.Cut(line, "\t")
+	if cell && len(first) <= 5 {
+		word = first
+	}
+	return len(word) <= 5 && (strings.TrimLeft(word, "0123456789.()abcivx") == "" || strings.ContainsAny(word, "•◦▪●○■–-*\uf0b7"))
 }
 
 // flowsOn says whether a paragraph goes on from the last line over the end of a

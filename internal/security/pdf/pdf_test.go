@@ -404,3 +404,16 @@ func BenchmarkRead(b *testing.B) {
 		read(b, data)
 	}
 }
+
+// TestItemsHang shows that the lines of a list item that are set in below its
+// mark do not begin a paragraph.
+func TestItemsHang(t *testing.T) {
+	page := at(72, 700, 10, "- An item that is long") + at(84, 688, 10, "and goes on below") + at(72, 676, 10, "Text without a mark, then") + at(92, 664, 10, "A line that is set in.")
+	var gaps []bool
+	for _, l := range read(t, document(false, page)).Lines {
+		gaps = append(gaps, l.Gap)
+	}
+	if !cmp.Equal(gaps, []bool{true, false, false, true}) {
+		t.Errorf("gaps %v", gaps)
+	}
+}
