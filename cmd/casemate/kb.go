@@ -44,7 +44,7 @@ func (c *kbImportCmd) Run(s *streams) error {
 	}
 	defer lib.Close()
 	bar := newProgress(s.stderr, c.Files)
-	opt := library.ImportOptions{Stdin: s.stdin, Force: c.Force, Add: c.Add, Progress: func(p library.Progress) { bar.update(p.Bytes) }}
+	opt := library.ImportOptions{Stdin: s.stdin, Force: c.Force, Add: c.Add, Progress: bar.showImport}
 	if c.Verbose {
 		opt.MaxNamed = namedFaults
 	}
@@ -69,6 +69,19 @@ func (c *kbImportCmd) Run(s *streams) error {
 	return nil
 }
 
+// showImport shows how far an import has come.
+func (p progress) showImport(at library.Progress) {
+	if p.bar == nil {
+		return
+	}
+	if at.Total > 0 {
+		p.bar.Describe(fmt.Sprintf("indexing %d of %d", at.Done, at.Total))
+	} else {
+		p.bar.Describe(fmt.Sprintf("reading, %d entries and relations", at.Taken))
+	}
+	p.update(at.Bytes)
+}
+
 // writeImport says what an import did, for a person.
 func writeImport(w io.Writer, rep *library.ImportReport) error {
 	t := newTable("publication", "version", "date", "entries", "relations", "added", "changed", "removed", "revoked")
@@ -80,26 +93,26 @@ func writeImport(w io.Writer, rep *library.ImportReport) error {
 		case c.Same:
 			note("%s: these bytes were there already; nothing was done", c.Name)
 		case c.Before != "":
-			note("%s: replaces %s", c.Name, c.Before)
+			note("%s: was at %s before", c.Name, c.Before)
 		}
 		if c.Older > 0 {
-			note("%s: %d records left out, as newer ones are there", c.Name, c.Older)
+			note("%s: records left out, as newer ones are there: %d", c.Name, c.Older)
 		}
 		if c.Removed > 0 {
 			note("%s: gone are %s%s", c.Name, strings.Join(c.Gone, ", "), more(c.Removed-len(c.Gone)))
 		}
 		if c.Remapped > 0 {
-			note("%s: %d outdated ids lead to what replaced them", c.Name, c.Remapped)
+			note("%s: outdated ids that lead to what replaced them: %d", c.Name, c.Remapped)
 		}
 		if c.Dangling > 0 {
-			note("%s: %d relations lead to what is not loaded", c.Name, c.Dangling)
+			note("%s: relations that lead to what is not loaded: %d", c.Name, c.Dangling)
 		}
 	}
 	if rep.Repeated > 0 {
-		note("%d entries were in several files; the first was kept", rep.Repeated)
+		note("entries that were in several files, the first of which was kept: %d", rep.Repeated)
 	}
 	if rep.UnknownCount > 0 {
-		note("%d files in folders or archives hold nothing known and were passed over: %s%s", rep.UnknownCount, strings.Join(first(rep.Unknown), ", "), more(rep.UnknownCount-len(first(rep.Unknown))))
+		note("files in folders or archives that hold nothing known, passed over: %s%s", strings.Join(first(rep.Unknown), ", "), more(rep.UnknownCount-len(first(rep.Unknown))))
 	}
 	t.write(w)
 	for _, n := range notes {
@@ -118,11 +131,16 @@ func tellMissing(w io.Writer, rep *library.ImportReport, all bool) {
 	if !all {
 		names = first(names)
 	}
-	fmt.Fprintln(w, "casemate: missing:", report.Terminal(fmt.Sprintf("relations name %d objects that their files lack: %s%s",
-		rep.MissingCount, strings.Join(names, ", "), more(rep.MissingCount-len(names)))))
+	for _, n := range names {
+		fmt.Fprintln(w, "casemate: missing:", report.Terminal(n))
+	}
+	if rest := rep.MissingCount - len(names); rest > 0 {
+		fmt.Fprintf(w, "casemate: missing: and %d more (-v names them)\n", rest)
+	}
+	fmt.Fprintln(w, "casemate: relations that name what is missing were kept as they are")
 }
 
-const firstNames = 5
+const firstNames = 3
 
 func first(names []string) []string { return names[:min(len(names), firstNames)] }
 

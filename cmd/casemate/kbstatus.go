@@ -155,6 +155,6 @@ func (st *kbStatus) writeHeld(w io.Writer) {
 	}
 	fmt.Fprintln(w)
 	k.write(w)
-	fmt.Fprintf(w, "\n%d outdated ids lead to what replaced them; %d relations lead to what is not loaded\n", st.Remapped, st.Dangling)
+	fmt.Fprintf(w, "\noutdated ids that lead to what replaced them: %d\nrelations that lead to what is not loaded: %d\n", st.Remapped, st.Dangling)
 	fmt.Fprintf(w, "edition %s\n%.1f MB, %s; ages as of %s\n", st.Edition, float64(st.Bytes)/1e6, report.Terminal(st.Integrity), st.AsOf)
 }

@@ -9,7 +9,11 @@ import (
 	"github.com/casemate-ai/casemate/internal/security/report"
 )
 
-const maxCell = 60 // columns
+// The columns that a cell may take; the first of a row is its name.
+const (
+	maxName = 60
+	maxCell = 24
+)
 
 // table is a plain table: numbers to the right, text to the left.
 type table struct {
@@ -27,7 +31,11 @@ func (t *table) row(cells ...any) {
 		if _, number := c.(int); number {
 			t.right[i] = true
 		}
-		row[i] = report.TerminalFit(fmt.Sprint(c), maxCell)
+		limit := maxCell
+		if i == 0 {
+			limit = maxName
+		}
+		row[i] = report.TerminalFit(fmt.Sprint(c), limit)
 	}
 	t.rows = append(t.rows, row)
 }

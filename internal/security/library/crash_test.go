@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -61,7 +60,9 @@ func child(dir string) int {
 			return
 		}
 		if os.Getenv(childDeed) == "kill" {
-			syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			self, _ := os.FindProcess(os.Getpid()) // it is there
+			self.Kill()
+			select {}
 		}
 		fmt.Println("here")
 		os.Stdin.Read(make([]byte, 1))

@@ -59,9 +59,9 @@ func editionOf(version, date string) string {
 	case version != "":
 		return version
 	case date != "":
-		return "of " + date
+		return date
 	}
-	return "of an unknown date"
+	return "undated"
 }
 
 // compareEditions orders two editions of one publication: by version where both

@@ -34,6 +34,7 @@ type ImportOptions struct {
 type Progress struct {
 	Path  string // being read; empty once all is read
 	Bytes int64  // of the paths that are done, where they are files
+	Taken int    // entries and relations read
 	Done  int    // entries and relations indexed
 	Total int    // to index
 }
@@ -137,7 +138,8 @@ type importer struct {
 	stage  *stage
 	staged map[string][]staged // by key, in the order of the paths
 
-	firstEntry, firstRelation int64 // rows from here on are new
+	firstEntry, firstRelation int64  // rows from here on are new
+	reading                   string // the path at hand
 	bytes                     int64
 }
 
@@ -163,7 +165,11 @@ func (im *importer) run(paths []string) error {
 			return err
 		}
 	}
-	im.stage.at, im.staged = im.opt.at, map[string][]staged{}
+	im.stage.step = func(point string, taken int) {
+		im.hook(point)
+		im.progress(Progress{Path: im.reading, Bytes: im.bytes, Taken: taken})
+	}
+	im.staged = map[string][]staged{}
 	for _, path := range paths {
 		if err := im.path(path); err != nil {
 			return err
@@ -196,7 +202,8 @@ func (im *importer) run(paths []string) error {
 
 // path reads one path into rows of its own, unless its bytes are there already.
 func (im *importer) path(path string) error {
-	im.progress(Progress{Path: path, Bytes: im.bytes})
+	im.reading = path
+	im.progress(Progress{Path: path, Bytes: im.bytes, Taken: im.stage.taken})
 	info, err := os.Stat(path)
 	regular := err == nil && info.Mode().IsRegular()
 	if regular && !im.opt.Force {
@@ -297,7 +304,7 @@ func (im *importer) index() error {
 	step := func() error {
 		if done++; done%checkEvery == 0 {
 			im.hook("index")
-			im.progress(Progress{Bytes: im.bytes, Done: done, Total: total})
+			im.progress(Progress{Bytes: im.bytes, Taken: im.stage.taken, Done: done, Total: total})
 		}
 		return im.ctx.Err()
 	}

@@ -229,7 +229,7 @@ func TestRecordsReplaceThemselves(t *testing.T) {
 	load(t, apart, s, "a")
 	rep := load(t, apart, s, "b")
 	check(t, apart)
-	want := []library.Change{{Publication: s["b"].pubs[0], Before: "of 2020-03-03", Entries: 3, Relations: 3, Added: 1, Changed: 1, Older: 1, Dangling: 3}}
+	want := []library.Change{{Publication: s["b"].pubs[0], Before: "2020-03-03", Entries: 3, Relations: 3, Added: 1, Changed: 1, Older: 1, Dangling: 3}}
 	if diff := cmp.Diff(want, rep.Changes); diff != "" {
 		t.Errorf("second import (-want +got):\n%s", diff)
 	}

@@ -307,8 +307,12 @@ func (l *Library) fault(doing string, err error) error {
 	case sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_NOMEM:
 		return say("has no room for so large a value", "leave the file out that brings it")
 	}
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-		return say("cannot be opened or written", "check who owns the data directory and whether it may be written")
+	var file *fs.PathError
+	switch {
+	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
+		return say("cannot grow: the disk is full", "make room and import again; what was there before still stands")
+	case errors.As(err, &file):
+		return say("cannot be opened or written", "check who owns the data directory and whether it may be written, or name another with --data")
 	}
 	return &casemate.Error{Code: casemate.CodeInternal, Message: doing + " in " + l.dir, Err: err}
 }

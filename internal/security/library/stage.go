@@ -28,8 +28,8 @@ type stage struct {
 	relation *sql.Stmt
 	taken    int
 	body     []byte
-	at       func(point string) // for tests; may be nil
-	refused  error              // what a statement said
+	step     func(point string, taken int) // called now and then; may be nil
+	refused  error                         // what a statement said
 }
 
 const (
@@ -78,8 +78,8 @@ func (s *stage) check(point string) error {
 	if s.taken++; s.taken%checkEvery != 0 {
 		return nil
 	}
-	if s.at != nil {
-		s.at(point)
+	if s.step != nil {
+		s.step(point, s.taken)
 	}
 	return s.ctx.Err()
 }
