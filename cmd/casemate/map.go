@@ -266,7 +266,7 @@ func alertDocument(ctx context.Context, name string, data []byte) (*document.Doc
 		return nil, nil // not alerts: it is read for what it says
 	}
 	if g.kept == 0 {
-		return nil, &casemate.Error{Code: casemate.CodeInput, Message: fmt.Sprintf("read %q: it holds %d events and neither an alert, a message nor a command line", name, sum.Records),
+		return nil, &casemate.Error{Code: casemate.CodeInput, Message: fmt.Sprintf("read %q: none of its records (%d) is an alert or gives a message or a command line", name, sum.Records),
 			Hint: "casemate triage reads telemetry; map needs something that says what was done"}
 	}
 	if g.repeats > 0 {
