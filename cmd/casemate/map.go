@@ -23,7 +23,7 @@ import (
 type mapCmd struct {
 	dataFlag
 	Files     []string `arg:"" optional:"" name:"file" help:"Reports (PDF, HTML, Markdown, text), Sigma rules, STIX, alert files; folders, .gz or .zip; - for standard input."`
-	Threshold float64  `placeholder:"P" help:"The probability from which a technique counts as found, above 0 and below 1; default: the one that the classifier was calibrated for."`
+	Threshold float64  `placeholder:"P" help:"The probability from which a technique counts as found, above 0 and below 1; default: the one chosen for reports, which casemate eval report shows."`
 	Domain    string   `enum:",enterprise,mobile,ics" default:"" placeholder:"DOMAIN" help:"Only techniques of this domain of ATT&CK: enterprise, mobile or ics."`
 	All       bool     `help:"Show the unsure techniques as well."`
 	Navigator string   `placeholder:"FILE" help:"Write a layer for the ATT&CK Navigator; - for standard output."`
@@ -151,10 +151,12 @@ func (c *mapCmd) document(s *streams, run *mapRun, d *document.Document, out *bu
 	if d.Incomplete {
 		run.incomplete++
 	}
+	if !c.JSONL || c.Navigator+c.STIX+c.CSV+c.Markdown != "" {
+		run.results = append(run.results, r)
+	}
 	if c.JSONL {
 		return writeJSON(out, r, false)
 	}
-	run.results = append(run.results, r)
 	return nil
 }
 

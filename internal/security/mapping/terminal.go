@@ -9,6 +9,7 @@ import (
 
 	"github.com/rivo/uniseg"
 
+	"github.com/casemate-ai/casemate/internal/security/document"
 	"github.com/casemate-ai/casemate/internal/security/report"
 )
 
@@ -70,10 +71,14 @@ func (v *view) line(s string) {
 }
 
 func (v *view) result(r *Result, all bool) {
-	v.line(v.paint("1", report.TerminalFit(firstOf(r.Title, r.Path), v.width)))
+	name := r.Path
+	if name == document.Stdin {
+		name = "standard input"
+	}
+	v.line(v.paint("1", report.TerminalFit(firstOf(r.Title, name), v.width)))
 	about := fmt.Sprintf("%s, %s read", r.Kind, plural(r.Read, "sentence", "sentences"))
 	if r.Title != "" {
-		about = r.Path + ", " + about
+		about = name + ", " + about
 	}
 	v.line(v.paint("2", report.TerminalFit(about, v.width)))
 	v.line("")
