@@ -33,6 +33,9 @@ func (s shelf) read(_ context.Context, path string, _ io.Reader, sink feed.Sink,
 	for i := range b.faults {
 		rep.Faults = append(rep.Faults, casemate.Fault{At: casemate.Location{File: path}, Reason: fmt.Sprint("fault ", i)})
 	}
+	if len(b.pubs) == 0 {
+		return rep, b.err
+	}
 	key := b.pubs[0].Key
 	for _, e := range b.entries {
 		if e.Publication == "" {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -140,6 +141,8 @@ type importer struct {
 
 	firstEntry, firstRelation int64  // rows from here on are new
 	reading                   string // the path at hand
+	others                    bool   // there is more than one path
+	unknown                   error  // what was said of the last path that holds nothing known
 	bytes                     int64
 }
 
@@ -170,10 +173,14 @@ func (im *importer) run(paths []string) error {
 		im.progress(Progress{Path: im.reading, Bytes: im.bytes, Taken: taken})
 	}
 	im.staged = map[string][]staged{}
+	im.others = len(paths) > 1
 	for _, path := range paths {
 		if err := im.path(path); err != nil {
 			return err
 		}
+	}
+	if im.unknown != nil && len(im.staged) == 0 && len(im.report.Changes) == 0 {
+		return im.unknown
 	}
 	im.hook("read")
 	keys := make([]string, 0, len(im.staged))
@@ -205,14 +212,18 @@ func (im *importer) path(path string) error {
 	im.reading = path
 	im.progress(Progress{Path: path, Bytes: im.bytes, Taken: im.stage.taken})
 	info, err := os.Stat(path)
+	size := int64(0)
 	regular := err == nil && info.Mode().IsRegular()
+	if regular {
+		size = info.Size()
+	}
 	if regular && !im.opt.Force {
 		sum, err := hashFile(path)
 		if err != nil {
 			return &casemate.Error{Code: casemate.CodeInput, Message: "import", Err: err}
 		}
 		if same, err := im.same(path, sum); same || err != nil {
-			im.bytes += info.Size()
+			im.bytes += size
 			return err
 		}
 	}
@@ -221,12 +232,17 @@ func (im *importer) path(path string) error {
 	switch {
 	case im.stage.refused != nil:
 		return im.stage.refused
+	case errors.Is(err, feed.ErrUnknown) && im.others:
+		// A stray file among others is no reason to leave them out.
+		im.report.FaultCount++
+		im.report.Faults = append(im.report.Faults, casemate.Fault{At: casemate.Location{File: path}, Reason: feed.ErrUnknown.Error()})
+		im.unknown = err
+		im.bytes += size
+		return nil
 	case err != nil:
 		return err
 	}
-	if regular {
-		im.bytes += info.Size()
-	}
+	im.bytes += size
 	r := &im.report
 	r.Faults, r.FaultCount = append(r.Faults, rep.Faults...), r.FaultCount+rep.FaultCount
 	r.Missing, r.MissingCount = append(r.Missing, rep.Missing...), r.MissingCount+rep.MissingCount

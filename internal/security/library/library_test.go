@@ -2,6 +2,7 @@ package library_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -173,6 +174,20 @@ func TestFaultsDoNotStopAnImportButErrorsDo(t *testing.T) {
 	rep := load(t, l, s, "faulty")
 	if rep.FaultCount != 3 || len(rep.Faults) != 3 || rep.Changes[0].Added != 1 {
 		t.Errorf("faulty import = %+v", rep)
+	}
+}
+
+func TestStrayFiles(t *testing.T) {
+	s := shelf{"one": town["one"], "stray": {err: fmt.Errorf("import stray: %w", feed.ErrUnknown)}}
+	l := open(t, t.TempDir())
+	for _, paths := range [][]string{{"stray"}, {"stray", "stray"}} {
+		if _, err := l.Import(t.Context(), paths, library.ImportOptions{Read: s.read}); !errors.Is(err, feed.ErrUnknown) {
+			t.Errorf("Import(%q) = %v, want ErrUnknown", paths, err)
+		}
+	}
+	rep := load(t, l, s, "stray", "one", "stray")
+	if rep.FaultCount != 2 || len(rep.Faults) != 2 || rep.Faults[0].At.File != "stray" || rep.Changes[0].Added != 4 {
+		t.Errorf("import with stray files = %+v", rep)
 	}
 }
 
