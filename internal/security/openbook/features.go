@@ -14,6 +14,7 @@ const (
 	featMatched               // the weight of the words of the option in the best section, as such
 	featEntity                // the best entity
 	featEntitySoft            // the option in the entities that the question is about
+	featConcept               // how alike question and option are as mixtures of entities
 	featPage                  // the best section of the page that question and options are about
 	featAnchor                // the option in an entity that the question names
 	featAnchorSection         // the option in one section of it
@@ -30,7 +31,7 @@ const (
 
 // FeatureNames are the names of the measures, in their order.
 var FeatureNames = [Features]string{
-	"sentence", "section", "section-sum", "section-soft", "matched", "entity", "entity-soft", "page", "anchor", "anchor-section", "anchor-joint",
+	"sentence", "section", "section-sum", "section-soft", "matched", "entity", "entity-soft", "concept", "page", "anchor", "anchor-section", "anchor-joint",
 	"anchor-sentence", "named", "named-section", "named-sentence", "linked", "echo", "length",
 }
 
@@ -107,6 +108,7 @@ func (v *view) vectors() []Vector {
 	out := make([]Vector, len(v.o))
 	v.joint(out)
 	v.soft(out)
+	v.concepts(out)
 	v.page(out)
 	v.anchored(out)
 	v.described(out)
@@ -171,6 +173,30 @@ func (v *view) soft(out []Vector) {
 	for _, e := range entities {
 		for i, o := range v.o {
 			out[i][featEntitySoft] += e.score * o.entity[e.at]
+		}
+	}
+}
+
+// concepts measures how alike question and option are as mixtures of the
+// entities that support them, whether or not they share a word.
+//
+// Source: Gabrilovich and Markovitch 2007, explicit semantic analysis; here over
+// the entries of the book, with shares cubed so that the best count.
+func (v *view) concepts(out []Vector) {
+	cube := func(x float32) float64 { return float64(x) * float64(x) * float64(x) }
+	own := 0.0
+	for _, e := range v.q.entities {
+		own += cube(v.q.entity[e]) * cube(v.q.entity[e])
+	}
+	for i, o := range v.o {
+		both, self := 0.0, 0.0
+		for _, e := range o.entities {
+			c := cube(o.entity[e])
+			self += c * c
+			both += c * cube(v.q.entity[e])
+		}
+		if both > 0 {
+			out[i][featConcept] = float32(both / math.Sqrt(own*self))
 		}
 	}
 }
@@ -254,6 +280,15 @@ func (v *view) anchored(out []Vector) {
 // described measures the question in the entity that an option names.
 func (v *view) described(out []Vector) {
 	b := v.book
+	known := 0
+	for _, names := range v.names {
+		if len(names) > 0 {
+			known++
+		}
+	}
+	if known*4 < len(v.names)*3 {
+		return // a name among options that are none is no more than a word
+	}
 	for i, names := range v.names {
 		x := &out[i]
 		for _, n := range names {
