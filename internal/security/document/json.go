@@ -26,7 +26,11 @@ func isJSON(text string) bool {
 	case '{':
 		return rest == "" || rest[0] == '"' || rest[0] == '}'
 	case '[':
-		return rest == "" || strings.IndexByte("{[]\"", rest[0]) >= 0 && !strings.HasPrefix(rest, "[.")
+		if rest != "" && rest[0] == '[' { // a list in a list, and not a [[link]]
+			inner := strings.TrimLeft(rest[1:], " \t\r\n")
+			return inner == "" || strings.IndexByte("{[]\"-0123456789", inner[0]) >= 0
+		}
+		return rest == "" || strings.IndexByte("{]\"", rest[0]) >= 0
 	}
 	return false
 }

@@ -113,6 +113,15 @@ func TestBrokenJSONKeepsWhatCameBefore(t *testing.T) {
 	}
 }
 
+// TestNotJSON reads texts that only begin like JSON.
+func TestNotJSON(t *testing.T) {
+	for _, text := range []string{"[[Link]] to the page.", "[1] A reference stands first.", "{curly} words begin it.", "[.] is a dot in brackets."} {
+		if d := parse(t, text); d.Kind == "json" || len(d.Sentences) != 1 {
+			t.Errorf("%q was read as %s: %q", text, d.Kind, sentences(d))
+		}
+	}
+}
+
 func TestLimitIsSaid(t *testing.T) {
 	d, err := document.Parse(context.Background(), "x", []byte(strings.Repeat("A sentence here. ", 100)), document.Options{MaxBytes: 170})
 	if err != nil || len(d.Sentences) != 10 || !d.Incomplete || !strings.Contains(d.Notes[0], "only the first 170 bytes") {
