@@ -29,7 +29,7 @@ func split(text string, emit func(start, end int)) {
 			i = end
 			continue
 		case wide: // East Asian full stops need no space after them
-		case text[end] != ' ' || !ends(text, start, i, end):
+		case text[end] != ' ' || !ends(text, start, i, end) || !says(text[start:end]):
 			i += width
 			continue
 		}
@@ -42,6 +42,16 @@ func split(text string, emit func(start, end int)) {
 	if start < len(text) {
 		cutLong(text, start, len(text), emit)
 	}
+}
+
+// says says whether a piece of text is more than marks.
+func says(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; isLetter(c) || isDigit(c) || c >= 0x80 {
+			return true
+		}
+	}
+	return false
 }
 
 // terminator returns the width of the mark at text[i] that can end a sentence,

@@ -47,6 +47,7 @@ func TestSentences(t *testing.T) {
 		{"The .NET loader reads config.json and ../x.", "A .lnk file starts it."},
 		{"1.2. The second section names nothing else."},
 		{"The macro calls the shell (see section 2.1).", "Next comes the payload."},
+		{". The stray dot opens no sentence of its own."},
 		{"In 2021. The year is stated before."},
 	} {
 		text := strings.Join(want, " ")
