@@ -131,7 +131,7 @@ func TestLimitIsSaid(t *testing.T) {
 
 // TestLarge reads ten megabytes without a sentence, a line break or a space.
 func TestLarge(t *testing.T) {
-	for _, unit := range []string{"x", "a. ", "<b>", "(", "e.g. ", "{\"a\":", "\n", "| ", "`", "[", "**", "- \n", "&", "'", "\"", "A: \n", "<div>", "<table><tr><td>"} {
+	for _, unit := range []string{"x", "a. ", "! ", "<b>", "(", "e.g. ", "{\"a\":", "\n", "| ", "`", "[", "**", "- \n", "&", "'", "\"", "A: \n", "<div>", "<table><tr><td>"} {
 		text := "Start. " + strings.Repeat(unit, 1<<20/len(unit))
 		if d, err := document.Parse(context.Background(), "x", []byte(text), document.Options{}); err == nil {
 			checkCoverage(t, d)

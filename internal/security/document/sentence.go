@@ -9,6 +9,10 @@ import (
 // maxSentence is the longest sentence; a longer one is cut between words.
 const maxSentence = 2000
 
+// maxMarksSeen is how far back a word is looked for before a mark that may end
+// a sentence of nothing but marks.
+const maxMarksSeen = 64
+
 // split cuts the text of one block into sentences and gives the bounds of each,
 // without the space around them. Text has no line breaks and no double spaces.
 //
@@ -29,7 +33,7 @@ func split(text string, emit func(start, end int)) {
 			i = end
 			continue
 		case wide: // East Asian full stops need no space after them
-		case text[end] != ' ' || !ends(text, start, i, end) || !says(text[start:end]):
+		case text[end] != ' ' || !ends(text, start, i, end) || !says(text[max(start, i-maxMarksSeen):i]):
 			i += width
 			continue
 		}
