@@ -12,6 +12,12 @@ type evalCmd struct {
 
 	TriageSpeed triageSpeedCmd `cmd:"" name:"triage-speed" help:"Time the triage of a file once, twice and four times over; GOMAXPROCS=1 for one core."`
 
+	CWE    evalCWECmd  `cmd:"" name:"cwe" help:"Name the weakness of vulnerabilities that are newer than the training."`
+	CVSS   evalCVSSCmd `cmd:"" name:"cvss" help:"Name their CVSS 3.1 vector."`
+	SSVC   evalSSVCCmd `cmd:"" name:"ssvc" help:"Name CISA's decision points on them."`
+	CTIRCM evalRCMCmd  `cmd:"" name:"cti-rcm" help:"Name the weaknesses of CTIBench's vulnerabilities."`
+	CTIVSP evalVSPCmd  `cmd:"" name:"cti-vsp" help:"Name the vectors of CTIBench's vulnerabilities."`
+
 	Questions   questionsCmd   `cmd:"" help:"Ask generated four-option questions, or those of a file, and compare."`
 	CTIMCQA     ctiMCQACmd     `cmd:"" name:"cti-mcqa" help:"Ask the multiple-choice questions of CTIBench."`
 	CyberMetric cyberMetricCmd `cmd:"" name:"cybermetric" help:"Ask the questions of CyberMetric."`

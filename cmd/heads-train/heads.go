@@ -33,7 +33,8 @@ func trainCWE(j job) (*lexical.Model, error) {
 			Name: "cwe", Styles: corpus.StyleNames,
 			Groups:   []lexical.Group{{Name: "cwe", Labels: labels, Balance: 0.2}},
 			Features: lexical.Features{Pairs: true, Skips: true, MinDocs: 8},
-			Dim:      96, Members: 4, MemberDim: 64, Bits: 4, Dropout: 0.4,
+			Dim:      96, Members: 4, MemberDim: 64, Bits: 4,
+			Epochs: 5, Rate: 0.08, RowRate: 0.15, Dropout: 0.4,
 		},
 		style: func(v *corpus.Vulnerability) int { return v.Style },
 		truth: func(v *corpus.Vulnerability) string { return v.Weaknesses[0] },
@@ -106,7 +107,7 @@ func trainSSVC(j job) (*lexical.Model, error) {
 	l.precision = 0.8
 	l.style = func(*corpus.Vulnerability) int { return 0 }
 	l.config.Features = lexical.Features{Pairs: true, Skips: true, MinDocs: 4}
-	l.config.Dim, l.config.Members, l.config.MemberDim, l.config.Epochs = 48, 4, 32, 6
+	l.config.Dim, l.config.Members, l.config.MemberDim = 48, 4, 32
 	return l.learn(j)
 }
 
@@ -118,7 +119,7 @@ func joint(name string, rows []corpus.Vulnerability, parts []lexical.Group, comb
 	return &lesson{
 		name: name, rows: rows, truth: combination,
 		config: lexical.Config{
-			Name: name, Bits: 4, Dropout: 0.4,
+			Name: name, Bits: 4, Epochs: 5, Rate: 0.08, RowRate: 0.15, Dropout: 0.4,
 			Groups: append(slices.Clone(parts), lexical.Group{Name: "together", Labels: labels}),
 		},
 		target: func(v *corpus.Vulnerability) []lexical.Target {

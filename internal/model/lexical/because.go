@@ -20,6 +20,9 @@ type Reason struct {
 	Weight     float64
 }
 
+// faint labels are left out of the slope of a softmax.
+const faint = 1e-5
+
 // candidates of an explanation are weighed for each one that is asked for.
 const candidateFactor = 2
 
@@ -98,8 +101,8 @@ func (m *Model) slopeOf(s *Scores, outputs []Output) []float32 {
 			continue
 		}
 		for k, p := range s.p[g.from:][:g.labels] {
-			if k != o.Label && p > negligible {
-				axpy(slope, -p/max(negligible, 1-s.p[g.from+o.Label]), weight[k*m.dim:][:m.dim])
+			if k != o.Label && p > faint {
+				axpy(slope, -p/max(faint, 1-s.p[g.from+o.Label]), weight[k*m.dim:][:m.dim])
 			}
 		}
 	}

@@ -44,7 +44,7 @@ func (l *lesson) join(members []*trainer) *joined {
 				w := out[k*j.wide+at*d:][:d]
 				axpy(w, 1, t.shared[i].weight[label*d:][:d])
 				if len(t.own[i]) > 0 {
-					axpy(w, 1, t.own[i][s].weight[label*d:][:d])
+					axpy(w, 1, t.own[i][s][label*d:][:d])
 				}
 				bias[k] += share * (t.bias[i].weight[k] + dot(w, t.style.weight[s*d:][:d]))
 				for c := range w {

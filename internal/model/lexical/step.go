@@ -16,7 +16,7 @@ const (
 const styleValue = 0.3
 
 // negligible gradients of an output are not followed: most labels of most texts.
-const negligible = 1e-5
+const negligible = 1e-4
 
 // trainer trains one member.
 type trainer struct {
@@ -28,9 +28,9 @@ type trainer struct {
 	rowSum []float32 // [F] squared gradients so far, one a row
 	style  layer     // [S][dim], one sum a row
 
-	shared []layer   // of each group, for all styles
-	own    [][]layer // of each group and style, added to shared; none if there is one style
-	bias   []layer   // of each group, [S][labels]
+	shared []layer       // of each group, for all styles
+	own    [][][]float32 // of each group and style, [labels][dim], added to shared; none if there is one style
+	bias   []layer       // of each group, [S][labels]
 
 	hidden, slope []float32 // [dim]
 	logits, want  []float32 // of the group at hand
@@ -83,9 +83,9 @@ func (l *lesson) newTrainer(seed uint64) *trainer {
 		most = max(most, n)
 		t.shared = append(t.shared, newLayer(n*d))
 		t.bias = append(t.bias, newLayer(n*styles))
-		var own []layer
+		var own [][]float32
 		for s := 0; s < styles && styles > 1; s++ {
-			own = append(own, newLayer(n*d))
+			own = append(own, make([]float32, n*d))
 		}
 		t.own = append(t.own, own)
 	}
@@ -139,7 +139,7 @@ func (t *trainer) learnGroup(i int, e *Example, rate float32) float64 {
 	}
 	if own := t.own[i]; len(own) > 0 {
 		for k := range out {
-			out[k] += dot(own[e.Style].weight[k*t.dim:][:t.dim], t.hidden)
+			out[k] += dot(own[e.Style][k*t.dim:][:t.dim], t.hidden)
 		}
 	}
 	if prior := t.prior[i]; prior != nil {
@@ -215,24 +215,29 @@ func lossOf(out, want []float32, multi bool) float64 {
 	return loss
 }
 
-// learnOutput moves the weights of one label.
+// learnOutput moves the weights of one label, those of all styles and those of
+// one alike, and adds the slope of the loss to t.slope.
 func (t *trainer) learnOutput(i, style, k int, slope, rate float32) {
-	g := &t.model.groups[i]
-	b := style*g.labels + k
+	b := style*t.model.groups[i].labels + k
 	bias := &t.bias[i]
 	bias.sum[b] += float32(slope * slope)
 	bias.weight[b] -= rate * slope / root(bias.sum[b]+outputFloor)
-	t.learnLayer(&t.shared[i], k, slope, rate)
-	if own := t.own[i]; len(own) > 0 {
-		t.learnLayer(&own[style], k, slope, rate)
-	}
-}
-
-// learnLayer moves a row of weights and adds the slope of the loss to t.slope.
-func (t *trainer) learnLayer(l *layer, k int, slope, rate float32) {
 	dim := t.dim
-	w, sum := l.weight[k*dim:][:dim], l.sum[k*dim:][:dim]
+	w, sum := t.shared[i].weight[k*dim:][:dim], t.shared[i].sum[k*dim:][:dim]
 	h, back := t.hidden[:dim], t.slope[:dim]
+	if own := t.own[i]; len(own) > 0 {
+		o := own[style][k*dim:][:dim]
+		for d := range w {
+			back[d] += float32(slope * (w[d] + o[d]))
+			x := slope * h[d]
+			s := sum[d] + float32(x*x)
+			sum[d] = s
+			x = rate * x / root(s+outputFloor)
+			w[d] -= x
+			o[d] -= x
+		}
+		return
+	}
 	for d := range w {
 		back[d] += float32(slope * w[d])
 		x := slope * h[d]
