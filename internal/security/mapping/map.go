@@ -48,15 +48,15 @@ const DefaultThreshold = 0.42
 
 // The limits of a document. What lies beyond is counted and said in the notes.
 const (
-	maxSentences   = 200_000
-	maxRetrievals  = 1_000 // sentences looked up in the knowledge base: the ones with the likeliest candidates
-	maxHits        = 8     // techniques of one sentence
-	maxPassages    = 3     // passages shown for a technique
-	maxSentencesListed      = 500   // sentences in the result
-	maxUnsure      = 50
-	hitFloor       = 0.12 // a sentence's candidates below this are not kept
-	sentenceShown  = 0.30 // a sentence is listed from here
-	relevanceFloor = 0.15 // below this probability of being about security a sentence is passed over
+	maxSentences       = 200_000
+	maxRetrievals      = 1_000 // sentences looked up in the knowledge base: the ones with the likeliest candidates
+	maxHits            = 8     // techniques of one sentence
+	maxPassages        = 3     // passages shown for a technique
+	maxSentencesListed = 500   // sentences in the result
+	maxUnsure          = 50
+	hitFloor           = 0.12 // a sentence's candidates below this are not kept
+	sentenceShown      = 0.30 // a sentence is listed from here
+	relevanceFloor     = 0.15 // below this probability of being about security a sentence is passed over
 )
 
 // mapper is the state of one Map.
