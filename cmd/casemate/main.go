@@ -32,15 +32,16 @@ const (
 
 // cli is every command. Each has a file of its own.
 type cli struct {
-	Triage  triageCmd  `cmd:"" help:"Rank alerts and events as incidents, with reasons."`
-	Explain explainCmd `cmd:"" help:"Explain anything pasted: a command line, a log line, an alert, an id, a hash, a URL."`
-	Enrich  enrichCmd  `cmd:"" help:"Write each alert with its entities, indicators, techniques and rule matches, one JSON object a line."`
-	Ask     askCmd     `cmd:"" help:"Answer a question from the knowledge base, or rank the options of one, with the passages."`
-	KB      kbCmd      `cmd:"" name:"kb" help:"Import, search and show published knowledge."`
-	Map     mapCmd     `cmd:"" help:"Map reports, rules and alerts to ATT&CK techniques, sentence by sentence."`
-	Rules   rulesCmd   `cmd:"" help:"Check Sigma rules."`
-	Eval    evalCmd    `cmd:"" help:"Measure Casemate on a public benchmark."`
-	Version versionCmd `cmd:"" help:"Print the version and what the catalogue holds."`
+	Triage   triageCmd   `cmd:"" help:"Rank alerts and events as incidents, with reasons."`
+	Explain  explainCmd  `cmd:"" help:"Explain anything pasted: a command line, a log line, an alert, an id, a hash, a URL."`
+	Enrich   enrichCmd   `cmd:"" help:"Write each alert with its entities, indicators, techniques and rule matches, one JSON object a line."`
+	Classify classifyCmd `cmd:"" help:"Label lines of text with an embedded classifier, one JSON object a line."`
+	Ask      askCmd      `cmd:"" help:"Answer a question from the knowledge base, or rank the options of one, with the passages."`
+	KB       kbCmd       `cmd:"" name:"kb" help:"Import, search and show published knowledge."`
+	Map      mapCmd      `cmd:"" help:"Map reports, rules and alerts to ATT&CK techniques, sentence by sentence."`
+	Rules    rulesCmd    `cmd:"" help:"Check Sigma rules."`
+	Eval     evalCmd     `cmd:"" help:"Measure Casemate on a public benchmark."`
+	Version  versionCmd  `cmd:"" help:"Print the version and what the catalogue holds."`
 }
 
 // streams is what a command reads and writes.
