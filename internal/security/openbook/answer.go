@@ -6,11 +6,16 @@ const (
 	answerSentence = 0.8
 	answerSection  = 1.0
 	answerEntity   = 0.4
-	answerAnchor   = 0.5
+	answerAnchor   = 1.2 // the passage is of an entry that the question names
+	answerFar      = 0.4 // it relates one to such an entry
+	answerMeaning  = 0.6 // it is a description, and what something is was asked
 	highlightShare = 0.75
 	maxHighlights  = 3
 	maxPerEntity   = 3 // passages of one entry among the answers
 )
+
+// meaningWords ask what something is.
+var meaningWords = []string{"what is", "what are", "what's", "define", "describe", "explain", "meaning of"}
 
 // MinAnswer is the score below which a passage hardly bears on a question.
 const MinAnswer = 0.9
@@ -25,6 +30,7 @@ func (b *Book) Answer(question string, n int) []Passage {
 	for _, a := range b.anchors(question) {
 		anchor[a] = true
 	}
+	meaning := asks(question, meaningWords...)
 	list := make([]scored, 0, len(q.touched))
 	for _, s := range q.touched {
 		sec := b.sections[s]
@@ -33,8 +39,14 @@ func (b *Book) Answer(question string, n int) []Passage {
 			best = max(best, q.sentence[t])
 		}
 		score := b.sectionNorm(s) * (answerSection*q.section[s] + answerSentence*best + answerEntity*q.entity[sec.entity])
-		if anchor[sec.entity] || sec.other >= 0 && anchor[sec.other] {
+		switch {
+		case anchor[sec.entity]:
 			score += answerAnchor
+			if meaning && b.labels[sec.label] == "description" {
+				score += answerMeaning
+			}
+		case sec.other >= 0 && anchor[sec.other]:
+			score += answerFar
 		}
 		list = append(list, scored{s, score})
 	}

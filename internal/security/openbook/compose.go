@@ -8,7 +8,7 @@ import (
 )
 
 // unsaid are facts that answer no question and would only make noise.
-var unsaid = map[string]bool{"url": true, "created": true, "version": true, "shortname": true, "log-source": true, "taxonomy": true, "mapping-usage": true}
+var unsaid = map[string]bool{"url": true, "created": true, "version": true, "shortname": true, "log-source": true, "taxonomy": true, "mapping-usage": true, "parent": true}
 
 // facts writes what the fields of an entry say, as sentences.
 func (c *compiler) facts(e *feed.Entry, me int32, title string) {
@@ -24,11 +24,18 @@ func (c *compiler) facts(e *feed.Entry, me int32, title string) {
 		values[f.Key] = append(values[f.Key], plainValue(f))
 	}
 	var b strings.Builder
-	kind := strings.ReplaceAll(e.Kind, "-", " ")
+	kind := "entry " + strings.ReplaceAll(e.Kind, "-", " ")
+	if e.Kind != "" {
+		kind = strings.ReplaceAll(e.Kind, "-", " ")
+	}
 	if e.Domain != "" {
 		kind = e.Domain + " " + kind
 	}
-	b.WriteString(e.Name + " is a " + kind)
+	article := " is a "
+	if strings.ContainsRune("aeiou", rune(kind[0])) {
+		article = " is an "
+	}
+	b.WriteString(e.Name + article + kind)
 	if e.Parent != "" {
 		if p, _ := c.standing(e.Parent); p != nil {
 			b.WriteString(", below " + p.Name + " (" + p.ID + ")")
@@ -72,10 +79,10 @@ var relationLabel = map[string][2]string{
 	"mitigates":       {"techniques addressed", "mitigation"},
 	"uses":            {"uses", "procedure example used by"},
 	"detects":         {"detects", "detection"},
-	"subtechnique-of": {"sub technique of", "sub techniques"},
+	"subtechnique-of": {"parent technique", "sub techniques"},
 	"attributed-to":   {"attributed to", "attributed"},
 	"targets":         {"targeted asset", "targeted by"},
-	"child-of":        {"parent child of", "children"},
+	"child-of":        {"parent", "children"},
 	"can-precede":     {"can precede", "can follow"},
 	"maps-to":         {"related weaknesses maps to", "related attack patterns maps to"},
 	"has-tactic":      {"tactic", "techniques of the tactic"},

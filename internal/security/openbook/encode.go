@@ -8,7 +8,7 @@ import (
 
 // magic begins a stored book. Its number changes with the format, the way texts
 // are cut into words, and the sections that are written.
-const magic = "casemate openbook 1\n"
+const magic = "casemate openbook 2\n"
 
 // ErrFormat says that data is no book of this version.
 var ErrFormat = errors.New("not a book of this version")
@@ -126,8 +126,12 @@ func (r *reader) count(size int) int { return r.number(len(r.left) / size) }
 
 func (r *reader) text() string {
 	n := r.count(1)
-	s := string(r.left[:min(n, len(r.left))])
-	r.left = r.left[min(n, len(r.left)):]
+	if n > len(r.left) {
+		r.fail("a text is cut off")
+		return ""
+	}
+	s := string(r.left[:n])
+	r.left = r.left[n:]
 	return s
 }
 
@@ -143,6 +147,9 @@ func (r *reader) entities(b *Book) {
 		at += int32(r.number(len(r.left)))
 		e.last = at
 		b.entities = append(b.entities, e)
+		if int(at) > len(r.left) { // a section takes some bytes, too
+			r.fail("too many sections")
+		}
 		if r.err != nil {
 			return
 		}
@@ -167,6 +174,10 @@ func (r *reader) sections(b *Book) {
 		at += int32(r.number(len(r.left)))
 		s.last = at
 		b.sections[i] = s
+		if int(at) > len(r.left) {
+			r.fail("too many sentences")
+			return
+		}
 	}
 }
 
@@ -185,6 +196,10 @@ func (r *reader) sentences(b *Book) {
 		x := sentence{from: at, section: s}
 		at += uint32(r.number(len(r.left)))
 		x.to = at
+		if int(at) > len(r.left) {
+			r.fail("more text than there is")
+			return
+		}
 		at++ // the line end between two
 		x.words = uint16(r.number(65535))
 		b.sentences[i] = x
@@ -218,7 +233,8 @@ func (r *reader) terms(b *Book) {
 	}
 	b.terms = r.text()
 	posts := r.count(1)
-	if r.err != nil {
+	if r.err != nil || posts > len(r.left) {
+		r.fail("the postings are cut off")
 		return
 	}
 	b.postings = r.left[:posts:posts]

@@ -52,8 +52,8 @@ var askings = []asking{
 	{words: []string{"mitigat", "address", "cover"}, about: "mitigates", types: []string{"mitigates"}, forward: true},
 	{words: []string{"tactic"}, about: "tactic", field: "tactic"},
 	{words: []string{"platform"}, about: "platform", field: "platform"},
-	{words: []string{"who use", "use", "group", "actor", "malware", "software"}, about: "used by", types: []string{"uses"}},
-	{words: []string{"use", "technique"}, about: "uses", types: []string{"uses"}, forward: true},
+	{words: []string{"use.", "uses.", "used.", "using.", "group", "actor", "malware", "software"}, about: "used by", types: []string{"uses"}},
+	{words: []string{"use.", "uses.", "used.", "using.", "technique"}, about: "uses", types: []string{"uses"}, forward: true},
 	{words: []string{"detect"}, about: "detected by", types: []string{"detects"}},
 	{words: []string{"parent", "more general", "above"}, about: "child of", types: []string{"child-of", "subtechnique-of"}, forward: true},
 	{words: []string{"child", "sub-technique", "subtechnique", "variant"}, about: "parent of", types: []string{"child-of", "subtechnique-of"}},
@@ -65,7 +65,7 @@ var askings = []asking{
 	{words: []string{"attributed"}, about: "attributed to", types: []string{"attributed-to"}, forward: true},
 	{words: []string{"cvss", "score"}, about: "CVSS", field: "cvss"},
 	{words: []string{"epss"}, about: "EPSS", field: "epss"},
-	{words: []string{"due"}, about: "due in KEV", field: "kev-due"},
+	{words: []string{"due."}, about: "due in KEV", field: "kev-due"},
 	{words: []string{"ransomware"}, about: "used for ransomware", field: "kev-ransomware"},
 }
 
@@ -132,11 +132,27 @@ func (b *Book) subjects(question string) []string {
 // maxQuestionBytes is how much of a question is searched for ids and names.
 const maxQuestionBytes = 20_000
 
-// asks reports whether a question has one of the words.
-func asks(question string, words ...string) bool {
-	q := strings.ToLower(question)
-	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(q, w) })
+// asks reports whether a question has one of the words, or a word that begins
+// with one. A word with a dot at its end must stand as it is.
+func asks(question string, list ...string) bool {
+	q := strings.ToLower(question[:min(len(question), maxQuestionBytes)])
+	return slices.ContainsFunc(list, func(w string) bool {
+		w, whole := strings.CutSuffix(w, ".")
+		for at := 0; ; {
+			i := strings.Index(q[at:], w)
+			if i < 0 {
+				return false
+			}
+			i += at
+			at = i + len(w)
+			if (i == 0 || !letter(q[i-1])) && (!whole || at == len(q) || !letter(q[at])) {
+				return true
+			}
+		}
+	})
 }
+
+func letter(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }
 
 // remapNote says that an id was replaced.
 func remapNote(r *library.Remap) string {
@@ -183,6 +199,9 @@ func (b *Book) about(ctx context.Context, cat Catalogue, e *feed.Entry, relation
 // oneOf returns the facts that are told by one value.
 func oneOf(e *feed.Entry, question string) []Fact {
 	var out []Fact
+	if about := meaning(e); about != "" && asks(question, meaningWords...) && !asksMore(question) {
+		out = append(out, Fact{ID: e.ID, Name: e.Name, About: "is", Values: []Item{{Name: about}}})
+	}
 	if e.Kind == feed.KindVulnerability && asks(question, "kev", "exploited") {
 		v := "no"
 		if dates := fieldItems(e, "kev-added"); len(dates) > 0 {
@@ -198,6 +217,26 @@ func oneOf(e *feed.Entry, question string) []Fact {
 		out = append(out, f)
 	}
 	return out
+}
+
+// maxMeaning is how many sentences tell what an entry is.
+const maxMeaning = 2
+
+// meaning returns the first sentences of an entry's description.
+func meaning(e *feed.Entry) string {
+	for _, s := range e.Sections {
+		if strings.HasSuffix(s.Name, "description") {
+			parts := sentences(s.Text)
+			return strings.Join(strings.Fields(strings.Join(parts[:min(len(parts), maxMeaning)], " ")), " ")
+		}
+	}
+	return ""
+}
+
+// asksMore reports whether a question asks for something that a field or a
+// relation tells.
+func asksMore(question string) bool {
+	return slices.ContainsFunc(askings, func(a asking) bool { return asks(question, a.words...) })
 }
 
 // fieldItems returns an entry's facts of a key, each once.
