@@ -27,7 +27,13 @@ var functionWords = map[string]bool{
 
 // unfitness says why a text cannot be judged, or nothing.
 func unfitness(text string, s *lexical.Scores) string {
-	if s.Words == 0 {
+	return unfit(text, s.Words, s.Known, s.Total)
+}
+
+// unfit is unfitness for a text with so many words and features, of which so
+// many are known.
+func unfit(text string, words, known, total int) string {
+	if words == 0 {
 		if text == "" {
 			return "text is empty"
 		}
@@ -45,11 +51,11 @@ func unfitness(text string, s *lexical.Scores) string {
 	switch {
 	case float64(control) > mostControl*float64(len(text)) || foreign > 0 && !utf8.ValidString(trimRune(text)):
 		return "not text"
-	case s.Known == 0:
+	case known == 0:
 		return "no word of it is known"
 	case float64(foreign) > mostForeign*float64(len(text)):
 		return "not English"
-	case s.Words >= leastWords && float64(s.Known) < leastKnown*float64(s.Total) && functionShare(text, s.Words) < leastFunction:
+	case words >= leastWords && float64(known) < leastKnown*float64(total) && functionShare(text, words) < leastFunction:
 		return "not English"
 	}
 	return ""

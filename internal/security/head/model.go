@@ -12,6 +12,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/model/lexical"
+	"github.com/casemate-ai/casemate/internal/model/linear"
 )
 
 // kind is how a head turns scores into a decision.
@@ -31,6 +32,7 @@ var kinds = []kind{
 	{"cwe", newWeakness},
 	{"cvss", newVector},
 	{"ssvc", newTriage},
+	{"attack", nil}, // not a lexical model: see loadTechniques
 }
 
 // Options say what of a decision is wanted. The zero value is the usual one.
@@ -60,6 +62,8 @@ type Head struct {
 	model   *lexical.Model
 	decider decider
 	info    Info
+
+	techniques *techniques // of the attack head, which has no model and no decider
 }
 
 // Info is what a head says of itself.
@@ -122,6 +126,13 @@ func open(name string) (*Head, error) {
 // Load returns a head of a kind from weights that are not embedded. It keeps
 // parts of data, which must not change afterwards.
 func Load(name string, data []byte) (*Head, error) {
+	if linear.IsModel(data) {
+		h, err := loadTechniques(name, data)
+		if err != nil {
+			return nil, fmt.Errorf("load head %q: %w", name, err)
+		}
+		return h, nil
+	}
 	m, err := lexical.Decode(data)
 	if err != nil {
 		return nil, fmt.Errorf("load head %q: %w", name, err)
@@ -139,7 +150,7 @@ func Load(name string, data []byte) (*Head, error) {
 // kind.
 func New(name string, m *lexical.Model) (*Head, error) {
 	i := slices.IndexFunc(kinds, func(k kind) bool { return k.name == name })
-	if i < 0 {
+	if i < 0 || kinds[i].make == nil {
 		return nil, fmt.Errorf("make head: no kind %q", name)
 	}
 	decider, err := kinds[i].make(m)
@@ -160,6 +171,9 @@ func (h *Head) Info() Info { return h.info }
 // fine: of a text that it cannot judge it says so in Note and abstains.
 func (h *Head) Classify(text string, opt Options) Decision {
 	opt = opt.withDefaults()
+	if h.techniques != nil {
+		return h.techniques.classify(text, opt)
+	}
 	d := Decision{Alternatives: []Alternative{}, Because: []Reason{}}
 	style := 0
 	if opt.Style != "" {
