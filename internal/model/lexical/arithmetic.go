@@ -22,6 +22,31 @@ func dot(a, b []float32) float32 {
 	return (s0 + s1) + (s2 + s3)
 }
 
+// multiply fills out with the products of x and each row of w, four rows at a
+// time. Each row sums in order, so the bits do not depend on its neighbours.
+func multiply(out, w, x []float32) {
+	n := len(x)
+	for len(out) >= 4 && len(w) >= 4*n {
+		a, b, c, d := w[:n], w[n:][:n], w[2*n:][:n], w[3*n:][:n]
+		var sa, sb, sc, sd float32
+		for i, v := range x {
+			sa += float32(a[i] * v)
+			sb += float32(b[i] * v)
+			sc += float32(c[i] * v)
+			sd += float32(d[i] * v)
+		}
+		out[0], out[1], out[2], out[3] = sa, sb, sc, sd
+		out, w = out[4:], w[4*n:]
+	}
+	for k := range out {
+		s := float32(0)
+		for i, v := range x {
+			s += float32(w[k*n+i] * v)
+		}
+		out[k] = s
+	}
+}
+
 // axpy adds v times x to y.
 func axpy(y []float32, v float32, x []float32) {
 	x = x[:len(y)]
@@ -47,7 +72,12 @@ func exp(x float32) float32 {
 	if x > 88 {
 		x = 88
 	}
-	n := float32(math.Floor(float64(float32(x*log2e) + 0.5)))
+	half := float32(0.5)
+	if x < 0 {
+		half = -half
+	}
+	whole := int32(float32(x*log2e) + half)
+	n := float32(whole)
 	r := x - float32(n*ln2Hi)
 	r -= float32(n * ln2Lo)
 	p := float32(1.9875691500e-4)
@@ -55,5 +85,5 @@ func exp(x float32) float32 {
 		p = float32(p*r) + c
 	}
 	p = float32(float32(p*r)*r) + r + 1
-	return math.Float32frombits(math.Float32bits(p) + uint32(int32(n))<<23)
+	return math.Float32frombits(math.Float32bits(p) + uint32(whole)<<23)
 }

@@ -23,8 +23,8 @@ type Reason struct {
 // faint labels are left out of the slope of a softmax.
 const faint = 1e-5
 
-// candidates of an explanation are weighed for each one that is asked for.
-const candidateFactor = 2
+// spareCandidates are weighed beside as many as are asked for.
+const spareCandidates = 1
 
 // Because returns up to n words that moved the outputs most, the strongest
 // first. s holds what Read left; style and text are the same. The probability of
@@ -58,7 +58,7 @@ func (m *Model) Because(s *Scores, outputs []Output, n int, odds func(p []float3
 	whole := odds(s.p)
 	var reasons []Reason
 	w := newWithout(m, s)
-	for _, i := range order[:min(len(order), candidateFactor*n)] {
+	for _, i := range order[:min(len(order), n+spareCandidates)] {
 		if drop := whole - odds(w.word(i)); drop > 0 {
 			reasons = append(reasons, Reason{int(s.words[i].start), int(s.words[i].end), drop})
 		}

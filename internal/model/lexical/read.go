@@ -143,9 +143,9 @@ func (m *Model) outputsOf(s *Scores, sum []float32, norm float32, logits []float
 		bias := g.bias[s.style*g.labels:][:g.labels]
 		weight := g.weightOf(s.style, m.dim)
 		temper, shift := g.temper[s.style], g.shift[s.style]
+		multiply(out, weight, hidden)
 		for k := range out {
-			z := dot(weight[k*m.dim:][:m.dim], hidden) + bias[k]
-			out[k] = float32(z*temper) + shift
+			out[k] = float32((out[k]+bias[k])*temper) + shift
 		}
 	}
 }
@@ -172,6 +172,10 @@ func (m *Model) probabilities(p, logits []float32) {
 	}
 }
 
+// negligibleLogit under the top one, a label adds nothing to a float32 sum.
+const negligibleLogit = -17
+
+// softmax sets out to the probabilities of logits in; out may be in itself.
 func softmax(out, in []float32) {
 	top := in[0]
 	for _, x := range in {
@@ -180,7 +184,10 @@ func softmax(out, in []float32) {
 	total := float32(0)
 	out = out[:len(in)]
 	for k, x := range in {
-		e := exp(x - top)
+		e := float32(0)
+		if x -= top; x > negligibleLogit {
+			e = exp(x)
+		}
 		out[k] = e
 		total += e
 	}

@@ -34,6 +34,7 @@ type trainer struct {
 
 	hidden, slope []float32 // [dim]
 	logits, want  []float32 // of the group at hand
+	correction    []float32 // of the style at hand
 	keep          []active
 }
 
@@ -89,7 +90,7 @@ func (l *lesson) newTrainer(seed uint64) *trainer {
 		}
 		t.own = append(t.own, own)
 	}
-	t.logits, t.want = make([]float32, most), make([]float32, most)
+	t.logits, t.want, t.correction = make([]float32, most), make([]float32, most), make([]float32, most)
 	return t
 }
 
@@ -134,13 +135,12 @@ func (t *trainer) learnGroup(i int, e *Example, rate float32) float64 {
 	}
 	out := t.logits[:g.labels]
 	bias := t.bias[i].weight[e.Style*g.labels:][:g.labels]
-	for k := range out {
-		out[k] = dot(t.shared[i].weight[k*t.dim:][:t.dim], t.hidden) + bias[k]
-	}
+	multiply(out, t.shared[i].weight, t.hidden)
+	axpy(out, 1, bias)
 	if own := t.own[i]; len(own) > 0 {
-		for k := range out {
-			out[k] += dot(own[e.Style][k*t.dim:][:t.dim], t.hidden)
-		}
+		correction := t.correction[:g.labels]
+		multiply(correction, own[e.Style], t.hidden)
+		axpy(out, 1, correction)
 	}
 	if prior := t.prior[i]; prior != nil {
 		for k := range out {
