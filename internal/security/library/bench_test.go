@@ -126,3 +126,28 @@ func BenchmarkSearch(b *testing.B) {
 	b.ReportMetric(float64(slowest.Microseconds())/1000, "slowest-ms")
 	b.Logf("slowest: %q", which)
 }
+
+// BenchmarkEach walks over everything.
+func BenchmarkEach(b *testing.B) {
+	l := everything(b)
+	b.Run("entries", func(b *testing.B) {
+		n := 0
+		for b.Loop() {
+			n = 0
+			if err := l.EachEntry(b.Context(), nil, func(*feed.Entry) error { n++; return nil }); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(n), "entries")
+	})
+	b.Run("relations", func(b *testing.B) {
+		n := 0
+		for b.Loop() {
+			n = 0
+			if err := l.EachRelation(b.Context(), nil, func(*feed.Relation) error { n++; return nil }); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(n), "relations")
+	})
+}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 
@@ -154,25 +155,9 @@ func (im *importer) hook(stage string) {
 
 // run does everything between begin and commit.
 func (im *importer) run(paths []string) error {
-	im.report = ImportReport{Faults: []casemate.Fault{}, Changes: []Change{}, Missing: []string{}, Unknown: []string{}}
-	err := im.conn.QueryRowContext(im.ctx, "SELECT (SELECT coalesce(max(entry), 0) + 1 FROM entries), (SELECT coalesce(max(relation), 0) + 1 FROM relations)").
-		Scan(&im.firstEntry, &im.firstRelation)
-	if err != nil {
+	if err := im.start(); err != nil {
 		return err
 	}
-	if im.stage, err = newStage(im.ctx, im.conn); err != nil {
-		return err
-	}
-	if im.opt.pages > 0 {
-		if _, err := im.conn.ExecContext(im.ctx, fmt.Sprintf("PRAGMA max_page_count=%d", im.opt.pages)); err != nil {
-			return err
-		}
-	}
-	im.stage.step = func(point string, taken int) {
-		im.hook(point)
-		im.progress(Progress{Path: im.reading, Bytes: im.bytes, Taken: taken})
-	}
-	im.staged = map[string][]staged{}
 	im.others = len(paths) > 1
 	for _, path := range paths {
 		if err := im.path(path); err != nil {
@@ -183,18 +168,13 @@ func (im *importer) run(paths []string) error {
 		return im.unknown
 	}
 	im.hook("read")
-	keys := make([]string, 0, len(im.staged))
-	for key := range im.staged {
-		keys = append(keys, key)
-	}
-	slices.SortFunc(keys, compareKeys)
-	for _, key := range keys {
+	for _, key := range slices.SortedFunc(maps.Keys(im.staged), compareKeys) {
 		if err := im.merge(key, im.staged[key]); err != nil {
 			return err
 		}
 	}
 	im.hook("merged")
-	if len(keys) == 0 { // the same bytes again
+	if len(im.staged) == 0 { // the same bytes again
 		return im.conn.QueryRowContext(im.ctx, "SELECT value FROM meta WHERE key = 'edition'").Scan(&im.report.Edition)
 	}
 	if err := im.index(); err != nil {
@@ -207,23 +187,35 @@ func (im *importer) run(paths []string) error {
 	return im.finish()
 }
 
+// start prepares what reading needs.
+func (im *importer) start() error {
+	im.report = ImportReport{Faults: []casemate.Fault{}, Changes: []Change{}, Missing: []string{}, Unknown: []string{}}
+	im.staged = map[string][]staged{}
+	err := im.conn.QueryRowContext(im.ctx, "SELECT (SELECT coalesce(max(entry), 0) + 1 FROM entries), (SELECT coalesce(max(relation), 0) + 1 FROM relations)").
+		Scan(&im.firstEntry, &im.firstRelation)
+	if err != nil {
+		return err
+	}
+	if im.stage, err = newStage(im.ctx, im.conn); err != nil {
+		return err
+	}
+	im.stage.step = func(point string, taken int) {
+		im.hook(point)
+		im.progress(Progress{Path: im.reading, Bytes: im.bytes, Taken: taken})
+	}
+	if im.opt.pages > 0 {
+		_, err = im.conn.ExecContext(im.ctx, fmt.Sprintf("PRAGMA max_page_count=%d", im.opt.pages))
+	}
+	return err
+}
+
 // path reads one path into rows of its own, unless its bytes are there already.
 func (im *importer) path(path string) error {
 	im.reading = path
 	im.progress(Progress{Path: path, Bytes: im.bytes, Taken: im.stage.taken})
-	info, err := os.Stat(path)
-	size := int64(0)
-	regular := err == nil && info.Mode().IsRegular()
-	if regular {
-		size = info.Size()
-	}
-	if regular && !im.opt.Force {
-		sum, err := hashFile(path)
-		if err != nil {
-			return &casemate.Error{Code: casemate.CodeInput, Message: "import", Err: err}
-		}
-		if same, err := im.same(path, sum); same || err != nil {
-			im.bytes += size
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && path != "-" {
+		defer func() { im.bytes += info.Size() }()
+		if same, err := im.same(path); same || err != nil {
 			return err
 		}
 	}
@@ -237,12 +229,15 @@ func (im *importer) path(path string) error {
 		im.report.FaultCount++
 		im.report.Faults = append(im.report.Faults, casemate.Fault{At: casemate.Location{File: path}, Reason: feed.ErrUnknown.Error()})
 		im.unknown = err
-		im.bytes += size
 		return nil
 	case err != nil:
 		return err
 	}
-	im.bytes += size
+	return im.take(path, &rep)
+}
+
+// take notes what was read of a path.
+func (im *importer) take(path string, rep *feed.Report) error {
 	r := &im.report
 	r.Faults, r.FaultCount = append(r.Faults, rep.Faults...), r.FaultCount+rep.FaultCount
 	r.Missing, r.MissingCount = append(r.Missing, rep.Missing...), r.MissingCount+rep.MissingCount
@@ -261,7 +256,14 @@ func (im *importer) path(path string) error {
 
 // same reports whether all that a file brought when it was imported last still
 // stands, and says so in the report.
-func (im *importer) same(path, source string) (bool, error) {
+func (im *importer) same(path string) (bool, error) {
+	if im.opt.Force {
+		return false, nil
+	}
+	source, err := hashFile(path)
+	if err != nil {
+		return false, &casemate.Error{Code: casemate.CodeInput, Message: "import", Hint: "check that the file may be read", Err: err}
+	}
 	rows, err := im.conn.QueryContext(im.ctx, "SELECT p.part, p.key, p.name, p.version, p.date, p.entries, p.relations, f.siblings FROM files f JOIN parts p USING(part) WHERE f.source = ?", source)
 	if err != nil {
 		return false, err

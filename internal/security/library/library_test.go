@@ -177,6 +177,27 @@ func TestFaultsDoNotStopAnImportButErrorsDo(t *testing.T) {
 	}
 }
 
+// A file that is well formed and holds next to nothing is not the catalogue.
+func TestPartDoesNotReplaceTheWhole(t *testing.T) {
+	s := shelf{
+		"whole": big("1", "badger", 40),
+		"part":  big("2", "badger", 19),
+		"none":  {pubs: pub("attack-enterprise", "3", "2022-01-01")},
+		"most":  big("4", "badger", 21),
+	}
+	l := open(t, t.TempDir())
+	load(t, l, s, "whole")
+	for _, name := range []string{"part", "none"} {
+		if e := refused(t, l, s, casemate.CodeUsage, library.ImportOptions{}, name); !strings.Contains(e.Hint, "--force") {
+			t.Errorf("hint = %q", e.Hint)
+		}
+	}
+	load(t, l, s, "most")
+	if rep, err := l.Import(t.Context(), []string{"none"}, library.ImportOptions{Read: s.read, Force: true}); err != nil || rep.Changes[0].Removed != 21 {
+		t.Errorf("forced import = %+v, %v", rep, err)
+	}
+}
+
 func TestStrayFiles(t *testing.T) {
 	s := shelf{"one": town["one"], "stray": {err: fmt.Errorf("import stray: %w", feed.ErrUnknown)}}
 	l := open(t, t.TempDir())
@@ -272,7 +293,14 @@ func TestCollections(t *testing.T) {
 	if e := refused(t, l, s, casemate.CodeUsage, library.ImportOptions{}, "part"); !strings.Contains(e.Hint, "--add") {
 		t.Errorf("hint = %q", e.Hint)
 	}
-	rep := load(t, l, s, "next")
+	rep, err := l.Import(t.Context(), []string{"part"}, library.ImportOptions{Read: s.read, Add: true})
+	if held, _ := l.Held(t.Context()); err != nil || len(held) != 3 || rep.Changes[0].Before != "" {
+		t.Errorf("Import with Add = %+v, %v, %d publications", rep, err, len(held))
+	}
+	rep = load(t, l, s, "next") // takes the place of both that it shares rules with
+	if held, _ := l.Held(t.Context()); len(held) != 2 {
+		t.Errorf("%d publications, want the rules and one's own", len(held))
+	}
 	if c := rep.Changes[0]; c.Added != 1 || c.Removed != 1 || c.Entries != 60 {
 		t.Errorf("the next edition = %+v", c)
 	}

@@ -144,7 +144,7 @@ func (im *importer) count(c *Change, whole, old int64) error {
 FROM entries n LEFT JOIN entries o ON o.id = n.id AND o.kind = n.kind AND o.part = ?2 WHERE n.part = ?1`, whole, old).Scan(&c.Added, &c.Changed, &c.Revoked)
 }
 
-// minWhole is the size from which a collection is not replaced by less than
+// minWhole is the size from which a publication is not replaced by less than
 // half of itself unless somebody asks for it.
 const minWhole = 20
 
@@ -171,9 +171,12 @@ func (im *importer) replace(c *Change, whole staged, old *part) error {
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	if collected(c.Key) && !im.opt.Force && old.entries >= minWhole && c.Removed > old.entries/2 {
-		return errRefused("--add keeps what is there and adds this; --force replaces it",
-			"%s brings a part of %s: %d of the %d entries that are there would go", whole.Path, whole.Name, c.Removed, old.entries)
+	if !im.opt.Force && c.Removed > old.entries/2 && (old.entries >= minWhole || c.Added+c.Changed == 0 && c.Removed == old.entries) {
+		hint := "is the file whole? --force replaces what is there"
+		if collected(c.Key) {
+			hint = "--add keeps what is there and adds this; --force replaces it"
+		}
+		return errRefused(hint, "%s brings a part of %s: %d of the %d entries that are there would go", whole.Path, whole.Name, c.Removed, old.entries)
 	}
 	if err := im.drop(wholePart, old.part, 0); err != nil {
 		return err

@@ -87,11 +87,12 @@ func (l *Library) stored(ctx context.Context, id string) (*feed.Entry, error) {
 	return nil, ErrNotFound
 }
 
-const entryColumns = "SELECT kind, id, part, name, domain, status, successor, parent, modified, body FROM entries "
+const entryColumns = "SELECT entry, kind, id, part, name, domain, status, successor, parent, modified, body FROM entries "
 
 // piece is what one publication says of an entry.
 type piece struct {
 	feed.Entry
+	row        int64
 	kind, rank int
 }
 
@@ -100,7 +101,7 @@ func (l *Library) scanPiece(rows *sql.Rows) (piece, error) {
 	var p piece
 	var part int64
 	var body string
-	if err := rows.Scan(&p.kind, &p.ID, &part, &p.Name, &p.Domain, &p.Status, &p.Successor, &p.Parent, &p.Modified, &body); err != nil {
+	if err := rows.Scan(&p.row, &p.kind, &p.ID, &part, &p.Name, &p.Domain, &p.Status, &p.Successor, &p.Parent, &p.Modified, &body); err != nil {
 		return p, err
 	}
 	if p.kind < 0 || p.kind >= len(kinds) {
@@ -220,22 +221,42 @@ func (l *Library) EachEntry(ctx context.Context, kinds []string, do func(*feed.E
 	return flush()
 }
 
-// pieces reads rows of entries.
+// pieces reads rows of entries, at most batch of them.
 func (l *Library) pieces(ctx context.Context, list []int64) ([]piece, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	out := make([]piece, 0, len(list))
-	for _, row := range list {
-		err := l.query(ctx, entryColumns+"WHERE entry = ?", func(rows *sql.Rows) error {
-			p, err := l.scanPiece(rows)
-			out = append(out, p)
-			return err
-		}, row)
-		if err != nil {
-			return nil, err
+	found := make(map[int64]piece, len(list))
+	err := l.query(ctx, entryColumns+"WHERE entry IN "+batchMarks, func(rows *sql.Rows) error {
+		p, err := l.scanPiece(rows)
+		found[p.row] = p
+		return err
+	}, batchArgs(list)...)
+	return inOrder(list, found), err
+}
+
+// batchMarks is a list of batch places for row numbers in a query.
+var batchMarks = "(?" + strings.Repeat(", ?", batch-1) + ")"
+
+// batchArgs fills batchMarks with rows and, for what is left, with none.
+func batchArgs(list []int64) []any {
+	args := make([]any, batch)
+	for i := range args {
+		if args[i] = -1; i < len(list) {
+			args[i] = list[i]
 		}
 	}
-	return out, nil
+	return args
+}
+
+// inOrder returns what was found in the order of the list.
+func inOrder[T any](list []int64, found map[int64]T) []T {
+	out := make([]T, 0, len(list))
+	for _, row := range list {
+		if x, ok := found[row]; ok {
+			out = append(out, x)
+		}
+	}
+	return out
 }
 
 // rows returns the row numbers that a query finds.

@@ -50,7 +50,7 @@ func (l *Library) Links(ctx context.Context, id string) ([]Link, error) {
 	id, _, _ = l.follow(id)
 	var out []Link
 	scan := func(rows *sql.Rows) error {
-		k, err := l.scanLink(rows)
+		_, k, err := l.scanLink(rows)
 		if k.From != k.To || k.WasFrom == "" && k.WasTo == "" { // a remap may make two ends one
 			out = append(out, k)
 		}
@@ -79,20 +79,19 @@ func (l *Library) spelling(ctx context.Context, id string) (string, error) {
 	return e.ID, nil
 }
 
-const linkColumns = "SELECT type, source, target, text, part FROM relations "
+const linkColumns = "SELECT relation, type, source, target, text, part FROM relations "
 
 // scanLink reads a row of linkColumns and remaps its ends.
-func (l *Library) scanLink(rows *sql.Rows) (Link, error) {
-	var k Link
+func (l *Library) scanLink(rows *sql.Rows) (row int64, k Link, err error) {
 	var part int64
-	if err := rows.Scan(&k.Type, &k.From, &k.To, &k.Text, &part); err != nil {
-		return k, err
+	if err := rows.Scan(&row, &k.Type, &k.From, &k.To, &k.Text, &part); err != nil {
+		return row, k, err
 	}
 	if rank := l.shown.rank[part]; rank < len(l.shown.parts) {
 		k.Publication = l.shown.parts[rank].key
 	}
 	if k.Type == revokedBy {
-		return k, nil
+		return row, k, nil
 	}
 	if to, _, _ := l.follow(k.From); to != k.From {
 		k.From, k.WasFrom = to, k.From
@@ -100,7 +99,7 @@ func (l *Library) scanLink(rows *sql.Rows) (Link, error) {
 	if to, _, _ := l.follow(k.To); to != k.To {
 		k.To, k.WasTo = to, k.To
 	}
-	return k, nil
+	return row, k, nil
 }
 
 // compareLinks orders links for a reader. Of equal ones the publication that is
@@ -148,25 +147,20 @@ func (l *Library) EachRelation(ctx context.Context, types []string, do func(*fee
 	return nil
 }
 
-// links reads rows of relations.
+// links reads rows of relations, at most batch of them.
 func (l *Library) links(ctx context.Context, list []int64) ([]Link, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.loadGone(ctx); err != nil {
 		return nil, err
 	}
-	out := make([]Link, 0, len(list))
-	for _, row := range list {
-		err := l.query(ctx, linkColumns+"WHERE relation = ?", func(rows *sql.Rows) error {
-			k, err := l.scanLink(rows)
-			out = append(out, k)
-			return err
-		}, row)
-		if err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	found := make(map[int64]Link, len(list))
+	err := l.query(ctx, linkColumns+"WHERE relation IN "+batchMarks, func(rows *sql.Rows) error {
+		row, k, err := l.scanLink(rows)
+		found[row] = k
+		return err
+	}, batchArgs(list)...)
+	return inOrder(list, found), err
 }
 
 // maxHops bounds a chain of successors. ATT&CK's longest has two.
