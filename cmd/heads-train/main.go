@@ -39,14 +39,32 @@ type job struct {
 // trainee is a head that can be trained.
 type trainee struct {
 	name  string
-	train func(j job) (*lexical.Model, error)
+	train func(j job) (model, error)
+}
+
+// model is what training makes.
+type model interface {
+	Encode() ([]byte, error)
+	Rows() int
+}
+
+// lexicalModel is for heads whose model is of package lexical.
+func lexicalModel(train func(j job) (*lexical.Model, error)) func(j job) (model, error) {
+	return func(j job) (model, error) {
+		m, err := train(j)
+		if err != nil {
+			return nil, err // not m: a nil pointer in an interface is not nil
+		}
+		return m, nil
+	}
 }
 
 // trainees are the heads, in the order in which they are trained.
 var trainees = []trainee{
-	{"cwe", trainCWE},
-	{"cvss", trainCVSS},
-	{"ssvc", trainSSVC},
+	{"cwe", lexicalModel(trainCWE)},
+	{"cvss", lexicalModel(trainCVSS)},
+	{"ssvc", lexicalModel(trainSSVC)},
+	{"attack", trainAttack},
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
