@@ -39,6 +39,7 @@ type cli struct {
 	Ask      askCmd      `cmd:"" help:"Answer a question from the knowledge base, or rank the options of one, with the passages."`
 	KB       kbCmd       `cmd:"" name:"kb" help:"Import, search and show published knowledge."`
 	Map      mapCmd      `cmd:"" help:"Map reports, rules and alerts to ATT&CK techniques, sentence by sentence."`
+	Model    modelCmd    `cmd:"" help:"List the embedded classifiers and print their cards."`
 	Rules    rulesCmd    `cmd:"" help:"Check Sigma rules."`
 	Eval     evalCmd     `cmd:"" help:"Measure Casemate on a public benchmark."`
 	Version  versionCmd  `cmd:"" help:"Print the version and what the catalogue holds."`
