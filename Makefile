@@ -7,7 +7,7 @@ SOURCES := $(shell find . -name '*.go' -not -path './.*' -not -name '*_test.go')
            $(shell find internal cmd -type f \( -name '*.txt' -o -name '*.tmpl' -o -name '*.css' -o -name '*.bin' -o -name '*.yml' -o -name '*.yaml' -o -name '*.tsv' \) -not -path '*/testdata/*')
 FUZZTIME ?= 20s
 
-.PHONY: run build test check vuln fuzz bench clean
+.PHONY: run build test check vuln fuzz bench heads clean
 
 # run triages the example day, rules and inventory and all.
 run: bin/casemate
@@ -51,6 +51,10 @@ fuzz:
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
+
+# heads trains the embedded classifiers again: the same data give the same bytes.
+heads:
+	go run ./cmd/heads-train --from $(SHARED)/data --out internal/security/head
 
 clean:
 	rm -rf bin

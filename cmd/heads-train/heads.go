@@ -72,7 +72,7 @@ func trainCVSS(j job) (*lexical.Model, error) {
 	l.style = func(v *corpus.Vulnerability) int { return v.VectorStyle }
 	l.truth = func(v *corpus.Vulnerability) string { return "CVSS:3.1/" + v.Vector }
 	l.config.Features = lexical.Features{Pairs: true, MinDocs: 6}
-	l.config.Dim, l.config.Members, l.config.MemberDim = 96, 4, 64
+	l.config.Dim, l.config.Members, l.config.MemberDim = 64, 4, 32
 	return l.learn(j)
 }
 
