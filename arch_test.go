@@ -63,8 +63,8 @@ var allowed = map[string][]string{
 	"internal/model/linear":  {},
 
 	"internal/learn/corpus":    {".", "internal/security/feed"},
-	"internal/learn/technique": {"internal/learn/corpus", "internal/model/linear"},
-	"internal/learn/eval":      {".", "internal/learn/corpus", "internal/learn/technique", "internal/model/linear", "internal/security/document", "internal/security/evidence", "internal/security/feed", "internal/security/head", "internal/security/library", "internal/security/mapping", "internal/security/openbook", "internal/security/triage"},
+	"internal/learn/technique": {"internal/learn/corpus", "internal/model/lexical", "internal/model/linear"},
+	"internal/learn/eval":      {".", "internal/learn/corpus", "internal/learn/technique", "internal/security/document", "internal/security/evidence", "internal/security/feed", "internal/security/head", "internal/security/library", "internal/security/mapping", "internal/security/openbook", "internal/security/triage"},
 
 	"cmd/casemate":          {"*"},
 	"cmd/heads-train":       {".", "internal/learn/corpus", "internal/learn/technique", "internal/model/lexical", "internal/model/linear", "internal/security/feed", "internal/security/head", "internal/security/knowledge"},

@@ -65,6 +65,7 @@ var trainees = []trainee{
 	{"cvss", lexicalModel(trainCVSS)},
 	{"ssvc", lexicalModel(trainSSVC)},
 	{"attack", trainAttack},
+	{"relevant", lexicalModel(trainRelevant)},
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }

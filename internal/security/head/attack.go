@@ -187,18 +187,21 @@ func (t *techniques) calibrated(p float64) float64 {
 	return 1 / (1 + math.Exp(-float64(t.slope*logit(p))-t.offset))
 }
 
-// Evidence returns up to n words without which a technique, or its parent, would
-// be less likely, the strongest first.
-func (h *Head) Evidence(text, domainName, id string, n int) []Reason {
-	t := h.techniques
-	if t == nil {
-		return nil
+// reasons is Head.Reasons for the attack head: the words speak for a technique
+// or any of its sub-techniques.
+func (t *techniques) reasons(text, label string, n int) []Reason {
+	for g := range t.domains {
+		d := &t.domains[g]
+		parent, _, _ := strings.Cut(label, ".")
+		if _, ok := slices.BinarySearch(d.parents, parent); !ok {
+			continue
+		}
+		s := t.model.Borrow()
+		defer t.model.Return(s)
+		t.model.Read(s, text, g)
+		return t.evidence(text, s, d, label, n)
 	}
-	g := max(0, slices.Index(h.info.Styles, domainName))
-	s := t.model.Borrow()
-	defer t.model.Return(s)
-	t.model.Read(s, text, g)
-	return t.evidence(text, s, &t.domains[g], id, n)
+	return []Reason{}
 }
 
 func (t *techniques) evidence(text string, s *linear.Scores, d *domain, id string, n int) []Reason {

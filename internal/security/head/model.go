@@ -33,6 +33,7 @@ var kinds = []kind{
 	{"cvss", newVector},
 	{"ssvc", newTriage},
 	{"attack", nil}, // not a lexical model: see loadTechniques
+	{"relevant", newRelevance},
 }
 
 // Options say what of a decision is wanted. The zero value is the usual one.

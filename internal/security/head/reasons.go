@@ -13,6 +13,9 @@ type labeller interface {
 // Classify explains. It returns nothing where the head does not know the label
 // or explains its own alone.
 func (h *Head) Reasons(text, label string, n int) []Reason {
+	if h.techniques != nil {
+		return h.techniques.reasons(text, label, n)
+	}
 	l, ok := h.decider.(labeller)
 	if !ok {
 		return nil

@@ -1,7 +1,38 @@
 package head
 
+import (
+	"fmt"
+
+	"github.com/casemate-ai/casemate/internal/model/lexical"
+)
+
 // The labels of the relevant head.
 const (
 	RelevantYes = "security" // the text is about attacks, weaknesses or defence
 	RelevantNo  = "other"
 )
+
+// relevance is the relevant head: one group of two labels.
+type relevance struct {
+	model  *lexical.Model
+	labels []string
+}
+
+func newRelevance(m *lexical.Model) (decider, error) {
+	groups := m.Config().Groups
+	if len(groups) != 1 || len(groups[0].Labels) != 2 {
+		return nil, fmt.Errorf("%d groups, want one of the labels %s and %s", len(groups), RelevantYes, RelevantNo)
+	}
+	return &relevance{m, groups[0].Labels}, nil
+}
+
+func (r *relevance) decide(d *Decision, s *lexical.Scores, opt Options) {
+	best, p := s.Best(0)
+	d.Label, d.P = r.labels[best], float64(p)
+	if opt.Alternatives > 0 {
+		d.Alternatives = append(d.Alternatives, Alternative{r.labels[1-best], 1 - d.P})
+	}
+	if opt.Because > 0 {
+		d.Because = reasons(r.model, s, opt.Because, []lexical.Output{{Label: best}}, nil)
+	}
+}
