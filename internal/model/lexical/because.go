@@ -39,8 +39,9 @@ func (m *Model) Because(s *Scores, outputs []Output, n int, odds func(p []float3
 	if odds == nil {
 		odds = func(p []float32) float64 { return m.logOdds(p, outputs) }
 	}
+	r := &s.reasoning
 	gain := m.wordGains(s, m.slopeOf(s, outputs))
-	order := make([]int, 0, len(gain))
+	order := r.order[:0]
 	for i, g := range gain {
 		if g > 0 {
 			order = append(order, i)
@@ -55,11 +56,14 @@ func (m *Model) Because(s *Scores, outputs []Output, n int, odds func(p []float3
 		}
 		return 0
 	})
+	r.order = order
+	r.sum, r.p = room(r.sum, m.dim), room(r.p, len(s.p))
+	r.lost = room(r.lost, len(s.active))
+	clear(r.lost)
 	whole := odds(s.p)
 	var reasons []Reason
-	w := newWithout(m, s)
 	for _, i := range order[:min(len(order), n+spareCandidates)] {
-		if drop := whole - odds(w.word(i)); drop > 0 {
+		if drop := whole - odds(m.without(s, i)); drop > 0 {
 			reasons = append(reasons, Reason{int(s.words[i].start), int(s.words[i].end), drop})
 		}
 	}
@@ -73,6 +77,23 @@ func (m *Model) Because(s *Scores, outputs []Output, n int, odds func(p []float3
 		return a.Start - b.Start
 	})
 	return reasons[:min(n, len(reasons))]
+}
+
+// reasoning is memory for Because.
+type reasoning struct {
+	slope, along, row, gain []float32
+	order                   []int
+	first                   []int32 // of each word, the index of its first occurrence
+	lost                    []int32 // of each active feature, occurrences taken away
+	sum, p                  []float32
+}
+
+// room returns n elements, those of x if it has as many.
+func room[T any](x []T, n int) []T {
+	if cap(x) < n {
+		return make([]T, n)
+	}
+	return x[:n]
 }
 
 // Offset returns where a group's outputs begin among all.
@@ -92,7 +113,9 @@ func (m *Model) logOdds(p []float32, outputs []Output) float64 {
 // slopeOf returns how the sum of the outputs' log-odds changes with the hidden
 // layer.
 func (m *Model) slopeOf(s *Scores, outputs []Output) []float32 {
-	slope := make([]float32, m.dim)
+	s.reasoning.slope = room(s.reasoning.slope, m.dim)
+	slope := s.reasoning.slope
+	clear(slope)
 	for _, o := range outputs {
 		g := &m.groups[o.Group]
 		weight := g.weightOf(s.style, m.dim)
@@ -113,78 +136,81 @@ func (m *Model) slopeOf(s *Scores, outputs []Output) []float32 {
 // word has all of it where it first stands. A feature of several words counts
 // for each.
 func (m *Model) wordGains(s *Scores, slope []float32) []float32 {
-	along := make([]float32, len(s.active))
-	row := make([]float32, m.dim)
+	r := &s.reasoning
+	r.along, r.row, r.gain = room(r.along, len(s.active)), room(r.row, m.dim), room(r.gain, len(s.words))
+	along, gain := r.along, r.gain
 	for i, a := range s.active {
-		clear(row)
-		m.addRow(row, a.row, a.value/float32(a.count))
-		along[i] = dot(row, slope)
+		clear(r.row)
+		m.addRow(r.row, a.row, a.value/float32(a.count))
+		along[i] = dot(r.row, slope)
 	}
-	first := make(map[uint32]int32, len(s.words))
-	for i := range s.words {
-		if _, ok := first[s.words[i].hash]; !ok {
-			first[s.words[i].hash] = int32(i)
-		}
-	}
-	gain := make([]float32, len(s.words))
+	s.findFirst()
+	clear(gain)
 	for i, x := range s.features {
 		if s.at[i] < 0 {
 			continue
 		}
 		for n := x.first; n <= x.last; n++ {
-			gain[first[s.words[n].hash]] += along[s.at[i]]
+			gain[r.first[n]] += along[s.at[i]]
 		}
 	}
 	return gain
 }
 
-// without computes probabilities with one word's features taken away.
-type without struct {
-	m    *Model
-	s    *Scores
-	sum  []float32
-	lost []int32 // of each active feature, occurrences taken away
-	p    []float32
+// findFirst fills in where each word first stands. The table is free once Read
+// is done with it.
+func (s *Scores) findFirst() {
+	r := &s.reasoning
+	r.first = room(r.first, len(s.words))
+	clear(s.table)
+	mask := uint32(len(s.table) - 1)
+	for i := range s.words {
+		hash := s.words[i].hash
+		slot := hash & mask
+		for s.table[slot] != 0 && s.words[s.table[slot]-1].hash != hash {
+			slot = (slot + 1) & mask
+		}
+		if s.table[slot] == 0 {
+			s.table[slot] = int32(i) + 1
+		}
+		r.first[i] = s.table[slot] - 1
+	}
 }
 
-func newWithout(m *Model, s *Scores) *without {
-	return &without{m, s, make([]float32, m.dim), make([]int32, len(s.active)), make([]float32, len(s.p))}
-}
-
-// word returns the probabilities of the outputs without word i, until the next
-// call.
-func (w *without) word(i int) []float32 {
-	s := w.s
-	copy(w.sum, s.sum)
+// without returns the probabilities of the outputs without any occurrence of
+// word i, until the next call.
+func (m *Model) without(s *Scores, i int) []float32 {
+	r := &s.reasoning
+	copy(r.sum, s.sum)
 	norm := s.norm
-	hash := s.words[i].hash
+	first := r.first[i]
 	for j, x := range s.features {
 		if s.at[j] < 0 {
 			continue
 		}
 		for n := x.first; n <= x.last; n++ {
-			if s.words[n].hash == hash {
-				w.lost[s.at[j]]++
+			if r.first[n] == first {
+				r.lost[s.at[j]]++
 				break
 			}
 		}
 	}
-	for k, lost := range w.lost {
+	for k, lost := range r.lost {
 		if lost == 0 {
 			continue
 		}
-		w.lost[k] = 0
+		r.lost[k] = 0
 		a := s.active[k]
 		was := a.value
 		if a.count -= lost; a.count > 0 {
-			w.m.value(&a)
+			m.value(&a)
 		} else {
 			a.value = 0
 		}
 		norm += float32(a.value*a.value) - float32(was*was)
-		w.m.addRow(w.sum, a.row, a.value-was)
+		m.addRow(r.sum, a.row, a.value-was)
 	}
-	w.m.outputsOf(s, w.sum, max(0, norm), s.spare)
-	w.m.probabilities(w.p, s.spare)
-	return w.p
+	m.outputsOf(s, r.sum, max(0, norm), s.spare)
+	m.probabilities(r.p, s.spare)
+	return r.p
 }

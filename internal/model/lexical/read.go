@@ -26,6 +26,8 @@ type Scores struct {
 	logits   []float32 // of all outputs, calibrated
 	p        []float32
 	spare    []float32 // [outputs] of Because
+
+	reasoning reasoning
 }
 
 // active is a feature with a row.
