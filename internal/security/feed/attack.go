@@ -243,9 +243,7 @@ func (s *stixFile) attackEntry(kind string, o *stixObject) error {
 		e.Parent = parent
 	}
 	for _, a := range append(o.Aliases.Lines(), o.MitreAliases.Lines()...) {
-		if a != e.Name && !slices.Contains(e.Aliases, a) {
-			e.Aliases = append(e.Aliases, a)
-		}
+		e.alias(a)
 	}
 	o.facts(e)
 	e.field("url", url)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/casemate-ai/casemate/internal/security/feed/ontology"
@@ -151,9 +150,7 @@ func (r *reader) class(pub *edition, c *ontology.Class) error {
 			e.field("tactic", prose.Line(c.Tactic))
 		}
 		for _, s := range c.Synonyms {
-			if s = prose.Line(s); s != "" && s != e.Name && !slices.Contains(e.Aliases, s) {
-				e.Aliases = append(e.Aliases, s)
-			}
+			e.alias(prose.Line(s))
 		}
 		e.section("definition", prose.Text(c.Definition))
 		e.section("article", prose.Text(c.Article))

@@ -163,6 +163,15 @@ func slug(s string) string {
 
 const maxKey = 60
 
+const maxAliases = 500 // of one entry; a group of ATT&CK has 30
+
+// alias adds a name that the entry has not yet.
+func (e *Entry) alias(name string) {
+	if name != "" && name != e.Name && len(e.Aliases) < maxAliases && !slices.Contains(e.Aliases, name) {
+		e.Aliases = append(e.Aliases, name)
+	}
+}
+
 // field adds a fact, if there is one.
 func (e *Entry) field(key, value string) {
 	if value != "" {

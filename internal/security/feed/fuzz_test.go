@@ -17,7 +17,7 @@ func fuzzed(t *testing.T, data []byte) {
 	c := &collected{}
 	rep, err := feed.Read(context.Background(), "-", bytes.NewReader(data), c, feed.Options{})
 	var e *casemate.Error
-	if err != nil && (!errors.As(err, &e) || !utf8.ValidString(err.Error())) {
+	if err != nil && (!errors.As(err, &e) || !utf8.ValidString(err.Error()) || strings.ContainsAny(err.Error(), "\x00\x1b\n")) {
 		t.Fatalf("error %q is none that a person can act on", err)
 	}
 	n := 0

@@ -58,6 +58,7 @@ func TestStructure(t *testing.T) {
 		{"a huge object", bundle(pattern(1, `,"x":"`+strings.Repeat("a", 17<<20)+`"`)), "larger than 16 MiB"},
 		{"XML cut in half", string(sample(t, "cwe.xml")[:2000]), "the XML ends too early"},
 		{"XML of entities", "<!DOCTYPE x [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]>\n<Weakness_Catalog><Weaknesses><Weakness ID=\"1\" Name=\"x\"><Description>&b;</Description></Weakness></Weaknesses></Weakness_Catalog>", "the XML is broken"},
+		{"XML with a broken name", "<Weakness_Catalog><\x1b[31m\xffx/></Weakness_Catalog>", "the XML is broken"},
 		{"XML nested deep", "<Weakness_Catalog><Weaknesses><Weakness ID=\"1\">" + strings.Repeat("<a>", 100_000), "elements deeper than"},
 		{"XML of many elements", "<Weakness_Catalog><Weaknesses><Weakness ID=\"1\">" + strings.Repeat("<a/>", 300_000), "elements deeper than"},
 		{"a huge cell", "CWE-ID,Name,Weakness Abstraction,Status\n1,\"" + strings.Repeat("a", 17<<20), "larger than 16 MiB"},
@@ -65,15 +66,18 @@ func TestStructure(t *testing.T) {
 		{"a broken ontology", string(sample(t, "d3fend.ttl")) + ":x :y", "parse turtle"},
 		{"a broken rule", "title: x\ndetection:\n  a: [\n", "parse YAML"},
 		{"YAML with an alias", "title: &a x\ndetection:\n  a: *a\n", "alias"},
-		{"YAML nested deep", "title: x\ndetection:\n a: " + strings.Repeat("[", 5000), "nested deeper"},
-		{"YAML nested by dashes", "title: x\ndetection:\n " + strings.Repeat("- ", 5000), "nested deeper"},
-		{"YAML that is huge", "title: x\ndetection:\n  a: " + strings.Repeat("x", 2<<20), "more than 1 MiB"},
+		{"YAML nested deep", "title: x\ndetection:\n a: " + strings.Repeat("[", 2000), "nested deeper"},
+		{"YAML nested by dashes", "title: x\ndetection:\n " + strings.Repeat("- ", 2000), "nested deeper"},
+		{"YAML that is huge", "title: x\ndetection:\n  a: " + strings.Repeat("x\n", 1<<20), "more than 512 KiB"},
 		{"a YARA rule cut off", "rule a { condition: true and", "the file ends within a rule"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			_, _, err := readString(t, tt.content)
 			wantError(t, err, "import -", tt.want)
+			if strings.ContainsAny(err.Error(), "\x00\x1b\xff\n") {
+				t.Errorf("error %q holds what the file holds", err)
+			}
 		})
 	}
 }

@@ -111,8 +111,27 @@ func explain(path string, err error) error {
 	if errors.Is(err, unpack.ErrBomb) || errors.Is(err, unpack.ErrFiles) {
 		hint = "unpack it by hand and import its files one by one"
 	}
-	return &casemate.Error{Code: casemate.CodeInput, Message: "import " + prose.Line(path), Hint: hint, Err: err}
+	return &casemate.Error{Code: casemate.CodeInput, Message: "import " + shown(path), Hint: hint, Err: &tidy{err}}
 }
+
+// shown is a path as a message may show it.
+func shown(path string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return '\uFFFD'
+		}
+		return r
+	}, path)
+}
+
+// tidy is an error whose text may quote the input: it is cut and cleaned.
+type tidy struct{ err error }
+
+func (t *tidy) Error() string { return cut(prose.Line(t.err.Error()), maxReason) }
+
+func (t *tidy) Unwrap() error { return t.err }
+
+const maxReason = 300 // bytes of an error or a fault
 
 // reader is one call of Read.
 type reader struct {
@@ -342,7 +361,7 @@ func (r *reader) fault(reason string) {
 	if r.rep.FaultCount++; len(r.rep.Faults) >= r.opt.MaxNamed {
 		return
 	}
-	reason = cut(prose.Line(reason), 300)
+	reason = cut(prose.Line(reason), maxReason)
 	r.rep.Faults = append(r.rep.Faults, casemate.Fault{At: r.at, Offset: r.pos, Reason: reason})
 }
 

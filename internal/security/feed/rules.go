@@ -17,7 +17,7 @@ import (
 func whole(f *unpack.File, limit int) (string, error) {
 	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
 	if err == nil && len(data) > limit {
-		err = fmt.Errorf("a rule file of more than %d MiB", limit>>20)
+		err = fmt.Errorf("a rule file of more than %d KiB", limit>>10)
 	}
 	if bytes.IndexByte(data, '\r') >= 0 {
 		data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))

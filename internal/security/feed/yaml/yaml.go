@@ -15,11 +15,17 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// The limits of one file.
+// The limits of one file. The time of the lexer grows with the square of a long
+// line and of a long run of blank lines; real rules have 2,000 bytes and 20
+// lines at most.
 const (
-	MaxBytes = 1 << 20
+	MaxBytes = 512 << 10
+	MaxLine  = 4096
+	MaxBlank = 100 // lines
 	MaxDepth = 64
 	MaxNodes = 200_000
+
+	maxCommas = 20_000 // the parser is slow at long maps in braces
 )
 
 // Kind is the kind of a Node.
@@ -139,6 +145,9 @@ func Parse(text []byte) (docs []*Node, err error) {
 	if bytes.IndexByte(text, 0) >= 0 {
 		return nil, errors.New("YAML with a NUL byte")
 	}
+	if err := lines(text); err != nil {
+		return nil, err
+	}
 	// The parser has panicked on malformed input before. A file must never end
 	// the program.
 	defer func() {
@@ -169,15 +178,36 @@ func Parse(text []byte) (docs []*Node, err error) {
 	return docs, nil
 }
 
+// lines bounds what the lexer is slow at.
+func lines(text []byte) error {
+	blank, n := 0, 0
+	for line := range bytes.Lines(text) {
+		n++
+		if len(line) > MaxLine {
+			return fmt.Errorf("YAML with a line of %d bytes, limit %d, at line %d", len(line), MaxLine, n)
+		}
+		if len(bytes.TrimSpace(line)) > 0 {
+			blank = 0
+		} else if blank++; blank > MaxBlank {
+			return fmt.Errorf("YAML with more than %d blank lines in a row, at line %d", MaxBlank, n)
+		}
+	}
+	return nil
+}
+
 // check bounds the nesting that tokens ask for: brackets that are open, and
 // marks that open one block on another in one line.
 func check(tokens token.Tokens) error {
 	if len(tokens) > 4*MaxNodes {
 		return fmt.Errorf("more than %d YAML nodes", MaxNodes)
 	}
-	open, line, marks := 0, -1, 0
+	open, line, marks, commas := 0, -1, 0, 0
 	for _, t := range tokens {
 		switch t.Type {
+		case token.CollectEntryType:
+			if commas++; commas > maxCommas {
+				return fmt.Errorf("YAML with more than %d commas between elements", maxCommas)
+			}
 		case token.MappingStartType, token.SequenceStartType:
 			open++
 		case token.MappingEndType, token.SequenceEndType:
