@@ -210,6 +210,9 @@ func (s *Scores) P(groupIndex int) []float32 {
 // Model.Offset. They hold until s is used again.
 func (s *Scores) All() []float32 { return s.p }
 
+// Style returns the style that the text was read in.
+func (s *Scores) Style() int { return s.style }
+
 // Text returns what was read. It holds until s is used again.
 func (s *Scores) Text() string { return s.text }
 

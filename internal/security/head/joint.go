@@ -21,10 +21,11 @@ type joint struct {
 	parts     []lexical.Group
 	labels    []string
 	members   [][]uint8 // of each combination, the label of each part
-	sharpness float64   // what the logarithm of the mean is multiplied by
+	sharpness []float64 // of each style, what the logarithm of the mean is multiplied by
 }
 
-// NoteSharpness is where Info.Note holds joint.sharpness.
+// NoteSharpness is where Info.Note holds the sharpness of each style, numbers
+// with commas between; those that are missing are the first.
 const NoteSharpness = "sharpness"
 
 const maxParts = 16
@@ -35,7 +36,7 @@ func newJoint(m *lexical.Model) (*joint, error) {
 	if len(groups) < 2 || len(groups) > maxParts {
 		return nil, fmt.Errorf("%d groups, want a group a part and one of combinations", len(groups))
 	}
-	j := &joint{model: m, parts: groups[:len(groups)-1], labels: groups[len(groups)-1].Labels, sharpness: 1}
+	j := &joint{model: m, parts: groups[:len(groups)-1], labels: groups[len(groups)-1].Labels}
 	for _, label := range j.labels {
 		fields := strings.Split(label, "/")
 		member := make([]uint8, len(j.parts))
@@ -52,19 +53,31 @@ func newJoint(m *lexical.Model) (*joint, error) {
 		}
 		j.members = append(j.members, member)
 	}
-	if text, ok := m.Info().Note[NoteSharpness]; ok {
-		v, err := strconv.ParseFloat(text, 64)
-		if err != nil || !(v > 0 && v < 100) {
-			return nil, fmt.Errorf("sharpness %q is no number between 0 and 100", text)
-		}
-		j.sharpness = v
-	}
-	return j, nil
+	err := j.sharpen(m.Info().Note[NoteSharpness], max(1, len(m.Config().Styles)))
+	return j, err
 }
 
-// probabilities fills out with those of the combinations, given the
-// probabilities p of all outputs of the model.
-func (j *joint) probabilities(out []float64, p []float32) {
+// sharpen reads the sharpness of so many styles.
+func (j *joint) sharpen(text string, styles int) error {
+	if text == "" {
+		text = "1"
+	}
+	for field := range strings.SplitSeq(text, ",") {
+		v, err := strconv.ParseFloat(field, 64)
+		if err != nil || !(v > 0 && v < 100) || len(j.sharpness) == styles {
+			return fmt.Errorf("sharpness %q: want at most %d numbers between 0 and 100", text, styles)
+		}
+		j.sharpness = append(j.sharpness, v)
+	}
+	for len(j.sharpness) < styles {
+		j.sharpness = append(j.sharpness, j.sharpness[0])
+	}
+	return nil
+}
+
+// probabilities fills out with those of the combinations, given the style and
+// the probabilities p of all outputs of the model.
+func (j *joint) probabilities(out []float64, style int, p []float32) {
 	const least = 1e-9
 	var logs [maxParts][]float64
 	var room [256]float64
@@ -88,7 +101,7 @@ func (j *joint) probabilities(out []float64, p []float32) {
 		for i, k := range member {
 			sum += logs[i][k]
 		}
-		out[c] = sum * j.sharpness / 2
+		out[c] = sum * j.sharpness[style] / 2
 		top = max(top, out[c])
 	}
 	total := 0.0
@@ -121,7 +134,7 @@ func (j *joint) fill(d *Decision, s *lexical.Scores, p []float64, best int, name
 	}
 	again := make([]float64, len(p))
 	d.Because = reasons(j.model, s, opt.Because, outputs, func(all []float32) float64 {
-		j.probabilities(again, all)
+		j.probabilities(again, s.Style(), all)
 		return logit(again[best])
 	})
 }

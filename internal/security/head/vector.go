@@ -43,7 +43,7 @@ func newVector(m *lexical.Model) (decider, error) {
 
 func (v *vector) decide(d *Decision, s *lexical.Scores, opt Options) {
 	p := make([]float64, len(v.labels))
-	v.probabilities(p, s.All())
+	v.probabilities(p, s.Style(), s.All())
 	best := v.best(p)
 	v.fill(d, s, p, best, v.names, opt)
 	score := v.scores[best]
