@@ -3,6 +3,7 @@ package feed
 import (
 	"bytes"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/casemate-ai/casemate/internal/security/feed/unpack"
@@ -109,6 +110,7 @@ type container struct {
 	ContentDate    text           `json:"ContentDate"`
 	Timestamp      text           `json:"timestamp"`
 	OldTimestamp   text           `json:"CVE_data_timestamp"`
+	Count          text           `json:"count"` // of KEV
 	Metadata       jsontext.Value `json:"metadata"`
 }
 
@@ -127,6 +129,9 @@ func (j *jsonFile) describe(rest jsontext.Value) error {
 	j.pub.version(string(c.ContentVersion))
 	for _, d := range [...]text{c.DateReleased, c.ContentDate, c.Timestamp, c.OldTimestamp} {
 		j.pub.released(string(d))
+	}
+	if j.pub.Key == "kev" && c.Count != "" && string(c.Count) != strconv.FormatUint(j.n, 10) {
+		j.faultf("the list states %.20q vulnerabilities and holds %d", string(c.Count), j.n)
 	}
 	if j.pub.Key == "attack-mappings" && c.Metadata.Kind() == '{' {
 		var m mappingMeta

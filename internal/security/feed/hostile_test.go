@@ -125,6 +125,15 @@ func TestObjects(t *testing.T) {
 	}
 }
 
+// TestCount says where a list holds another number than it states.
+func TestCount(t *testing.T) {
+	_, rep, err := readString(t, strings.Replace(string(sample(t, "kev.json")), `"count": 2`, `"count": 3`, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFault(t, rep, `the list states "3" vulnerabilities and holds 2`)
+}
+
 // TestFaultsAreCapped names the first faults and counts all.
 func TestFaultsAreCapped(t *testing.T) {
 	var b strings.Builder

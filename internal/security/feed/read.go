@@ -66,8 +66,9 @@ type Report struct {
 // Read reads what path names: a file, a folder with all below it, or "-" for
 // stdin; plain, gzip or zip. What a file holds decides what it is read as. It
 // passes entries and relations to sink as it goes, so memory does not grow with
-// the input, save for what a STIX file must hold back until its end: revoked
-// objects, CAPEC patterns and relations that name an object still to come.
+// the input, save for some bytes an entry, by which one that comes twice is
+// known, and for what a STIX file must hold back until its end: revoked objects,
+// CAPEC patterns and relations that name an object still to come.
 //
 // An error means that the path is no sound publication, and that what the sink
 // has taken should be dropped: the file is cut off, two texts are glued
