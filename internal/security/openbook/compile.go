@@ -40,6 +40,8 @@ type compiler struct {
 	related map[string][]*feed.Relation // by both ends
 	heirs   map[string][]*feed.Entry    // what an entry replaced
 
+	sourceID map[string]string // data sources by name
+
 	book    Book
 	at      map[string]int32 // entities by id
 	label   map[string]uint16
@@ -106,7 +108,11 @@ func (c *compiler) read(ctx context.Context, src Source) error {
 // compose writes all entities with their sections.
 func (c *compiler) compose() {
 	c.at, c.label, c.post, c.stems = map[string]int32{}, map[string]uint16{}, map[string][]posting{}, map[string]string{}
+	c.sourceID = map[string]string{}
 	for _, e := range c.order {
+		if e.Kind == feed.KindDataSource && c.sourceID[e.Name] == "" {
+			c.sourceID[e.Name] = e.ID
+		}
 		if silent(e.Kind) {
 			continue
 		}

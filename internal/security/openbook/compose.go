@@ -45,10 +45,28 @@ func (c *compiler) facts(e *feed.Entry, me int32, title string) {
 	for _, k := range keys {
 		c.section(me, -1, title, strings.ReplaceAll(k, "-", " "), factName(k)+" of "+e.Name+": "+strings.Join(values[k][:min(len(values[k]), maxListed)], ", ")+".")
 	}
+	if phases := phasesOf(e); len(phases) > 0 {
+		c.section(me, -1, title, "mode of introduction", "Phases of introduction of "+e.Name+": "+strings.Join(phases, ", ")+".")
+	}
 	if len(e.Aliases) > 0 {
 		b.WriteString(e.Name + " is also called " + strings.Join(e.Aliases[:min(len(e.Aliases), maxListed)], ", ") + ".\n")
 	}
 	c.section(me, -1, title, "facts", b.String())
+}
+
+// phasesOf returns when a weakness comes in.
+func phasesOf(e *feed.Entry) []string {
+	var out []string
+	for _, s := range e.Sections {
+		if s.Name != "mode-of-introduction" {
+			continue
+		}
+		phase, _, _ := strings.Cut(s.Text, ":")
+		if phase = strings.TrimSpace(phase); len(phase) < 60 && !slices.Contains(out, phase) {
+			out = append(out, phase)
+		}
+	}
+	return out
 }
 
 // factName is how a fact is called in a sentence.
@@ -177,6 +195,10 @@ func (c *compiler) detections(d *feed.Entry, me int32, title string) {
 		for _, r := range c.related[a.ID] {
 			if o := c.entries[r.To]; r.From == a.ID && o != nil && o.Kind == feed.KindDataComponent {
 				name := sourceOf(o.Name) + ": " + o.Name
+				if id := c.sourceID[sourceOf(o.Name)]; id != "" {
+					name = id + " " + name
+					c.pending = append(c.pending, pendingEdge{c.book.entities[me].id, "detected-by", id})
+				}
 				if !slices.Contains(parts, name) {
 					parts = append(parts, name)
 				}
@@ -186,6 +208,14 @@ func (c *compiler) detections(d *feed.Entry, me int32, title string) {
 	}
 	if len(parts) > 0 {
 		slices.Sort(parts)
+		var watch strings.Builder
+		for _, p := range parts {
+			_, name, _ := strings.Cut(p, ": ")
+			if w := watched(name); w != "" {
+				watch.WriteString(name + ": " + w + ".\n")
+			}
+		}
+		c.section(me, -1, title, "detection data sources", watch.String())
 		c.section(me, -1, title, "detection data sources", "Data sources and components that detect "+c.book.entities[me].name+": "+strings.Join(parts, "; ")+".")
 	}
 }
@@ -207,9 +237,27 @@ func (c *compiler) component(e *feed.Entry, me int32, title string) {
 		text = "The data source " + e.Name + " has the data components " + strings.Join(parts, ", ") + "."
 	}
 	c.section(me, -1, title+" "+sourceOf(e.Name), "data source", text)
-	for line := range strings.SplitSeq(componentNames, "\n") {
-		if n, watch, _ := strings.Cut(line, "|"); n == e.Name {
-			c.section(me, -1, title+" "+sourceOf(e.Name), "data source", "Monitor "+watch+".")
-		}
+	if w := watched(e.Name); w != "" {
+		c.section(me, -1, title+" "+sourceOf(e.Name), "data source", w+".")
 	}
+}
+
+// watched says what one monitors with a data component, or nothing.
+func watched(component string) string {
+	for line := range strings.SplitSeq(componentNames, "\n") {
+		name, what, _ := strings.Cut(line, "|")
+		if name != component {
+			continue
+		}
+		switch {
+		case strings.HasSuffix(name, " Creation"):
+			what += "; newly constructed " + strings.TrimSuffix(name, " Creation")
+		case strings.HasSuffix(name, " Modification"):
+			what += "; changes made to " + strings.TrimSuffix(name, " Modification")
+		case strings.HasSuffix(name, " Metadata"):
+			what += "; contextual data about " + strings.TrimSuffix(name, " Metadata")
+		}
+		return "Monitor for " + what
+	}
+	return ""
 }

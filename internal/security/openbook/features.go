@@ -2,6 +2,7 @@ package openbook
 
 import (
 	"math"
+	"strings"
 )
 
 // The measures of how well the book supports an option. All lie between 0 and
@@ -24,6 +25,7 @@ const (
 	featNamedSection          // the question in one section of it
 	featNamedSentence         // the question in one sentence of it
 	featLinked                // an entity of the question is related to that of the option
+	featExact                 // the option is a value of a fact of an entity that the question names
 	featEcho                  // how much of the option the question says itself
 	featLength                // how long the option is, next to the others
 	Features                  // how many there are
@@ -32,7 +34,7 @@ const (
 // FeatureNames are the names of the measures, in their order.
 var FeatureNames = [Features]string{
 	"sentence", "section", "section-sum", "section-soft", "matched", "entity", "entity-soft", "concept", "page", "anchor", "anchor-section", "anchor-joint",
-	"anchor-sentence", "named", "named-section", "named-sentence", "linked", "echo", "length",
+	"anchor-sentence", "named", "named-section", "named-sentence", "linked", "exact", "echo", "length",
 }
 
 // Vector holds the measures of one option.
@@ -252,6 +254,10 @@ func (v *view) page(out []Vector) {
 // anchored measures each option in the entities that the question names.
 func (v *view) anchored(out []Vector) {
 	b := v.book
+	keys := make([]string, len(v.texts))
+	for i, t := range v.texts {
+		keys[i] = key(t)
+	}
 	for _, a := range v.anchors {
 		e := b.entities[a]
 		for i, o := range v.o {
@@ -262,6 +268,9 @@ func (v *view) anchored(out []Vector) {
 					continue
 				}
 				n := b.sectionNorm(s)
+				if x[featExact] < 1 && b.sections[s].last-b.sections[s].first == 1 {
+					x[featExact] = max(x[featExact], v.exact(s, keys[i]))
+				}
 				x[featAnchorSection] = max(x[featAnchorSection], n*o.section[s])
 				x[featAnchorJoint] = max(x[featAnchorJoint], n*o.section[s]*v.q.section[s])
 				for t := b.sections[s].first; t < b.sections[s].last; t++ {
@@ -275,6 +284,30 @@ func (v *view) anchored(out []Vector) {
 			}
 		}
 	}
+}
+
+// exact reports whether a section lists facts of its entity and an option, as
+// key gives it, is one of the values: 1 where the question asks for such facts.
+func (v *view) exact(at int32, option string) float32 {
+	sec := v.book.sections[at]
+	text := v.book.sentenceText(sec.first)
+	_, list, ok := strings.Cut(text, " of "+v.book.entities[sec.entity].name+": ")
+	if !ok || option == "" {
+		return 0
+	}
+	for value := range strings.SplitSeq(strings.TrimSuffix(list, "."), ", ") {
+		name, _, _ := strings.Cut(value, " (")
+		if key(value) != option && key(name) != option {
+			continue
+		}
+		for _, w := range words(v.book.labels[sec.label]) {
+			if v.asked[w.stem] {
+				return 1
+			}
+		}
+		return 0.5
+	}
+	return 0
 }
 
 // described measures the question in the entity that an option names.

@@ -100,7 +100,9 @@ func orchard() *shelf {
 			entry(feed.KindMitigation, "M9003", "Gravel Beds", "Beds of gravel show where the soil was disturbed."),
 			entry(feed.KindGroup, "G9001", "Plum Wolves", "A gang from the valley that only takes plums."),
 			entry(feed.KindWeakness, "CWE-90001", "Rotten Hinge", "The hinge of the gate rots and gives way under pressure.", "likelihood", "High"),
-			entry(feed.KindWeakness, "CWE-90002", "Loose Timber", "Timber of the fence is loose.", "likelihood", "Low"),
+			{Kind: feed.KindWeakness, ID: "CWE-90002", Name: "Loose Timber", Fields: []feed.Field{{Key: "likelihood", Value: "Low"}},
+				Sections: []feed.Section{{Name: "description", Text: "Timber of the fence is loose."}, {Name: "mode-of-introduction", Text: "Carpentry: nails are saved on."}, {Name: "mode-of-introduction", Text: "Delivery"}}},
+			{Kind: feed.KindWeakness, ID: "CWE-90003", Name: "Wet Paint", Sections: []feed.Section{{Name: "description", Text: "The paint is wet."}, {Name: "mode-of-introduction", Text: "Painting"}}},
 			entry(feed.KindVulnerability, "CVE-2099-0001", "Hinge of Model Nine", "", "kev-added", "2099-01-02"),
 		},
 		relations: []*feed.Relation{
@@ -135,7 +137,8 @@ func TestChoose(t *testing.T) {
 		{"How do thieves lower the noise of a ladder?", 2, []string{"They wait for thunder", "They oil the hinges", "They wrap the rungs in cloth"}},
 		{"What did the gang from the valley do at the abbey?", 1, []string{"Climbed the wall", "Dug below the hedge", "Asked the keeper"}},
 		{"Which mitigation does NOT help against Gate Persuasion?", 1, []string{"Keeper Training", "Snow Chains", "Keeper Training of a kind"}},
-		{"What likelihood has CWE-90001?", 0, []string{"High", "Low"}},
+		{"What likelihood has CWE-90001?", 1, []string{"Very High", "High", "Low"}},
+		{"When is CWE-90002 introduced?", 0, []string{"Carpentry", "Harvest", "Painting"}},
 		{"Which technique was formerly called Rope Climb?", 1, []string{"T9002", "T9001", "T9003"}},
 		{"Thieves dig a tunnel below the hedge with garden spades.", 0, []string{"True", "False"}},
 		{"Submarines photograph volcanoes from orbit quarterly.", 1, []string{"True", "False"}},
@@ -144,6 +147,30 @@ func TestChoose(t *testing.T) {
 		got := b.Choose(c.question, c.options, nil)
 		if got.Index != c.want {
 			t.Errorf("Choose(%q) = %q %.2f, want %q", c.question, c.options[got.Index], got.Scores, c.options[c.want])
+		}
+	}
+}
+
+func TestChooseKnowsWhatIsDenied(t *testing.T) {
+	b := build(t, orchard())
+	for question, want := range map[string]bool{
+		"Which of the following is NOT a mitigation of T9001?":                     true,
+		"Which of the following is not a mitigation of T9001?":                     true,
+		"All of the following mitigate T9001 EXCEPT":                               true,
+		"Which mitigation does not help against tunnels?":                          true,
+		"Which is the least likely tool of thieves?":                               true,
+		"Which of these isn't a technique?":                                        true,
+		"Which statement about ladders is false?":                                  true,
+		"Which weakness occurs when a gate does not close?":                        false,
+		"What weakness is described: the product does not check the hinge?":        false,
+		"Which technique involves thieves that are not seen?":                      false,
+		"What weakness is this? The gate does not close.":                          false,
+		"What happens if the keeper is not at the gate?":                           false,
+		"Which mitigation helps against Ladder Climb?":                             false,
+		"A fence is not painted and does not hold. Which weakness does this show?": false,
+	} {
+		if got := b.Choose(question, []string{"Dog Patrol", "Keeper Training"}, nil).Negative; got != want {
+			t.Errorf("Choose(%q) took it for negative: %v, want %v", question, got, want)
 		}
 	}
 }
