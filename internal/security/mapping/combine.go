@@ -3,26 +3,26 @@ package mapping
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 )
 
-// A document shows a technique if one of its sentences does: 1 - Π(1-p), where
-// the probabilities of the classifier count to the power damping, since its
-// mistakes on the sentences of one document are not independent. The result is
-// straightened by sharpen and offset, fitted so that stated and observed
-// frequencies agree: see DefaultThreshold.
+// A document shows a technique if one of its sentences does: 1 - Π(1-p) over the
+// strongest sentences. More do not count, or a long report would show everything
+// that is a little likely often enough. The result is straightened by sharpen
+// and offset, fitted so that stated and observed frequencies agree on one half
+// of the reports that `casemate eval report` makes; it measures on the other.
 const (
-	damping = 1.0
-	sharpen = 1.0
-	offset  = 0.0
+	strongest = 3
+	sharpen   = 1.53
+	offset    = -1.14
 )
 
 // evidence is what the sentences say of one technique.
 type evidence struct {
 	best   *candidate
-	doubt  float64 // Π(1-p)
+	top    []float64 // the strongest probabilities, the largest first
 	stated bool
+	named  bool
 	by     []string
 	in     []int
 }
@@ -37,7 +37,7 @@ func (m *mapper) conclude(r *Result, all []*read) {
 		for _, c := range x.hits {
 			e := byID[c.technique.ID]
 			if e == nil {
-				e = &evidence{best: c, doubt: 1}
+				e = &evidence{best: c}
 				byID[c.technique.ID] = e
 				order = append(order, c.technique.ID)
 			}
@@ -67,8 +67,11 @@ func (e *evidence) take(c *candidate, number int) {
 	if c.p > e.best.p {
 		e.best = c
 	}
-	e.doubt *= 1 - math.Pow(c.p, damping)
+	e.top = append(e.top, c.p)
+	slices.SortFunc(e.top, func(a, b float64) int { return cmp.Compare(b, a) })
+	e.top = e.top[:min(len(e.top), strongest)]
 	e.stated = e.stated || c.stated
+	e.named = e.named || slices.Contains(c.by, ByName)
 	for _, by := range c.by {
 		if !slices.Contains(e.by, by) {
 			e.by = append(e.by, by)
@@ -105,11 +108,19 @@ func (m *mapper) sort(r *Result, byID map[string]*evidence, order []string) {
 
 // p is the probability that the document shows the technique.
 func (e *evidence) p() float64 {
-	p := 1 - e.doubt
+	doubt := 1.0
+	for _, p := range e.top {
+		doubt *= 1 - p
+	}
+	p := 1 - doubt
 	if e.stated {
 		return max(p, e.best.p)
 	}
-	return sigmoid(sharpen*logit(p) + offset)
+	straight := sigmoid(sharpen*logit(p) + offset)
+	if e.named { // fitted on texts that name none
+		return max(straight, sureName)
+	}
+	return straight
 }
 
 // hit makes the answer of a candidate.
