@@ -174,3 +174,20 @@ func (c *ctiATECmd) Run(s *streams) error {
 	}
 	return writeSets(s, f, c.Verbose, c.JSON)
 }
+
+type evalRelevantCmd struct {
+	From string `required:"" placeholder:"FOLDER" help:"The folder of the data sets, with cve, attack and knowledge below it."`
+	JSON bool   `help:"Print one JSON document."`
+}
+
+// Run trains a relevant head without some texts and asks it about them.
+func (c *evalRelevantCmd) Run(s *streams) error {
+	f, err := eval.MeasureRelevant(c.From)
+	if err != nil {
+		return &casemate.Error{Code: casemate.CodeInput, Message: "eval relevant", Err: err, Hint: "give the folder that holds cve/cve.tsv.gz and attack/tram-train.json.gz"}
+	}
+	if c.JSON {
+		return writeJSON(s.stdout, f, true)
+	}
+	return eval.WriteRelevantFigures(s.stdout, f)
+}

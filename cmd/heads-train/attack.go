@@ -12,7 +12,7 @@ import (
 // Of the attack head.
 const (
 	attackVersion   = "ATT&CK 18.1"
-	attackPrecision = 0.5 // of what is above the threshold, on reports that training did not see
+	attackThreshold = 0.4 // to abstain under: of everyday sentences six in seven stay below, of those of reports one in thirty
 )
 
 // trainAttack trains twice. A first model, which sees no report, shows on the
@@ -43,11 +43,9 @@ func trainAttack(j job) (model, error) {
 	for i := range odds {
 		out[i] = outcome{logistic(slope*odds[i] + offset), right[i]}
 	}
-	info := linear.Info{Version: attackVersion}
-	var covered float64
-	info.Threshold, covered = threshold(out, attackPrecision)
-	fmt.Fprintf(j.log, "attack: without reports, on reports: right %.1f %%; slope %.3f, offset %.3f; above p = %.2f, %.1f %% of them\n",
-		100*share(out, 0), slope, offset, info.Threshold, 100*covered)
+	info := linear.Info{Version: attackVersion, Threshold: attackThreshold}
+	fmt.Fprintf(j.log, "attack: without reports, on reports: right %.1f %%, above p = %.2f %.1f %%; slope %.3f, offset %.3f\n",
+		100*share(out, 0), info.Threshold, 100*share(out, info.Threshold), slope, offset)
 	for _, f := range corpus.AttackFiles {
 		s, err := source(j.from, f)
 		if err != nil {

@@ -11,8 +11,9 @@ import (
 // relevantThreshold is where the relevant head abstains: it has two labels.
 const relevantThreshold = 0.7
 
-// trainRelevant trains on all texts but those that technique.HeldRelevant holds
-// out, which calibrate it: the shipped head is the one that is measured.
+// trainRelevant trains twice. A first head, without the texts that
+// technique.HeldRelevant holds out, shows on them how sure it may be; the second,
+// on everything, takes that over.
 func trainRelevant(j job) (*lexical.Model, error) {
 	texts, err := corpus.ReadRelevant(j.from)
 	if err != nil {
@@ -23,11 +24,18 @@ func trainRelevant(j job) (*lexical.Model, error) {
 		counts[t.Source]++
 	}
 	fmt.Fprintf(j.log, "relevant: %d texts: %v\n", len(texts), counts)
-	m, err := technique.TrainRelevant(texts, technique.HeldRelevant, func(epoch int, loss float64) {
-		fmt.Fprintf(j.log, "relevant: pass %d, loss %.4f\n", epoch, loss)
-	})
+	say := func(epoch int, loss float64) { fmt.Fprintf(j.log, "relevant: pass %d, loss %.4f\n", epoch, loss) }
+	m, err := technique.TrainRelevant(texts, technique.HeldRelevant, say)
 	if err != nil {
 		return nil, err
+	}
+	if !j.quick {
+		first := m
+		if m, err = technique.TrainRelevant(texts, nil, say); err != nil {
+			return nil, err
+		}
+		temper, shift := first.Temper(0, 0)
+		m.SetTemper(0, 0, temper, shift)
 	}
 	info := m.Info()
 	info.Version, info.Threshold = attackVersion, relevantThreshold

@@ -12,7 +12,8 @@ const (
 )
 
 // TrainRelevant trains the head that tells texts about security from others on
-// those that are not held out, and calibrates it on those that are.
+// those that are not held out, and calibrates it on those that are. With nothing
+// held out, take the calibration from a head that had: see lexical.Model.Temper.
 func TrainRelevant(texts []corpus.Sorted, held func(*corpus.Sorted) bool, progress func(epoch int, loss float64)) (*lexical.Model, error) {
 	var train, rest []lexical.Example
 	for i := range texts {
@@ -22,7 +23,7 @@ func TrainRelevant(texts []corpus.Sorted, held func(*corpus.Sorted) bool, progre
 			label = 1
 		}
 		e := lexical.Example{Text: s.Text, Targets: []lexical.Target{{Label: label}}}
-		if held(s) {
+		if held != nil && held(s) {
 			rest = append(rest, e)
 		} else {
 			train = append(train, e)
@@ -37,7 +38,10 @@ func TrainRelevant(texts []corpus.Sorted, held func(*corpus.Sorted) bool, progre
 	if err != nil {
 		return nil, err
 	}
-	return m, m.Calibrate(rest)
+	if len(rest) > 0 {
+		err = m.Calibrate(rest)
+	}
+	return m, err
 }
 
 // HeldRelevant holds a tenth of the groups of each source out, and of everyday

@@ -7,8 +7,7 @@ import "math"
 type Scores struct {
 	Bytes int // of the text that were read
 	Words int // in them
-	Known int // of the features of the text, those that the model has
-	Total int // features of the text
+	Known int // of the words, those that the model has a feature of its own for
 
 	model  *Model
 	group  int
@@ -66,7 +65,7 @@ func (m *Model) Read(s *Scores, text string, group int) {
 	n := len(m.config.Groups[group].Labels)
 	s.group = group
 	s.scan.scan(text[:min(len(text), MaxText)])
-	s.Bytes, s.Words, s.Total = s.scan.read, len(s.scan.words), len(s.scan.features)
+	s.Bytes, s.Words = s.scan.read, len(s.scan.words)
 	m.activate(s)
 	m.firstStems(s)
 	sparse := s.sparse[:n]
@@ -100,7 +99,9 @@ func (m *Model) activate(s *Scores) {
 			s.at = append(s.at, -1)
 			continue
 		}
-		s.Known++
+		if f.hash == s.scan.words[f.last].stem && f.first == f.last {
+			s.Known++
+		}
 		slot := finish(uint32(row)) & mask
 		for s.slots[slot] != 0 && s.active[s.slots[slot]-1].row != row {
 			slot = (slot + 1) & mask

@@ -40,6 +40,10 @@ const (
 	// childShare of the probability of a technique makes one of its
 	// sub-techniques its best form.
 	childShare = 0.5
+	// leastKnownWords is the share of words that an English text about attacks
+	// has in common with the training: nearly all, while other languages share
+	// names and a few words.
+	leastKnownWords = 0.75
 	// defaultSeveral is the probability from which a technique is listed in
 	// Decision.Labels beside the likeliest.
 	defaultSeveral = 0.25
@@ -240,7 +244,10 @@ func (t *techniques) classify(text string, opt Options) Decision {
 	s := t.model.Borrow()
 	defer t.model.Return(s)
 	t.model.Read(s, text, g)
-	unfit := unfit(text[:s.Bytes], s.Words, s.Known, s.Total)
+	unfit := unfit(text[:s.Bytes], s.Words, s.Known, s.Words)
+	if unfit == "" && s.Words >= leastWords && float64(s.Known) < leastKnownWords*float64(s.Words) && functionShare(text[:s.Bytes], s.Words) < leastFunction {
+		unfit = "not English"
+	}
 	if unfit != "" {
 		d.note(unfit)
 	}
