@@ -247,6 +247,9 @@ func (s *stixFile) attackEntry(kind string, o *stixObject) error {
 	}
 	o.facts(e)
 	e.field("url", url)
+	if kind == KindTechnique { // so that exports name the same object as ATT&CK does
+		e.field("stix-id", cut(prose.Line(string(o.ID)), MaxID))
+	}
 	o.prose(e)
 	if s.ids[string(o.ID)] == "" {
 		s.ids[string(o.ID)] = id
