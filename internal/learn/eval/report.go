@@ -14,6 +14,7 @@ import (
 
 	"github.com/casemate-ai/casemate/internal/learn/corpus"
 	"github.com/casemate-ai/casemate/internal/security/document"
+	"github.com/casemate-ai/casemate/internal/security/knowledge"
 	"github.com/casemate-ai/casemate/internal/security/mapping"
 )
 
@@ -22,6 +23,7 @@ type Described struct {
 	ID      string // of the malware or actor
 	Text    string
 	Parents []string // in order
+	Domain  knowledge.Domain
 }
 
 // SetFigures is how well the set of parent techniques of a report is found.
@@ -65,6 +67,9 @@ func MeasureSets(ctx context.Context, set string, cases []Described, opt mapping
 	for i, c := range cases {
 		own := opt
 		own.Exclude = append(slices.Clone(opt.Exclude), c.ID)
+		if own.Domain = c.Domain; own.Domain == "" {
+			own.Domain = knowledge.Enterprise
+		}
 		d, err := document.Parse(ctx, c.ID, []byte(c.Text), document.Options{})
 		if err != nil {
 			return f, err
@@ -287,7 +292,7 @@ func CTIATE(file string) ([]Described, error) {
 		return nil, fmt.Errorf("read %q: no rows below a header", file)
 	}
 	column := func(name string) int { return slices.Index(rows[0], name) }
-	url, text, truth := column("URL"), column("Description"), column("GT")
+	url, text, truth, platform := column("URL"), column("Description"), column("GT"), column("Platform")
 	if url < 0 || text < 0 || truth < 0 {
 		return nil, fmt.Errorf("read %q: %w", file, errors.New("want the columns URL, Description and GT"))
 	}
@@ -297,6 +302,12 @@ func CTIATE(file string) ([]Described, error) {
 			return nil, fmt.Errorf("read %q: row %d has %d fields", file, n+2, len(row))
 		}
 		d := Described{ID: softwareID.FindString(row[url]), Text: row[text], Parents: techniqueID.FindAllString(row[truth], -1)}
+		if platform >= 0 && platform < len(row) {
+			d.Domain = knowledge.Domain(strings.ToLower(strings.TrimSpace(row[platform])))
+		}
+		if d.Domain != knowledge.Mobile && d.Domain != knowledge.ICS {
+			d.Domain = knowledge.Enterprise
+		}
 		if d.ID == "" {
 			d.ID = fmt.Sprintf("row %d", n+2)
 		}

@@ -138,3 +138,16 @@ func FuzzMap(f *testing.F) {
 		}
 	})
 }
+
+func TestMapReadsForTheDomainThatTheTextSpeaksOf(t *testing.T) {
+	for want, lines := range map[string][]string{
+		"mobile":     {"The Android app reads every SMS.", "It asks for rights on Android 12.", "Then it waits."},
+		"ics":        {"The PLC was stopped.", "Commands went to the RTU and the HMI."},
+		"enterprise": {"The server was reached.", "An Android phone was not.", "Files were copied.", "Accounts were added.", "Logs were cleared."},
+	} {
+		r := mapped(t, sentences(lines...))
+		if !strings.Contains(r.Catalogue, "ATT&CK "+want) {
+			t.Errorf("%q were read for %q, want %s", lines, r.Catalogue, want)
+		}
+	}
+}

@@ -36,7 +36,7 @@ type Options struct {
 	Library   *library.Library     // nil: works without
 	Catalogue *knowledge.Catalogue // nil: the embedded one
 	Threshold float64              // of a document's techniques; 0: DefaultThreshold
-	Domain    knowledge.Domain     // empty: enterprise; other domains only where an id, a tag or a name says so
+	Domain    knowledge.Domain     // empty: enterprise, or another if the document speaks of phones or plants throughout; an id or a tag may name any
 	Exclude   []string             // ids of software, groups and campaigns whose passages are not to be used
 	Progress  func(done int)       // sentences read so far
 }
@@ -75,6 +75,9 @@ type mapper struct {
 // Map says which techniques a document shows. It fails only if ctx ends or the
 // knowledge base cannot be read.
 func Map(ctx context.Context, doc *document.Document, opt Options) (*Result, error) {
+	if opt.Domain == "" {
+		opt.Domain = domainOf(doc)
+	}
 	m := newMapper(opt)
 	r := &Result{Path: doc.Path, Kind: doc.Kind, Title: doc.Title, Sentences: []Sentence{}, Techniques: []Found{}, Unsure: []Found{},
 		Catalogue: m.catalogueName(), Head: headName(opt.Head)}
@@ -95,9 +98,6 @@ func newMapper(opt Options) *mapper {
 	m := &mapper{opt: opt, catalogue: opt.Catalogue, exclude: map[string]bool{}}
 	if m.catalogue == nil {
 		m.catalogue = knowledge.Embedded()
-	}
-	if m.opt.Domain == "" {
-		m.opt.Domain = knowledge.Enterprise
 	}
 	if m.opt.Threshold <= 0 {
 		m.opt.Threshold = DefaultThreshold
