@@ -304,3 +304,21 @@ func TestCardsAreTheDocuments(t *testing.T) {
 		}
 	}
 }
+
+func FuzzBaseVector(f *testing.F) {
+	f.Add("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N")
+	f.Add("CVSS:3.0/A:N/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:N/E:P")
+	f.Fuzz(func(t *testing.T, text string) {
+		base, err := head.BaseVector(text)
+		if err != nil {
+			return
+		}
+		again, err := head.BaseVector("CVSS:3.1/" + base)
+		if err != nil || again != base {
+			t.Errorf("BaseVector(%q) = %q, and of that %q, %v", text, base, again, err)
+		}
+		if score, err := head.BaseScore(text); err != nil || score < 0 || score > 10 {
+			t.Errorf("BaseScore(%q) = %v, %v", text, score, err)
+		}
+	})
+}
