@@ -159,7 +159,7 @@ func (g *examiner) mitigators(e *feed.Entry) ([]*feed.Relation, map[string]bool)
 	return out, ids
 }
 
-// sameDomain keeps the mitigations of an entry's domain, shuffled.
+// mitigations returns those of an entry's domain, shuffled.
 func (g *examiner) mitigations(domain string) []*feed.Entry {
 	var out []*feed.Entry
 	for _, m := range g.kinds[feed.KindMitigation] {
@@ -200,7 +200,7 @@ func textByMitigation(g *examiner, e *feed.Entry) (Question, bool) {
 		}
 		g.r.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
 		for _, o := range others {
-			if len(options) < optionCount && o.Type == "mitigates" && o.To != e.ID && o.Text != r.Text {
+			if len(options) < optionCount && o.Type == "mitigates" && o.To != e.ID && !alike(o.Text, r.Text) {
 				if s, ok := g.sentence(o.Text, g.entries[o.To].Name); ok {
 					options = append(options, s)
 				}
@@ -210,6 +210,13 @@ func textByMitigation(g *examiner, e *feed.Entry) (Question, bool) {
 		return Question{Text: fill(ask, m.Name) + g.label(e) + "?", Options: options, source: []sourceText{{e.ID, r.Text}}}, true
 	}
 	return Question{}, false
+}
+
+// alike reports whether two texts begin with the same sentence, as the stock
+// phrases of a catalogue do.
+func alike(a, b string) bool {
+	x, y := cutSentences(a), cutSentences(b)
+	return len(x) > 0 && len(y) > 0 && x[0] == y[0]
 }
 
 func mitigationByName(g *examiner, e *feed.Entry) (Question, bool) {

@@ -121,7 +121,7 @@ func negative(question string) bool {
 		switch {
 		case low == "which" || low == "what":
 			asked = 0
-		case asked >= 0 && (low == "not" && auxiliaries[before] || denials[low]):
+		case asked >= 0 && (auxiliaries[before] && (low == "not" || low == "false" || low == "incorrect") && low == strings.Trim(w, "?.") || denials[low]):
 			return true
 		case asked >= 0:
 			if asked++; asked > maxBeforeNot || clauseWords[low] || strings.ContainsAny(w, ",:;?.") {
@@ -143,7 +143,7 @@ func negative(question string) bool {
 // denied question from a clause that describes something.
 var (
 	auxiliaries = set("is are was were does do did would should can could will may has have")
-	denials     = set("isn't aren't doesn't don't wouldn't shouldn't cannot can't false incorrect")
+	denials     = set("isn't aren't doesn't don't wouldn't shouldn't cannot can't")
 	clauseWords = set("when that if where because who whose involves involve describes describe occurs occur arises happens results refers exists allows lets")
 )
 

@@ -166,6 +166,7 @@ func TestChooseKnowsWhatIsDenied(t *testing.T) {
 		"Which technique involves thieves that are not seen?":                      false,
 		"What weakness is this? The gate does not close.":                          false,
 		"What happens if the keeper is not at the gate?":                           false,
+		"Which of these is a parent of Incorrect Check of Hinges?":                 false,
 		"Which mitigation helps against Ladder Climb?":                             false,
 		"A fence is not painted and does not hold. Which weakness does this show?": false,
 	} {
