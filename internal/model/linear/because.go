@@ -19,15 +19,17 @@ const candidateFactor = 2
 
 // Because returns up to n words that moved the summed probability of labels
 // most, the strongest first. s holds what Read left. A word that occurs several
-// times is taken away everywhere at once and shown where it first stands.
+// times is taken away everywhere at once and shown where it first stands. Other
+// labels that have next to no probability are taken to keep their logits.
 func (m *Model) Because(s *Scores, labels []int, n int) []Reason {
 	if n <= 0 || len(labels) == 0 || len(s.scan.words) == 0 {
 		return nil
 	}
-	whole := odds(s.P(), labels)
+	d := m.newDeletion(s, labels)
+	whole := logOdds(d.share(s.P()))
 	var reasons []Reason
 	for _, i := range m.candidates(s, labels, candidateFactor*n) {
-		if drop := whole - odds(m.without(s, i), labels); drop > 0 {
+		if drop := whole - d.without(i); drop > 0 {
 			w := s.scan.words[i]
 			reasons = append(reasons, Reason{int(w.start), int(w.end), drop})
 		}
@@ -44,27 +46,10 @@ func (m *Model) Because(s *Scores, labels []int, n int) []Reason {
 	return reasons[:min(n, len(reasons))]
 }
 
-// Drop returns by how much the log-odds of labels fall without a span of the
-// text, every word that begins in it being taken away where it stands and
-// wherever else it stands.
-func (m *Model) Drop(s *Scores, labels []int, start, end int) float64 {
-	gone := map[int32]bool{}
-	for i, w := range s.scan.words {
-		if int(w.start) >= start && int(w.start) < end {
-			gone[s.stems[i]] = true
-		}
-	}
-	return odds(s.P(), labels) - odds(m.withoutAll(s, gone), labels)
-}
-
-func odds(p []float32, labels []int) float64 {
+func logOdds(p float64) float64 {
 	const least = 1e-9
-	sum := 0.0
-	for _, l := range labels {
-		sum += float64(p[l])
-	}
-	sum = min(1-least, max(least, sum))
-	return math.Log(sum / (1 - sum))
+	p = min(1-least, max(least, p))
+	return math.Log(p / (1 - p))
 }
 
 // candidates returns the words whose features speak most for the labels, each
@@ -118,47 +103,87 @@ func (m *Model) weightFor(row int32, label int) float32 {
 	return 0
 }
 
-// without returns the probabilities without a word, until the next call.
-func (m *Model) without(s *Scores, i int) []float32 {
-	return m.withoutAll(s, map[int32]bool{s.stems[i]: true})
+// deletion computes what labels are likely without a word.
+type deletion struct {
+	m      *Model
+	s      *Scores
+	wanted []bool
+	moving []int   // labels that are wanted or have some probability
+	rest   float64 // sum of the exponentials of the other logits, less top
+	top    float32
+	lost   []int32
+	sparse []float32
+	sum    []float32
 }
 
-// withoutAll returns the probabilities without words, named by the first of
-// their stem.
-func (m *Model) withoutAll(s *Scores, gone map[int32]bool) []float32 {
-	n := len(s.P())
-	lost := make([]int32, len(s.active))
-	for j, f := range s.scan.features {
-		if s.at[j] < 0 {
-			continue
-		}
-		for k := f.first; k <= f.last; k++ {
-			if gone[s.stems[k]] && !(k > f.first && k < f.last) {
-				lost[s.at[j]]++
-				break
-			}
+// negligible probabilities are left as they are by a deletion.
+const negligible = 3e-4
+
+func (m *Model) newDeletion(s *Scores, labels []int) *deletion {
+	d := &deletion{m: m, s: s, wanted: make([]bool, len(s.P())), lost: make([]int32, len(s.active)),
+		sparse: make([]float32, len(s.P())), sum: make([]float32, len(s.sum))}
+	for _, l := range labels {
+		d.wanted[l] = true
+	}
+	d.top = slices.Max(s.Logits())
+	likeliest := slices.Max(s.P())
+	for k, p := range s.P() {
+		if d.wanted[k] || p > negligible {
+			d.moving = append(d.moving, k)
+		} else {
+			d.rest += float64(p / likeliest)
 		}
 	}
-	sparse, norm := slices.Clone(s.sparse[:n]), s.norm
-	for k, l := range lost {
+	return d
+}
+
+// share sums the probabilities of the wanted labels.
+func (d *deletion) share(p []float32) float64 {
+	sum := 0.0
+	for k, wanted := range d.wanted {
+		if wanted {
+			sum += float64(p[k])
+		}
+	}
+	return sum
+}
+
+// without returns the log-odds of the wanted labels without word i.
+func (d *deletion) without(i int) float64 {
+	m, s := d.m, d.s
+	gone := s.stems[i]
+	for j, f := range s.scan.features {
+		if at := s.at[j]; at >= 0 && (s.stems[f.first] == gone || s.stems[f.last] == gone) {
+			d.lost[at]++
+		}
+	}
+	copy(d.sparse, s.sparse)
+	norm := s.norm
+	for k, l := range d.lost {
 		if l == 0 {
 			continue
 		}
+		d.lost[k] = 0
 		a := s.active[k]
 		now := float32(0)
 		if a.count > l {
 			now = value(m.rarity[a.row], a.count-l)
 		}
 		norm += float32(now*now) - float32(a.value*a.value)
-		m.addRow(sparse, a.row, now-a.value, s.group)
+		m.addRow(d.sparse, a.row, now-a.value, s.group)
 	}
-	sum := slices.Clone(s.sum)
-	for i := range s.scan.words {
-		if gone[int32(i)] && !s.scan.words[i].function {
-			m.vectors.add(sum, s.scan.words[i].stem, -1)
+	copy(d.sum, s.sum)
+	if !s.scan.words[gone].function {
+		m.vectors.add(d.sum, s.scan.words[gone].stem, -1)
+	}
+	mean, inverse := m.centred(s, max(0, norm), d.sum)
+	own, all := 0.0, d.rest
+	for _, k := range d.moving {
+		e := float64(exp(m.logit(s.group, k, d.sparse[k]*inverse, mean) - d.top))
+		all += e
+		if d.wanted[k] {
+			own += e
 		}
 	}
-	m.finish(s.spare[:n], s, sparse, max(0, norm), sum)
-	softmax(s.spare[:n], s.spare[:n])
-	return s.spare[:n]
+	return logOdds(own / max(all, 1e-30))
 }

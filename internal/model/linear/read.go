@@ -8,6 +8,7 @@ type Scores struct {
 	Bytes int // of the text that were read
 	Words int // in them
 	Known int // of the words, those that the model has a feature of its own for
+	Found int // features of the text that the model has: pieces of unknown words, too
 
 	model  *Model
 	group  int
@@ -22,7 +23,6 @@ type Scores struct {
 	mean   []float32
 	logits []float32 // calibrated
 	p      []float32
-	spare  []float32
 }
 
 // active is a feature with a row.
@@ -41,7 +41,7 @@ func (m *Model) NewScores() *Scores {
 	room := func() []float32 { return make([]float32, most) }
 	return &Scores{
 		model: m, slots: make([]int32, 1<<10),
-		sparse: room(), logits: room(), p: room(), spare: room(),
+		sparse: room(), logits: room(), p: room(),
 		sum: make([]float32, m.vectors.dim), mean: make([]float32, m.vectors.dim),
 	}
 }
@@ -114,6 +114,7 @@ func (m *Model) activate(s *Scores) {
 		s.active[k].count++
 		s.at = append(s.at, k)
 	}
+	s.Found = len(s.active)
 	for i := range s.active {
 		s.active[i].value = value(m.rarity[s.active[i].row], s.active[i].count)
 	}
@@ -168,16 +169,26 @@ func (m *Model) addRow(sum []float32, row int32, v float32, group int) {
 // finish computes calibrated logits from the sums over the features and over the
 // vectors.
 func (m *Model) finish(logits []float32, s *Scores, sparse []float32, norm float32, sum []float32) {
-	inverse := float32(0)
+	mean, inverse := m.centred(s, norm, sum)
+	for k := range logits {
+		logits[k] = m.logit(s.group, k, sparse[k]*inverse, mean)
+	}
+}
+
+// centred returns the mean vector of a text and what its features are to be
+// multiplied by.
+func (m *Model) centred(s *Scores, norm float32, sum []float32) (mean []float32, inverse float32) {
 	if norm > 0 {
 		inverse = float32(1 / math.Sqrt(float64(norm)))
 	}
-	mean := m.vectors.centre(s.mean, sum, m.dense[m.labels*m.vectors.dim:])
-	d, from, temper := m.vectors.dim, m.from[s.group], m.temper[s.group]
-	for k := range logits {
-		z := dot(m.dense[(from+k)*d:][:d], mean) + m.bias[from+k]
-		logits[k] = float32(temper * (z + float32(sparse[k]*inverse)))
-	}
+	return m.vectors.centre(s.mean, sum, m.dense[m.labels*m.vectors.dim:]), inverse
+}
+
+// logit returns the calibrated logit of a label of a group.
+func (m *Model) logit(group, k int, sparse float32, mean []float32) float32 {
+	k += m.from[group]
+	z := dot(m.dense[k*len(mean):][:len(mean)], mean) + m.bias[k]
+	return float32(m.temper[group] * (z + sparse))
 }
 
 // centre writes the mean vector of a text into out: sum at unit length, less the

@@ -148,41 +148,58 @@ func (h *Head) Techniques(text, domainName string, n int) []Technique {
 	s := t.model.Borrow()
 	defer t.model.Return(s)
 	t.model.Read(s, text, g)
-	if s.Known == 0 {
+	if s.Found == 0 {
 		return nil
 	}
 	return t.ranked(s.P(), &t.domains[g], n)
 }
 
-// ranked folds the probabilities of labels to those of techniques.
+// family is a technique with its sub-techniques.
+type family struct {
+	sum  float64 // of the probabilities of its labels
+	best int     // the likeliest of them
+}
+
+// ranked folds the probabilities of labels to those of techniques and returns
+// the n likeliest, the likeliest first.
 func (t *techniques) ranked(p []float32, d *domain, n int) []Technique {
-	var room [512]float64
-	sum := append(room[:0], make([]float64, len(d.parents))...)
-	for k, x := range p {
-		sum[d.parent[k]] += float64(x)
+	var room [256]family
+	families := room[:]
+	if len(d.parents) > len(room) {
+		families = make([]family, len(d.parents))
 	}
-	var out []Technique
-	for _, i := range strongest(sum, n) {
-		out = append(out, t.form(p, d, i, sum[i]))
+	families = families[:len(d.parents)]
+	for k, x := range p {
+		f := &families[d.parent[k]]
+		if f.sum == 0 || x > p[f.best] {
+			f.best = k
+		}
+		f.sum += float64(x)
+	}
+	top := make([]int, 0, n+1)
+	for k := range families {
+		i := len(top)
+		for i > 0 && families[k].sum > families[top[i-1]].sum {
+			i--
+		}
+		if i < n {
+			top = slices.Insert(top, i, k)
+			top = top[:min(n, len(top))]
+		}
+	}
+	out := make([]Technique, len(top))
+	for i, k := range top {
+		out[i] = t.form(p, d, k, families[k])
 	}
 	return out
 }
 
 // form returns a technique in its best form.
-func (t *techniques) form(p []float32, d *domain, parent int, sum float64) Technique {
-	best := -1
-	for k, x := range p {
-		if d.parent[k] == parent && (best < 0 || x > p[best]) {
-			best = k
-		}
-	}
-	out := Technique{ID: d.parents[parent], P: t.calibrated(sum)}
+func (t *techniques) form(p []float32, d *domain, parent int, f family) Technique {
+	out := Technique{ID: d.parents[parent], P: t.calibrated(f.sum)}
 	out.Child = out.P
-	if share := float64(p[best]) / max(sum, 1e-12); share >= childShare {
-		out.ID = d.labels[best]
-		if out.ID != d.parents[parent] {
-			out.Child = min(1, share) * out.P
-		}
+	if share := float64(p[f.best]) / max(f.sum, 1e-12); share >= childShare && d.labels[f.best] != out.ID {
+		out.ID, out.Child = d.labels[f.best], min(1, share)*out.P
 	}
 	return out
 }
@@ -254,7 +271,7 @@ func (t *techniques) classify(text string, opt Options) Decision {
 	if s.Bytes < len(text) {
 		d.note(fmt.Sprintf("only the first %d bytes were read", s.Bytes))
 	}
-	if s.Known == 0 {
+	if s.Found == 0 {
 		d.Abstain = true
 		return d
 	}
