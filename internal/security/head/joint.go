@@ -75,9 +75,9 @@ func (j *joint) sharpen(text string, styles int) error {
 	return nil
 }
 
-// probabilities fills out with those of the combinations, given the style and
-// the probabilities p of all outputs of the model.
-func (j *joint) probabilities(out []float64, style int, p []float32) {
+// probabilities fills out with those of the combinations, given their sharpness
+// and the probabilities p of all outputs of the model.
+func (j *joint) probabilities(out []float64, sharpness float64, p []float32) {
 	const least = 1e-9
 	var logs [maxParts][]float64
 	var room [256]float64
@@ -101,7 +101,7 @@ func (j *joint) probabilities(out []float64, style int, p []float32) {
 		for i, k := range member {
 			sum += logs[i][k]
 		}
-		out[c] = sum * j.sharpness[style] / 2
+		out[c] = sum * sharpness / 2
 		top = max(top, out[c])
 	}
 	total := 0.0
@@ -134,7 +134,7 @@ func (j *joint) fill(d *Decision, s *lexical.Scores, p []float64, best int, name
 	}
 	again := make([]float64, len(p))
 	d.Because = reasons(j.model, s, opt.Because, outputs, func(all []float32) float64 {
-		j.probabilities(again, s.Style(), all)
+		j.probabilities(again, j.sharpness[s.Style()], all)
 		return logit(again[best])
 	})
 }

@@ -43,8 +43,11 @@ func newVector(m *lexical.Model) (decider, error) {
 
 func (v *vector) decide(d *Decision, s *lexical.Scores, opt Options) {
 	p := make([]float64, len(v.labels))
-	v.probabilities(p, s.Style(), s.All())
+	// The sharpness is fitted to what is given, so what is given must not depend
+	// on it.
+	v.probabilities(p, 1, s.All())
 	best := v.best(p)
+	v.probabilities(p, v.sharpness[s.Style()], s.All())
 	v.fill(d, s, p, best, v.names, opt)
 	score := v.scores[best]
 	d.Score = &score
