@@ -54,8 +54,8 @@ func published(t testing.TB) *openbook.Book {
 	return b
 }
 
-// TestHandwritten asks the questions that people wrote about the catalogues, in
-// their own words. Eight of ten is what was promised for such questions.
+// TestHandwritten asks the questions that were written by hand about the
+// catalogues, in words of their own. Eight of ten is what was promised.
 func TestHandwritten(t *testing.T) {
 	if testing.Short() {
 		t.Skip("reads whole catalogues")

@@ -35,7 +35,7 @@ func (b *Book) Choose(question string, options []string, hide map[int32]bool) Ch
 	v := b.look(question, options, hide)
 	defer v.release()
 	scores := v.scores(&weights)
-	c := Choice{Scores: softmax(scores), Negative: v.negative}
+	c := Choice{Scores: softmax(scores, confidence*v.familiar()), Negative: v.negative}
 	order := make([]int, len(options))
 	for i := range order {
 		order[i] = i
@@ -87,13 +87,28 @@ func (v *view) scores(w *[Features]float64) []float64 {
 	return out
 }
 
-// softmax turns scores into probabilities.
-func softmax(scores []float64) []float64 {
+// familiarShare is the share of a question that its best section holds where the
+// question is about what the book is about.
+const familiarShare = 0.7
+
+// familiar is how much of a question the section that suits it best holds, from
+// 0 to 1. A question that no section holds well is about something else, and
+// the answer to it less certain.
+func (v *view) familiar() float64 {
+	best := float32(0)
+	for _, s := range v.q.touched {
+		best = max(best, v.book.sectionNorm(s)*v.q.section[s])
+	}
+	return float64(min(1, best/familiarShare))
+}
+
+// softmax turns scores into probabilities; scale widens or narrows the gaps.
+func softmax(scores []float64, scale float64) []float64 {
 	best := slices.Max(scores)
 	out := make([]float64, len(scores))
 	total := 0.0
 	for i, s := range scores {
-		out[i] = math.Exp(confidence * (s - best))
+		out[i] = math.Exp(scale * (s - best))
 		total += out[i]
 	}
 	for i := range out {
