@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/casemate-ai/casemate/internal/learn/corpus"
@@ -26,12 +27,22 @@ func TestFitLogisticFindsWhatMadeTheData(t *testing.T) {
 	}
 }
 
+// word makes a word of letters of a number.
+func word(n int) string {
+	out := "w"
+	for range 4 {
+		out += string(rune('a' + n%26))
+		n /= 26
+	}
+	return out
+}
+
 // invented is a corpus of two hundred actors, some of whom share a report.
 func invented() *corpus.Attack {
 	a := &corpus.Attack{}
 	for n := range 200 {
 		a.Sentences = append(a.Sentences, corpus.Technical{
-			Text: fmt.Sprintf("w%d x%d y%d z%d does things", n, n*7, n*13, n*29), Technique: "T1105", Domain: "enterprise",
+			Text: strings.Join([]string{word(n), word(n * 7), word(n * 13), word(n * 29), word(n*31 + 5)}, " "), Technique: "T1105", Domain: "enterprise",
 			Kind: corpus.KindProcedure, Entity: fmt.Sprintf("G%04d", n), Citations: []string{fmt.Sprintf("report %d", n/2)},
 		})
 	}
