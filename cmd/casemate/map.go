@@ -25,6 +25,7 @@ type mapCmd struct {
 	Files     []string `arg:"" optional:"" name:"file" help:"Reports (PDF, HTML, Markdown, text), Sigma rules, STIX, alert files; folders, .gz or .zip; - for standard input."`
 	Threshold float64  `placeholder:"P" help:"The probability from which a technique counts as found, above 0 and below 1; default: the one chosen for reports, which casemate eval report shows."`
 	Domain    string   `enum:",enterprise,mobile,ics" default:"" placeholder:"DOMAIN" help:"Only techniques of this domain of ATT&CK: enterprise, mobile or ics."`
+	Exclude   []string `placeholder:"ID" help:"Software, groups or campaigns (S0002,G0016) whose passages of the knowledge base are not to be used: for measurements."`
 	All       bool     `help:"Show the unsure techniques as well."`
 	Navigator string   `placeholder:"FILE" help:"Write a layer for the ATT&CK Navigator; - for standard output."`
 	STIX      string   `name:"stix" placeholder:"FILE" help:"Write a STIX 2.1 bundle; - for standard output."`
@@ -102,7 +103,7 @@ func (run *mapRun) heads() error {
 
 // check reads the flags.
 func (c *mapCmd) check() (*mapRun, error) {
-	run := &mapRun{results: []*mapping.Result{}, opt: mapping.Options{Threshold: c.Threshold, Domain: knowledge.Domain(c.Domain)}}
+	run := &mapRun{results: []*mapping.Result{}, opt: mapping.Options{Threshold: c.Threshold, Domain: knowledge.Domain(c.Domain), Exclude: c.Exclude}}
 	usage := func(message, hint string) (*mapRun, error) {
 		return nil, &casemate.Error{Code: casemate.CodeUsage, Message: message, Hint: hint}
 	}
