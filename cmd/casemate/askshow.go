@@ -103,7 +103,9 @@ func (a asker) showFact(f openbook.Fact) {
 			fmt.Fprintf(a.stdout, "    and %d more; --json has all\n", len(f.Values)-i)
 			break
 		}
-		fmt.Fprintln(a.stdout, "   ", report.Terminal(strings.TrimSpace(v.ID+" "+v.Name)))
+		for _, line := range fold(report.TerminalFit(strings.TrimSpace(v.ID+" "+v.Name), shownQuote), max(terminalWidth(a.stdout)-4, minShownColumn)) {
+			fmt.Fprintln(a.stdout, "   ", line)
+		}
 	}
 	fmt.Fprintln(a.stdout)
 }
