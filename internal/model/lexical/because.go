@@ -21,7 +21,7 @@ type Reason struct {
 }
 
 // faint labels are left out of the slope of a softmax.
-const faint = 1e-5
+const faint = 1e-3
 
 // spareCandidates are weighed beside as many as are asked for.
 const spareCandidates = 1
@@ -81,11 +81,11 @@ func (m *Model) Because(s *Scores, outputs []Output, n int, odds func(p []float3
 
 // reasoning is memory for Because.
 type reasoning struct {
-	slope, along, row, gain []float32
-	order                   []int
-	first                   []int32 // of each word, the index of its first occurrence
-	lost                    []int32 // of each active feature, occurrences taken away
-	sum, p                  []float32
+	slope, along, gain []float32
+	order              []int
+	first              []int32 // of each word, the index of its first occurrence
+	lost               []int32 // of each active feature, occurrences taken away
+	sum, p             []float32
 }
 
 // room returns n elements, those of x if it has as many.
@@ -137,12 +137,10 @@ func (m *Model) slopeOf(s *Scores, outputs []Output) []float32 {
 // for each.
 func (m *Model) wordGains(s *Scores, slope []float32) []float32 {
 	r := &s.reasoning
-	r.along, r.row, r.gain = room(r.along, len(s.active)), room(r.row, m.dim), room(r.gain, len(s.words))
+	r.along, r.gain = room(r.along, len(s.active)), room(r.gain, len(s.words))
 	along, gain := r.along, r.gain
 	for i, a := range s.active {
-		clear(r.row)
-		m.addRow(r.row, a.row, a.value/float32(a.count))
-		along[i] = dot(r.row, slope)
+		along[i] = m.rowAlong(a.row, slope) * a.value / float32(a.count)
 	}
 	s.findFirst()
 	clear(gain)

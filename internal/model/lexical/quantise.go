@@ -67,6 +67,25 @@ func (m *Model) addRow(sum []float32, row int32, v float32) {
 	}
 }
 
+// rowAlong returns the product of a row and slope.
+func (m *Model) rowAlong(row int32, slope []float32) float32 {
+	n := m.rowBytes()
+	x := m.rows[int(row)*n:][:n]
+	var sum float32
+	if m.config.Bits == 4 {
+		for len(slope) >= 2 && len(x) >= 1 {
+			a := int32(x[0])
+			sum += float32(slope[0]*float32(a&15-8)) + float32(slope[1]*float32(a>>4-8))
+			slope, x = slope[2:], x[1:]
+		}
+	} else {
+		for d, v := range slope[:len(x)] {
+			sum += float32(v * float32(int8(x[d])))
+		}
+	}
+	return sum * rowScale[m.scale[row]]
+}
+
 func addNibbles(sum []float32, v float32, x []byte) {
 	for len(sum) >= 4 && len(x) >= 2 {
 		a, b := int32(x[0]), int32(x[1])

@@ -78,7 +78,7 @@ func (j *joint) sharpen(text string, styles int) error {
 // probabilities fills out with those of the combinations, given their sharpness
 // and the probabilities p of all outputs of the model.
 func (j *joint) probabilities(out []float64, sharpness float64, p []float32) {
-	const least = 1e-9
+	const negligible = -40 // under the top one: nothing in a sum of float64
 	var logs [maxParts][]float64
 	var room [256]float64
 	used := 0
@@ -91,13 +91,13 @@ func (j *joint) probabilities(out []float64, sharpness float64, p []float32) {
 			used += n
 		}
 		for k := range logs[i] {
-			logs[i][k] = math.Log(float64(p[from+k]) + least)
+			logs[i][k] = logOf(p[from+k])
 		}
 	}
 	own := p[j.model.Offset(len(j.parts)):]
 	top := math.Inf(-1)
 	for c, member := range j.members {
-		sum := math.Log(float64(own[c]) + least)
+		sum := logOf(own[c])
 		for i, k := range member {
 			sum += logs[i][k]
 		}
@@ -105,13 +105,28 @@ func (j *joint) probabilities(out []float64, sharpness float64, p []float32) {
 		top = max(top, out[c])
 	}
 	total := 0.0
-	for c := range out {
-		out[c] = math.Exp(out[c] - top)
-		total += out[c]
+	for c, x := range out {
+		out[c] = 0
+		if x -= top; x > negligible {
+			out[c] = math.Exp(x)
+			total += out[c]
+		}
 	}
 	for c := range out {
 		out[c] /= total
 	}
+}
+
+// leastProbability bounds logarithms; logLeast is its own.
+const leastProbability = 1e-9
+
+var logLeast = math.Log(leastProbability)
+
+func logOf(p float32) float64 {
+	if p == 0 {
+		return logLeast
+	}
+	return math.Log(float64(p) + leastProbability)
 }
 
 // fill writes the combination best into a decision, by its name in names.
@@ -169,7 +184,6 @@ func strongest(p []float64, n int) []int {
 }
 
 func logit(p float64) float64 {
-	const least = 1e-9
-	p = min(1-least, max(least, p))
+	p = min(1-leastProbability, max(leastProbability, p))
 	return math.Log(p / (1 - p))
 }

@@ -17,6 +17,7 @@ type vector struct {
 	*joint
 	names  []string  // CVSS:3.1/AV:N/…
 	scores []float64 // of each combination
+	tenths []uint8   // the same, in tenths
 }
 
 // exactness is how much of a score point an exact vector is worth.
@@ -37,6 +38,7 @@ func newVector(m *lexical.Model) (decider, error) {
 		}
 		v.names = append(v.names, vectorPrefix+label)
 		v.scores = append(v.scores, score)
+		v.tenths = append(v.tenths, uint8(math.Round(score*10)))
 	}
 	return v, nil
 }
@@ -57,24 +59,27 @@ func (v *vector) decide(d *Decision, s *lexical.Scores, opt Options) {
 func (v *vector) best(p []float64) int {
 	const steps = 101 // scores are tenths from 0 to 10
 	var mass, loss [steps]float64
+	total := 0.0
 	for c, x := range p {
-		mass[tenths(v.scores[c])] += x
+		mass[v.tenths[c]] += x
+		loss[0] += x * v.scores[c]
+		total += x
 	}
-	for at := range loss {
-		for score, x := range mass {
-			loss[at] += x * math.Abs(float64(at-score)) / 10
-		}
+	// A step up is a tenth further from all that lies below, and nearer to the
+	// rest.
+	below := 0.0
+	for at := 1; at < steps; at++ {
+		below += mass[at-1]
+		loss[at] = loss[at-1] + (2*below-total)/10
 	}
 	best, least := 0, math.Inf(1)
 	for c, x := range p {
-		if l := loss[tenths(v.scores[c])] - exactness*x; l < least {
+		if l := loss[v.tenths[c]] - exactness*x; l < least {
 			best, least = c, l
 		}
 	}
 	return best
 }
-
-func tenths(score float64) int { return int(math.Round(score * 10)) }
 
 // metric is a base metric of CVSS 3.1: its name and its values with what they
 // weigh.
