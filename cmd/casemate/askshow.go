@@ -2,14 +2,16 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/casemate-ai/casemate/internal/security/feed"
 	"github.com/casemate-ai/casemate/internal/security/openbook"
 	"github.com/casemate-ai/casemate/internal/security/report"
 )
 
 const (
-	shownValues    = 30  // of one fact, for a person
+	shownValues    = 20  // of one fact and kind, for a person
 	shownQuote     = 600 // columns of a quoted sentence
 	optionColumns  = 200
 	minShownColumn = 40
@@ -71,7 +73,7 @@ func letter(i int) string { return string(rune('A' + i)) }
 
 // showPassage prints where a passage stands and the sentences that answer.
 func (a asker) showPassage(mark string, p openbook.Passage) {
-	head := p.ID + " " + p.Name
+	head := titled(p.ID, p.Name)
 	if p.Kind == openbook.KindArticle {
 		head = p.Name + " (Casemate's primer)"
 	}
@@ -92,22 +94,70 @@ func (a asker) showPassage(mark string, p openbook.Passage) {
 	fmt.Fprintln(a.stdout)
 }
 
-// showFact prints an exact answer.
+// showFact prints an exact answer, with a heading for each kind if there are
+// several.
 func (a asker) showFact(f openbook.Fact) {
 	if f.Note != "" {
 		fmt.Fprintln(a.stdout, report.Terminal(f.Note))
 	}
-	fmt.Fprintf(a.stdout, "%s, %s:\n", report.Terminal(strings.TrimSpace(f.ID+" "+f.Name)), f.About)
-	for i, v := range f.Values {
-		if i == shownValues {
-			fmt.Fprintf(a.stdout, "    and %d more; --json has all\n", len(f.Values)-i)
-			break
+	fmt.Fprintf(a.stdout, "%s, %s:\n", report.Terminal(titled(f.ID, f.Name)), f.About)
+	several := slices.ContainsFunc(f.Values, func(v openbook.Item) bool { return v.Kind != f.Values[0].Kind })
+	for first := 0; first < len(f.Values); {
+		kind, past := f.Values[first].Kind, first+1
+		for past < len(f.Values) && f.Values[past].Kind == kind {
+			past++
 		}
-		for _, line := range fold(report.TerminalFit(strings.TrimSpace(v.ID+" "+v.Name), shownQuote), max(terminalWidth(a.stdout)-4, minShownColumn)) {
-			fmt.Fprintln(a.stdout, "   ", line)
+		indent := "    "
+		if several {
+			fmt.Fprintf(a.stdout, "  %s:\n", heading(kind))
+			indent += "  "
 		}
+		a.showItems(indent, f.Values[first:past])
+		first = past
 	}
 	fmt.Fprintln(a.stdout)
+}
+
+// showItems prints the values of a fact that are of one kind.
+func (a asker) showItems(indent string, items []openbook.Item) {
+	for i, v := range items {
+		if i == shownValues {
+			fmt.Fprintf(a.stdout, "%sand %d more; --json has all\n", indent, len(items)-i)
+			break
+		}
+		for _, line := range fold(report.TerminalFit(titled(v.ID, v.Name), shownQuote), max(terminalWidth(a.stdout)-len(indent), minShownColumn)) {
+			fmt.Fprintln(a.stdout, indent+line)
+		}
+	}
+}
+
+// titled joins an id and a name. Some entries have no name but their id.
+func titled(id, name string) string {
+	if id == name {
+		return id
+	}
+	return strings.TrimSpace(id + " " + name)
+}
+
+// heading names the entries of a kind.
+func heading(kind string) string {
+	switch kind {
+	case feed.KindMitigation:
+		return "mitigations (ATT&CK)"
+	case feed.KindDefence:
+		return "defences (D3FEND)"
+	case feed.KindControl:
+		return "controls"
+	case feed.KindSoftware:
+		return "software"
+	case feed.KindWeakness:
+		return "weaknesses"
+	case feed.KindDetection:
+		return "detection strategies"
+	case "":
+		return "not in the knowledge base"
+	}
+	return strings.ReplaceAll(kind, "-", " ") + "s"
 }
 
 // fold breaks clean text into lines of at most width characters, at spaces.

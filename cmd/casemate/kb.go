@@ -10,6 +10,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/library"
+	"github.com/casemate-ai/casemate/internal/security/openbook"
 	"github.com/casemate-ai/casemate/internal/security/report"
 )
 
@@ -52,17 +53,23 @@ func (c *kbImportCmd) Run(s *streams) error {
 		opt.MaxNamed = namedFaults
 	}
 	rep, err := lib.Import(s.ctx, c.Files, opt)
-	bar.done()
 	if err != nil {
+		bar.done()
 		return err
 	}
+	bar.describe("cutting passages for ask")
+	book, bookErr := openbook.Attach(s.ctx, lib)
+	bar.done()
 	if c.JSON {
 		err = writeJSON(s.stdout, rep, true)
 	} else {
-		err = writeImport(s.stdout, rep)
+		err = writeImport(s.stdout, rep, book)
 	}
 	if err != nil {
 		return err
+	}
+	if bookErr != nil { // the import stands, and ask makes up for it
+		fmt.Fprintf(s.stderr, "casemate: note: the index of passages was not kept, the next ask builds it: %s\n", report.Terminal(bookErr.Error()))
 	}
 	tellMissing(s.stderr, rep, c.Verbose)
 	tellFaults(s.stderr, rep.Faults, rep.FaultCount, c.Verbose)
@@ -78,15 +85,15 @@ func (p progress) showImport(at library.Progress) {
 		return
 	}
 	if at.Total > 0 {
-		p.bar.Describe(fmt.Sprintf("indexing %d of %d", at.Done, at.Total))
+		p.describe(fmt.Sprintf("indexing %d of %d", at.Done, at.Total))
 	} else {
-		p.bar.Describe(fmt.Sprintf("reading, %d entries and relations", at.Taken))
+		p.describe(fmt.Sprintf("reading, %d entries and relations", at.Taken))
 	}
 	p.update(at.Bytes)
 }
 
 // writeImport says what an import did, for a person.
-func writeImport(w io.Writer, rep *library.ImportReport) error {
+func writeImport(w io.Writer, rep *library.ImportReport, book openbook.Size) error {
 	t := newTable("publication", "version", "date", "entries", "relations", "added", "changed", "removed", "revoked")
 	var notes []string
 	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
@@ -120,6 +127,9 @@ func writeImport(w io.Writer, rep *library.ImportReport) error {
 	t.write(w)
 	for _, n := range notes {
 		fmt.Fprintln(w, report.Terminal(n))
+	}
+	if book.Sentences > 0 {
+		fmt.Fprintf(w, "passages for ask: %d, of %d entries\n", book.Passages, book.Entries)
 	}
 	_, err := fmt.Fprintf(w, "edition %.16s\n", rep.Edition)
 	return err

@@ -54,6 +54,12 @@ func (p progress) update(read int64) {
 	}
 }
 
+func (p progress) describe(what string) {
+	if p.bar != nil {
+		p.bar.Describe(what)
+	}
+}
+
 func (p progress) done() {
 	if p.bar != nil {
 		p.bar.Finish()

@@ -281,14 +281,20 @@ func Open(ctx context.Context, lib *library.Library) (book *Book, built bool, er
 	return book, true, nil
 }
 
-// Attach builds the book of a library and keeps it there, after an import.
-func Attach(ctx context.Context, lib *library.Library) error {
+// Attach sees to it that a library keeps its book, after an import, and returns
+// how much that holds. It builds none where the right one is there.
+func Attach(ctx context.Context, lib *library.Library) (Size, error) {
+	if data, err := lib.Attachment(ctx, attachment); err == nil {
+		if book, err := Decode(data); err == nil {
+			return book.Size(), nil
+		}
+	}
 	book, err := Build(ctx, lib)
 	if err != nil {
-		return err
+		return Size{}, err
 	}
 	if err := lib.SetAttachment(ctx, attachment, book.Encode()); err != nil {
-		return fmt.Errorf("keep the passages of the knowledge base: %w", err)
+		return Size{}, fmt.Errorf("keep the passages of the knowledge base: %w", err)
 	}
-	return nil
+	return book.Size(), nil
 }

@@ -1,6 +1,7 @@
 package openbook
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,10 +28,11 @@ type Fact struct {
 	Note   string `json:"note,omitempty"` // an id that was replaced, values that were left out
 }
 
-// Item is one value of a fact.
+// Item is one value of a fact. Entries of one kind stand together.
 type Item struct {
 	ID   string `json:"id,omitempty"`
-	Name string `json:"name"`
+	Name string `json:"name"`           // empty where an id has none
+	Kind string `json:"kind,omitempty"` // of an entry, where the knowledge base holds it
 }
 
 const (
@@ -71,8 +73,18 @@ var askings = []asking{
 
 // Facts returns what the catalogue says exactly about what a question names.
 func (b *Book) Facts(ctx context.Context, cat Catalogue, question string) ([]Fact, error) {
-	var out []Fact
-	for _, id := range b.subjects(question) {
+	out, known, err := b.factsOf(ctx, cat, writtenIDs(question), question)
+	if err != nil || known || len(out) > 0 {
+		return out, err
+	}
+	// What looks like an id may be a name, such as APT29 or DEV-0537.
+	out, _, err = b.factsOf(ctx, cat, b.namedIDs(question), question)
+	return out, err
+}
+
+// factsOf returns the facts of some ids, and whether any of them is known.
+func (b *Book) factsOf(ctx context.Context, cat Catalogue, ids []string, question string) (out []Fact, known bool, err error) {
+	for _, id := range ids {
 		e, remap, err := cat.Entry(ctx, id)
 		if errors.Is(err, library.ErrNotFound) {
 			if strings.HasPrefix(id, "CVE-") && asks(question, "kev", "exploited") {
@@ -81,15 +93,16 @@ func (b *Book) Facts(ctx context.Context, cat Catalogue, question string) ([]Fac
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("look up %q: %w", id, err)
+			return nil, known, fmt.Errorf("look up %q: %w", id, err)
 		}
+		known = true
 		relations, err := cat.Relations(ctx, e.ID)
 		if err != nil {
-			return nil, fmt.Errorf("look up the relations of %q: %w", id, err)
+			return nil, known, fmt.Errorf("look up the relations of %q: %w", id, err)
 		}
 		facts, err := b.about(ctx, cat, e, relations, question)
 		if err != nil {
-			return nil, err
+			return nil, known, err
 		}
 		if note := remapNote(remap); note != "" {
 			if len(facts) == 0 {
@@ -101,29 +114,26 @@ func (b *Book) Facts(ctx context.Context, cat Catalogue, question string) ([]Fac
 		}
 		out = append(out, facts...)
 	}
-	return out, nil
+	return out, known, nil
 }
 
-// subjects returns the ids that a question is about: those that it writes, and
-// those of the names in it.
-func (b *Book) subjects(question string) []string {
+// writtenIDs returns what a question writes in the form of an id.
+func writtenIDs(question string) []string {
 	var out []string
-	add := func(id string) {
-		if len(out) < maxSubjects && !slices.Contains(out, id) {
+	for _, w := range words(question[:min(len(question), maxQuestionBytes)]) {
+		if id := strings.ToUpper(w.raw); isID(w.raw) && len(id) > 3 && len(out) < maxSubjects && !slices.Contains(out, id) {
 			out = append(out, id)
 		}
 	}
-	for _, w := range words(question[:min(len(question), maxQuestionBytes)]) {
-		if isID(w.raw) && len(w.raw) > 3 {
-			add(strings.ToUpper(w.raw))
-		}
-	}
-	if len(out) > 0 {
-		return out
-	}
+	return out
+}
+
+// namedIDs returns the ids of the entries whose names a question writes.
+func (b *Book) namedIDs(question string) []string {
+	var out []string
 	for _, a := range b.anchors(question) {
-		if b.entities[a].kind != KindArticle {
-			add(b.entities[a].id)
+		if e := b.entities[a]; e.kind != KindArticle && len(out) < maxSubjects && !slices.Contains(out, e.id) {
+			out = append(out, e.id)
 		}
 	}
 	return out
@@ -177,17 +187,20 @@ func (b *Book) about(ctx context.Context, cat Catalogue, e *feed.Entry, relation
 			f.Values = fieldItems(e, a.field)
 		} else {
 			ids := farEnds(e.ID, relations, a)
+			b.sortByKind(ids, question)
 			if len(ids) > maxItems {
 				f.Note = fmt.Sprintf("the first %d of %d", maxItems, len(ids))
 				ids = ids[:maxItems]
 			}
 			for _, id := range ids {
-				name, err := nameOf(ctx, cat, id)
+				item, err := itemOf(ctx, cat, id)
 				if err != nil {
 					return nil, err
 				}
-				f.Values = append(f.Values, Item{ID: id, Name: name})
+				f.Values = append(f.Values, item)
 			}
+			// A kind that the book lacks is only known now.
+			slices.SortStableFunc(f.Values, func(x, y Item) int { return cmp.Compare(rank(x.Kind, question), rank(y.Kind, question)) })
 		}
 		if len(f.Values) > 0 {
 			out = append(out, f)
@@ -266,14 +279,65 @@ func farEnds(id string, relations []feed.Relation, a asking) []string {
 	return slices.Compact(out)
 }
 
-// nameOf returns the name of an entry, or its id where the library lacks it.
-func nameOf(ctx context.Context, cat Catalogue, id string) (string, error) {
+// kindOrder is the order in which the entries of a fact stand by kind, with the
+// words by which a question asks for a kind, which then comes first. ATT&CK's
+// own entries stand before what other catalogues add to them.
+var kindOrder = []struct {
+	kind  string
+	words []string
+}{
+	{feed.KindTactic, []string{"tactic"}},
+	{feed.KindTechnique, []string{"technique", "sub-technique", "subtechnique"}},
+	{feed.KindMitigation, []string{"mitigation"}},
+	{feed.KindDefence, []string{"defence", "defense", "d3fend"}},
+	{feed.KindGroup, []string{"group", "actor"}},
+	{feed.KindCampaign, []string{"campaign", "operation"}},
+	{feed.KindSoftware, []string{"software", "malware", "tool"}},
+	{feed.KindDetection, nil},
+	{feed.KindAnalytic, []string{"analytic"}},
+	{feed.KindDataComponent, nil},
+	{feed.KindDataSource, nil},
+	{feed.KindWeakness, []string{"weakness", "cwe"}},
+	{feed.KindPattern, []string{"pattern", "capec"}},
+	{feed.KindControl, []string{"control"}},
+}
+
+// rank says where entries of a kind stand; unknown kinds stand last.
+func rank(kind, question string) int {
+	for i, o := range kindOrder {
+		if o.kind == kind {
+			if asks(question, o.words...) {
+				return i - len(kindOrder)
+			}
+			return i
+		}
+	}
+	return len(kindOrder)
+}
+
+// sortByKind orders ids by the kind that the book knows of them, then by id.
+func (b *Book) sortByKind(ids []string, question string) {
+	at := func(id string) int {
+		if i, ok := b.byID[id]; ok {
+			return rank(b.entities[i].kind, question)
+		}
+		return rank("", question)
+	}
+	slices.SortFunc(ids, func(x, y string) int {
+		return cmp.Or(cmp.Compare(at(x), at(y)), strings.Compare(x, y))
+	})
+}
+
+// itemOf returns an entry as a value: its id alone where the library lacks it.
+func itemOf(ctx context.Context, cat Catalogue, id string) (Item, error) {
 	e, _, err := cat.Entry(ctx, id)
 	switch {
 	case errors.Is(err, library.ErrNotFound):
-		return id, nil
+		return Item{ID: id}, nil
 	case err != nil:
-		return "", fmt.Errorf("look up %q: %w", id, err)
+		return Item{}, fmt.Errorf("look up %q: %w", id, err)
+	case e.Name == id: // ATT&CK names some campaigns by their id
+		return Item{ID: id, Kind: e.Kind}, nil
 	}
-	return e.Name, nil
+	return Item{ID: id, Name: e.Name, Kind: e.Kind}, nil
 }

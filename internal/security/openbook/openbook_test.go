@@ -233,11 +233,11 @@ func TestFacts(t *testing.T) {
 		question string
 		want     []openbook.Fact
 	}{
-		{"What mitigates T9001?", []openbook.Fact{{ID: "T9001", Name: "Ladder Climb", About: "mitigated by", Values: []openbook.Item{{ID: "M9001", Name: "Dog Patrol"}}}}},
+		{"What mitigates T9001?", []openbook.Fact{{ID: "T9001", Name: "Ladder Climb", About: "mitigated by", Values: []openbook.Item{{ID: "M9001", Name: "Dog Patrol", Kind: feed.KindMitigation}}}}},
 		{"Which tactic is Tunnel Dig?", []openbook.Fact{{ID: "T9002", Name: "Tunnel Dig", About: "tactic", Values: []openbook.Item{{Name: "fence crossing"}}}}},
 		{"What is T9000?", []openbook.Fact{{ID: "T9001", Name: "Ladder Climb", About: "is", Note: "T9000 is revoked; T9001 Ladder Climb stands for it",
 			Values: []openbook.Item{{Name: "Thieves lean a ladder against the wall and climb into the orchard at night. Rungs are wrapped in cloth to muffle the noise."}}}}},
-		{"Parents of CWE-90001?", []openbook.Fact{{ID: "CWE-90001", Name: "Rotten Hinge", About: "child of", Values: []openbook.Item{{ID: "CWE-90002", Name: "Loose Timber"}}}}},
+		{"Parents of CWE-90001?", []openbook.Fact{{ID: "CWE-90001", Name: "Rotten Hinge", About: "child of", Values: []openbook.Item{{ID: "CWE-90002", Name: "Loose Timber", Kind: feed.KindWeakness}}}}},
 		{"Is CVE-2099-0001 in KEV?", []openbook.Fact{{ID: "CVE-2099-0001", Name: "Hinge of Model Nine", About: "in KEV", Values: []openbook.Item{{Name: "yes, since 2099-01-02"}}}}},
 		{"Is CVE-2099-4444 in KEV?", []openbook.Fact{{ID: "CVE-2099-4444", About: "in KEV", Values: []openbook.Item{{Name: "no: the knowledge base does not hold it"}}}}},
 		{"Because of users, is T9003 subdued?", nil},
@@ -247,6 +247,43 @@ func TestFacts(t *testing.T) {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("Facts(%q) (-want +got):\n%s", c.question, diff)
+		}
+	}
+}
+
+// TestFactsStandByKind checks that ATT&CK's own entries come before what other
+// catalogues add, unless those are asked for, and that no id is its own name.
+func TestFactsStandByKind(t *testing.T) {
+	s := orchard()
+	s.entries = append(s.entries,
+		entry(feed.KindControl, "AA-1", "Wall Paint", "Paint the wall with grease."),
+		entry(feed.KindDefence, "D9-WH", "Wall Heightening", "Build the wall higher."),
+		entry(feed.KindCampaign, "C9001", "C9001", "A long summer."),
+		entry(feed.KindGroup, "G9002", "APPLE77", "A gang from the hill."))
+	for _, r := range [][3]string{
+		{"AA-1", "mitigates", "T9001"}, {"D9-WH", "mitigates", "T9001"}, {"AA-9", "mitigates", "T9001"},
+		{"C9001", "uses", "T9001"}, {"G9002", "uses", "T9001"}, {"G9002", "uses", "S9001"},
+	} {
+		s.relations = append(s.relations, &feed.Relation{From: r[0], Type: r[1], To: r[2]})
+	}
+	b := build(t, s)
+	for _, c := range []struct {
+		question string
+		want     []openbook.Item
+	}{
+		{"What mitigates T9001?", []openbook.Item{{ID: "M9001", Name: "Dog Patrol", Kind: feed.KindMitigation}, {ID: "D9-WH", Name: "Wall Heightening", Kind: feed.KindDefence},
+			{ID: "AA-1", Name: "Wall Paint", Kind: feed.KindControl}, {ID: "AA-9"}}},
+		{"Which controls counter T9001?", []openbook.Item{{ID: "AA-1", Name: "Wall Paint", Kind: feed.KindControl}, {ID: "M9001", Name: "Dog Patrol", Kind: feed.KindMitigation},
+			{ID: "D9-WH", Name: "Wall Heightening", Kind: feed.KindDefence}, {ID: "AA-9"}}},
+		{"Who uses T9001?", []openbook.Item{{ID: "G9002", Name: "APPLE77", Kind: feed.KindGroup}, {ID: "C9001", Kind: feed.KindCampaign}}},
+		{"Which techniques does APPLE77 use?", []openbook.Item{{ID: "T9001", Name: "Ladder Climb", Kind: feed.KindTechnique}, {ID: "S9001"}}},
+	} {
+		got, err := b.Facts(t.Context(), s, c.question)
+		if err != nil || len(got) != 1 {
+			t.Fatalf("Facts(%q) = %+v, %v, want one fact", c.question, got, err)
+		}
+		if diff := cmp.Diff(c.want, got[0].Values); diff != "" {
 			t.Errorf("Facts(%q) (-want +got):\n%s", c.question, diff)
 		}
 	}
