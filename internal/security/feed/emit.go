@@ -78,7 +78,7 @@ func (r *reader) entry(pub *edition, e *Entry) (bool, error) {
 			*other = ""
 		}
 	}
-	trim(e)
+	r.trim(e)
 	pub.changed(e.Modified)
 	r.rep.Entries[e.Kind]++
 	if err := r.sink.Entry(e); err != nil {
@@ -88,24 +88,32 @@ func (r *reader) entry(pub *edition, e *Entry) (bool, error) {
 	return true, nil
 }
 
-// trim cuts an entry to the limits, marking what it cuts.
-func trim(e *Entry) {
+// trim cuts an entry to the limits, marking what it cuts. Elements of a list
+// that are left out are a fault.
+func (r *reader) trim(e *Entry) {
 	e.Name = cut(e.Name, MaxName)
-	e.Aliases = head(e.Aliases)
+	e.Aliases = head(r, e, "names", e.Aliases, maxAliases)
 	for i, a := range e.Aliases {
 		e.Aliases[i] = cut(a, MaxName)
 	}
-	e.Fields = head(e.Fields)
+	e.Fields = head(r, e, "facts", e.Fields, MaxFields)
 	for i := range e.Fields {
 		e.Fields[i].Value = cut(e.Fields[i].Value, MaxName)
 	}
-	e.Sections = head(e.Sections)
+	e.Sections = head(r, e, "sections", e.Sections, MaxFields)
 	for i := range e.Sections {
 		e.Sections[i].Text = cut(e.Sections[i].Text, MaxText)
 	}
 }
 
-func head[T any](list []T) []T { return list[:min(len(list), MaxFields)] }
+// head cuts a list of an entry to a number of elements, and says so.
+func head[T any](r *reader, e *Entry, what string, list []T, limit int) []T {
+	if len(list) <= limit {
+		return list
+	}
+	r.faultf("%s %s has too many %s: the first %d were kept", e.Kind, e.ID, what, limit)
+	return list[:limit]
+}
 
 // cut shortens a text to a number of bytes, at a character, with a mark.
 func cut(s string, limit int) string {
@@ -165,9 +173,10 @@ const maxKey = 60
 
 const maxAliases = 500 // of one entry; a group of ATT&CK has 30
 
-// alias adds a name that the entry has not yet.
+// alias adds a name that the entry has not yet. One too many is kept for trim,
+// which says so.
 func (e *Entry) alias(name string) {
-	if name != "" && name != e.Name && len(e.Aliases) < maxAliases && !slices.Contains(e.Aliases, name) {
+	if name != "" && name != e.Name && len(e.Aliases) <= maxAliases && !slices.Contains(e.Aliases, name) {
 		e.Aliases = append(e.Aliases, name)
 	}
 }

@@ -172,8 +172,11 @@ func TestMissingAndCycles(t *testing.T) {
 	if e := c.find(t, "T0003"); e.Successor != "" {
 		t.Errorf("the successor of T0003 is %q, want none", e.Successor)
 	}
-	if rep.MissingCount != 2 || !strings.Contains(rep.Missing[0], "attack-pattern--404, named 3 times") || rep.FaultCount != 0 {
-		t.Errorf("missing are %q, faults %v", rep.Missing, rep.Faults)
+	if rep.MissingCount != 2 || !strings.Contains(rep.Missing[0], "attack-pattern--404, named 3 times") {
+		t.Errorf("missing are %q", rep.Missing)
+	}
+	if rep.FaultCount != 1 || !strings.HasSuffix(rep.Faults[0].Reason, "in a circle, so that nothing stands for them: T0001, T0002") {
+		t.Errorf("faults are %v, want one that names the circle", rep.Faults)
 	}
 	if len(c.relations) != 5 || c.relations[3].To != "attack-pattern--404" {
 		t.Errorf("relations are %v", c.relations)
@@ -260,6 +263,27 @@ func TestLimits(t *testing.T) {
 	}
 	if n := len(e.Aliases[0]); n != feed.MaxName+3 {
 		t.Errorf("the alias has %d bytes", n)
+	}
+}
+
+// TestLongLists names an entry whose lists are cut.
+func TestLongLists(t *testing.T) {
+	list := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, `,"v%d"`, i)
+		}
+		return "[" + b.String()[1:] + "]"
+	}
+	c, rep, err := readString(t, bundle(pattern(1, `,"x_mitre_platforms":`+list(1_000_000)), pattern(2, `,"aliases":`+list(2000)), pattern(3, `,"x_mitre_platforms":`+list(100))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(c.find(t, "T0001").Fields); n != feed.MaxFields {
+		t.Errorf("T0001 has %d facts, want %d", n, feed.MaxFields)
+	}
+	if rep.FaultCount != 2 || !strings.Contains(rep.Faults[0].Reason, "T0001 has too many facts: the first 20000 were kept") || !strings.Contains(rep.Faults[1].Reason, "T0002 has too many names") {
+		t.Errorf("faults are %v, want the long lists named", rep.Faults)
 	}
 }
 

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -93,6 +94,8 @@ type link struct {
 	from, kind, to, text string
 }
 
+const maxCircle = 20 // objects of a circle that are named
+
 const maxMissing = 100_000 // objects that are counted by name
 
 // hold counts bytes that stay until the end of the file.
@@ -177,6 +180,7 @@ func (s *stixFile) finish() error {
 	if wait, err := s.settle(); wait || err != nil {
 		return err
 	}
+	s.circles()
 	for _, w := range s.waiting {
 		s.complete(w)
 		if _, err := s.entry(w.pub, w.e); err != nil {
@@ -195,6 +199,28 @@ func (s *stixFile) finish() error {
 		}
 	}
 	return nil
+}
+
+// circles names the objects that are revoked by one another: nothing stands for
+// them. Each object is visited once.
+func (s *stixFile) circles() {
+	visited := map[string]int{}
+	s.at.Record, s.pos = 0, 0 // it is a fault of the file
+	for i, w := range s.waiting {
+		walk, at := i+1, w.id
+		for visited[at] == 0 && s.next[at] != "" {
+			visited[at] = walk
+			at = s.next[at]
+		}
+		if visited[at] != walk {
+			continue // it led out, or to where an earlier walk has been
+		}
+		names := []string{cmp.Or(s.ids[at], at)}
+		for next := s.next[at]; next != at && len(names) < maxCircle; next = s.next[next] {
+			names = append(names, cmp.Or(s.ids[next], next))
+		}
+		s.faultf("revoked by one another in a circle, so that nothing stands for them: %s", strings.Join(names, ", "))
+	}
 }
 
 // complete adds to an entry what the end of the file knows.

@@ -243,8 +243,12 @@ func (im *importer) take(path string, rep *feed.Report) error {
 	r.Missing, r.MissingCount = append(r.Missing, rep.Missing...), r.MissingCount+rep.MissingCount
 	r.Unknown, r.UnknownCount = append(r.Unknown, rep.Unknown...), r.UnknownCount+rep.UnknownCount
 	r.Repeated += rep.Repeated
+	fault := ""
+	if len(rep.Faults) > 0 {
+		fault = rep.Faults[0].String()
+	}
 	for _, pub := range rep.Publications {
-		im.staged[pub.Key] = append(im.staged[pub.Key], staged{Publication: pub, part: im.stage.part(pub.Key), siblings: len(rep.Publications)})
+		im.staged[pub.Key] = append(im.staged[pub.Key], staged{Publication: pub, part: im.stage.part(pub.Key), siblings: len(rep.Publications), faults: rep.FaultCount, fault: fault})
 	}
 	for key := range im.stage.parts {
 		if !slices.ContainsFunc(rep.Publications, func(p feed.Publication) bool { return p.Key == key }) {

@@ -153,6 +153,38 @@ func TestOlderEditionIsRefused(t *testing.T) {
 	refused(t, l, town, casemate.CodeUsage, library.ImportOptions{}, "one", "two")
 }
 
+// A new edition some objects of which are broken takes nothing away unasked:
+// what would go may be what is broken.
+func TestBrokenEditionTakesNothingAway(t *testing.T) {
+	hurt := town["two"]
+	hurt.faults = 2
+	s := shelf{"one": town["one"], "hurt": hurt}
+	l := open(t, t.TempDir())
+	load(t, l, s, "one")
+	e := refused(t, l, s, casemate.CodeUsage, library.ImportOptions{}, "hurt")
+	if !strings.Contains(e.Message, "2 faults") || !strings.Contains(e.Message, "T9003") || !strings.Contains(e.Message, "fault 0") || !strings.Contains(e.Hint, "--force") {
+		t.Errorf("error does not say what and what to do: %v; %s", e, e.Hint)
+	}
+	rep, err := l.Import(t.Context(), []string{"hurt"}, library.ImportOptions{Read: s.read, Force: true})
+	if err != nil || rep.FaultCount != 2 || rep.Changes[0].Removed != 1 {
+		t.Errorf("forced import = %+v, %v", rep, err)
+	}
+}
+
+// Ids that are replaced by one another are not counted as replaced.
+func TestCirclesAreNotRemapped(t *testing.T) {
+	gone := func(id, successor string) feed.Entry {
+		return feed.Entry{Kind: feed.KindTechnique, ID: id, Name: id, Status: feed.StatusRevoked, Successor: successor}
+	}
+	s := shelf{"circle": {pubs: pub("attack-enterprise", "1", "2020-01-01"), entries: []feed.Entry{technique("T1", "Stands"), gone("T2", "T1"), gone("T3", "T4"), gone("T4", "T3"), gone("T5", "T5"), gone("T6", "T3")}}}
+	l := open(t, t.TempDir())
+	rep := load(t, l, s, "circle")
+	n, err := l.Remapped(t.Context())
+	if rep.Changes[0].Remapped != 1 || n != 1 || err != nil {
+		t.Errorf("remapped are %d in the report and %d in the library (%v), want 1", rep.Changes[0].Remapped, n, err)
+	}
+}
+
 func TestFaultsDoNotStopAnImportButErrorsDo(t *testing.T) {
 	s := shelf{
 		"one":    town["one"],

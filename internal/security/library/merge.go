@@ -1,6 +1,7 @@
 package library
 
 import (
+	"cmp"
 	"database/sql"
 	"fmt"
 	"strings"
@@ -56,6 +57,8 @@ func (im *importer) unite(key string, came []staged) (staged, error) {
 			return whole, err
 		}
 		im.report.Repeated += repeated
+		whole.faults += next.faults
+		whole.fault = cmp.Or(whole.fault, next.fault)
 		if order > 0 {
 			whole.Version, whole.Date = next.Version, next.Date
 		}
@@ -178,6 +181,10 @@ func (im *importer) replace(c *Change, whole staged, old *part) error {
 		}
 		return errRefused(hint, "%s brings a part of %s: %d of the %d entries that are there would go", whole.Path, whole.Name, c.Removed, old.entries)
 	}
+	if !im.opt.Force && !collected(c.Key) && whole.faults > 0 && c.Removed > 0 {
+		return errRefused("fetch the file again; --force replaces what is there", "%s brings %s with %d faults, and %d of the entries that are there would go, such as %s; the first fault: %s",
+			whole.Path, whole.Name, whole.faults, c.Removed, c.Gone[0], whole.fault)
+	}
 	if err := im.drop(wholePart, old.part, 0); err != nil {
 		return err
 	}
@@ -221,9 +228,11 @@ func (im *importer) settle(c *Change, part int64, came []staged) error {
 	if err != nil {
 		return err
 	}
-	err = im.conn.QueryRowContext(im.ctx, `SELECT (SELECT count(*) FROM entries WHERE part = ?1), (SELECT count(*) FROM relations WHERE part = ?1),
-(SELECT count(*) FROM entries WHERE part = ?1 AND status <> '' AND successor <> '')`, part).Scan(&c.Entries, &c.Relations, &c.Remapped)
+	err = im.conn.QueryRowContext(im.ctx, "SELECT (SELECT count(*) FROM entries WHERE part = ?1), (SELECT count(*) FROM relations WHERE part = ?1)", part).Scan(&c.Entries, &c.Relations)
 	if err != nil {
+		return err
+	}
+	if c.Remapped, err = im.remapped(part); err != nil {
 		return err
 	}
 	_, err = im.conn.ExecContext(im.ctx, `INSERT INTO parts VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0)
@@ -235,6 +244,35 @@ ON CONFLICT(part) DO UPDATE SET name = ?3, version = CASE WHEN ?5 >= date THEN ?
 		}
 	}
 	return err
+}
+
+// remapped counts the outdated entries of a part that lead to another entry, and
+// not round in a circle.
+func (im *importer) remapped(part int64) (int, error) {
+	rows, err := im.conn.QueryContext(im.ctx, "SELECT id, successor FROM entries WHERE part = ? AND status <> '' AND successor <> ''", part)
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	next := map[string]string{}
+	for rows.Next() {
+		var id, successor string
+		if err := rows.Scan(&id, &successor); err != nil {
+			return 0, err
+		}
+		next[id] = successor
+	}
+	n := 0
+	for id := range next {
+		hops := 0
+		for ; next[id] != "" && hops <= maxHops; hops++ {
+			id = next[id]
+		}
+		if hops <= maxHops {
+			n++
+		}
+	}
+	return n, rows.Err()
 }
 
 // exec runs statements that take two parts.

@@ -15,6 +15,8 @@ type staged struct {
 	feed.Publication
 	part     int64
 	siblings int // publications that the path brought
+	faults   int // objects of the path that could not be used
+	fault    string
 }
 
 // stage takes what feed reads, into rows that belong to no publication yet. It
