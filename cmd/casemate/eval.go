@@ -18,10 +18,12 @@ type evalCmd struct {
 	CTIRCM evalRCMCmd  `cmd:"" name:"cti-rcm" help:"Name the weaknesses of CTIBench's vulnerabilities."`
 	CTIVSP evalVSPCmd  `cmd:"" name:"cti-vsp" help:"Name the vectors of CTIBench's vulnerabilities."`
 
-	Attack   evalAttackCmd   `cmd:"" name:"attack" help:"Name the techniques of sentences: of reports, and of actors, that a head was trained without."`
-	TRAM     evalTRAMCmd     `cmd:"" name:"tram" help:"Name the techniques of reports, each by a head that was trained on the others."`
-	Report   evalReportCmd   `cmd:"" name:"report" help:"Find the techniques of reports made of actors that a head was trained without."`
-	CTIATE   ctiATECmd       `cmd:"" name:"cti-ate" help:"Find the techniques of CTI-ATE's descriptions of malware."`
+	Attack    evalAttackCmd    `cmd:"" name:"attack" help:"Name the techniques of sentences: of reports, and of actors, that a head was trained without."`
+	TRAM      evalTRAMCmd      `cmd:"" name:"tram" help:"Name the techniques of reports, each by a head that was trained on the others."`
+	Report    evalReportCmd    `cmd:"" name:"report" help:"Find the techniques of reports made of actors that a head was trained without."`
+	CTIATE    ctiATECmd        `cmd:"" name:"cti-ate" help:"Find the techniques of CTI-ATE's descriptions of malware."`
+	Behaviour evalBehaviourCmd `cmd:"" name:"behaviour" help:"Tell sentences on what attackers do from others, on what training held out."`
+
 	Relevant evalRelevantCmd `cmd:"" name:"relevant" help:"Tell texts about security from others, on what training held out."`
 
 	Questions   questionsCmd   `cmd:"" help:"Ask generated four-option questions, or those of a file, and compare."`

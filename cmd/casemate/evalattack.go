@@ -11,7 +11,7 @@ import (
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/learn/corpus"
 	"github.com/casemate-ai/casemate/internal/learn/eval"
-	"github.com/casemate-ai/casemate/internal/security/head"
+	"github.com/casemate-ai/casemate/internal/learn/technique"
 	"github.com/casemate-ai/casemate/internal/security/library"
 	"github.com/casemate-ai/casemate/internal/security/mapping"
 )
@@ -114,7 +114,11 @@ func (c *evalReportCmd) Run(s *streams) error {
 	if c.Tuning {
 		name += ", the half that the threshold was chosen on"
 	}
-	f, err := eval.MeasureSets(s.ctx, name, o.PseudoReports(!c.Tuning), mapping.Options{Head: o.Head, Threshold: c.Threshold})
+	behaviour, err := o.Behaviour(c.From)
+	if err != nil {
+		return err
+	}
+	f, err := eval.MeasureSets(s.ctx, name, o.PseudoReports(!c.Tuning), mapping.Options{Head: o.Head, Behaviour: behaviour, Threshold: c.Threshold})
 	if err != nil {
 		return err
 	}
@@ -147,11 +151,9 @@ func (c *ctiATECmd) Run(s *streams) error {
 		return &casemate.Error{Code: casemate.CodeInput, Message: "eval cti-ate", Err: err, Hint: "give the tab-separated file of the task, with its header line"}
 	}
 	opt := mapping.Options{Threshold: c.Threshold}
-	attack, err := head.Open("attack")
-	if err != nil {
+	if _, err := mapHeads(&opt); err != nil {
 		return err
 	}
-	opt.Head = attack
 	name := "descriptions of CTI-ATE, no knowledge base"
 	if c.Library {
 		excluded, err := corpus.Excluded(filepath.Clean(c.From))
@@ -175,19 +177,29 @@ func (c *ctiATECmd) Run(s *streams) error {
 	return writeSets(s, f, c.Verbose, c.JSON)
 }
 
-type evalRelevantCmd struct {
+// sorterEvalCmd measures a head of two labels.
+type sorterEvalCmd struct {
 	From string `required:"" placeholder:"FOLDER" help:"The folder of the data sets, with cve, attack and knowledge below it."`
 	JSON bool   `help:"Print one JSON document."`
 }
 
-// Run trains a relevant head without some texts and asks it about them.
-func (c *evalRelevantCmd) Run(s *streams) error {
-	f, err := eval.MeasureRelevant(c.From)
+func (c *sorterEvalCmd) run(s *streams, r technique.Sorter) error {
+	f, err := eval.MeasureSorter(r, c.From)
 	if err != nil {
-		return &casemate.Error{Code: casemate.CodeInput, Message: "eval relevant", Err: err, Hint: "give the folder that holds cve/cve.tsv.gz and attack/tram-train.json.gz"}
+		return &casemate.Error{Code: casemate.CodeInput, Message: "eval " + r.Name, Err: err, Hint: "give the folder that holds cve/cve.tsv.gz and attack/tram-train.json.gz"}
 	}
 	if c.JSON {
 		return writeJSON(s.stdout, f, true)
 	}
-	return eval.WriteRelevantFigures(s.stdout, f)
+	return eval.WriteSorterFigures(s.stdout, r, f)
 }
+
+type evalRelevantCmd struct{ sorterEvalCmd }
+
+// Run trains a relevant head without some texts and asks it about them.
+func (c *evalRelevantCmd) Run(s *streams) error { return c.run(s, technique.Relevant()) }
+
+type evalBehaviourCmd struct{ sorterEvalCmd }
+
+// Run trains a behaviour head without some texts and asks it about them.
+func (c *evalBehaviourCmd) Run(s *streams) error { return c.run(s, technique.Behaviour()) }

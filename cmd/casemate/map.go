@@ -57,7 +57,7 @@ func (c *mapCmd) Run(s *streams) error {
 	} else if !errors.Is(err, library.ErrEmpty) {
 		return err
 	}
-	if err := run.heads(); err != nil {
+	if run.note, err = mapHeads(&run.opt); err != nil {
 		return err
 	}
 	bar := newProgress(s.stderr, c.Files)
@@ -79,26 +79,27 @@ func (c *mapCmd) Run(s *streams) error {
 	return c.tell(s, run, sum)
 }
 
-// heads opens the classifiers that this build holds.
-func (run *mapRun) heads() error {
+// mapHeads puts the classifiers that this build holds into opt, and says what
+// that lacks.
+func mapHeads(opt *mapping.Options) (note string, err error) {
 	have := head.Names()
-	if !slices.Contains(have, "attack") {
-		run.note = "this build holds no attack classifier: only ids, names and tags that the text gives were found"
-		return nil
-	}
-	attack, err := head.Open("attack")
-	if err != nil {
-		return err
-	}
-	run.opt.Head = attack
-	if slices.Contains(have, "relevant") {
-		relevant, err := head.Open("relevant")
-		if err != nil {
-			return err
+	for _, h := range []struct {
+		name string
+		into *mapping.Classifier
+	}{{"attack", &opt.Head}, {"relevant", &opt.Relevant}, {"behaviour", &opt.Behaviour}} {
+		if !slices.Contains(have, h.name) {
+			continue
 		}
-		run.opt.Relevant = relevant
+		opened, err := head.Open(h.name)
+		if err != nil {
+			return "", err
+		}
+		*h.into = opened
 	}
-	return nil
+	if opt.Head == nil {
+		note = "this build holds no attack classifier: only ids, names and tags that the text gives were found"
+	}
+	return note, nil
 }
 
 // check reads the flags.

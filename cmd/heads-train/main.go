@@ -21,6 +21,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/casemate-ai/casemate/internal/learn/technique"
 	"github.com/casemate-ai/casemate/internal/model/lexical"
 )
 
@@ -65,7 +66,8 @@ var trainees = []trainee{
 	{"cvss", lexicalModel(trainCVSS)},
 	{"ssvc", lexicalModel(trainSSVC)},
 	{"attack", trainAttack},
-	{"relevant", lexicalModel(trainRelevant)},
+	{"relevant", lexicalModel(trainSorter(technique.Relevant()))},
+	{"behaviour", lexicalModel(trainSorter(technique.Behaviour()))},
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }

@@ -12,12 +12,13 @@ import (
 	"strings"
 )
 
-// Sorted is a text that is about security, or not.
+// Sorted is a text that is what a head looks for, or not: about security for
+// ReadRelevant, on what an attacker does for ReadBehaviour.
 type Sorted struct {
-	Text     string
-	Security bool
-	Source   string // where it is from: vulnerability, attack, pattern, report, product, control, and everyday themes
-	Group    string // what must stay on one side of a split
+	Text   string
+	Yes    bool
+	Source string // where it is from: vulnerability, attack, pattern, report, product, control, everyday, …
+	Group  string // what must stay on one side of a split
 }
 
 const (
@@ -71,7 +72,7 @@ func technicalTexts(a *Attack) []Sorted {
 		if group == "" {
 			group = s.Technique
 		}
-		out = append(out, Sorted{Text: strings.ReplaceAll(s.Text, Placeholder, "the malware"), Security: true, Source: source, Group: group})
+		out = append(out, Sorted{Text: strings.ReplaceAll(s.Text, Placeholder, "the malware"), Yes: true, Source: source, Group: group})
 	}
 	return out
 }
@@ -90,7 +91,7 @@ func vulnerabilityTexts(rows []Vulnerability) []Sorted {
 		text := rows[i].Text
 		if wanted > 0 {
 			wanted--
-			out = append(out, Sorted{Text: text, Security: true, Source: "vulnerability", Group: rows[i].ID})
+			out = append(out, Sorted{Text: text, Yes: true, Source: "vulnerability", Group: rows[i].ID})
 			continue
 		}
 		if s := isProduct.FindString(text); s != "" && s != text && !isThreat.MatchString(s) && products > 0 {

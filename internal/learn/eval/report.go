@@ -13,7 +13,9 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate/internal/learn/corpus"
+	"github.com/casemate-ai/casemate/internal/learn/technique"
 	"github.com/casemate-ai/casemate/internal/security/document"
+	"github.com/casemate-ai/casemate/internal/security/head"
 	"github.com/casemate-ai/casemate/internal/security/knowledge"
 	"github.com/casemate-ai/casemate/internal/security/mapping"
 )
@@ -180,6 +182,26 @@ func WriteSetFigures(w io.Writer, f SetFigures, verbose bool) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// Behaviour trains a behaviour head that saw neither the reports nor the actors
+// that were held out.
+func (o *AttackHeldOut) Behaviour(folder string) (*head.Head, error) {
+	r := technique.Behaviour()
+	texts, err := r.Read(folder)
+	if err != nil {
+		return nil, err
+	}
+	actors := map[string]bool{}
+	for _, s := range o.Actors {
+		actors[s.Entity] = true
+	}
+	texts = slices.DeleteFunc(texts, func(s corpus.Sorted) bool { return s.Source == corpus.KindReport || actors[s.Group] })
+	m, err := r.Train(texts, r.Held, nil)
+	if err != nil {
+		return nil, err
+	}
+	return head.New(r.Name, m)
 }
 
 // Reports makes a report of each held-out actor: its description and some of

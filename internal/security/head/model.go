@@ -34,6 +34,7 @@ var kinds = []kind{
 	{"ssvc", newTriage},
 	{"attack", nil}, // not a lexical model: see loadTechniques
 	{"relevant", newRelevance},
+	{"behaviour", newRelevance},
 }
 
 // Options say what of a decision is wanted. The zero value is the usual one.

@@ -6,13 +6,14 @@ import (
 	"github.com/casemate-ai/casemate/internal/model/lexical"
 )
 
-// The labels of the relevant head.
+// The labels of the relevant and the behaviour head, and of neither.
 const (
-	RelevantYes = "security" // the text is about attacks, weaknesses or defence
-	RelevantNo  = "other"
+	RelevantYes  = "security"  // the text is about attacks, weaknesses or defence
+	BehaviourYes = "behaviour" // the sentence tells what an attacker or malware does
+	RelevantNo   = "other"
 )
 
-// relevance is the relevant head: one group of two labels.
+// relevance is a head that looks for something: one group of two labels.
 type relevance struct {
 	model  *lexical.Model
 	labels []string
@@ -21,7 +22,7 @@ type relevance struct {
 func newRelevance(m *lexical.Model) (decider, error) {
 	groups := m.Config().Groups
 	if len(groups) != 1 || len(groups[0].Labels) != 2 {
-		return nil, fmt.Errorf("%d groups, want one of the labels %s and %s", len(groups), RelevantYes, RelevantNo)
+		return nil, fmt.Errorf("%d groups, want one of two labels", len(groups))
 	}
 	return &relevance{m, groups[0].Labels}, nil
 }

@@ -13,8 +13,8 @@ import (
 // of the reports that `casemate eval report` makes; it measures on the other.
 const (
 	strongest = 3
-	sharpen   = 1.53
-	offset    = -1.14
+	sharpen   = 1.58
+	offset    = -0.91
 )
 
 // evidence is what the sentences say of one technique.

@@ -33,6 +33,7 @@ type Classifier interface {
 type Options struct {
 	Head      Classifier           // the attack head
 	Relevant  Classifier           // skips sentences that are not about security; nil: none is skipped
+	Behaviour Classifier           // says how likely a sentence tells what an attacker does at all; nil: each is taken to
 	Library   *library.Library     // nil: works without
 	Catalogue *knowledge.Catalogue // nil: the embedded one
 	Threshold float64              // of a document's techniques; 0: DefaultThreshold
@@ -45,7 +46,7 @@ type Options struct {
 // technique; what lies below is listed as unsure. On the reports it was chosen
 // on, those of `casemate eval report --tuning`, about as much is missed as is
 // wrongly found.
-const DefaultThreshold = 0.33
+const DefaultThreshold = 0.31
 
 // The limits of a document. What lies beyond is counted and said in the notes.
 const (
@@ -58,6 +59,7 @@ const (
 	hitFloor           = 0.12 // a sentence's candidates below this are not kept
 	sentenceShown      = 0.30 // a sentence is listed from here
 	clauseTrust        = 0.8  // what a judgement on a clause alone is worth
+	benefit            = 1.5  // of the doubt: sentences that tell of behaviour are more varied than those that the head learnt from
 	relevanceFloor     = 0.15 // below this probability of being about security a sentence is passed over
 )
 
@@ -182,12 +184,30 @@ func (m *mapper) propose(x *read) {
 
 // irrelevant says that a sentence is surely not about security.
 func (m *mapper) irrelevant(text string) bool {
-	d := m.opt.Relevant.Classify(text, head.Options{Because: -1, Alternatives: 1})
-	p := d.P
-	if d.Label != head.RelevantYes {
-		p = 1 - p
+	return chance(m.opt.Relevant, text, head.RelevantYes) < relevanceFloor
+}
+
+// tells is the probability that a sentence tells what an attacker does. The
+// attack head takes that for granted: it names the likeliest technique of
+// whatever it is given. A command or a line of a rule is always taken to.
+func (m *mapper) tells(x *read) float64 {
+	if m.opt.Behaviour == nil || x.place.Kind == document.KindCode || len(x.place.Claims) > 0 {
+		return 1
 	}
-	return d.Label != "" && p < relevanceFloor
+	return chance(m.opt.Behaviour, x.text, head.BehaviourYes)
+}
+
+// chance is the probability that a head of two labels gives to one of them, and
+// 1 of a text that the head knows nothing of.
+func chance(c Classifier, text, label string) float64 {
+	d := c.Classify(text, head.Options{Because: -1, Alternatives: -1})
+	switch d.Label {
+	case "":
+		return 1
+	case label:
+		return d.P
+	}
+	return 1 - d.P
 }
 
 // classify adds what the head proposes and the sentence can show: of the whole
@@ -197,6 +217,7 @@ func (m *mapper) classify(x *read) {
 	if m.opt.Head == nil {
 		return
 	}
+	tells := min(1, benefit*m.tells(x))
 	pieces := append([][2]int{{0, len(x.text)}}, clauses(x.text)...)
 	best := map[string]proposal{} // by technique, sub-techniques folded
 	var order []string
@@ -206,6 +227,7 @@ func (m *mapper) classify(x *read) {
 			continue
 		}
 		for _, a := range append([]head.Alternative{{Label: d.Label, P: d.P}}, d.Alternatives...) {
+			a.P *= tells
 			if i > 0 {
 				a.P *= clauseTrust
 			}
