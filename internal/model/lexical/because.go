@@ -23,6 +23,11 @@ type Reason struct {
 // faint labels are left out of the slope of a softmax.
 const faint = 1e-3
 
+// remote labels, whose logit is so far below that of the second likeliest of
+// their group, are left out of what is measured without a word: each is a
+// thousandth of what stands against the likeliest, or less.
+const remote = 7
+
 // spareCandidates are weighed beside as many as are asked for.
 const spareCandidates = 1
 
@@ -63,7 +68,7 @@ func (m *Model) Because(s *Scores, outputs []Output, n int, odds func(p []float3
 	whole := odds(s.p)
 	var reasons []Reason
 	for _, i := range order[:min(len(order), n+spareCandidates)] {
-		if drop := whole - odds(m.without(s, i)); drop > 0 {
+		if drop := whole - odds(m.without(s, i, outputs)); drop > 0 {
 			reasons = append(reasons, Reason{int(s.words[i].start), int(s.words[i].end), drop})
 		}
 	}
@@ -175,9 +180,9 @@ func (s *Scores) findFirst() {
 	}
 }
 
-// without returns the probabilities of the outputs without any occurrence of
-// word i, until the next call.
-func (m *Model) without(s *Scores, i int) []float32 {
+// without returns the probabilities without any occurrence of word i, of outputs
+// and of all labels that are not remote, until the next call.
+func (m *Model) without(s *Scores, i int, outputs []Output) []float32 {
 	r := &s.reasoning
 	copy(r.sum, s.sum)
 	norm := s.norm
@@ -208,7 +213,52 @@ func (m *Model) without(s *Scores, i int) []float32 {
 		norm += float32(a.value*a.value) - float32(was*was)
 		m.addRow(r.sum, a.row, a.value-was)
 	}
-	m.outputsOf(s, r.sum, max(0, norm), s.spare)
+	m.nearOutputs(s, m.hiddenOf(s, r.sum, max(0, norm)), s.spare)
+	for _, o := range outputs {
+		g := &m.groups[o.Group]
+		s.spare[g.from+o.Label] = g.logit(s, o.Label, m.dim)
+	}
 	m.probabilities(r.p, s.spare)
 	return r.p
+}
+
+// nearOutputs fills in the logits of the labels that were not remote in s, and
+// puts the others out of reach.
+func (m *Model) nearOutputs(s *Scores, hidden, logits []float32) {
+	const outOfReach = -1e30
+	for i := range m.groups {
+		g := &m.groups[i]
+		with := s.logits[g.from:][:g.labels]
+		least := second(with) - remote
+		for k, z := range with {
+			if !g.multi && z < least {
+				logits[g.from+k] = outOfReach
+				continue
+			}
+			logits[g.from+k] = g.logit(s, k, len(hidden))
+		}
+	}
+}
+
+// second returns the second largest of x, or the only one.
+func second(x []float32) float32 {
+	if len(x) == 1 {
+		return x[0]
+	}
+	top, next := max(x[0], x[1]), min(x[0], x[1])
+	for _, v := range x[2:] {
+		if v > top {
+			top, next = v, top
+		} else if v > next {
+			next = v
+		}
+	}
+	return next
+}
+
+// logit is the calibrated logit of a label for the hidden layer in s.
+func (g *group) logit(s *Scores, k, dim int) float32 {
+	w := g.weightOf(s.style, dim)[k*dim:][:dim]
+	z := dot(w, s.hidden[:dim]) + g.bias[s.style*g.labels+k]
+	return float32(z*g.temper[s.style]) + g.shift[s.style]
 }

@@ -129,8 +129,8 @@ func (m *Model) value(a *active) {
 	a.value = float32(m.idf[a.row]) * logCount[min(int(a.count), len(logCount)-1)] * idfUnit
 }
 
-// outputsOf computes the calibrated logits of a text from the sum of its rows.
-func (m *Model) outputsOf(s *Scores, sum []float32, norm float32, logits []float32) {
+// hiddenOf scales the sum of a text's rows to the unit length of its features.
+func (m *Model) hiddenOf(s *Scores, sum []float32, norm float32) []float32 {
 	inverse := float32(0)
 	if norm > 0 {
 		inverse = float32(1 / math.Sqrt(float64(norm)))
@@ -139,6 +139,12 @@ func (m *Model) outputsOf(s *Scores, sum []float32, norm float32, logits []float
 	for d := range hidden {
 		hidden[d] = sum[d] * inverse
 	}
+	return hidden
+}
+
+// outputsOf computes the calibrated logits of a text from the sum of its rows.
+func (m *Model) outputsOf(s *Scores, sum []float32, norm float32, logits []float32) {
+	hidden := m.hiddenOf(s, sum, norm)
 	for i := range m.groups {
 		g := &m.groups[i]
 		out := logits[g.from:][:g.labels]

@@ -21,6 +21,7 @@ type joint struct {
 	parts     []lexical.Group
 	labels    []string
 	members   [][]uint8 // of each combination, the label of each part
+	all       []int     // 0, 1, 2 … of the combinations
 	sharpness []float64 // of each style, what the logarithm of the mean is multiplied by
 }
 
@@ -51,6 +52,7 @@ func newJoint(m *lexical.Model) (*joint, error) {
 			}
 			member[i] = uint8(k)
 		}
+		j.all = append(j.all, len(j.members))
 		j.members = append(j.members, member)
 	}
 	err := j.sharpen(m.Info().Note[NoteSharpness], max(1, len(m.Config().Styles)))
@@ -76,8 +78,9 @@ func (j *joint) sharpen(text string, styles int) error {
 }
 
 // probabilities fills out with those of the combinations, given their sharpness
-// and the probabilities p of all outputs of the model.
-func (j *joint) probabilities(out []float64, sharpness float64, p []float32) {
+// and the probabilities p of all outputs of the model. Where some is not nil, the
+// combinations that it does not list are taken to be impossible.
+func (j *joint) probabilities(out []float64, sharpness float64, p []float32, some []int) {
 	const negligible = -40 // under the top one: nothing in a sum of float64
 	var logs [maxParts][]float64
 	var room [256]float64
@@ -95,24 +98,28 @@ func (j *joint) probabilities(out []float64, sharpness float64, p []float32) {
 		}
 	}
 	own := p[j.model.Offset(len(j.parts)):]
+	if some == nil {
+		some = j.all
+	}
 	top := math.Inf(-1)
-	for c, member := range j.members {
+	for _, c := range some {
 		sum := logOf(own[c])
-		for i, k := range member {
+		for i, k := range j.members[c] {
 			sum += logs[i][k]
 		}
 		out[c] = sum * sharpness / 2
 		top = max(top, out[c])
 	}
 	total := 0.0
-	for c, x := range out {
+	for _, c := range some {
+		x := out[c] - top
 		out[c] = 0
-		if x -= top; x > negligible {
+		if x > negligible {
 			out[c] = math.Exp(x)
 			total += out[c]
 		}
 	}
-	for c := range out {
+	for _, c := range some {
 		out[c] /= total
 	}
 }
@@ -147,9 +154,17 @@ func (j *joint) fill(d *Decision, s *lexical.Scores, p []float64, best int, name
 	for i, k := range j.members[best] {
 		outputs = append(outputs, lexical.Output{Group: i, Label: int(k)})
 	}
+	const remote = 1e-3 // of the second likeliest: without one word, too, as good as impossible
+	least := p[strongest(p, 2)[min(1, len(p)-1)]] * remote
+	var near []int
+	for c, x := range p {
+		if x >= least || c == best {
+			near = append(near, c)
+		}
+	}
 	again := make([]float64, len(p))
 	d.Because = reasons(j.model, s, opt.Because, outputs, func(all []float32) float64 {
-		j.probabilities(again, j.sharpness[s.Style()], all)
+		j.probabilities(again, j.sharpness[s.Style()], all, near)
 		return logit(again[best])
 	})
 }

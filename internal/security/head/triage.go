@@ -15,6 +15,6 @@ func newTriage(m *lexical.Model) (decider, error) {
 
 func (t *triage) decide(d *Decision, s *lexical.Scores, opt Options) {
 	p := make([]float64, len(t.labels))
-	t.probabilities(p, t.sharpness[s.Style()], s.All())
+	t.probabilities(p, t.sharpness[s.Style()], s.All(), nil)
 	t.fill(d, s, p, strongest(p, 1)[0], t.labels, opt)
 }

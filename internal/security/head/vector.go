@@ -47,9 +47,9 @@ func (v *vector) decide(d *Decision, s *lexical.Scores, opt Options) {
 	p := make([]float64, len(v.labels))
 	// The sharpness is fitted to what is given, so what is given must not depend
 	// on it.
-	v.probabilities(p, 1, s.All())
+	v.probabilities(p, 1, s.All(), nil)
 	best := v.best(p)
-	v.probabilities(p, v.sharpness[s.Style()], s.All())
+	v.probabilities(p, v.sharpness[s.Style()], s.All(), nil)
 	v.fill(d, s, p, best, v.names, opt)
 	score := v.scores[best]
 	d.Score = &score
