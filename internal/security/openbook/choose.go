@@ -168,10 +168,28 @@ func (v *view) support(i int) Passage {
 	if len(v.o[i].touched) == 0 {
 		return Passage{}
 	}
-	at := v.best[i]
+	at := v.telling(i)
 	p := v.book.passage(at, float64(v.q.section[at]*v.o[i].section[at]))
 	p.Answer = v.book.highlights(v.q, v.o[i], at)
 	return p
+}
+
+// nearEnough is how much of the question a section of the entry that an option
+// names must hold, next to the best section anywhere, to be shown instead: what
+// an analyst would look up is the entry itself.
+const nearEnough = 0.6
+
+// telling returns the section that shows an option's support best.
+func (v *view) telling(i int) int32 {
+	best, at := v.q.section[v.best[i]]*nearEnough, v.best[i]
+	for _, e := range v.names[i] {
+		for s := v.book.entities[e].first; s < v.book.entities[e].last; s++ {
+			if q := v.q.section[s]; q > 0 && q >= best && !v.hide[s] {
+				best, at = q, s
+			}
+		}
+	}
+	return at
 }
 
 // passage returns a section as a passage.
