@@ -68,7 +68,8 @@ func (c *kbImportCmd) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	if bookErr != nil { // the import stands, and ask makes up for it
+	// The import stands, and ask makes up for it; a later import does so, too.
+	if bookErr != nil && !errors.Is(bookErr, library.ErrStale) {
 		fmt.Fprintf(s.stderr, "casemate: note: the index of passages was not kept, the next ask builds it: %s\n", report.Terminal(bookErr.Error()))
 	}
 	tellMissing(s.stderr, rep, c.Verbose)

@@ -2,6 +2,7 @@ package library_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -28,6 +29,29 @@ func TestMain(m *testing.M) {
 		os.Exit(child(dir))
 	}
 	os.Exit(m.Run())
+}
+
+// A process that is killed before it made the tables, or is about to, leaves a
+// file of one page. The next import fills it.
+func TestFileWithoutTables(t *testing.T) {
+	dir := t.TempDir()
+	db, err := sql.Open("sqlite", filepath.Join(dir, library.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("PRAGMA journal_mode=WAL"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, library.FileName)); err != nil || info.Size() == 0 {
+		t.Fatalf("the file is %v, %v; want one page", info, err)
+	}
+	if _, err := library.Open(dir, library.Options{}); !errors.Is(err, library.ErrEmpty) {
+		t.Errorf("Open for reading = %v, want ErrEmpty", err)
+	}
+	load(t, open(t, dir), town, "one")
 }
 
 // big returns an edition that takes many pages, index and log included.

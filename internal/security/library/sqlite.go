@@ -129,7 +129,11 @@ func (l *Library) connection(ctx context.Context, cacheKiB int) (*sql.Conn, erro
 // ensureSchema makes the tables of a new file. Two processes may try at once.
 func (l *Library) ensureSchema(ctx context.Context) error {
 	if info, err := os.Stat(l.path); err == nil && info.Size() > 0 {
-		return l.checkSchema(ctx, l.conn)
+		// A file with nothing in it is one that another process is about to fill,
+		// or was killed before it did.
+		if err := l.checkSchema(ctx, l.conn); !errors.Is(err, ErrEmpty) {
+			return err
+		}
 	}
 	for _, p := range []string{fmt.Sprintf("PRAGMA page_size=%d", pageSize), "PRAGMA journal_mode=WAL"} {
 		if _, err := l.conn.ExecContext(ctx, p); err != nil {
