@@ -51,12 +51,13 @@ var allowed = map[string][]string{
 	"internal/security/feed/unpack":   {},
 	"internal/security/feed/yaml":     {},
 	"internal/security/feed/yara":     {},
-	"internal/security/library":       {".", "internal/security/feed"},
+	"internal/security/stem":          {},
+	"internal/security/library":       {".", "internal/security/feed", "internal/security/stem"},
 	"internal/security/document":      {".", "internal/security/pdf"},
 	"internal/security/pdf":           {},
 	"internal/security/head":          {".", "internal/model/lexical", "internal/model/linear", "internal/security/knowledge"},
 	"internal/security/mapping":       {".", "internal/security/document", "internal/security/feed", "internal/security/head", "internal/security/knowledge", "internal/security/library", "internal/security/report"},
-	"internal/security/openbook":      {".", "internal/security/feed", "internal/security/library"},
+	"internal/security/openbook":      {".", "internal/security/feed", "internal/security/library", "internal/security/stem"},
 
 	// Numbers: know nothing of security.
 	"internal/model/lexical": {},

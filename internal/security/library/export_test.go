@@ -14,9 +14,6 @@ func WithPages(opt ImportOptions, pages int) ImportOptions {
 	return opt
 }
 
-// Stem is what Words does to one plain word.
-func Stem(word string) string { return stem(word) }
-
 // Expressions is what a search asks of the index for words of these frequencies.
 func Expressions(frequencies map[string]int) []string {
 	var terms []term

@@ -11,7 +11,7 @@ import (
 
 // magic begins a stored book. Its number changes with the format, the way texts
 // are cut into words, and the sections that are written.
-const magic = "casemate openbook 5\n"
+const magic = "casemate openbook 6\n"
 
 // ErrFormat says that data is no book of this version.
 var ErrFormat = errors.New("not a book of this version")

@@ -36,7 +36,7 @@ var softStems = stems(`following best describe describes described description p
 func stems(list string) map[string]bool {
 	m := map[string]bool{}
 	for w := range strings.FieldsSeq(list) {
-		m[stem(w)] = true
+		m[stemOf(w)] = true
 	}
 	return m
 }
@@ -200,7 +200,7 @@ var synonyms = sync.OnceValue(func() map[string][]string {
 	for line := range strings.SplitSeq(synonymLines, "\n") {
 		var group []string
 		for w := range strings.FieldsSeq(line) {
-			group = append(group, stem(w))
+			group = append(group, stemOf(w))
 		}
 		for _, a := range group {
 			for _, b := range group {

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/casemate-ai/casemate/internal/security/stem"
 )
 
 // maxTokenBytes caps one token: longer ones are encodings or noise.
@@ -81,7 +83,7 @@ func single(raw string, upper bool) word {
 	if stopWords[raw] {
 		return w
 	}
-	w.stem = stem(strings.ReplaceAll(raw, "'", ""))
+	w.stem = stemOf(strings.ReplaceAll(raw, "'", ""))
 	w.soft = softStems[w.stem]
 	return w
 }
@@ -108,173 +110,13 @@ func isID(s string) bool {
 	return digits
 }
 
-// stem reduces an English word to its stem, after mending British spelling.
-//
-// Source: Porter 1980, "An algorithm for suffix stripping", written from the
-// description; words with a digit or of other scripts stay as they are.
-func stem(w string) string {
-	if len(w) <= 2 {
-		return w
-	}
-	for i := range len(w) {
-		if w[i] < 'a' || w[i] > 'z' {
-			return w
-		}
-	}
+// stemOf reduces a word to its stem, after mending British spelling.
+func stemOf(w string) string {
 	if s, ok := spellings[w]; ok {
 		w = s
 	}
-	w = plural(w)
-	w = pastAndGerund(w)
-	if n := len(w); n > 2 && w[n-1] == 'y' && hasVowel(w[:n-1]) {
-		w = w[:n-1] + "i"
-	}
-	w = replaceSuffix(w, doubleSuffixes, 0)
-	w = replaceSuffix(w, longSuffixes, 0)
-	w = dropSuffix(w)
-	return tidyEnd(w)
+	return stem.Word(w)
 }
-
-// plural takes -s away.
-func plural(w string) string {
-	switch {
-	case strings.HasSuffix(w, "sses"), strings.HasSuffix(w, "ies") && len(w) > 4:
-		return w[:len(w)-2]
-	case strings.HasSuffix(w, "ss"), strings.HasSuffix(w, "us"), strings.HasSuffix(w, "is"):
-		return w
-	case strings.HasSuffix(w, "s"):
-		return w[:len(w)-1]
-	}
-	return w
-}
-
-// pastAndGerund takes -ed and -ing away and mends what is left.
-func pastAndGerund(w string) string {
-	if strings.HasSuffix(w, "eed") {
-		if measure(w[:len(w)-3]) > 0 {
-			return w[:len(w)-1]
-		}
-		return w
-	}
-	cut := ""
-	for _, s := range []string{"ed", "ing"} {
-		if rest, ok := strings.CutSuffix(w, s); ok && hasVowel(rest) && len(rest) > 1 {
-			cut = rest
-		}
-	}
-	if cut == "" {
-		return w
-	}
-	n := len(cut)
-	switch {
-	case strings.HasSuffix(cut, "at"), strings.HasSuffix(cut, "bl"), strings.HasSuffix(cut, "iz"):
-		return cut + "e"
-	case n > 1 && cut[n-1] == cut[n-2] && !vowel(cut, n-1) && !strings.ContainsRune("lsz", rune(cut[n-1])):
-		return cut[:n-1]
-	case measure(cut) == 1 && endsCVC(cut):
-		return cut + "e"
-	}
-	return cut
-}
-
-// replaceSuffix exchanges the first suffix of the table that w ends in, if the
-// measure of what stands before it is over least.
-func replaceSuffix(w string, table [][2]string, least int) string {
-	for _, s := range table {
-		if rest, ok := strings.CutSuffix(w, s[0]); ok {
-			if measure(rest) > least {
-				return rest + s[1]
-			}
-			return w
-		}
-	}
-	return w
-}
-
-// dropSuffix takes the endings away that follow two syllables.
-func dropSuffix(w string) string {
-	for _, s := range endings {
-		rest, ok := strings.CutSuffix(w, s)
-		if !ok {
-			continue
-		}
-		if measure(rest) > 1 && (s != "ion" || strings.HasSuffix(rest, "s") || strings.HasSuffix(rest, "t")) {
-			return rest
-		}
-		return w
-	}
-	return w
-}
-
-// tidyEnd takes a last -e and a doubled -l away.
-func tidyEnd(w string) string {
-	n := len(w)
-	if n > 1 && w[n-1] == 'e' {
-		m := measure(w[:n-1])
-		if m > 1 || m == 1 && !endsCVC(w[:n-1]) {
-			w = w[:n-1]
-		}
-	}
-	if n = len(w); n > 2 && w[n-1] == 'l' && w[n-2] == 'l' && measure(w) > 1 {
-		w = w[:n-1]
-	}
-	return w
-}
-
-// vowel reports whether w[i] sounds as a vowel: a y does after a consonant.
-func vowel(w string, i int) bool {
-	switch w[i] {
-	case 'a', 'e', 'i', 'o', 'u':
-		return true
-	case 'y':
-		return i > 0 && !vowel(w, i-1)
-	}
-	return false
-}
-
-func hasVowel(w string) bool {
-	for i := range len(w) {
-		if vowel(w, i) {
-			return true
-		}
-	}
-	return false
-}
-
-// measure counts the groups of vowels that a consonant follows.
-func measure(w string) int {
-	m, before := 0, false
-	for i := range len(w) {
-		v := vowel(w, i)
-		if before && !v {
-			m++
-		}
-		before = v
-	}
-	return m
-}
-
-// endsCVC reports whether w ends in consonant, vowel, consonant, and the last
-// is none of w, x, y.
-func endsCVC(w string) bool {
-	n := len(w)
-	return n >= 3 && !vowel(w, n-3) && vowel(w, n-2) && !vowel(w, n-1) && !strings.ContainsRune("wxy", rune(w[n-1]))
-}
-
-// doubleSuffixes, longSuffixes and endings are Porter's steps 2, 3 and 4.
-var (
-	doubleSuffixes = [][2]string{
-		{"ational", "ate"}, {"tional", "tion"}, {"enci", "ence"}, {"anci", "ance"}, {"izer", "ize"}, {"abli", "able"},
-		{"alli", "al"}, {"entli", "ent"}, {"eli", "e"}, {"ousli", "ous"}, {"ization", "ize"}, {"ation", "ate"}, {"ator", "ate"},
-		{"alism", "al"}, {"iveness", "ive"}, {"fulness", "ful"}, {"ousness", "ous"}, {"aliti", "al"}, {"iviti", "ive"}, {"biliti", "ble"},
-	}
-	longSuffixes = [][2]string{
-		{"icate", "ic"}, {"ative", ""}, {"alize", "al"}, {"iciti", "ic"}, {"ical", "ic"}, {"ful", ""}, {"ness", ""},
-	}
-	endings = []string{
-		"al", "ance", "ence", "er", "ic", "able", "ible", "ant", "ement", "ment", "ent", "ion", "ou", "ism", "ate", "iti", "ous", "ive", "ize",
-	}
-)
 
 // sentences cuts text at the ends of sentences and at line ends, and joins what
 // is too short to stand alone. The pieces are parts of text, in order.
