@@ -24,10 +24,7 @@ var kinds = [...]string{
 	feed.KindSigma, feed.KindAtomic, feed.KindYARA, feed.KindVulnerability,
 }
 
-var (
-	relationKind = kindNumber(KindRelation)
-	sigmaKind    = kindNumber(feed.KindSigma)
-)
+var relationKind = kindNumber(KindRelation)
 
 // kindNumber returns the number of a kind, or -1.
 func kindNumber(kind string) int { return slices.Index(kinds[:], kind) }
