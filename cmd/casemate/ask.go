@@ -195,7 +195,8 @@ func (a asker) answer(q asked) (reply, error) {
 	q, notes := readable(q)
 	if len(q.Options) > 0 {
 		c := a.book.Choose(q.Question, q.Options, nil)
-		return reply{Index: &c.Index, Scores: c.Scores, Unsure: c.Unsure, Negative: c.Negative, Passages: c.Passages[:min(len(c.Passages), a.top)], Note: notes}, nil
+		passages := append([]openbook.Passage{}, c.Passages[:min(len(c.Passages), a.top)]...) // never null
+		return reply{Index: &c.Index, Scores: c.Scores, Unsure: c.Unsure, Negative: c.Negative, Passages: passages, Note: notes}, nil
 	}
 	facts, err := a.book.Facts(a.ctx, a.lib, q.Question)
 	if err != nil {
@@ -264,6 +265,18 @@ func english(text string) bool {
 		}
 	}
 	return false
+}
+
+// plainJSON says what is wrong with JSON without the names of our types.
+func plainJSON(err error) string {
+	var other *json.UnmarshalTypeError
+	switch {
+	case !errors.As(err, &other):
+		return err.Error()
+	case other.Field == "":
+		return "want an object, found: " + other.Value
+	}
+	return fmt.Sprintf("%q cannot be: %s", other.Field, other.Value)
 }
 
 // lineFault stands in the place of an answer where a line is broken.
@@ -347,7 +360,7 @@ func (a asker) line(w io.Writer, line []byte, long bool, n int) (broken bool, er
 		fault = fmt.Sprintf("the line is longer than %d MiB", maxAskedLine>>20)
 	default:
 		if err := json.Unmarshal([]byte(text), &q); err != nil {
-			fault = "the line is no question: " + err.Error()
+			fault = "the line is no question: " + plainJSON(err)
 		} else if strings.TrimSpace(q.Question) == "" {
 			fault = `no "question"`
 		} else if q.Options != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/mapping"
 	"github.com/casemate-ai/casemate/internal/security/report"
 )
 
@@ -77,6 +78,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	parser, err := kong.New(&c,
 		kong.Name("casemate"),
 		kong.Description("The open, self-hosted language-model system for security teams."),
+		kong.Vars{"threshold": fmt.Sprint(mapping.DefaultThreshold)},
 		kong.UsageOnError(), kong.Writers(stdout, stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
 		kong.Exit(func(code int) { panic(exitRequest(code)) }),
@@ -91,7 +93,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err != nil {
 		return fail(stderr, &casemate.Error{Code: casemate.CodeUsage, Message: err.Error(), Hint: "see casemate --help"})
 	}
-	err = k.Run(&streams{ctx, stdin, stdout, stderr})
+	out := &output{Writer: stdout}
+	err = k.Run(&streams{ctx, stdin, out, stderr})
+	if err == nil && out.err != nil { // no command has to look at each line it prints
+		err = fmt.Errorf("write the result: %w", out.err)
+	}
 	var done exitRequest
 	if errors.As(err, &done) {
 		return int(done)

@@ -23,7 +23,7 @@ import (
 type mapCmd struct {
 	dataFlag
 	Files     []string `arg:"" optional:"" name:"file" help:"Reports (PDF, HTML, Markdown, text), Sigma rules, STIX, alert files; folders, .gz or .zip; - for standard input."`
-	Threshold float64  `placeholder:"P" help:"The probability from which a technique counts as found, above 0 and below 1; default: the one chosen for reports, which casemate eval report shows."`
+	Threshold *float64 `placeholder:"P" help:"The probability from which a technique counts as found, above 0 and below 1; default: ${threshold}, chosen on reports, see casemate eval report."`
 	Domain    string   `enum:",enterprise,mobile,ics" default:"" placeholder:"DOMAIN" help:"Only techniques of this domain of ATT&CK: enterprise, mobile or ics."`
 	Exclude   []string `placeholder:"ID" help:"Software, groups or campaigns (S0002,G0016) whose passages of the knowledge base are not to be used: for measurements."`
 	All       bool     `help:"Show the unsure techniques as well."`
@@ -104,15 +104,21 @@ func mapHeads(opt *mapping.Options) (note string, err error) {
 
 // check reads the flags.
 func (c *mapCmd) check() (*mapRun, error) {
-	run := &mapRun{results: []*mapping.Result{}, opt: mapping.Options{Threshold: c.Threshold, Domain: knowledge.Domain(c.Domain), Exclude: c.Exclude}}
+	run := &mapRun{results: []*mapping.Result{}, opt: mapping.Options{Domain: knowledge.Domain(c.Domain), Exclude: c.Exclude}}
 	usage := func(message, hint string) (*mapRun, error) {
 		return nil, &casemate.Error{Code: casemate.CodeUsage, Message: message, Hint: hint}
 	}
 	if len(c.Files) == 0 {
 		return usage("map needs at least one file", "try: casemate map examples/report.md, or - to read standard input")
 	}
-	if c.Threshold < 0 || c.Threshold >= 1 || c.Threshold != c.Threshold {
-		return usage(fmt.Sprintf("--threshold %g is no probability", c.Threshold), "give a number above 0 and below 1, such as 0.5")
+	if i := slices.Index(c.Files, "-"); i >= 0 && slices.Contains(c.Files[i+1:], "-") {
+		return usage("standard input is named twice", "give - once")
+	}
+	if p := c.Threshold; p != nil {
+		if !(*p > 0 && *p < 1) {
+			return usage(fmt.Sprintf("--threshold %g is no probability", *p), "give a number above 0 and below 1, such as 0.5")
+		}
+		run.opt.Threshold = *p
 	}
 	if n := c.toStdout(); n > 1 {
 		return usage("only one form can go to standard output", "give the others a file name")

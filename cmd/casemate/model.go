@@ -16,15 +16,28 @@ type modelListCmd struct {
 	JSON bool `help:"Print one JSON document."`
 }
 
+// listedHead is a row of `model list --json`.
+type listedHead struct {
+	Name      string   `json:"name"`
+	Version   string   `json:"version"`
+	Digest    string   `json:"digest"`
+	Bytes     int      `json:"bytes"`
+	Labels    int      `json:"labels"`
+	Examples  int      `json:"examples"`
+	Styles    []string `json:"styles,omitempty"`
+	Threshold float64  `json:"threshold"`
+}
+
 // Run prints a row for each head.
 func (c *modelListCmd) Run(s *streams) error {
-	var all []head.Info
+	all := []listedHead{}
 	for _, name := range head.Names() {
 		h, err := openHead(name)
 		if err != nil {
 			return err
 		}
-		all = append(all, h.Info())
+		i := h.Info()
+		all = append(all, listedHead{i.Name, i.Version, i.Digest, i.Bytes, i.Labels, i.Examples, i.Styles, i.Threshold})
 	}
 	if c.JSON {
 		return writeJSON(s.stdout, all, true)

@@ -12,7 +12,8 @@ const (
 	MaxOptions = 10
 )
 
-// Unsure is the probability of the best option below which an answer is a guess.
+// Unsure is the probability up to which the best option is a guess: two options
+// that are equally likely are none.
 const Unsure = 0.5
 
 // confidence widens the gaps between scores before they become probabilities.
@@ -50,7 +51,7 @@ func (b *Book) Choose(question string, options []string, hide map[int32]bool) Ch
 		return 0
 	})
 	c.Index = order[0]
-	c.Unsure = c.Scores[c.Index] < Unsure
+	c.Unsure = c.Scores[c.Index] <= Unsure
 	for _, i := range order {
 		if p := v.support(i); p.ID != "" {
 			p.Option = &i

@@ -184,7 +184,7 @@ func readBatch(r *bufio.Reader, number *int) ([]input, error) {
 	size := 0
 	for len(batch) < classifyBatch && size < MaxClassifyLine {
 		line, err := readLine(r)
-		if err == io.EOF && line == nil {
+		if err != nil && len(line) == 0 && !errors.Is(err, bufio.ErrTooLong) {
 			return batch, err
 		}
 		*number++
@@ -318,8 +318,15 @@ func textOf(line []byte, field string) (id json.RawMessage, text string, err err
 		return nil, "", fmt.Errorf("the JSON nests deeper than %d", maxClassifyDepth)
 	}
 	var object map[string]json.RawMessage
-	if err := json.Unmarshal(line, &object); err != nil {
+	err = json.Unmarshal(line, &object)
+	if other := (*json.UnmarshalTypeError)(nil); errors.As(err, &other) {
+		return nil, "", fmt.Errorf("the line is not a JSON object but: %s", other.Value)
+	}
+	if err != nil {
 		return nil, "", fmt.Errorf("the line is not a JSON object: %w", err)
+	}
+	if object == nil {
+		return nil, "", errors.New("the line is not a JSON object but: null")
 	}
 	id = object["id"]
 	fields := textFields

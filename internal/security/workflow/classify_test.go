@@ -67,6 +67,7 @@ func TestClassifyNamesBrokenLines(t *testing.T) {
 		`{"text":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + `}`,
 		`[1,2]`,
 		`{"text":""}`,
+		`null`,
 	}
 	got, sum := classify(t, workflow.ClassifyInput{Stdin: strings.NewReader(strings.Join(lines, "\n")), Decide: echo})
 	want := []struct {
@@ -75,10 +76,11 @@ func TestClassifyNamesBrokenLines(t *testing.T) {
 		text  string
 	}{
 		{label: "first"}, {line: 2, text: "not a JSON object"}, {label: "third"}, {line: 5, text: "not a string"},
-		{line: 6, text: "no field text"}, {line: 7, text: "nests deeper"}, {line: 8, text: "not a JSON object"}, {label: ""},
+		{line: 6, text: "no field text"}, {line: 7, text: "nests deeper"}, {line: 8, text: "not a JSON object but: array"}, {label: ""},
+		{line: 10, text: "not a JSON object but: null"},
 	}
-	if len(got) != len(want) || sum.Broken != 5 || sum.Abstained != 1 {
-		t.Fatalf("%d answers, summary %+v, want %d with 5 broken and 1 abstained", len(got), sum, len(want))
+	if len(got) != len(want) || sum.Broken != 6 || sum.Abstained != 1 {
+		t.Fatalf("%d answers, summary %+v, want %d with 6 broken and 1 abstained", len(got), sum, len(want))
 	}
 	for i, w := range want {
 		if w.line == 0 {
