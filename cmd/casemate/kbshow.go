@@ -62,7 +62,11 @@ func (c *kbShowCmd) Run(s *streams) error {
 
 // writeEntry writes an entry for a person.
 func writeEntry(w io.Writer, e *feed.Entry) {
-	fmt.Fprintf(w, "%s  %s\n%s", report.Terminal(e.ID), report.Terminal(e.Name), e.Kind)
+	title := e.ID + "  " + e.Name
+	if e.Name == e.ID { // a vulnerability without a title
+		title = e.ID
+	}
+	fmt.Fprintf(w, "%s\n%s", report.Terminal(title), e.Kind)
 	for _, fact := range [...]string{e.Domain, e.Status, labelled("modified", e.Modified), labelled("part of", e.Parent)} {
 		if fact != "" {
 			fmt.Fprint(w, ", ", report.Terminal(fact))
@@ -160,6 +164,12 @@ type kbSearchCmd struct {
 
 // Run searches everything.
 func (c *kbSearchCmd) Run(s *streams) error {
+	if strings.TrimSpace(strings.Join(c.Query, " ")) == "" {
+		return &casemate.Error{Code: casemate.CodeUsage, Message: "search needs a word", Hint: "try: casemate kb search scheduled task"}
+	}
+	if c.Limit < 1 {
+		return &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("--limit %d", c.Limit), Hint: "give a number from 1"}
+	}
 	lib, err := c.openLibrary()
 	if err != nil {
 		return errNoLibrary(err)
@@ -177,7 +187,7 @@ func (c *kbSearchCmd) Run(s *streams) error {
 		return err
 	}
 	for i, h := range hits {
-		title := h.EntryID + " " + h.Name
+		title := titled(h.EntryID, h.Name)
 		if h.Kind == library.KindRelation {
 			title += " " + h.Section + " " + h.To
 		}
