@@ -22,14 +22,15 @@ const candidateFactor = 2
 // times is taken away everywhere at once and shown where it first stands. Other
 // labels that have next to no probability are taken to keep their logits.
 func (m *Model) Because(s *Scores, labels []int, n int) []Reason {
-	if n <= 0 || len(labels) == 0 || len(s.scan.words) == 0 {
+	n = min(n, len(s.scan.words))
+	if n <= 0 || len(labels) == 0 {
 		return nil
 	}
-	d := m.newDeletion(s, labels)
+	d := m.prepareDeletion(s, labels)
 	whole := logOdds(d.share(s.P()))
-	var reasons []Reason
+	reasons := make([]Reason, 0, candidateFactor*n)
 	for _, i := range m.candidates(s, labels, candidateFactor*n) {
-		if drop := whole - d.without(i); drop > 0 {
+		if drop := whole - m.without(s, d, i); drop > 0 {
 			w := s.scan.words[i]
 			reasons = append(reasons, Reason{int(w.start), int(w.end), drop})
 		}
@@ -55,27 +56,30 @@ func logOdds(p float64) float64 {
 // candidates returns the words whose features speak most for the labels, each
 // weighed by the best of them.
 func (m *Model) candidates(s *Scores, labels []int, most int) []int {
-	from := m.from[s.group]
 	best := labels[0]
 	for _, l := range labels {
 		if s.p[l] > s.p[best] {
 			best = l
 		}
 	}
-	gain := make([]float32, len(s.scan.words))
+	s.speaks = room(s.speaks, len(s.active))
+	for i, a := range s.active {
+		s.speaks[i] = m.weightFor(a.span, s.group, best) * a.value / float32(a.count)
+	}
+	s.gain = room(s.gain, len(s.scan.words))
+	gain := s.gain
 	for i, f := range s.scan.features {
 		if s.at[i] < 0 {
 			continue
 		}
-		a := s.active[s.at[i]]
-		g := m.weightFor(a.row, from+best) * a.value / float32(a.count)
+		g := s.speaks[s.at[i]]
 		for n := f.first; n <= f.last; n++ {
 			if !s.scan.words[n].function {
 				gain[s.stems[n]] += g
 			}
 		}
 	}
-	order := make([]int, 0, len(gain))
+	order := s.order[:0]
 	for i := range gain {
 		if int(s.stems[i]) == i && !s.scan.words[i].function {
 			order = append(order, i)
@@ -90,51 +94,57 @@ func (m *Model) candidates(s *Scores, labels []int, most int) []int {
 		}
 		return 0
 	})
+	s.order = order
 	return order[:min(len(order), most)]
 }
 
-// weightFor returns the weight of a feature for a label, scaled.
-func (m *Model) weightFor(row int32, label int) float32 {
-	weights := m.weight[m.start[row]:m.start[row+1]]
-	i, _ := slices.BinarySearch(weights, packed(label, 0))
-	if i < len(weights) && labelOf(weights[i]) == label {
-		return m.scale[row] * float32(weightOf(weights[i]))
-	}
-	return 0
-}
-
-// deletion computes what labels are likely without a word.
+// deletion computes what labels are likely without a word. Its memory is used
+// again.
 type deletion struct {
-	m      *Model
-	s      *Scores
 	wanted []bool
-	moving []int   // labels that are wanted or have some probability
+	moving []int32 // labels that are wanted or have some probability
 	rest   float64 // sum of the exponentials of the other logits, less top
 	top    float32
-	lost   []int32
-	sparse []float32
+	lost   []int32 // of each active feature, how often it goes
+	sparse sums
 	sum    []float32
+	logits []float32
 }
 
 // negligible probabilities are left as they are by a deletion.
 const negligible = 3e-4
 
-func (m *Model) newDeletion(s *Scores, labels []int) *deletion {
-	d := &deletion{m: m, s: s, wanted: make([]bool, len(s.P())), lost: make([]int32, len(s.active)),
-		sparse: make([]float32, len(s.P())), sum: make([]float32, len(s.sum))}
+func (m *Model) prepareDeletion(s *Scores, labels []int) *deletion {
+	d := &s.deletion
+	p := s.P()
+	d.wanted = room(d.wanted, len(p))
+	d.lost = room(d.lost, len(s.active))
+	d.logits = room(d.logits, len(p))
+	d.sum = room(d.sum, len(s.sum))
+	d.moving, d.rest = d.moving[:0], 0
 	for _, l := range labels {
 		d.wanted[l] = true
 	}
-	d.top = slices.Max(s.Logits())
-	likeliest := slices.Max(s.P())
-	for k, p := range s.P() {
-		if d.wanted[k] || p > negligible {
-			d.moving = append(d.moving, k)
+	d.top = highest(s.Logits())
+	likeliest := highest(p)
+	for k, x := range p {
+		if x > negligible || d.wanted[k] {
+			d.moving = append(d.moving, int32(k))
 		} else {
-			d.rest += float64(p / likeliest)
+			d.rest += float64(x / likeliest)
 		}
 	}
 	return d
+}
+
+// room returns n zeros, in the memory of x if they fit.
+func room[T any](x []T, n int) []T {
+	if cap(x) < n {
+		return make([]T, n)
+	}
+	x = x[:n]
+	clear(x)
+	return x
 }
 
 // share sums the probabilities of the wanted labels.
@@ -149,15 +159,35 @@ func (d *deletion) share(p []float32) float64 {
 }
 
 // without returns the log-odds of the wanted labels without word i.
-func (d *deletion) without(i int) float64 {
-	m, s := d.m, d.s
-	gone := s.stems[i]
-	for j, f := range s.scan.features {
-		if at := s.at[j]; at >= 0 && (s.stems[f.first] == gone || s.stems[f.last] == gone) {
-			d.lost[at]++
+func (m *Model) without(s *Scores, d *deletion, i int) float64 {
+	norm := m.takeAway(s, d, i)
+	copy(d.sum, s.sum)
+	moved := !s.scan.words[i].function && m.vectors.add(d.sum, s.scan.words[i].stem, -1)
+	m.deleted(s, d, norm, moved)
+	own, all := 0.0, d.rest
+	for n, k := range d.moving {
+		e := float64(exp(d.logits[n] - d.top))
+		all += e
+		if d.wanted[k] {
+			own += e
 		}
 	}
-	copy(d.sparse, s.sparse)
+	return logOdds(own / max(all, 1e-30))
+}
+
+// takeAway puts the sums over the features, less those of word i, into d.sparse,
+// for the moving labels, and returns their squared length.
+func (m *Model) takeAway(s *Scores, d *deletion, i int) float32 {
+	word := s.stems[i]
+	for j, f := range s.scan.features {
+		if s.stems[f.first] == word || s.stems[f.last] == word {
+			if at := s.at[j]; at >= 0 {
+				d.lost[at]++
+			}
+		}
+	}
+	from, to := m.from[s.group], m.from[s.group+1]
+	copy(d.sparse[from:to], s.sparse[from:to])
 	norm := s.norm
 	for k, l := range d.lost {
 		if l == 0 {
@@ -170,20 +200,39 @@ func (d *deletion) without(i int) float64 {
 			now = value(m.rarity[a.row], a.count-l)
 		}
 		norm += float32(now*now) - float32(a.value*a.value)
-		m.addRow(d.sparse, a.row, now-a.value, s.group)
+		m.addRowAt(&d.sparse, a.span, now-a.value, s.group, d.moving)
 	}
-	copy(d.sum, s.sum)
-	if !s.scan.words[gone].function {
-		m.vectors.add(d.sum, s.scan.words[gone].stem, -1)
+	return max(0, norm)
+}
+
+// deleted computes the logits of the moving labels from d.sparse and d.sum, the
+// latter only if it moved.
+func (m *Model) deleted(s *Scores, d *deletion, norm float32, moved bool) {
+	logits := d.logits[:len(d.moving)]
+	for n, k := range d.moving {
+		logits[n] = s.dense[k]
 	}
-	mean, inverse := m.centred(s, max(0, norm), d.sum)
-	own, all := 0.0, d.rest
-	for _, k := range d.moving {
-		e := float64(exp(m.logit(s.group, k, d.sparse[k]*inverse, mean) - d.top))
-		all += e
-		if d.wanted[k] {
-			own += e
-		}
+	mean, inverse := m.centred(s, norm, d.sum)
+	if moved {
+		m.denseAt(logits, mean, s.group, d.moving)
 	}
-	return logOdds(own / max(all, 1e-30))
+	from, temper := m.from[s.group], m.temper[s.group]
+	sparse := d.sparse[from:m.from[s.group+1]]
+	for n, k := range d.moving {
+		logits[n] = float32(temper * (logits[n] + float32(sparse[k]*inverse)))
+	}
+}
+
+// denseAt is denseAll for some labels of a group.
+func (m *Model) denseAt(out, mean []float32, group int, labels []int32) {
+	dim, from := len(mean), m.from[group]
+	row := func(k int32) []float32 { return m.dense[(from+int(k))*dim:][:dim] }
+	n := 0
+	for ; n+2 <= len(labels); n += 2 {
+		a, b := dots(row(labels[n]), row(labels[n+1]), mean)
+		out[n], out[n+1] = a+m.bias[from+int(labels[n])], b+m.bias[from+int(labels[n+1])]
+	}
+	if n < len(labels) {
+		out[n] = dot(row(labels[n]), mean) + m.bias[from+int(labels[n])]
+	}
 }

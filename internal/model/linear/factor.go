@@ -160,6 +160,62 @@ func dot(a, b []float32) float32 {
 	return (s0 + s1) + (s2 + s3)
 }
 
+// dots returns the products of a and b with c, each as dot computes it. The two
+// sums do not wait for each other.
+func dots(a, b, c []float32) (float32, float32) {
+	var a0, a1, a2, a3, b0, b1, b2, b3 float32
+	const step = 16
+	for len(a) >= step && len(b) >= step && len(c) >= step {
+		x, y, z := (*[step]float32)(a), (*[step]float32)(b), (*[step]float32)(c)
+		a0 += float32(x[0] * z[0])
+		b0 += float32(y[0] * z[0])
+		a1 += float32(x[1] * z[1])
+		b1 += float32(y[1] * z[1])
+		a2 += float32(x[2] * z[2])
+		b2 += float32(y[2] * z[2])
+		a3 += float32(x[3] * z[3])
+		b3 += float32(y[3] * z[3])
+		a0 += float32(x[4] * z[4])
+		b0 += float32(y[4] * z[4])
+		a1 += float32(x[5] * z[5])
+		b1 += float32(y[5] * z[5])
+		a2 += float32(x[6] * z[6])
+		b2 += float32(y[6] * z[6])
+		a3 += float32(x[7] * z[7])
+		b3 += float32(y[7] * z[7])
+		a0 += float32(x[8] * z[8])
+		b0 += float32(y[8] * z[8])
+		a1 += float32(x[9] * z[9])
+		b1 += float32(y[9] * z[9])
+		a2 += float32(x[10] * z[10])
+		b2 += float32(y[10] * z[10])
+		a3 += float32(x[11] * z[11])
+		b3 += float32(y[11] * z[11])
+		a0 += float32(x[12] * z[12])
+		b0 += float32(y[12] * z[12])
+		a1 += float32(x[13] * z[13])
+		b1 += float32(y[13] * z[13])
+		a2 += float32(x[14] * z[14])
+		b2 += float32(y[14] * z[14])
+		a3 += float32(x[15] * z[15])
+		b3 += float32(y[15] * z[15])
+		a, b, c = a[step:], b[step:], c[step:]
+	}
+	for len(a) >= 4 && len(b) >= 4 && len(c) >= 4 {
+		x, y, z := (*[4]float32)(a), (*[4]float32)(b), (*[4]float32)(c)
+		a0, b0 = a0+float32(x[0]*z[0]), b0+float32(y[0]*z[0])
+		a1, b1 = a1+float32(x[1]*z[1]), b1+float32(y[1]*z[1])
+		a2, b2 = a2+float32(x[2]*z[2]), b2+float32(y[2]*z[2])
+		a3, b3 = a3+float32(x[3]*z[3]), b3+float32(y[3]*z[3])
+		a, b, c = a[4:], b[4:], c[4:]
+	}
+	for i, z := range c {
+		a0 += float32(a[i] * z)
+		b0 += float32(b[i] * z)
+	}
+	return (a0 + a1) + (a2 + a3), (b0 + b1) + (b2 + b3)
+}
+
 // axpy adds v times x to y.
 func axpy(y []float32, v float32, x []float32) {
 	x = x[:len(y)]
@@ -182,14 +238,23 @@ func exp(x float32) float32 {
 	if x < -87 {
 		return 0
 	}
-	x = min(x, 88)
-	n := float32(math.Floor(float64(float32(x*log2e) + 0.5)))
+	if x > 88 {
+		x = 88
+	}
+	t := float32(x*log2e) + 0.5
+	whole := int32(t)
+	n := float32(whole)
+	if n > t { // the conversion rounds towards zero
+		whole, n = whole-1, n-1
+	}
 	r := x - float32(n*ln2Hi)
 	r -= float32(n * ln2Lo)
 	p := float32(1.9875691500e-4)
-	for _, c := range [...]float32{1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1} {
-		p = float32(p*r) + c
-	}
+	p = float32(p*r) + 1.3981999507e-3
+	p = float32(p*r) + 8.3334519073e-3
+	p = float32(p*r) + 4.1665795894e-2
+	p = float32(p*r) + 1.6666665459e-1
+	p = float32(p*r) + 5.0000001201e-1
 	p = float32(float32(p*r)*r) + r + 1
-	return math.Float32frombits(math.Float32bits(p) + uint32(int32(n))<<23)
+	return math.Float32frombits(math.Float32bits(p) + uint32(whole)<<23)
 }

@@ -97,9 +97,9 @@ type keyed struct {
 // ordered returns the rows in the order of their hashes, which is their own.
 func (m *Model) ordered() []keyed {
 	out := make([]keyed, len(m.rarity))
-	for slot, at := range m.table.at {
-		if at > 0 {
-			out[at-1] = keyed{m.table.keys[slot], int(at - 1)}
+	for _, s := range m.table.slots {
+		if s.at > 0 {
+			out[s.at-1] = keyed{s.key, int(s.at - 1)}
 		}
 	}
 	return out
@@ -198,6 +198,7 @@ func (m *Model) fill(r *reader, h *header) error {
 	if !fine {
 		return errors.New("a weight is not a finite number")
 	}
+	m.index()
 	return nil
 }
 

@@ -125,6 +125,8 @@ type Model struct {
 	scale   []float32 // of a row's weights
 	start   []uint32  // of a row among the weights, and one more
 	weight  []uint32  // the label shifted by 8, and the weight as a signed byte
+	spans   []span    // [rows][groups]: see index
+	bytes   []uint8   // wide rows: a weight for each label of a group
 	vectors *Vectors
 	dense   []float32 // [labels][D]
 	bias    []float32 // [labels]
@@ -173,9 +175,13 @@ func groupsFrom(groups []Group) []int {
 
 // lookup is an open-addressing table from hashes to positions.
 type lookup struct {
-	keys []uint32
-	at   []int32 // position plus one; 0 is empty
-	mask uint32
+	slots []slot
+	mask  uint32
+}
+
+type slot struct {
+	key uint32
+	at  int32 // position plus one; 0 is empty
 }
 
 // newLookup takes keys that differ from one another.
@@ -184,25 +190,23 @@ func newLookup(keys []uint32) lookup {
 	for size < 2*len(keys) {
 		size *= 2
 	}
-	t := lookup{make([]uint32, size), make([]int32, size), uint32(size - 1)}
+	t := lookup{make([]slot, size), uint32(size - 1)}
 	for i, k := range keys {
-		slot := k & t.mask
-		for t.at[slot] != 0 {
-			slot = (slot + 1) & t.mask
+		n := k & t.mask
+		for t.slots[n].at != 0 {
+			n = (n + 1) & t.mask
 		}
-		t.keys[slot], t.at[slot] = k, int32(i+1)
+		t.slots[n] = slot{k, int32(i + 1)}
 	}
 	return t
 }
 
 // find returns the position of a key, or -1.
 func (t *lookup) find(key uint32) int32 {
-	slot := key & t.mask
-	for t.at[slot] != 0 {
-		if t.keys[slot] == key {
-			return t.at[slot] - 1
+	for n := key & t.mask; ; n = (n + 1) & t.mask {
+		s := t.slots[n]
+		if s.key == key || s.at == 0 {
+			return s.at - 1
 		}
-		slot = (slot + 1) & t.mask
 	}
-	return -1
 }

@@ -18,11 +18,17 @@ type Scores struct {
 	slots  []int32  // open addressing, index in active plus one
 	stems  []int32  // for each word the first word with its stem
 	norm   float32  // of the features, squared
-	sparse []float32
+	sparse sums
 	sum    []float32 // of vectors
 	mean   []float32
+	dense  []float32 // logits of the vectors and the bias alone
 	logits []float32 // calibrated
 	p      []float32
+
+	speaks   []float32 // of each active feature, for a label
+	gain     []float32 // of each word, likewise
+	order    []int     // words
+	deletion deletion
 }
 
 // active is a feature with a row.
@@ -30,6 +36,7 @@ type active struct {
 	row   int32
 	count int32
 	value float32
+	span  span
 }
 
 // NewScores returns room for Read.
@@ -41,7 +48,7 @@ func (m *Model) NewScores() *Scores {
 	room := func() []float32 { return make([]float32, most) }
 	return &Scores{
 		model: m, slots: make([]int32, 1<<10),
-		sparse: room(), logits: room(), p: room(),
+		dense: room(), logits: room(), p: room(),
 		sum: make([]float32, m.vectors.dim), mean: make([]float32, m.vectors.dim),
 	}
 }
@@ -68,12 +75,11 @@ func (m *Model) Read(s *Scores, text string, group int) {
 	s.Bytes, s.Words = s.scan.read, len(s.scan.words)
 	m.activate(s)
 	m.firstStems(s)
-	sparse := s.sparse[:n]
-	clear(sparse)
+	clear(s.sparse[m.from[group]:m.from[group+1]])
 	s.norm = 0
 	for _, a := range s.active {
 		s.norm += float32(a.value * a.value)
-		m.addRow(sparse, a.row, a.value, group)
+		m.addRow(&s.sparse, a.span, a.value, group)
 	}
 	clear(s.sum)
 	for i, first := range s.stems {
@@ -81,7 +87,7 @@ func (m *Model) Read(s *Scores, text string, group int) {
 			m.vectors.add(s.sum, s.scan.words[i].stem, 1)
 		}
 	}
-	m.finish(s.logits[:n], s, sparse, s.norm, s.sum)
+	m.finish(s, n)
 	softmax(s.p[:n], s.logits[:n])
 }
 
@@ -116,7 +122,9 @@ func (m *Model) activate(s *Scores) {
 	}
 	s.Found = len(s.active)
 	for i := range s.active {
-		s.active[i].value = value(m.rarity[s.active[i].row], s.active[i].count)
+		a := &s.active[i]
+		a.value = value(m.rarity[a.row], a.count)
+		a.span = m.span(a.row, s.group)
 	}
 }
 
@@ -152,26 +160,31 @@ func value(rarity uint8, count int32) float32 {
 	return float32(rarity) * rarityUnit * logCount[min(int(count), len(logCount)-1)]
 }
 
-// addRow adds the weights of a feature within a group, times v, to sum.
-func (m *Model) addRow(sum []float32, row int32, v float32, group int) {
-	v *= m.scale[row]
-	from, to := m.from[group], m.from[group+1]
-	sum = sum[:to-from]
-	for _, w := range m.weight[m.start[row]:m.start[row+1]] {
-		if k := labelOf(w) - from; uint(k) < uint(len(sum)) {
-			sum[k] += float32(v * float32(weightOf(w)))
-		} else if k >= 0 {
-			return // the labels are in order
-		}
+// finish computes the calibrated logits of n labels.
+func (m *Model) finish(s *Scores, n int) {
+	mean, inverse := m.centred(s, s.norm, s.sum)
+	from, temper := m.from[s.group], m.temper[s.group]
+	m.denseAll(s.dense[:n], mean, from)
+	sparse := s.sparse[from:][:n]
+	logits := s.logits[:n]
+	for k, z := range s.dense[:n] {
+		logits[k] = float32(temper * (z + float32(sparse[k]*inverse)))
 	}
 }
 
-// finish computes calibrated logits from the sums over the features and over the
-// vectors.
-func (m *Model) finish(logits []float32, s *Scores, sparse []float32, norm float32, sum []float32) {
-	mean, inverse := m.centred(s, norm, sum)
-	for k := range logits {
-		logits[k] = m.logit(s.group, k, sparse[k]*inverse, mean)
+// denseAll fills out with the logits of the labels from the given one on, as
+// far as vectors and biases go, two labels at a time.
+func (m *Model) denseAll(out, mean []float32, from int) {
+	dim := len(mean)
+	rows, bias := m.dense[from*dim:], m.bias[from:][:len(out)]
+	k := 0
+	for ; k+2 <= len(out); k += 2 {
+		a, b := dots(rows[:dim], rows[dim:2*dim], mean)
+		out[k], out[k+1] = a+bias[k], b+bias[k+1]
+		rows = rows[2*dim:]
+	}
+	if k < len(out) {
+		out[k] = dot(rows[:dim], mean) + bias[k]
 	}
 }
 
@@ -182,13 +195,6 @@ func (m *Model) centred(s *Scores, norm float32, sum []float32) (mean []float32,
 		inverse = float32(1 / math.Sqrt(float64(norm)))
 	}
 	return m.vectors.centre(s.mean, sum, m.dense[m.labels*m.vectors.dim:]), inverse
-}
-
-// logit returns the calibrated logit of a label of a group.
-func (m *Model) logit(group, k int, sparse float32, mean []float32) float32 {
-	k += m.from[group]
-	z := dot(m.dense[k*len(mean):][:len(mean)], mean) + m.bias[k]
-	return float32(m.temper[group] * (z + sparse))
 }
 
 // centre writes the mean vector of a text into out: sum at unit length, less the
@@ -213,11 +219,19 @@ func unit(out, x []float32) {
 	}
 }
 
-func softmax(out, in []float32) {
-	top := in[0]
-	for _, x := range in {
-		top = max(top, x)
+// highest returns the largest of x, which is not empty and holds no NaN.
+func highest(x []float32) float32 {
+	top := x[0]
+	for _, y := range x {
+		if y > top {
+			top = y
+		}
 	}
+	return top
+}
+
+func softmax(out, in []float32) {
+	top := highest(in)
 	total := float32(0)
 	out = out[:len(in)]
 	const far = 20 // below the likeliest: e to the -20 is nothing

@@ -154,6 +154,7 @@ func (t *trainer) collect(examples []Example) error {
 	}
 	m.start = make([]uint32, len(keys)+1)
 	m.scale = make([]float32, len(keys))
+	m.index()
 	return nil
 }
 
@@ -285,6 +286,7 @@ func (t *trainer) store() {
 			m.dense[k*dim+d] = t.weight[(rows+d)*m.labels+k] * m.config.Share
 		}
 	}
+	m.index()
 }
 
 // matter is how much a weight of a row moves, and how often.

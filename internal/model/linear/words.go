@@ -44,15 +44,15 @@ var lower = func() (t [256]byte) {
 	return t
 }()
 
-// functions are the hashes of the stems of words that say nothing by themselves.
-var functions = func() map[uint32]bool {
-	out := map[uint32]bool{}
+// functions has the hashes of the stems of words that say nothing by themselves.
+var functions = func() lookup {
 	const words = "a an the of to in on and or is are was were be been has have had can will would may might with for " +
 		"by from as at its it this that which then also using used use uses via into such other their they them if not"
+	var hashes []uint32
 	for w := range strings.FieldsSeq(words) {
-		out[hashBytes([]byte(w), fnvOffset)] = true
+		hashes = append(hashes, hashBytes([]byte(w), fnvOffset))
 	}
-	return out
+	return newLookup(hashes)
 }()
 
 func hashBytes(b []byte, h uint32) uint32 {
@@ -125,7 +125,7 @@ func (s *scanner) add(w word, n int, last int32) int32 {
 	var root [maxWord + 2]byte
 	copy(root[:], s.buf[1:1+n])
 	w.stem = hashBytes(root[:stem(root[:n])], fnvOffset)
-	w.function = functions[w.stem]
+	w.function = functions.find(w.stem) >= 0
 	s.words = append(s.words, w)
 	s.features = append(s.features, feature{w.stem, at, at}, feature{w.hash ^ saltWord, at, at})
 	if at > 0 {

@@ -158,6 +158,7 @@ func (h *Head) Techniques(text, domainName string, n int) []Technique {
 type family struct {
 	sum  float64 // of the probabilities of its labels
 	best int     // the likeliest of them
+	top  float32 // its probability
 }
 
 // ranked folds the probabilities of labels to those of techniques and returns
@@ -169,16 +170,19 @@ func (t *techniques) ranked(p []float32, d *domain, n int) []Technique {
 		families = make([]family, len(d.parents))
 	}
 	families = families[:len(d.parents)]
-	for k, x := range p {
-		f := &families[d.parent[k]]
-		if f.sum == 0 || x > p[f.best] {
-			f.best = k
+	for k, i := range d.parent[:len(p)] {
+		x, f := p[k], &families[i]
+		if x > f.top || f.sum == 0 {
+			f.best, f.top = k, x
 		}
 		f.sum += float64(x)
 	}
 	top := make([]int, 0, n+1)
 	for k := range families {
 		i := len(top)
+		if i > 0 && i == n && !(families[k].sum > families[top[i-1]].sum) {
+			continue
+		}
 		for i > 0 && families[k].sum > families[top[i-1]].sum {
 			i--
 		}
@@ -232,13 +236,16 @@ func (t *techniques) evidence(text string, s *linear.Scores, d *domain, id strin
 	if !ok {
 		return out
 	}
-	var labels []int
-	for k := range d.labels {
-		if d.parent[k] == i {
+	var room [64]int // more than any technique has sub-techniques
+	labels := room[:0]
+	for k, p := range d.parent {
+		if p == i {
 			labels = append(labels, k)
 		}
 	}
-	for _, r := range t.model.Because(s, labels, n) {
+	because := t.model.Because(s, labels, n)
+	out = make([]Reason, 0, len(because))
+	for _, r := range because {
 		out = append(out, Reason{Text: text[r.Start:r.End], Start: r.Start, End: r.End, Weight: r.Weight})
 	}
 	return out
@@ -275,7 +282,9 @@ func (t *techniques) classify(text string, opt Options) Decision {
 		d.Abstain = true
 		return d
 	}
-	for i, x := range t.ranked(s.P(), &t.domains[g], min(opt.Alternatives, maxAlternatives)+1) {
+	ranked := t.ranked(s.P(), &t.domains[g], min(opt.Alternatives, maxAlternatives)+1)
+	d.Alternatives = make([]Alternative, 0, max(0, len(ranked)-1))
+	for i, x := range ranked {
 		if i == 0 {
 			d.Label, d.P = x.ID, x.P
 		} else {

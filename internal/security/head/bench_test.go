@@ -1,8 +1,11 @@
 package head_test
 
 import (
+	"compress/gzip"
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/casemate-ai/casemate/internal/security/head"
@@ -38,6 +41,67 @@ func BenchmarkClassify(b *testing.B) {
 			})
 		}
 	}
+}
+
+// BenchmarkTechniques prints texts a second of the attack head on sentences of 20
+// to 25 words: of reports if CASEMATE_SHARED, or ../shared beside the repository,
+// has them, else invented ones.
+func BenchmarkTechniques(b *testing.B) {
+	h, err := head.Open("attack")
+	if err != nil {
+		b.Fatal(err)
+	}
+	texts := reportSentences(b)
+	for _, c := range []struct {
+		name string
+		opt  head.Options
+	}{{"reasons", head.Options{}}, {"plain", head.Options{Because: -1}}} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				h.Classify(texts[i%len(texts)], c.opt)
+				i++
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "texts/s")
+		})
+	}
+}
+
+// reportSentences returns sentences of 20 to 25 words.
+func reportSentences(b *testing.B) []string {
+	b.Helper()
+	shared := os.Getenv("CASEMATE_SHARED")
+	if shared == "" {
+		shared = filepath.Join("..", "..", "..", "..", "shared")
+	}
+	invented := []string{
+		"After the macro ran, the document started PowerShell with an encoded command that fetched a second stage from a server of the group.",
+		"The intruders dumped the memory of the process that holds credentials, then moved to the file server with a shared administrator account.",
+	}
+	f, err := os.Open(filepath.Join(shared, "data", "attack", "tram-train.json.gz"))
+	if err != nil {
+		b.Log("sentences are invented: no reports in the shared data")
+		return invented
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var rows []struct {
+		Text string `json:"text"`
+	}
+	if err := json.NewDecoder(z).Decode(&rows); err != nil {
+		b.Fatal(err)
+	}
+	var texts []string
+	for _, r := range rows {
+		if n := len(strings.Fields(r.Text)); n >= 20 && n <= 25 {
+			texts = append(texts, r.Text)
+		}
+	}
+	return texts
 }
 
 // BenchmarkLoad decodes each head as its first use does.
