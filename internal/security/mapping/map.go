@@ -72,6 +72,7 @@ type mapper struct {
 	notes     []string
 	skipped   int // not about security
 	barred    int // negated, advice, references
+	foreign   int // in another language
 }
 
 // Map says which techniques a document shows. It fails only if ctx ends or the
@@ -165,11 +166,15 @@ func (m *mapper) propose(x *read) {
 	if x.place.Kind == document.KindHeading || inReferences(x.place.Context) || isReference(x.text) {
 		return
 	}
-	if len(x.hits) == 0 && m.opt.Relevant != nil && x.place.Kind != document.KindCode && m.irrelevant(x.text) {
+	switch prose := x.place.Kind != document.KindCode; {
+	case prose && foreign(x.text):
+		m.foreign++
+	case prose && len(x.hits) == 0 && m.opt.Relevant != nil && m.irrelevant(x.text):
 		m.skipped++
 		return
+	default:
+		m.classify(x)
 	}
-	m.classify(x)
 	slices.SortStableFunc(x.hits, func(a, b *candidate) int {
 		if c := cmp.Compare(b.p, a.p); c != 0 {
 			return c
@@ -329,6 +334,9 @@ func (m *mapper) finalNotes() []string {
 	}
 	if m.barred > 0 {
 		notes = append(notes, fmt.Sprintf("%s set aside: the sentence denies it, or advises against it", count(m.barred, "technique was", "techniques were")))
+	}
+	if m.foreign > 0 {
+		notes = append(notes, fmt.Sprintf("%s not in English: only ids, tags and names were looked for there", count(m.foreign, "sentence is", "sentences are")))
 	}
 	if m.opt.Library == nil {
 		notes = append(notes, "no knowledge base was used: judgements rest on the embedded classifier and catalogue alone")
