@@ -5,23 +5,6 @@ import "math"
 // The products below are rounded before they are added, float32(x*y), so that
 // no processor fuses the two and all give the same bits.
 
-// dot returns the product of two vectors of one length.
-func dot(a, b []float32) float32 {
-	var s0, s1, s2, s3 float32
-	b = b[:len(a)]
-	for len(a) >= 4 && len(b) >= 4 {
-		s0 += float32(a[0] * b[0])
-		s1 += float32(a[1] * b[1])
-		s2 += float32(a[2] * b[2])
-		s3 += float32(a[3] * b[3])
-		a, b = a[4:], b[4:]
-	}
-	for i := range a {
-		s0 += float32(a[i] * b[i])
-	}
-	return (s0 + s1) + (s2 + s3)
-}
-
 // multiply fills out with the products of x and each row of w, four rows at a
 // time. Each row sums in order, so the bits do not depend on its neighbours.
 func multiply(out, w, x []float32) {
@@ -44,21 +27,6 @@ func multiply(out, w, x []float32) {
 			s += float32(w[k*n+i] * v)
 		}
 		out[k] = s
-	}
-}
-
-// axpy adds v times x to y.
-func axpy(y []float32, v float32, x []float32) {
-	x = x[:len(y)]
-	for len(y) >= 4 && len(x) >= 4 {
-		y[0] += float32(v * x[0])
-		y[1] += float32(v * x[1])
-		y[2] += float32(v * x[2])
-		y[3] += float32(v * x[3])
-		y, x = y[4:], x[4:]
-	}
-	for i := range y {
-		y[i] += float32(v * x[i])
 	}
 }
 

@@ -3,6 +3,8 @@ package lexical
 import (
 	"math"
 	"slices"
+
+	"github.com/casemate-ai/casemate/internal/model/kernel"
 )
 
 // Output is one label of one group.
@@ -124,13 +126,13 @@ func (m *Model) slopeOf(s *Scores, outputs []Output) []float32 {
 	for _, o := range outputs {
 		g := &m.groups[o.Group]
 		weight := g.weightOf(s.style, m.dim)
-		axpy(slope, 1, weight[o.Label*m.dim:][:m.dim])
+		kernel.Axpy(slope, 1, weight[o.Label*m.dim:][:m.dim])
 		if g.multi {
 			continue
 		}
 		for k, p := range s.p[g.from:][:g.labels] {
 			if k != o.Label && p > faint {
-				axpy(slope, -p/max(faint, 1-s.p[g.from+o.Label]), weight[k*m.dim:][:m.dim])
+				kernel.Axpy(slope, -p/max(faint, 1-s.p[g.from+o.Label]), weight[k*m.dim:][:m.dim])
 			}
 		}
 	}
@@ -259,6 +261,6 @@ func second(x []float32) float32 {
 // logit is the calibrated logit of a label for the hidden layer in s.
 func (g *group) logit(s *Scores, k, dim int) float32 {
 	w := g.weightOf(s.style, dim)[k*dim:][:dim]
-	z := dot(w, s.hidden[:dim]) + g.bias[s.style*g.labels+k]
+	z := kernel.Dot(w, s.hidden[:dim]) + g.bias[s.style*g.labels+k]
 	return float32(z*g.temper[s.style]) + g.shift[s.style]
 }

@@ -1,6 +1,10 @@
 package lexical
 
-import "math"
+import (
+	"math"
+
+	"github.com/casemate-ai/casemate/internal/model/kernel"
+)
 
 // mergeTexts bounds the texts that merge looks at.
 const mergeTexts = 20000
@@ -42,11 +46,11 @@ func (l *lesson) join(members []*trainer) *joined {
 			for k := range styles * n {
 				s, label := k/n, k%n
 				w := out[k*j.wide+at*d:][:d]
-				axpy(w, 1, t.shared[i].weight[label*d:][:d])
+				kernel.Axpy(w, 1, t.shared[i].weight[label*d:][:d])
 				if len(t.own[i]) > 0 {
-					axpy(w, 1, t.own[i][s][label*d:][:d])
+					kernel.Axpy(w, 1, t.own[i][s][label*d:][:d])
 				}
-				bias[k] += share * (t.bias[i].weight[k] + dot(w, t.style.weight[s*d:][:d]))
+				bias[k] += share * (t.bias[i].weight[k] + kernel.Dot(w, t.style.weight[s*d:][:d]))
 				for c := range w {
 					w[c] *= share
 				}
@@ -149,7 +153,7 @@ func (l *lesson) moment(members []*trainer, j *joined) []float64 {
 		clear(h)
 		for _, a := range l.texts[i].active {
 			for at, t := range members {
-				axpy(h[at*d:][:d], a.value, t.rows[int(a.row)*d:][:d])
+				kernel.Axpy(h[at*d:][:d], a.value, t.rows[int(a.row)*d:][:d])
 			}
 		}
 		for a, x := range h {
@@ -186,7 +190,7 @@ func (l *lesson) effect(j *joined) []float64 {
 			w := j.out[i][s*g.labels*n:][:g.labels*n]
 			clear(mean)
 			for k := 0; k < g.labels && !g.multi; k++ {
-				axpy(mean, 1/float32(g.labels), w[k*n:][:n])
+				kernel.Axpy(mean, 1/float32(g.labels), w[k*n:][:n])
 			}
 			for k := range g.labels {
 				addSquare(out, w[k*n:][:n], mean, share[s])

@@ -3,6 +3,8 @@ package lexical
 import (
 	"math"
 	"math/rand/v2"
+
+	"github.com/casemate-ai/casemate/internal/model/kernel"
 )
 
 // Adagrad divides by the root of the squared gradients so far, and of this.
@@ -104,7 +106,7 @@ func (t *trainer) step(x *trainText, left float32) float64 {
 	grow := 1 / (1 - c.Dropout)
 	for i := range t.keep {
 		a := &t.keep[i]
-		axpy(t.hidden, a.value*grow, t.rows[int(a.row)*t.dim:][:t.dim])
+		kernel.Axpy(t.hidden, a.value*grow, t.rows[int(a.row)*t.dim:][:t.dim])
 	}
 	clear(t.slope)
 	loss := 0.0
@@ -136,11 +138,11 @@ func (t *trainer) learnGroup(i int, e *Example, rate float32) float64 {
 	out := t.logits[:g.labels]
 	bias := t.bias[i].weight[e.Style*g.labels:][:g.labels]
 	multiply(out, t.shared[i].weight, t.hidden)
-	axpy(out, 1, bias)
+	kernel.Axpy(out, 1, bias)
 	if own := t.own[i]; len(own) > 0 {
 		correction := t.correction[:g.labels]
 		multiply(correction, own[e.Style], t.hidden)
-		axpy(out, 1, correction)
+		kernel.Axpy(out, 1, correction)
 	}
 	if prior := t.prior[i]; prior != nil {
 		for k := range out {
@@ -250,10 +252,10 @@ func (t *trainer) learnOutput(i, style, k int, slope, rate float32) {
 // learnRows moves the rows of the features that were kept, and the style's.
 func (t *trainer) learnRows(style int, grow, rate float32) {
 	dim := t.dim
-	square := dot(t.slope, t.slope) / float32(dim)
+	square := kernel.Dot(t.slope, t.slope) / float32(dim)
 	move := func(row []float32, sum *float32, value float32) {
 		*sum += float32(square*value) * value
-		axpy(row, -rate*value/root(*sum+rowFloor), t.slope)
+		kernel.Axpy(row, -rate*value/root(*sum+rowFloor), t.slope)
 	}
 	for i := range t.keep {
 		a := &t.keep[i]

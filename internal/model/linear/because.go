@@ -3,6 +3,8 @@ package linear
 import (
 	"math"
 	"slices"
+
+	"github.com/casemate-ai/casemate/internal/model/kernel"
 )
 
 // Reason is a word without which the labels would be less likely. Weight is
@@ -233,6 +235,6 @@ func (m *Model) denseAt(out, mean []float32, group int, labels []int32) {
 		out[n], out[n+1] = a+m.bias[from+int(labels[n])], b+m.bias[from+int(labels[n+1])]
 	}
 	if n < len(labels) {
-		out[n] = dot(row(labels[n]), mean) + m.bias[from+int(labels[n])]
+		out[n] = kernel.Dot(row(labels[n]), mean) + m.bias[from+int(labels[n])]
 	}
 }

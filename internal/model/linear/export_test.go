@@ -1,6 +1,10 @@
 package linear
 
-import "math"
+import (
+	"math"
+
+	"github.com/casemate-ai/casemate/internal/model/kernel"
+)
 
 // PlainLogits computes the logits of what s has read feature by feature and
 // label by label, as the model is defined, with word i taken away if i is not
@@ -28,7 +32,7 @@ func PlainLogits(s *Scores, i int) []float32 {
 	mean := m.vectors.centre(make([]float32, dim), sum, m.dense[m.labels*dim:])
 	var out []float32
 	for k := m.from[s.group]; k < m.from[s.group+1]; k++ {
-		z := dot(m.dense[k*dim:][:dim], mean) + m.bias[k]
+		z := kernel.Dot(m.dense[k*dim:][:dim], mean) + m.bias[k]
 		out = append(out, float32(m.temper[s.group]*(z+float32(sparse[k]*inverse))))
 	}
 	return out

@@ -143,23 +143,6 @@ func rotate(a, v []float64, n, p, q int) {
 // The products below are rounded before they are added, float32(x*y), so that
 // no processor fuses the two and all give the same bits.
 
-// dot returns the product of two vectors of one length.
-func dot(a, b []float32) float32 {
-	var s0, s1, s2, s3 float32
-	b = b[:len(a)]
-	for len(a) >= 4 && len(b) >= 4 {
-		s0 += float32(a[0] * b[0])
-		s1 += float32(a[1] * b[1])
-		s2 += float32(a[2] * b[2])
-		s3 += float32(a[3] * b[3])
-		a, b = a[4:], b[4:]
-	}
-	for i := range a {
-		s0 += float32(a[i] * b[i])
-	}
-	return (s0 + s1) + (s2 + s3)
-}
-
 // dots returns the products of a and b with c, each as dot computes it. The two
 // sums do not wait for each other.
 func dots(a, b, c []float32) (float32, float32) {
@@ -214,21 +197,6 @@ func dots(a, b, c []float32) (float32, float32) {
 		b0 += float32(b[i] * z)
 	}
 	return (a0 + a1) + (a2 + a3), (b0 + b1) + (b2 + b3)
-}
-
-// axpy adds v times x to y.
-func axpy(y []float32, v float32, x []float32) {
-	x = x[:len(y)]
-	for len(y) >= 4 && len(x) >= 4 {
-		y[0] += float32(v * x[0])
-		y[1] += float32(v * x[1])
-		y[2] += float32(v * x[2])
-		y[3] += float32(v * x[3])
-		y, x = y[4:], x[4:]
-	}
-	for i := range y {
-		y[i] += float32(v * x[i])
-	}
 }
 
 // exp is e to the x to about seven digits: 2 to the whole part of x/ln 2 by the

@@ -1,6 +1,10 @@
 package linear
 
-import "math"
+import (
+	"math"
+
+	"github.com/casemate-ai/casemate/internal/model/kernel"
+)
 
 // Scores is what a model reads off one text, and the memory for it. It is not
 // safe for concurrent use; take it from Model.Borrow.
@@ -184,7 +188,7 @@ func (m *Model) denseAll(out, mean []float32, from int) {
 		rows = rows[2*dim:]
 	}
 	if k < len(out) {
-		out[k] = dot(rows[:dim], mean) + bias[k]
+		out[k] = kernel.Dot(rows[:dim], mean) + bias[k]
 	}
 }
 
@@ -209,7 +213,7 @@ func (v *Vectors) centre(out, sum, all []float32) []float32 {
 }
 
 func unit(out, x []float32) {
-	length := math.Sqrt(float64(dot(x, x)))
+	length := math.Sqrt(float64(kernel.Dot(x, x)))
 	inverse := float32(0)
 	if length > 1e-9 {
 		inverse = float32(1 / length)

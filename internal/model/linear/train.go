@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"github.com/casemate-ai/casemate/internal/model/kernel"
 )
 
 // trainer holds what training needs beside the model itself.
@@ -180,7 +182,7 @@ func (t *trainer) prepare(examples []Example) {
 		unit(means[i*dim:][:dim], s.sum)
 	}
 	for i := range examples {
-		axpy(all, 1/float32(len(examples)), means[i*dim:][:dim])
+		kernel.Axpy(all, 1/float32(len(examples)), means[i*dim:][:dim])
 	}
 	out := make([]float32, dim)
 	for i := range t.texts {
@@ -202,7 +204,7 @@ func (t *trainer) step(x *trainText, rate float32) float64 {
 	z := t.slope[:to-from]
 	copy(z, m.bias[from:to])
 	for i, row := range x.rows {
-		axpy(z, x.values[i], t.weight[int(row)*m.labels+from:][:to-from])
+		kernel.Axpy(z, x.values[i], t.weight[int(row)*m.labels+from:][:to-from])
 	}
 	softmax(z, z)
 	loss, share := 0.0, 1/float32(len(e.Labels))

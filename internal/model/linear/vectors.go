@@ -3,6 +3,8 @@ package linear
 import (
 	"math"
 	"slices"
+
+	"github.com/casemate-ai/casemate/internal/model/kernel"
 )
 
 // Vectors say of stems how they are used: stems with vectors close to each
@@ -153,7 +155,7 @@ func (m *matrix) times(x []float32, width int, transposed bool) []float32 {
 			if transposed {
 				to, from = from, to
 			}
-			axpy(out[to*width:][:width], m.value[j], x[from*width:][:width])
+			kernel.Axpy(out[to*width:][:width], m.value[j], x[from*width:][:width])
 		}
 	}
 	return out
@@ -170,7 +172,7 @@ func (v *Vectors) quantise(x []float32, counts []int, total int) {
 		for _, y := range row {
 			top = max(top, y, -y)
 		}
-		length := math.Sqrt(float64(dot(row, row)))
+		length := math.Sqrt(float64(kernel.Dot(row, row)))
 		if top == 0 || length == 0 {
 			continue
 		}
