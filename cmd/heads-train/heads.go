@@ -32,7 +32,7 @@ func trainCWE(j job) (*lexical.Model, error) {
 		config: lexical.Config{
 			Name: "cwe", Styles: corpus.StyleNames,
 			Groups:   []lexical.Group{{Name: "cwe", Labels: labels, Balance: 0.2}},
-			Features: lexical.Features{Pairs: true, Skips: true, MinDocs: 8},
+			Features: lexical.Features{Pairs: true, Skips: true, Triples: true, Pieces: true, MinDocs: 8},
 			Dim:      96, Members: 4, MemberDim: 64, Bits: 4,
 			Epochs: 5, Rate: 0.08, RowRate: 0.15, Dropout: 0.4,
 		},
