@@ -39,7 +39,7 @@ func (c *classifyCmd) Run(s *streams) error {
 			return &casemate.Error{Code: casemate.CodeInput, Message: "classify", Err: err, Hint: "give a file that can be read, or - for standard input"}
 		}
 		defer f.Close()
-		in = f
+		in = interruptibleReader(s.ctx, f)
 	}
 	opt := head.Options{Alternatives: c.Alternatives, Because: c.Because, Style: c.Style}
 	// For the head 0 is the usual number; on the command line it is none.

@@ -94,7 +94,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return fail(stderr, &casemate.Error{Code: casemate.CodeUsage, Message: err.Error(), Hint: "see casemate --help"})
 	}
 	out := &output{Writer: stdout}
-	err = k.Run(&streams{ctx, stdin, out, stderr})
+	err = k.Run(&streams{ctx, interruptibleReader(ctx, stdin), out, stderr})
 	if err == nil && out.err != nil { // no command has to look at each line it prints
 		err = fmt.Errorf("write the result: %w", out.err)
 	}

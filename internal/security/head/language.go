@@ -12,6 +12,7 @@ import (
 const (
 	leastWords    = 6    // to judge the language at all
 	leastFunction = 0.08 // of the words
+	fewFunction   = 0.15 // of the words: a language that shares some, such as French, has no more
 	leastKnown    = 0.40 // of the features
 	mostControl   = 0.02 // of the bytes
 	mostForeign   = 0.30 // of the bytes, not ASCII
@@ -55,7 +56,11 @@ func unfit(text string, words, known, total int) string {
 		return "no word of it is known"
 	case float64(foreign) > mostForeign*float64(len(text)):
 		return "not English"
-	case words >= leastWords && float64(known) < leastKnown*float64(total) && functionShare(text, words) < leastFunction:
+	case words < leastWords:
+		return ""
+	}
+	share := functionShare(text, words)
+	if share < leastFunction && float64(known) < leastKnown*float64(total) || share < fewFunction && Foreign(text) {
 		return "not English"
 	}
 	return ""

@@ -167,7 +167,7 @@ func (m *mapper) propose(x *read) {
 		return
 	}
 	switch prose := x.place.Kind != document.KindCode; {
-	case prose && foreign(x.text):
+	case prose && head.Foreign(x.text):
 		m.foreign++
 	case prose && len(x.hits) == 0 && m.opt.Relevant != nil && m.irrelevant(x.text):
 		m.skipped++

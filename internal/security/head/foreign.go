@@ -1,16 +1,15 @@
-package mapping
+package head
 
 import (
 	"strings"
 	"unicode"
 )
 
-// The classifiers learnt from English alone, and what they say of another
-// language rests on words that look alike. A sentence counts as foreign if it
-// plainly is: by its script, or by the small words of another language.
+// The heads learnt from English alone, and what they say of another language
+// rests on words that look alike. A text counts as foreign if it plainly is: by
+// its script, or by the small words of another language.
 const (
 	leastLetters = 8  // to judge a script
-	leastWords   = 6  // to judge a language by its words
 	manyWords    = 8  // without a single English one, and with
 	manyAccents  = 20 // one letter in so many accented: a language that is not listed
 )
@@ -36,8 +35,8 @@ func wordSet(list string) map[string]bool {
 	return set
 }
 
-// foreign reports whether a sentence is plainly in another language.
-func foreign(text string) bool {
+// Foreign reports whether a text is plainly in another language than English.
+func Foreign(text string) bool {
 	letters, accents, other := 0, 0, 0
 	for _, r := range text {
 		if !unicode.IsLetter(r) {
