@@ -30,7 +30,7 @@ type kbCmd struct {
 type kbImportCmd struct {
 	dataFlag
 	Files   []string `arg:"" name:"file" help:"Files or folders, plain, .gz or .zip, whose content decides what they are; - for standard input."`
-	Force   bool     `help:"Replace a newer edition by an older one, or a collection by a part of it."`
+	Force   bool     `help:"Replace a newer edition by an older one, a collection by a part of it, or a whole edition by one with unreadable objects."`
 	Add     bool     `help:"Add rules, tests, controls and mappings to those that are there, instead of replacing them."`
 	JSON    bool     `help:"Print one JSON document."`
 	Verbose bool     `short:"v" help:"Name everything that could not be used."`
