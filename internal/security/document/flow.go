@@ -190,7 +190,7 @@ func isCode(raw string, inItem bool) bool {
 	if !inItem && (strings.HasPrefix(raw, "    ") || strings.HasPrefix(raw, "\t")) && !strings.Contains(text, "\t") {
 		return looksCommand(text)
 	}
-	return isPrompt(text) || isLog(text) || strings.ContainsAny(text[len(text)-1:], "{};") && strings.ContainsAny(text, "={(") ||
+	return isPrompt(text) || IsLog(text) || strings.ContainsAny(text[len(text)-1:], "{};") && strings.ContainsAny(text, "={(") ||
 		text == "}" || strings.HasPrefix(text, "<") && strings.HasSuffix(text, ">") && len(text) > 2
 }
 
@@ -216,8 +216,12 @@ func isPrompt(text string) bool {
 	return false
 }
 
-// isLog says whether a line begins with a time, as lines of logs do.
-func isLog(text string) bool {
+// IsLog says whether a line begins with a time, as lines of logs do, or with an
+// address and has a time in brackets, as lines of web servers do.
+func IsLog(text string) bool {
+	if at := strings.Index(cutBytes(text, 120), " ["); at > 0 && isDigit(text[0]) && strings.Contains(text[at:], "] \"") {
+		return true
+	}
 	d := func(pattern string) bool {
 		if len(text) < len(pattern) {
 			return false

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/casemate-ai/casemate/internal/security/document"
+	"github.com/casemate-ai/casemate/internal/security/head"
 	"github.com/casemate-ai/casemate/internal/security/mapping"
 )
 
@@ -104,6 +105,34 @@ func TestMapTakesClaims(t *testing.T) {
 	}
 	if by := r.Techniques[0].By; !slices.Equal(by, []string{mapping.ByTag}) {
 		t.Errorf("by %v, want the tag", by)
+	}
+}
+
+// TestMapLeavesLogsAlone wants a log searched for what it states, and a timeline
+// read as prose.
+func TestMapLeavesLogsAlone(t *testing.T) {
+	attack, err := head.Open("attack")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const deed = " The actors dumped the memory of LSASS with procdump."
+	log := sentences("Mar  4 10:00:01 host sshd[1]: Failed password for root from 10.0.0.1", "Mar  4 10:00:02 host x: T1105", "Mar  4 10:00:03 host kernel: dumped memory of LSASS with procdump")
+	timeline := sentences("2026-03-04 10:12:33"+deed, "The next day nothing happened.", "Then they left.")
+	for _, c := range []struct {
+		doc  *document.Document
+		want string
+		logs bool
+	}{{log, "T1105", true}, {timeline, "T1003.001", false}} {
+		r, err := mapping.Map(context.Background(), c.doc, mapping.Options{Head: attack})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := ids(r.Techniques); !slices.Contains(got, c.want) || c.logs && len(got) != 1 {
+			t.Errorf("techniques of %q = %v, want %s", c.doc.Text, got, c.want)
+		}
+		if said := strings.Contains(strings.Join(r.Notes, " "), "lines of logs"); said != c.logs {
+			t.Errorf("notes of %q = %q", c.doc.Text, r.Notes)
+		}
 	}
 }
 

@@ -70,9 +70,11 @@ type mapper struct {
 	names     *nameIndex
 	exclude   map[string]bool
 	notes     []string
-	skipped   int // not about security
-	barred    int // negated, advice, references
-	foreign   int // in another language
+	skipped   int  // not about security
+	barred    int  // negated, advice, references
+	isLog     bool // the document is a log, which the classifiers have not learnt to read
+	logs      int  // its lines
+	foreign   int  // in another language
 }
 
 // Map says which techniques a document shows. It fails only if ctx ends or the
@@ -82,6 +84,7 @@ func Map(ctx context.Context, doc *document.Document, opt Options) (*Result, err
 		opt.Domain = domainOf(doc)
 	}
 	m := newMapper(opt)
+	m.isLog = isLog(doc)
 	r := &Result{Path: doc.Path, Kind: doc.Kind, Title: doc.Title, Sentences: []Sentence{}, Techniques: []Found{}, Unsure: []Found{},
 		Catalogue: m.catalogueName(), Head: headName(opt.Head)}
 	sentences, err := m.readAll(ctx, doc)
@@ -95,6 +98,18 @@ func Map(ctx context.Context, doc *document.Document, opt Options) (*Result, err
 	m.conclude(r, sentences)
 	r.Notes = append(slices.Clone(doc.Notes), m.finalNotes()...)
 	return r, nil
+}
+
+// isLog says whether most lines of a document are those of a log. A few may as
+// well be the timeline of a report.
+func isLog(doc *document.Document) bool {
+	lines := 0
+	for _, s := range doc.Sentences {
+		if document.IsLog(doc.Of(s)) {
+			lines++
+		}
+	}
+	return 2*lines > len(doc.Sentences)
 }
 
 func newMapper(opt Options) *mapper {
@@ -167,6 +182,8 @@ func (m *mapper) propose(x *read) {
 		return
 	}
 	switch prose := x.place.Kind != document.KindCode; {
+	case m.isLog && len(x.place.Claims) == 0:
+		m.logs++
 	case prose && head.Foreign(x.text):
 		m.foreign++
 	case prose && len(x.hits) == 0 && m.opt.Relevant != nil && m.irrelevant(x.text):
@@ -337,6 +354,9 @@ func (m *mapper) finalNotes() []string {
 	}
 	if m.foreign > 0 {
 		notes = append(notes, fmt.Sprintf("%s not in English: only ids, tags and names were looked for there", count(m.foreign, "sentence is", "sentences are")))
+	}
+	if m.logs > 0 {
+		notes = append(notes, fmt.Sprintf("%s searched for ids and names alone: casemate triage and casemate explain read logs", count(m.logs, "line of a log was", "lines of logs were")))
 	}
 	if m.opt.Library == nil {
 		notes = append(notes, "no knowledge base was used: judgements rest on the embedded classifier and catalogue alone")
