@@ -7,7 +7,8 @@
 // use.
 package head
 
-// Decision is what a head says of one text.
+// Decision is what a head says of one text. The cvss head labels with the vector
+// whose score is off least on the whole, so an alternative may be likelier.
 type Decision struct {
 	Label        string        `json:"label"`            // the likeliest; empty where there is nothing to say
 	P            float64       `json:"p"`                // calibrated probability that Label is right
