@@ -136,6 +136,27 @@ func TestMapLeavesLogsAlone(t *testing.T) {
 	}
 }
 
+// TestMapSettlesFamilies wants one technique where the classifier sees the family
+// and the sentence names the member.
+func TestMapSettlesFamilies(t *testing.T) {
+	attack, err := head.Open("attack")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := mapping.Map(context.Background(), sentences("Our logs show thousands of failed logons in a password spraying attack against the VPN portal."), mapping.Options{Head: attack})
+	if err != nil || len(r.Sentences) != 1 {
+		t.Fatalf("Map = %+v, %v", r, err)
+	}
+	for _, h := range r.Sentences[0].Techniques {
+		if h.ID == "T1110" || h.ID == "T1110.003" && !slices.Equal(h.By, []string{mapping.ByClassifier, mapping.ByName}) {
+			t.Errorf("hit %s by %v, want T1110.003 by the classifier and the name", h.ID, h.By)
+		}
+	}
+	if !slices.Contains(ids(r.Techniques), "T1110.003") {
+		t.Errorf("techniques %v, want T1110.003", ids(r.Techniques))
+	}
+}
+
 func TestMapOfNothing(t *testing.T) {
 	r := mapped(t, &document.Document{Path: "empty"})
 	if r.Read != 0 || len(r.Techniques) != 0 || r.Sentences == nil || r.Unsure == nil {

@@ -192,6 +192,7 @@ func (m *mapper) propose(x *read) {
 	default:
 		m.classify(x)
 	}
+	x.settleFamilies()
 	slices.SortStableFunc(x.hits, func(a, b *candidate) int {
 		if c := cmp.Compare(b.p, a.p); c != 0 {
 			return c
@@ -202,6 +203,29 @@ func (m *mapper) propose(x *read) {
 	for _, h := range x.hits {
 		x.likeliest = max(x.likeliest, h.p)
 	}
+}
+
+// settleFamilies lets a sub-technique that the sentence states take over what the
+// classifier says of its technique: both speak of one thing, and the sentence
+// says which.
+func (x *read) settleFamilies() {
+	for _, child := range x.hits {
+		if child.technique.Parent == "" || !child.states() {
+			continue
+		}
+		i := slices.IndexFunc(x.hits, func(c *candidate) bool { return c.technique.ID == child.technique.Parent })
+		if i < 0 || x.hits[i].states() {
+			continue
+		}
+		parent := x.hits[i]
+		x.add(child.technique, parent.p, ByClassifier, "", parent.spans)
+		x.hits = slices.Delete(slices.Clone(x.hits), i, i+1)
+	}
+}
+
+// states says that the sentence or its source gives the technique itself.
+func (c *candidate) states() bool {
+	return slices.ContainsFunc(c.by, func(by string) bool { return by == ByID || by == ByTag || by == ByName })
 }
 
 // irrelevant says that a sentence is surely not about security.
