@@ -89,7 +89,9 @@ func (v *view) scores(w *[Features]float64) []float64 {
 }
 
 // familiarShare is the share of a question that its best section holds where the
-// question is about what the book is about.
+// question is about what the book is about. Of 0.3, 0.5, 0.6, 0.7, 0.85 and 1 it
+// gives the least calibration error on generated questions (eval questions
+// --seed 3 --per-kind 60): 0.012.
 const familiarShare = 0.7
 
 // familiar is how much of a question the section that suits it best holds, from
