@@ -1,14 +1,12 @@
 package lexical
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"math/bits"
+
+	"github.com/casemate-ai/casemate/internal/model/container"
 )
 
 // The file, all numbers little-endian; docs/formats/heads.md has the table.
@@ -24,9 +22,8 @@ import (
 //	temper [S], shift [S], all float32
 //	32 bytes SHA-256 of all before
 const (
-	magic     = "cmlexic1"
-	maxHeader = 4 << 20
-	maxFile   = 256 << 20
+	magic   = "cmlexic1"
+	maxFile = 256 << 20
 )
 
 type header struct {
@@ -37,15 +34,10 @@ type header struct {
 
 // Encode writes the model as a file.
 func (m *Model) Encode() ([]byte, error) {
-	head, err := json.Marshal(header{m.config, m.info, len(m.idf)})
+	out, err := container.Begin(magic, header{m.config, m.info, len(m.idf)})
 	if err != nil {
 		return nil, fmt.Errorf("encode model %q: %w", m.config.Name, err)
 	}
-	if len(head) > maxHeader {
-		return nil, fmt.Errorf("encode model %q: header of %d bytes, at most %d can be", m.config.Name, len(head), maxHeader)
-	}
-	out := append([]byte(magic), binary.LittleEndian.AppendUint32(nil, uint32(len(head)))...)
-	out = append(out, head...)
 	for _, w := range m.index.words {
 		out = binary.LittleEndian.AppendUint64(out, w.set)
 	}
@@ -54,23 +46,15 @@ func (m *Model) Encode() ([]byte, error) {
 	out = append(out, m.rows...)
 	for i := range m.groups {
 		for _, x := range m.groups[i].floats() {
-			out = appendFloats(out, *x)
+			out = container.AppendFloats(out, *x...)
 		}
 	}
-	sum := sha256.Sum256(out)
-	return append(out, sum[:]...), nil
+	return container.Seal(out), nil
 }
 
 // floats returns the parts of an output layer in the order of the file.
 func (g *group) floats() []*[]float32 {
 	return []*[]float32{&g.weight, &g.bias, &g.temper, &g.shift}
-}
-
-func appendFloats(out []byte, x []float32) []byte {
-	for _, v := range x {
-		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
-	}
-	return out
 }
 
 // Decode reads a model. It keeps parts of data, which must not change
@@ -85,21 +69,10 @@ func Decode(data []byte) (*Model, error) {
 }
 
 func decode(data []byte) (*Model, error) {
-	if len(data) < len(magic)+4+sha256.Size || len(data) > maxFile || string(data[:len(magic)]) != magic {
-		return nil, errors.New("not a model file of this version")
-	}
-	body := data[:len(data)-sha256.Size]
-	if sum := sha256.Sum256(body); !bytes.Equal(sum[:], data[len(body):]) {
-		return nil, errors.New("the checksum is wrong: the file is damaged")
-	}
-	r := &reader{body[len(magic):]}
-	n := int(binary.LittleEndian.Uint32(r.take(4)))
-	if n > maxHeader || n > len(r.rest) {
-		return nil, fmt.Errorf("header of %d bytes does not fit", n)
-	}
 	var h header
-	if err := json.Unmarshal(r.take(n), &h); err != nil {
-		return nil, fmt.Errorf("read header: %w", err)
+	r, err := container.Open(magic, data, maxFile, &h)
+	if err != nil {
+		return nil, err
 	}
 	if err := checkConfig(&h.Config); err != nil {
 		return nil, err
@@ -107,8 +80,8 @@ func decode(data []byte) (*Model, error) {
 	if h.Rows < 1 || h.Rows > MaxRows {
 		return nil, fmt.Errorf("%d rows, 1 to %d can be", h.Rows, MaxRows)
 	}
-	if want := h.bytes(); want != len(r.rest) {
-		return nil, fmt.Errorf("%d bytes after the header, want %d", len(r.rest), want)
+	if want := h.bytes(); want != r.Len() {
+		return nil, fmt.Errorf("%d bytes after the header, want %d", r.Len(), want)
 	}
 	m := newModel(h.Config)
 	m.info = h.Info
@@ -130,8 +103,8 @@ func (h *header) bytes() int {
 func bucketBytes(hashBits int) int { return max(1, (1<<hashBits)/64) * 8 }
 
 // fill reads what follows the header, whose length was checked.
-func (m *Model) fill(r *reader, rows int) error {
-	raw := r.take(bucketBytes(m.config.Features.Bits))
+func (m *Model) fill(r *container.Reader, rows int) error {
+	raw := r.Take(bucketBytes(m.config.Features.Bits))
 	set, have := make([]uint64, len(raw)/8), 0
 	for i := range set {
 		set[i] = binary.LittleEndian.Uint64(raw[8*i:])
@@ -141,36 +114,15 @@ func (m *Model) fill(r *reader, rows int) error {
 		return fmt.Errorf("%d buckets have a row, but there are %d rows", have, rows)
 	}
 	m.index = newBucketIndex(m.config.Features.Bits, set)
-	m.idf, m.scale, m.rows = r.take(rows), r.take(rows), r.take(rows*m.rowBytes())
+	m.idf, m.scale, m.rows = r.Take(rows), r.Take(rows), r.Take(rows*m.rowBytes())
 	var all []*[]float32
 	for i := range m.groups {
 		all = append(all, m.groups[i].floats()...)
 	}
 	for _, x := range all {
-		if !r.floats(*x) {
+		if !r.Floats(*x) {
 			return errors.New("a weight is not a finite number")
 		}
 	}
 	return nil
-}
-
-// reader takes from the front of rest; the caller has checked the length.
-type reader struct{ rest []byte }
-
-func (r *reader) take(n int) []byte {
-	x := r.rest[:n:n]
-	r.rest = r.rest[n:]
-	return x
-}
-
-// floats fills out and says whether all are finite.
-func (r *reader) floats(out []float32) bool {
-	raw := r.take(4 * len(out))
-	fine := true
-	for i := range out {
-		b := binary.LittleEndian.Uint32(raw[4*i:])
-		fine = fine && b&0x7f800000 != 0x7f800000
-		out[i] = math.Float32frombits(b)
-	}
-	return fine
 }

@@ -1,13 +1,11 @@
 package linear
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
+
+	"github.com/casemate-ai/casemate/internal/model/container"
 )
 
 // The file, all numbers little-endian; docs/formats/heads.md has the table.
@@ -27,9 +25,8 @@ import (
 //	temper   [groups] float32
 //	32 bytes SHA-256 of all before
 const (
-	magic     = "cmlinea1"
-	maxHeader = 4 << 20
-	maxFile   = 64 << 20
+	magic   = "cmlinea1"
+	maxFile = 64 << 20
 )
 
 type header struct {
@@ -54,7 +51,7 @@ func (m *Model) Encode() ([]byte, error) {
 		rows++
 		hashes = binary.LittleEndian.AppendUint32(hashes, row.key)
 		rarity = append(rarity, m.rarity[row.at])
-		scales = appendFloats(scales, m.scale[row.at])
+		scales = container.AppendFloats(scales, m.scale[row.at])
 		weights = binary.AppendUvarint(weights, uint64(to-from))
 		last := 0
 		for _, w := range m.weight[from:to] {
@@ -63,29 +60,24 @@ func (m *Model) Encode() ([]byte, error) {
 		}
 	}
 	v := m.vectors
-	head, err := json.Marshal(header{m.config, m.info, v.dim, rows, len(m.weight), len(weights), len(v.keys)})
+	out, err := container.Begin(magic, header{m.config, m.info, v.dim, rows, len(m.weight), len(weights), len(v.keys)})
 	if err != nil {
 		return nil, fmt.Errorf("encode model %q: %w", m.config.Name, err)
 	}
-	if len(head) > maxHeader {
-		return nil, fmt.Errorf("encode model %q: header of %d bytes, at most %d can be", m.config.Name, len(head), maxHeader)
-	}
-	out := append([]byte(magic), binary.LittleEndian.AppendUint32(nil, uint32(len(head)))...)
-	for _, part := range [][]byte{head, hashes, rarity, scales, weights} {
+	for _, part := range [][]byte{hashes, rarity, scales, weights} {
 		out = append(out, part...)
 	}
 	for _, k := range v.keys {
 		out = binary.LittleEndian.AppendUint32(out, k)
 	}
-	out = appendFloats(out, v.gain...)
+	out = container.AppendFloats(out, v.gain...)
 	for _, x := range v.data {
 		out = append(out, byte(x))
 	}
-	out = appendFloats(out, m.dense...)
-	out = appendFloats(out, m.bias...)
-	out = appendFloats(out, m.temper...)
-	sum := sha256.Sum256(out)
-	return append(out, sum[:]...), nil
+	out = container.AppendFloats(out, m.dense...)
+	out = container.AppendFloats(out, m.bias...)
+	out = container.AppendFloats(out, m.temper...)
+	return container.Seal(out), nil
 }
 
 // keyed is a key of a lookup and its position.
@@ -105,13 +97,6 @@ func (m *Model) ordered() []keyed {
 	return out
 }
 
-func appendFloats(out []byte, x ...float32) []byte {
-	for _, v := range x {
-		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
-	}
-	return out
-}
-
 // Decode reads a model. Whatever data holds, it returns an error rather than
 // panic, and what it allocates is bounded by the length of data.
 func Decode(data []byte) (*Model, error) {
@@ -123,29 +108,18 @@ func Decode(data []byte) (*Model, error) {
 }
 
 // IsModel says whether data begins like a file of this package.
-func IsModel(data []byte) bool { return bytes.HasPrefix(data, []byte(magic)) }
+func IsModel(data []byte) bool { return container.Is(magic, data) }
 
 func decode(data []byte) (*Model, error) {
-	if len(data) < len(magic)+4+sha256.Size || len(data) > maxFile || !IsModel(data) {
-		return nil, errors.New("not a model file of this version")
-	}
-	body := data[:len(data)-sha256.Size]
-	if sum := sha256.Sum256(body); !bytes.Equal(sum[:], data[len(body):]) {
-		return nil, errors.New("the checksum is wrong: the file is damaged")
-	}
-	r := &reader{body[len(magic):]}
-	n := int(binary.LittleEndian.Uint32(r.take(4)))
-	if n > maxHeader || n > len(r.rest) {
-		return nil, fmt.Errorf("header of %d bytes does not fit", n)
-	}
 	var h header
-	if err := json.Unmarshal(r.take(n), &h); err != nil {
-		return nil, fmt.Errorf("read header: %w", err)
+	r, err := container.Open(magic, data, maxFile, &h)
+	if err != nil {
+		return nil, err
 	}
 	if err := checkConfig(&h.Config); err != nil {
 		return nil, err
 	}
-	if err := h.check(len(r.rest)); err != nil {
+	if err := h.check(r.Len()); err != nil {
 		return nil, err
 	}
 	m := newModel(h.Config, &Vectors{dim: h.Dim})
@@ -168,32 +142,32 @@ func (h *header) check(have int) error {
 }
 
 // fill reads what follows the header, whose length was checked.
-func (m *Model) fill(r *reader, h *header) error {
-	keys, ok := r.hashes(h.Rows)
+func (m *Model) fill(r *container.Reader, h *header) error {
+	keys, ok := r.Ascending(h.Rows)
 	if !ok {
 		return errors.New("the features are not in order")
 	}
 	m.table = newLookup(keys)
-	m.rarity = r.take(h.Rows)
+	m.rarity = r.Take(h.Rows)
 	m.scale = make([]float32, h.Rows)
-	fine := r.floats(m.scale)
-	if err := m.unpack(r.take(h.Packed), h); err != nil {
+	fine := r.Floats(m.scale)
+	if err := m.unpack(r.Take(h.Packed), h); err != nil {
 		return err
 	}
 	v := m.vectors
-	if v.keys, ok = r.hashes(h.Vectors); !ok {
+	if v.keys, ok = r.Ascending(h.Vectors); !ok {
 		return errors.New("the vectors are not in order")
 	}
 	v.table = newLookup(v.keys)
 	v.gain = make([]float32, h.Vectors)
-	fine = r.floats(v.gain) && fine
-	raw := r.take(h.Vectors * h.Dim)
+	fine = r.Floats(v.gain) && fine
+	raw := r.Take(h.Vectors * h.Dim)
 	v.data = make([]int8, len(raw))
 	for i, b := range raw {
 		v.data[i] = int8(b)
 	}
 	for _, x := range [][]float32{m.dense, m.bias, m.temper} {
-		fine = r.floats(x) && fine
+		fine = r.Floats(x) && fine
 	}
 	if !fine {
 		return errors.New("a weight is not a finite number")
@@ -231,34 +205,4 @@ func (m *Model) unpack(data []byte, h *header) error {
 		return damaged
 	}
 	return nil
-}
-
-// reader takes from the front of rest; the caller has checked the length.
-type reader struct{ rest []byte }
-
-func (r *reader) take(n int) []byte {
-	x := r.rest[:n:n]
-	r.rest = r.rest[n:]
-	return x
-}
-
-// hashes returns n hashes and whether they ascend.
-func (r *reader) hashes(n int) ([]uint32, bool) {
-	raw, out, fine := r.take(4*n), make([]uint32, n), true
-	for i := range out {
-		out[i] = binary.LittleEndian.Uint32(raw[4*i:])
-		fine = fine && (i == 0 || out[i] > out[i-1])
-	}
-	return out, fine
-}
-
-// floats fills out and says whether all are finite.
-func (r *reader) floats(out []float32) bool {
-	raw, fine := r.take(4*len(out)), true
-	for i := range out {
-		b := binary.LittleEndian.Uint32(raw[4*i:])
-		fine = fine && b&0x7f800000 != 0x7f800000
-		out[i] = math.Float32frombits(b)
-	}
-	return fine
 }
