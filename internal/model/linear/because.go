@@ -16,8 +16,8 @@ type Reason struct {
 	Weight     float64
 }
 
-// candidates of an explanation are weighed for each one that is asked for.
-const candidateFactor = 2
+// spareCandidates are weighed beside as many as are asked for.
+const spareCandidates = 1
 
 // Because returns up to n words that moved the summed probability of labels
 // most, the strongest first. s holds what Read left. A word that occurs several
@@ -30,8 +30,8 @@ func (m *Model) Because(s *Scores, labels []int, n int) []Reason {
 	}
 	d := m.prepareDeletion(s, labels)
 	whole := logOdds(d.share(s.P()))
-	reasons := make([]Reason, 0, candidateFactor*n)
-	for _, i := range m.candidates(s, labels, candidateFactor*n) {
+	reasons := make([]Reason, 0, n+spareCandidates)
+	for _, i := range m.candidates(s, labels, n+spareCandidates) {
 		if drop := whole - m.without(s, d, i); drop > 0 {
 			w := s.scan.words[i]
 			reasons = append(reasons, Reason{int(w.start), int(w.end), drop})
