@@ -180,6 +180,8 @@ type reply struct {
 	Facts    []openbook.Fact    `json:"facts,omitempty"`
 	Passages []openbook.Passage `json:"passages"`
 	Note     string             `json:"note,omitempty"`
+
+	Knowledge string `json:"knowledge"` // edition of the knowledge base
 }
 
 // asker answers questions from one knowledge base.
@@ -196,13 +198,13 @@ func (a asker) answer(q asked) (reply, error) {
 	if len(q.Options) > 0 {
 		c := a.book.Choose(q.Question, q.Options, nil)
 		passages := append([]openbook.Passage{}, c.Passages[:min(len(c.Passages), a.top)]...) // never null
-		return reply{Index: &c.Index, Scores: c.Scores, Unsure: c.Unsure, Negative: c.Negative, Passages: passages, Note: notes}, nil
+		return reply{Index: &c.Index, Scores: c.Scores, Unsure: c.Unsure, Negative: c.Negative, Passages: passages, Note: notes, Knowledge: a.lib.Edition()}, nil
 	}
 	facts, err := a.book.Facts(a.ctx, a.lib, q.Question)
 	if err != nil {
 		return reply{}, err
 	}
-	r := reply{Facts: facts, Passages: a.book.Answer(q.Question, a.top), Note: notes}
+	r := reply{Facts: facts, Passages: a.book.Answer(q.Question, a.top), Note: notes, Knowledge: a.lib.Edition()}
 	r.Unsure = len(facts) == 0 && (len(r.Passages) == 0 || r.Passages[0].Score < openbook.MinAnswer)
 	if r.Passages == nil {
 		r.Passages = []openbook.Passage{}

@@ -145,11 +145,12 @@ type QuestionScore struct {
 	AlwaysC  Estimate `json:"always_c"`
 	Sure     Estimate `json:"sure"` // of those that are not called unsure
 
-	hits  [6]int
-	n     int
-	sure  int
-	p     []float64
-	right []bool
+	hits   [6]int
+	n      int
+	hidden int // questions of which a passage could be hidden
+	sure   int
+	p      []float64
+	right  []bool
 }
 
 // QuestionReport is what a run measured.
@@ -172,9 +173,9 @@ func Ask(ctx context.Context, b *openbook.Book, questions []Question) (QuestionR
 			s = &QuestionScore{Kind: q.Kind}
 			byKind[q.Kind] = s
 		}
-		marks, p, sure := answerAll(b, q)
+		a := answerAll(b, q)
 		for _, t := range []*QuestionScore{s, all} {
-			t.take(marks, p, sure)
+			t.take(a)
 		}
 	}
 	var rep QuestionReport
@@ -189,9 +190,16 @@ func Ask(ctx context.Context, b *openbook.Book, questions []Question) (QuestionR
 	return rep, nil
 }
 
-// answerAll answers one question in every way: open book, hidden passages, plain
-// BM25, the longest option, the third.
-func answerAll(b *openbook.Book, q Question) (marks [5]bool, p float64, sure bool) {
+// answers is how one question was answered in every way: marks are for the open
+// book, with its passages hidden, by plain BM25, the longest option, the third.
+type answers struct {
+	marks  [5]bool
+	hidden bool // there were passages to hide
+	p      float64
+	sure   bool
+}
+
+func answerAll(b *openbook.Book, q Question) answers {
 	c := b.Choose(q.Text, q.Options, nil)
 	hide := map[int32]bool{}
 	for _, s := range q.source {
@@ -205,32 +213,35 @@ func answerAll(b *openbook.Book, q Question) (marks [5]bool, p float64, sure boo
 			longest = i
 		}
 	}
-	marks = [5]bool{c.Index == q.Answer, c.Index == q.Answer, b.Baseline(q.Text, q.Options) == q.Answer, longest == q.Answer, q.Answer == 2}
+	marks := [5]bool{c.Index == q.Answer, false, b.Baseline(q.Text, q.Options) == q.Answer, longest == q.Answer, q.Answer == 2}
 	if len(hide) > 0 {
 		marks[1] = b.Choose(q.Text, q.Options, hide).Index == q.Answer
 	}
-	return marks, c.Scores[c.Index], !c.Unsure
+	return answers{marks, len(hide) > 0, c.Scores[c.Index], !c.Unsure}
 }
 
-func (s *QuestionScore) take(marks [5]bool, p float64, sure bool) {
+func (s *QuestionScore) take(a answers) {
 	s.n++
-	for i, m := range marks {
+	for i, m := range a.marks {
 		if m {
 			s.hits[i]++
 		}
 	}
-	if sure {
+	if a.hidden {
+		s.hidden++
+	}
+	if a.sure {
 		s.sure++
-		if marks[0] {
+		if a.marks[0] {
 			s.hits[5]++
 		}
 	}
-	s.p = append(s.p, p)
-	s.right = append(s.right, marks[0])
+	s.p = append(s.p, a.p)
+	s.right = append(s.right, a.marks[0])
 }
 
 func (s *QuestionScore) finish() {
-	s.Book, s.Hidden, s.Baseline = Proportion(s.hits[0], s.n), Proportion(s.hits[1], s.n), Proportion(s.hits[2], s.n)
+	s.Book, s.Hidden, s.Baseline = Proportion(s.hits[0], s.n), Proportion(s.hits[1], s.hidden), Proportion(s.hits[2], s.n)
 	s.Longest, s.AlwaysC, s.Sure = Proportion(s.hits[3], s.n), Proportion(s.hits[4], s.n), Proportion(s.hits[5], s.sure)
 }
 
@@ -239,8 +250,14 @@ func WriteQuestions(w io.Writer, rep QuestionReport) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "kind\tn\topen book\tits passage hidden\tplain BM25\tlongest\talways C\twhere sure")
 	share := func(e Estimate) string { return fmt.Sprintf("%.1f (%.1f–%.1f)", 100*e.Value, 100*e.Low, 100*e.High) }
+	hidden := func(e Estimate) string { // no figure where there was nothing to hide
+		if e.N == 0 {
+			return "-"
+		}
+		return fmt.Sprintf("%s of %d", share(e), e.N)
+	}
 	for _, k := range rep.Kinds {
-		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%.1f\t%.1f\t%s of %d\n", k.Kind, k.Book.N, share(k.Book), share(k.Hidden), share(k.Baseline),
+		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%.1f\t%.1f\t%s of %d\n", k.Kind, k.Book.N, share(k.Book), hidden(k.Hidden), share(k.Baseline),
 			100*k.Longest.Value, 100*k.AlwaysC.Value, share(k.Sure), k.Sure.N)
 	}
 	if err := t.Flush(); err != nil {

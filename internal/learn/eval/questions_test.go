@@ -124,6 +124,14 @@ func TestAsk(t *testing.T) {
 	if all.Book.Value < 0.7 || all.Book.Value < all.AlwaysC.Value {
 		t.Errorf("open book answers %v, the third option is right in %v", all.Book, all.AlwaysC)
 	}
+	if all.Hidden.N == 0 || all.Hidden.N >= all.Book.N {
+		t.Errorf("of %d questions %d had a passage hidden, want those that were written from one", all.Book.N, all.Hidden.N)
+	}
+	for _, k := range rep.Kinds {
+		if k.Kind == "which mitigates" && k.Hidden.N != 0 {
+			t.Errorf("%s: a figure for hidden passages, %v, where there is none to hide", k.Kind, k.Hidden)
+		}
+	}
 	if all.Hidden.Value > all.Book.Value {
 		t.Errorf("hiding the passages helps: %v, open %v", all.Hidden, all.Book)
 	}

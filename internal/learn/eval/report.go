@@ -204,7 +204,7 @@ func (o *AttackHeldOut) Behaviour(folder string) (*head.Head, error) {
 	return head.New(r.Name, m)
 }
 
-// Reports makes a report of each held-out actor: its description and some of
+// PseudoReports makes a report of each held-out actor: its description and some of
 // its procedures, several to a sentence, as running text without the names of
 // techniques. Half of them, by id, are to choose a threshold on.
 func (o *AttackHeldOut) PseudoReports(second bool) []Described {

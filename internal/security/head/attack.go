@@ -257,7 +257,7 @@ func (t *techniques) evidence(text string, s *linear.Scores, d *domain, id strin
 // probabilities are those of the technique with its sub-techniques; in Labels, a
 // sub-technique has its own.
 func (t *techniques) classify(text string, opt Options) Decision {
-	d := Decision{Alternatives: []Alternative{}, Because: []Reason{}}
+	d := Decision{Alternatives: []Alternative{}, Because: []Reason{}, Head: t.info.Name, Digest: t.info.Digest}
 	g := 0
 	if opt.Style != "" {
 		if g = slices.Index(t.info.Styles, opt.Style); g < 0 {

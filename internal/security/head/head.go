@@ -19,8 +19,8 @@ type Decision struct {
 	Score        *float64      `json:"score,omitempty"`  // of the cvss head: base score, 0 to 10
 	Parts        []Part        `json:"parts,omitempty"`  // of cvss and ssvc: each metric or decision point
 	Note         string        `json:"note,omitempty"`   // why it abstains or what was left out: "text is empty", "not English", "only the first 65536 bytes were read"
-	Head         string        `json:"head,omitempty"`   // name and version of the head, where asked for
-	Digest       string        `json:"digest,omitempty"` // of the head's weights
+	Head         string        `json:"head,omitempty"`   // its name
+	Digest       string        `json:"digest,omitempty"` // SHA-256 of its weights, so that the answer can be had again; empty for a head that was not loaded from a file
 }
 
 // Alternative is a label and its probability.

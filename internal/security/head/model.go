@@ -176,7 +176,7 @@ func (h *Head) Classify(text string, opt Options) Decision {
 	if h.techniques != nil {
 		return h.techniques.classify(text, opt)
 	}
-	d := Decision{Alternatives: []Alternative{}, Because: []Reason{}}
+	d := Decision{Alternatives: []Alternative{}, Because: []Reason{}, Head: h.name, Digest: h.info.Digest}
 	style := 0
 	if opt.Style != "" {
 		if style = slices.Index(h.info.Styles, opt.Style); style < 0 {

@@ -87,6 +87,9 @@ func Map(ctx context.Context, doc *document.Document, opt Options) (*Result, err
 	m.isLog = isLog(doc)
 	r := &Result{Path: doc.Path, Kind: doc.Kind, Title: doc.Title, Sentences: []Sentence{}, Techniques: []Found{}, Unsure: []Found{},
 		Catalogue: m.catalogueName(), Head: headName(opt.Head)}
+	if opt.Library != nil {
+		r.Knowledge = opt.Library.Edition()
+	}
 	sentences, err := m.readAll(ctx, doc)
 	if err != nil {
 		return nil, err

@@ -15,8 +15,9 @@ type Result struct {
 	Techniques []Found    `json:"techniques"` // of the whole document, the surest first
 	Unsure     []Found    `json:"unsure"`     // below the threshold: for a person to look at
 	Notes      []string   `json:"notes,omitempty"`
-	Catalogue  string     `json:"catalogue"` // version and digest of the catalogue that names come from
-	Head       string     `json:"head"`      // name and digest of the classifier
+	Catalogue  string     `json:"catalogue"`           // version and digest of the catalogue that names come from
+	Head       string     `json:"head"`                // name and digest of the classifier
+	Knowledge  string     `json:"knowledge,omitempty"` // edition of the knowledge base that passages come from
 }
 
 // Sentence is one sentence that shows at least one technique.

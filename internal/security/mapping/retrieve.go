@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -19,7 +20,6 @@ import (
 const (
 	retrieved = 12  // passages looked at
 	agreement = 0.8 // in log-odds, for a share of 1
-	newcomer  = 0.6 // share from which passages alone propose a technique
 	sharpness = 3   // scores count to this power: the nearest passages most
 )
 
@@ -86,9 +86,9 @@ func (m *mapper) retrieveOne(ctx context.Context, x *read) error {
 // child's passages speak for its parent, too.
 func (c *candidate) support(share map[string]float64, passages map[string][]Passage, total float64) {
 	mine, near := 0.0, []Passage(nil)
-	for id, s := range share {
+	for _, id := range slices.Sorted(maps.Keys(share)) { // in order: a sum of floats depends on it
 		if id == c.technique.ID || strings.HasPrefix(id, c.technique.ID+".") {
-			mine += s / total
+			mine += share[id] / total
 			near = append(near, passages[id]...)
 		}
 	}
