@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -82,22 +83,11 @@ func MeasureSets(ctx context.Context, set string, cases []Described, opt mapping
 		}
 		wanted[i] = len(c.Parents)
 		f.Wanted += wanted[i]
-		for parent, p := range foldFound(r) {
-			all = append(all, considered{i, p, slices.Contains(c.Parents, parent), p >= f.Threshold})
+		for _, x := range sorted(foldFound(r)) { // in order: equal probabilities must fall into the same bins each time
+			all = append(all, considered{i, x.value, slices.Contains(c.Parents, x.key), x.value >= f.Threshold})
 		}
 	}
-	slices.SortFunc(all, func(a, b considered) int {
-		if a.report != b.report {
-			return a.report - b.report
-		}
-		if a.p != b.p {
-			if a.p > b.p {
-				return -1
-			}
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(all, func(a, b considered) int { return cmp.Or(a.report-b.report, cmp.Compare(b.p, a.p)) })
 	f.fill(all, wanted)
 	return f, nil
 }
