@@ -65,6 +65,28 @@ var allowed = map[string][]string{
 	"internal/model/lexical":   {"internal/model/container", "internal/model/kernel"},
 	"internal/model/linear":    {"internal/model/container", "internal/model/kernel"},
 
+	// Language models: formats, arithmetic, text and tokens.
+	"internal/model/quant":                 {},
+	"internal/model/tensor":                {"internal/model/kernel", "internal/model/quant"},
+	"internal/model/tokenizer":             {},
+	"internal/model/modelfile":             {"internal/model/modelfile/gguf", "internal/model/modelfile/mapped", "internal/model/modelfile/safetensors", "internal/model/quant", "internal/model/tokenizer"},
+	"internal/model/modelfile/gguf":        {"internal/model/quant"},
+	"internal/model/modelfile/mapped":      {},
+	"internal/model/modelfile/safetensors": {"internal/model/quant"},
+	"internal/model/modelfile/modeltest":   {"internal/model/modelfile/gguf", "internal/model/quant", "internal/model/tokenizer"},
+	"internal/model/adapter":               {"internal/model/modelfile", "internal/model/modelfile/gguf", "internal/model/modelfile/mapped", "internal/model/modelfile/safetensors", "internal/model/quant"},
+	"internal/model/llama":                 {"internal/model/adapter", "internal/model/kernel", "internal/model/modelfile", "internal/model/quant", "internal/model/tensor"},
+	"internal/model/sample":                {},
+	"internal/model/grammar":               {},
+	"internal/model/jinja":                 {},
+	"internal/model/chat":                  {"internal/model/jinja", "internal/model/tokenizer"},
+	"internal/model/quantize":              {"internal/model/modelfile", "internal/model/modelfile/gguf", "internal/model/quant"},
+	"internal/model/modelstore":            {".", "internal/model/modelfile", "internal/model/quant"},
+
+	"internal/engine":            {},
+	"internal/engine/native":     {".", "internal/engine", "internal/model/adapter", "internal/model/chat", "internal/model/grammar", "internal/model/llama", "internal/model/modelfile", "internal/model/sample", "internal/model/tokenizer"},
+	"internal/engine/enginetest": {"internal/engine", "internal/model/modelfile/modeltest"},
+
 	"internal/learn/corpus":    {".", "internal/security/feed"},
 	"internal/learn/technique": {"internal/learn/corpus", "internal/model/lexical", "internal/model/linear"},
 	"internal/learn/eval":      {".", "internal/learn/corpus", "internal/learn/technique", "internal/security/document", "internal/security/evidence", "internal/security/feed", "internal/security/head", "internal/security/knowledge", "internal/security/library", "internal/security/mapping", "internal/security/openbook", "internal/security/triage"},

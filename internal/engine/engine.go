@@ -1,0 +1,154 @@
+// Package engine is what workflows see of a language model, wherever it runs.
+package engine
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// Engine is a language model that answers. Its methods may be called from
+// several goroutines at once. The same request to the same model gives the same
+// bytes, whatever else runs beside it.
+type Engine interface {
+	// Info says what the model is. It asks nothing of the model.
+	Info() Info
+	// Generate continues a prompt. Where emit is not nil it is given each piece
+	// of text as it becomes certain; an error it returns ends the generation.
+	Generate(ctx context.Context, r GenerateRequest, emit func(Piece) error) (Generation, error)
+	// Score returns the log-probability of each continuation of one prefix.
+	Score(ctx context.Context, r ScoreRequest) ([]Score, error)
+	// Embed returns hidden states, pooled over the positions of each text.
+	Embed(ctx context.Context, r EmbedRequest) ([][]float32, error)
+	// Close frees the model.
+	Close() error
+}
+
+// Info is what a caller may need to know of a model, and what an answer's
+// provenance records.
+type Info struct {
+	Name         string `json:"name"`
+	Architecture string `json:"architecture"`
+	Digest       string `json:"digest"`            // "sha256:…" of the model's files; "" where it is not known
+	Adapter      string `json:"adapter,omitempty"` // digest of the adapter in use
+	Context      int    `json:"context"`           // tokens that a prompt and its answer may have together
+	Vocabulary   int    `json:"vocabulary"`
+	Layers       int    `json:"layers"`
+	Width        int    `json:"width"` // numbers of a hidden state
+}
+
+// Message is one turn of a conversation.
+type Message struct {
+	Role    string `json:"role"` // "system", "user" or "assistant"
+	Content string `json:"content"`
+}
+
+// Thinking says what becomes of the text between <think> and </think>.
+type Thinking string
+
+// What may become of a model's thoughts.
+const (
+	ThinkingHide Thinking = ""     // they are in Generation.Thinking, not in Text
+	ThinkingShow Thinking = "show" // they stay in Text
+	ThinkingCut  Thinking = "cut"  // the model is made to answer at once
+)
+
+// GenerateRequest asks for a continuation: of Messages through the model's chat
+// template, or else of Prompt as it is.
+type GenerateRequest struct {
+	Messages []Message
+	Prompt   string
+	// MaxTokens bounds the answer; 0 means as many as the context has room for.
+	MaxTokens int
+	// Schema is a JSON Schema that the answer fulfils; empty means free text.
+	Schema json.RawMessage
+	// Stop holds strings that end the answer; they are not part of it.
+	Stop     []string
+	Thinking Thinking
+	Sampling Sampling
+	// Logprobs asks for the log-probability of each token, and of so many
+	// alternatives beside it.
+	Logprobs     bool
+	Alternatives int
+}
+
+// Sampling is how tokens are picked. The zero value is greedy.
+type Sampling struct {
+	Temperature       float64 // 0 takes the most probable token
+	TopK              int     // 0 means no limit
+	TopP              float64 // 0 means no limit
+	MinP              float64 // 0 means no limit
+	RepetitionPenalty float64 // 0 and 1 mean none
+	PresencePenalty   float64
+	FrequencyPenalty  float64
+	// PenaltyWindow is how many tokens back penalties look; 0 means all, prompt
+	// included.
+	PenaltyWindow int
+	Seed          uint64
+	Bias          map[int]float64 // added to a token's logit
+}
+
+// Piece is a part of an answer as it comes.
+type Piece struct {
+	Text     string
+	Thinking bool // it is between <think> and </think>
+}
+
+// Finish is why an answer ended.
+type Finish string
+
+// The reasons.
+const (
+	FinishStop   Finish = "stop"   // the model said so, or the schema is fulfilled
+	FinishString Finish = "string" // a stop string came
+	FinishLength Finish = "length" // MaxTokens or the context was reached
+)
+
+// Generation is an answer.
+type Generation struct {
+	Text         string         `json:"text"`
+	Thinking     string         `json:"thinking,omitempty"`
+	Finish       Finish         `json:"finish"`
+	Tokens       []TokenLogprob `json:"tokens,omitempty"`
+	PromptTokens int            `json:"prompt_tokens"`
+	AnswerTokens int            `json:"answer_tokens"`
+}
+
+// TokenLogprob is a token and the natural logarithm of its probability, before
+// penalties, cuts and temperature.
+type TokenLogprob struct {
+	ID           int            `json:"id"`
+	Text         string         `json:"text"`
+	Logprob      float64        `json:"logprob"`
+	Alternatives []TokenLogprob `json:"alternatives,omitempty"`
+}
+
+// ScoreRequest asks how probable each option is after the prefix.
+type ScoreRequest struct {
+	Messages []Message // through the chat template, or else
+	Prefix   string    // as it is
+	Options  []string
+}
+
+// Score is how probable an option is.
+type Score struct {
+	Logprob float64 `json:"logprob"` // natural, summed over the option's tokens
+	Tokens  int     `json:"tokens"`
+}
+
+// Pool says how the positions of a text become one vector.
+type Pool string
+
+// The poolings.
+const (
+	PoolLast Pool = "last"
+	PoolMean Pool = "mean"
+)
+
+// EmbedRequest asks for hidden states.
+type EmbedRequest struct {
+	Texts []string
+	// Layer is whose output to take: 1 to Layers, negative from the end; 0
+	// means after the output norm.
+	Layer int
+	Pool  Pool // "" is PoolLast
+}
