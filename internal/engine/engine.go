@@ -108,6 +108,7 @@ type Generation struct {
 	Text         string         `json:"text"`
 	Thinking     string         `json:"thinking,omitempty"`
 	Finish       Finish         `json:"finish"`
+	IDs          []int          `json:"ids,omitempty"` // of the answer, thoughts included
 	Tokens       []TokenLogprob `json:"tokens,omitempty"`
 	PromptTokens int            `json:"prompt_tokens"`
 	AnswerTokens int            `json:"answer_tokens"`

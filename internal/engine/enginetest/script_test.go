@@ -1,0 +1,93 @@
+package enginetest_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/casemate-ai/casemate/internal/engine"
+	"github.com/casemate-ai/casemate/internal/engine/enginetest"
+)
+
+func ask(prompt string) engine.GenerateRequest { return engine.GenerateRequest{Prompt: prompt} }
+
+// TestScriptOrder wants replies in their order, but for those that wait for a word.
+func TestScriptOrder(t *testing.T) {
+	s := enginetest.New(enginetest.Reply{When: "triage", Text: "grave"}, enginetest.Reply{Text: "first"}, enginetest.Reply{Text: "second"})
+	var got []string
+	for _, prompt := range []string{"hello", "triage this", "hello again"} {
+		g, err := s.Generate(context.Background(), ask(prompt), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, g.Text)
+	}
+	if diff := cmp.Diff([]string{"first", "grave", "second"}, got); diff != "" {
+		t.Errorf("replies (-want +got):\n%s", diff)
+	}
+	if s.Left() != 0 || len(s.Requests()) != 3 || s.Requests()[1].Prompt != "triage this" {
+		t.Errorf("left %d, requests %v", s.Left(), s.Requests())
+	}
+	if _, err := s.Generate(context.Background(), ask("more"), nil); !errors.Is(err, enginetest.ErrScriptEnd) {
+		t.Errorf("a question too many: %v, want ErrScriptEnd", err)
+	}
+}
+
+// TestScriptStreams wants the pieces to be the text, thoughts first.
+func TestScriptStreams(t *testing.T) {
+	s := enginetest.New(enginetest.Reply{Thinking: "is it so", Text: "it is so"})
+	var thought, text strings.Builder
+	_, err := s.Generate(context.Background(), ask(""), func(p engine.Piece) error {
+		if p.Thinking {
+			thought.WriteString(p.Text)
+		} else {
+			text.WriteString(p.Text)
+		}
+		return nil
+	})
+	if err != nil || thought.String() != "is it so" || text.String() != "it is so" {
+		t.Errorf("thought %q, text %q, error %v", thought.String(), text.String(), err)
+	}
+	stop := errors.New("enough")
+	s = enginetest.New(enginetest.Reply{Text: "never ends"})
+	if _, err := s.Generate(context.Background(), ask(""), func(engine.Piece) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("error of emit: %v", err)
+	}
+}
+
+func TestScriptScores(t *testing.T) {
+	s := enginetest.New(enginetest.Reply{Logprobs: []float64{-1, -2}}, enginetest.Reply{Logprobs: []float64{-1}})
+	got, err := s.Score(context.Background(), engine.ScoreRequest{Prefix: "p", Options: []string{"yes", "not at all"}})
+	if diff := cmp.Diff([]engine.Score{{Logprob: -1, Tokens: 1}, {Logprob: -2, Tokens: 3}}, got); diff != "" || err != nil {
+		t.Errorf("scores (-want +got):\n%s%v", diff, err)
+	}
+	if _, err := s.Score(context.Background(), engine.ScoreRequest{Options: []string{"a", "b"}}); err == nil {
+		t.Error("one score for two options: no error")
+	}
+}
+
+func TestBadEngines(t *testing.T) {
+	broken := errors.New("broken pipe")
+	s := enginetest.New(enginetest.StopsEarly("größer", 3), enginetest.Rambles(5), enginetest.Reply{Err: broken})
+	if g, err := s.Generate(context.Background(), ask(""), nil); err != nil || g.Text != "gr" || g.Finish != engine.FinishLength {
+		t.Errorf("cut: %+v, %v", g, err)
+	}
+	if g, err := s.Generate(context.Background(), ask(""), nil); err != nil || g.AnswerTokens < 5 || g.Finish != engine.FinishLength {
+		t.Errorf("rambling: %+v, %v", g, err)
+	}
+	if _, err := s.Generate(context.Background(), ask(""), nil); !errors.Is(err, broken) {
+		t.Errorf("error of the script: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := s.Embed(ctx, engine.EmbedRequest{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	s.Close()
+	if _, err := s.Generate(context.Background(), ask(""), nil); err == nil {
+		t.Error("a closed engine answers")
+	}
+}
