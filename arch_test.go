@@ -57,6 +57,7 @@ var allowed = map[string][]string{
 	"internal/security/pdf":           {},
 	"internal/security/head":          {".", "internal/model/lexical", "internal/model/linear", "internal/security/knowledge"},
 	"internal/security/mapping":       {".", "internal/security/document", "internal/security/feed", "internal/security/head", "internal/security/knowledge", "internal/security/library", "internal/security/report"},
+	"internal/security/identifier":    {"internal/security/feed", "internal/security/knowledge", "internal/security/library"},
 	"internal/security/openbook":      {".", "internal/security/feed", "internal/security/library", "internal/security/stem"},
 
 	// Numbers: know nothing of security.
