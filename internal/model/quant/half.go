@@ -5,10 +5,11 @@ import "math"
 const (
 	signF16     = 0x8000
 	infF16      = 0x7c00
+	leastF16    = 0x0400 // the smallest that is not subnormal
 	quietF16    = 0x0200
 	infF32      = 0x7f800000
-	rebias      = 0x1p112 // 2^(127-15): from float16's exponents to float32's
-	shiftF16    = 13      // float32's mantissa is so many bits longer
+	rebias      = (127 - 15) << 23 // from float16's exponents to float32's
+	shiftF16    = 13               // float32's mantissa is so many bits longer
 	overflowF16 = 0x1p16 - 16
 )
 
@@ -16,12 +17,14 @@ const (
 // number is a float32, so nothing is rounded; a NaN keeps its payload.
 func FromF16(h uint16) float32 {
 	sign := uint32(h&signF16) << 16
-	body := uint32(h&^signF16) << shiftF16
-	if h&infF16 == infF16 {
-		return math.Float32frombits(sign | infF32 | body)
+	body := uint32(h &^ signF16)
+	switch {
+	case body >= infF16:
+		return math.Float32frombits(sign | infF32 | body<<shiftF16)
+	case body < leastF16: // subnormal: a multiple of 2^-24
+		return math.Float32frombits(sign | math.Float32bits(float32(body)*0x1p-24))
 	}
-	// The bits now are those of the number divided by 2^112, subnormals too.
-	return math.Float32frombits(sign | math.Float32bits(math.Float32frombits(body)*rebias))
+	return math.Float32frombits(sign | body<<shiftF16 + rebias)
 }
 
 // ToF16 returns the binary16 bits of the number nearest to f, of two equally
@@ -42,7 +45,7 @@ func ToF16(f float32) uint16 {
 		// rounds to one as the processor rounds: to even.
 		return sign | uint16(math.Float32bits(a+0.5)-math.Float32bits(0.5))
 	}
-	b -= 112 << 23
+	b -= rebias
 	odd := b >> shiftF16 & 1
 	return sign | uint16((b+0xfff+odd)>>shiftF16)
 }
