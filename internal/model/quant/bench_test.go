@@ -24,3 +24,21 @@ func BenchmarkDequantize(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkQuantize counts the bytes of the numbers read, four each.
+func BenchmarkQuantize(b *testing.B) {
+	for _, typ := range writable() {
+		b.Run(typ.String(), func(b *testing.B) {
+			r := rand.New(rand.NewPCG(1, 2))
+			src := make([]float32, 4096)
+			for i := range src {
+				src[i] = float32(gaussian(r))
+			}
+			dst := make([]byte, typ.Size(len(src)))
+			b.SetBytes(int64(4 * len(src)))
+			for b.Loop() {
+				quant.Quantize(dst, typ, src)
+			}
+		})
+	}
+}

@@ -39,7 +39,8 @@ func fitSuper(x []float64, high float64, spans []float64) offsetSuper {
 	for g := range scales {
 		scales[g], lows[g] = fitOffset(x[32*g:32*g+32], high, spans, false)
 	}
-	s.setUnits(peak(scales[:])/topCode, peak(lows[:])/maxCode)
+	s.scaleBits, s.scale = firstUnit(peak(scales[:]), topCode, maxCode)
+	s.lowBits, s.low = firstUnit(peak(lows[:]), maxCode, maxCode)
 	for g := range scales {
 		s.choose(g, code(scales[g], s.scale), code(lows[g], s.low), codeReach)
 	}
@@ -52,12 +53,6 @@ func fitSuper(x []float64, high float64, spans []float64) offsetSuper {
 		s = next
 	}
 	return s
-}
-
-// setUnits sets the two units to the float16 numbers nearest to those given.
-func (s *offsetSuper) setUnits(scale, low float64) {
-	s.scaleBits, s.scale = toF16(scale)
-	s.lowBits, s.low = toF16(low)
 }
 
 // total returns the squared error of the super-block.
@@ -140,7 +135,8 @@ func (s *offsetSuper) refit() {
 	} else if aa > 0 {
 		scale = xa / aa
 	}
-	s.setUnits(max(scale, 0), max(low, 0))
+	s.scaleBits, s.scale = toF16(max(scale, 0))
+	s.lowBits, s.low = toF16(max(low, 0))
 	for g := range s.scales {
 		s.choose(g, s.scales[g], s.lows[g], 1)
 	}

@@ -30,7 +30,7 @@ func fitEvenSuper(x []float64) evenSuper {
 	for g := range scales {
 		scales[g] = peak(x[16*g:16*g+16]) / levels6.low
 	}
-	s.bits, s.scale = toF16(peak(scales[:]) / topCode8)
+	s.bits, s.scale = firstUnit(peak(scales[:]), topCode8, minCode8)
 	if s.scale == 0 {
 		return s
 	}

@@ -92,6 +92,18 @@ func toF16(scale float64) (bits uint16, rounded float64) {
 	return bits, float64(FromF16(bits))
 }
 
+// firstUnit returns the float16 nearest to largest/top, but one that makes largest
+// with a code of at most last: a subnormal float16 may be rounded too far down
+// for that.
+func firstUnit(largest, top, last float64) (bits uint16, rounded float64) {
+	bits, rounded = toF16(largest / top)
+	if math.Abs(rounded*last) < math.Abs(largest) && bits&^signF16 < infF16-1 {
+		bits++
+		rounded = float64(FromF16(bits))
+	}
+	return bits, rounded
+}
+
 // settle rounds a scale to float16 and improves it by least squares for as long
 // as that helps.
 func (l levels) settle(x []float64, scale float64) (bits uint16, rounded float64) {
