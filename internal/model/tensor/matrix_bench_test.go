@@ -1,0 +1,59 @@
+package tensor_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/casemate-ai/casemate/internal/model/quant"
+	"github.com/casemate-ai/casemate/internal/model/tensor"
+)
+
+// weights returns bytes that are small numbers in every format: scales of
+// halves 0x2c.. and 0x28.., codes of any value.
+func weights(r *rand.Rand, t quant.Type, n int) []byte {
+	data := make([]byte, t.Size(n))
+	for i := range data {
+		data[i] = byte(r.IntN(256))
+	}
+	elements, size := t.Block()
+	if elements == 1 {
+		for i := size - 1; i < len(data); i += size {
+			data[i] = data[i]&0x83 | 0x38 // the exponent, about one
+		}
+		return data
+	}
+	return data
+}
+
+// BenchmarkMul counts the multiplications: 2 FLOP each. The matrix is one of
+// 8B's feed-forward, cut to a quarter of its rows.
+func BenchmarkMul(b *testing.B) {
+	const rows, cols = 3584, 4096
+	for _, t := range quant.Types() {
+		data := weights(rand.New(rand.NewPCG(1, 2)), t, rows*cols)
+		m, err := tensor.NewMatrix(t, rows, cols, data)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, T := range []int{1, 8, 128} {
+			for _, threads := range []int{1, 2} {
+				b.Run(fmt.Sprintf("%v/T=%d/threads=%d", t, T, threads), func(b *testing.B) {
+					p := tensor.NewPool(threads)
+					defer p.Close()
+					x, out := make([]float32, T*cols), make([]float32, T*rows)
+					for i := range x {
+						x[i] = float32(i%13) - 6
+					}
+					b.SetBytes(int64(len(data)))
+					for b.Loop() {
+						if err := m.Mul(p, out, x, T); err != nil {
+							b.Fatal(err)
+						}
+					}
+					b.ReportMetric(2*float64(T*rows*cols)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+				})
+			}
+		}
+	}
+}
