@@ -91,8 +91,11 @@ type Property struct {
 
 // Model is an opened model.
 type Model struct {
-	Path         string
-	Format       string // "gguf" or "safetensors"
+	Path   string
+	Format string // "gguf" or "safetensors"
+	// Digest is the model's as its store knows it, "sha256:…"; empty where
+	// nobody has computed it. Opening does not.
+	Digest       string
 	Files        []string
 	Config       Config
 	Tokenizer    tokenizer.Spec

@@ -52,6 +52,10 @@ type Spec struct {
 	AddBOS, AddEOS  bool
 	// AddSpacePrefix puts a space before the text, as SentencePiece models want.
 	AddSpacePrefix bool
+	// Normalizer is what is done to plain text before it is cut: "nfc" composes
+	// it to Unicode's form C, as Qwen's tokenizers do; "" leaves it as it is.
+	// GGUF files do not say it.
+	Normalizer string
 	// IgnoreMerges takes a piece that is a token as it is before merging, as
 	// Llama 3's tokenizer does.
 	IgnoreMerges bool
