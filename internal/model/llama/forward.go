@@ -2,11 +2,17 @@ package llama
 
 import (
 	"context"
+	"fmt"
+
+	"github.com/casemate-ai/casemate/internal/model/quant"
 )
 
 // OutputNorm as HiddenRequest.Layer asks for what the output norm gives, from
 // which logits are computed.
 const OutputNorm = -1
+
+// None is no token.
+const None = -1
 
 // Pool says how the positions of a sequence become one vector.
 type Pool string
@@ -24,7 +30,7 @@ type HiddenRequest struct {
 	// the output norm's.
 	Layer int
 	// Positions are indices into Tokens, negative from the end; nil means all.
-	// With PoolMean the mean is over them; PoolLast needs none.
+	// With PoolMean the mean is over them; PoolLast takes no notice of them.
 	Positions []int
 	Pool      Pool
 }
@@ -47,9 +53,6 @@ type Sequence struct {
 	Hidden  []HiddenRequest
 }
 
-// None is no token.
-const None = -1
-
 // Result is what a pass computed of one sequence.
 type Result struct {
 	// Logits has [V] for each entry of Sequence.Logits, or for each token.
@@ -61,14 +64,6 @@ type Result struct {
 	Hidden [][][]float32
 }
 
-// Forward appends each sequence's tokens to its cache and computes what it asks
-// for; results stand in the order of batch. If it fails, caches are as they were
-// before. Errors that a caller may branch on: *ContextError, *TokenError, and
-// the context's own; the context is looked at between layers.
-func (m *Model) Forward(ctx context.Context, batch []Sequence) ([]Result, error) {
-	panic("not written yet")
-}
-
 // ContextError says that tokens do not fit a cache. Nothing was cut.
 type ContextError struct {
 	Have int // tokens the cache can hold
@@ -76,7 +71,9 @@ type ContextError struct {
 }
 
 // Error says by how much.
-func (e *ContextError) Error() string { panic("not written yet") }
+func (e *ContextError) Error() string {
+	return fmt.Sprintf("%d tokens do not fit a context of %d: %d too many", e.Want, e.Have, e.Want-e.Have)
+}
 
 // TokenError says that the model has no such token.
 type TokenError struct {
@@ -85,4 +82,141 @@ type TokenError struct {
 }
 
 // Error names the token.
-func (e *TokenError) Error() string { panic("not written yet") }
+func (e *TokenError) Error() string {
+	return fmt.Sprintf("token %d is not one of the model's %d", e.Token, e.Vocabulary)
+}
+
+// Forward appends each sequence's tokens to its cache and computes what it asks
+// for; results stand in the order of batch. If it fails, caches are as they were
+// before. Errors that a caller may branch on: *ContextError, *TokenError,
+// *tensor.FaultError, and the context's own; the context is looked at between
+// layers. A model whose file has changed since it was opened fails.
+func (m *Model) Forward(ctx context.Context, batch []Sequence) ([]Result, error) {
+	if err := m.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer m.unlock()
+	p, err := m.plan(batch)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.changed(); err != nil {
+		return nil, err
+	}
+	err = m.pass(ctx, p)
+	if err == nil {
+		err = m.changed()
+	}
+	if err != nil {
+		p.undo()
+		return nil, err
+	}
+	return p.results(), nil
+}
+
+// pass goes through the batch chunk by chunk. Sequences come one after another;
+// a chunk may end one and begin the next.
+func (m *Model) pass(ctx context.Context, p *plan) error {
+	for {
+		k := p.next(m.chunk)
+		if len(k.ids) == 0 {
+			return nil
+		}
+		err := m.through(ctx, k, func(layer int, x []float32) { p.tap(k, layer, x, m.config.Width) })
+		if err != nil {
+			return err
+		}
+		if err := m.finish(ctx, p, k); err != nil {
+			return err
+		}
+		for _, r := range k.runs {
+			r.cache.length += r.n
+		}
+	}
+}
+
+// plan is a batch, checked, and how far it is.
+type plan struct {
+	batch   []Sequence // with caches
+	before  []int      // lengths of the caches
+	wants   []want
+	current int // sequence
+	index   int // of its next token
+}
+
+// plan checks all of a batch before anything is computed.
+func (m *Model) plan(batch []Sequence) (*plan, error) {
+	p := &plan{batch: append([]Sequence(nil), batch...)}
+	used := map[*Cache]bool{}
+	for i := range p.batch {
+		s := &p.batch[i]
+		if err := m.checkSequence(s, used); err != nil {
+			return nil, fmt.Errorf("sequence %d: %w", i, err)
+		}
+		w, err := m.newWant(s)
+		if err != nil {
+			return nil, fmt.Errorf("sequence %d: %w", i, err)
+		}
+		p.wants = append(p.wants, w)
+		p.before = append(p.before, s.Cache.length)
+	}
+	return p, nil
+}
+
+// checkSequence also gives the sequence a cache if it has none.
+func (m *Model) checkSequence(s *Sequence, used map[*Cache]bool) error {
+	if len(s.Tokens) == 0 {
+		return fmt.Errorf("there are no tokens")
+	}
+	for _, t := range s.Tokens {
+		if t < 0 || t >= m.config.Vocabulary {
+			return &TokenError{t, m.config.Vocabulary}
+		}
+	}
+	if s.Cache == nil {
+		c, err := m.NewCache(len(s.Tokens), quant.F32)
+		if err != nil {
+			return err
+		}
+		s.Cache = c
+	}
+	c := s.Cache
+	switch {
+	case c.model != m:
+		return fmt.Errorf("the cache is another model's")
+	case used[c]:
+		return fmt.Errorf("the cache is also another sequence's")
+	case len(s.Tokens) > c.capacity-c.length:
+		return &ContextError{Have: c.capacity, Want: c.length + len(s.Tokens)}
+	}
+	used[c] = true
+	return nil
+}
+
+// next returns the next tokens, n at most, with room for them in the caches.
+func (p *plan) next(n int) *chunk {
+	k := &chunk{}
+	for len(k.ids) < n && p.current < len(p.batch) {
+		s := &p.batch[p.current]
+		take := min(n-len(k.ids), len(s.Tokens)-p.index)
+		if take == 0 {
+			p.current, p.index = p.current+1, 0
+			continue
+		}
+		s.Cache.reserve(take)
+		for range take {
+			k.owner = append(k.owner, len(k.runs))
+		}
+		k.runs = append(k.runs, run{p.current, s.Cache, p.index, s.Cache.length, len(k.ids), take})
+		k.ids = append(k.ids, s.Tokens[p.index:p.index+take]...)
+		p.index += take
+	}
+	return k
+}
+
+// undo makes the caches as they were.
+func (p *plan) undo() {
+	for i := range p.batch {
+		p.batch[i].Cache.Truncate(p.before[i])
+	}
+}

@@ -10,7 +10,12 @@
 package llama
 
 import (
+	"context"
+	"fmt"
+
+	"github.com/casemate-ai/casemate/internal/model/adapter"
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
+	"github.com/casemate-ai/casemate/internal/model/tensor"
 )
 
 // Options is how a model is run. The zero value works.
@@ -20,25 +25,110 @@ type Options struct {
 	// Chunk is how many tokens go through the layers together; more take more
 	// scratch memory and read the weights fewer times. 0 means DefaultChunk.
 	Chunk int
+	// Adapter changes the model's matrices as they are used; nil means none.
+	Adapter *adapter.Adapter
 }
 
 // DefaultChunk is how many tokens go through the layers together.
 const DefaultChunk = 128
 
+func (o Options) chunk() int {
+	if o.Chunk <= 0 {
+		return DefaultChunk
+	}
+	return o.Chunk
+}
+
 // Model is a model that is ready to run. Its methods may be called from several
 // goroutines at once; passes wait for one another.
 type Model struct {
+	file   *modelfile.Model
 	config modelfile.Config
+	chunk  int
+	rope   rope
+	pool   *tensor.Pool
+
+	embedding  *tensor.Matrix
+	layers     []layer
+	outputNorm []float32
+	output     linear
+
+	turn    chan struct{} // holds one value while no pass is under way
+	scratch scratch
 }
 
-// Load makes a model ready to run. It reads no weights but checks that all are
-// there and have the shape that the configuration asks for. m must stay open as
-// long as the model is used.
-func Load(m *modelfile.Model, o Options) (*Model, error) { panic("not written yet") }
+// Load makes a model ready to run. It checks that all weights are there and have
+// the shape that the configuration asks for, and reads only vectors among them.
+// m must stay open as long as the model is used. Close the model when done.
+func Load(m *modelfile.Model, o Options) (*Model, error) {
+	c := m.Config
+	if err := checkConfig(c); err != nil {
+		return nil, fmt.Errorf("load model %q: %w", m.Path, err)
+	}
+	l := &Model{file: m, config: c, chunk: o.chunk(), pool: tensor.NewPool(o.Threads), turn: make(chan struct{}, 1)}
+	var err error
+	// Within the pool, a file that is cut while it is read is an error.
+	if fault := l.pool.Do(1, func(*tensor.Worker, int) { err = l.loadWeights(m, o.Adapter) }); fault != nil {
+		err = fault
+	}
+	if err != nil {
+		l.pool.Close()
+		return nil, fmt.Errorf("load model %q: %w", m.Path, err)
+	}
+	l.turn <- struct{}{}
+	return l, nil
+}
+
+// checkConfig refuses what the arithmetic cannot do.
+func checkConfig(c modelfile.Config) error {
+	dims := c.RoPE.Dims
+	if dims == 0 {
+		dims = c.HeadSize
+	}
+	switch {
+	case c.Layers <= 0 || c.Width <= 0 || c.FeedForward <= 0 || c.Vocabulary <= 0 || c.HeadSize <= 0 || c.Heads <= 0 || c.KVHeads <= 0:
+		return fmt.Errorf("%d layers of width %d, %d and %d heads of %d, feed-forward %d, vocabulary %d: a size is not positive",
+			c.Layers, c.Width, c.Heads, c.KVHeads, c.HeadSize, c.FeedForward, c.Vocabulary)
+	case c.Heads%c.KVHeads != 0:
+		return fmt.Errorf("%d query heads cannot share %d key and value heads evenly", c.Heads, c.KVHeads)
+	case dims < 0 || dims%2 != 0 || dims > c.HeadSize:
+		return fmt.Errorf("rotary positions turn %d numbers of a head of %d: want an even number of them", dims, c.HeadSize)
+	case c.SlidingWindow < 0 || c.Context < 0:
+		return fmt.Errorf("context %d or sliding window %d is negative", c.Context, c.SlidingWindow)
+	case !(c.NormEpsilon >= 0 && c.NormEpsilon < 1):
+		return fmt.Errorf("norm epsilon %v is not a small number", c.NormEpsilon)
+	}
+	return nil
+}
 
 // Close ends the model's workers. It waits for a pass under way and does not
-// close the file.
-func (m *Model) Close() error { panic("not written yet") }
+// close the file. A closed model's passes fail with tensor.ErrClosed.
+func (m *Model) Close() error {
+	<-m.turn
+	m.pool.Close()
+	m.turn <- struct{}{}
+	return nil
+}
 
 // Config returns the model's shape.
 func (m *Model) Config() modelfile.Config { return m.config }
+
+// lock waits until no other pass is under way.
+func (m *Model) lock(ctx context.Context) error {
+	select {
+	case <-m.turn:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (m *Model) unlock() { m.turn <- struct{}{} }
+
+// changed fails if the model's file is not what it was when it was opened.
+func (m *Model) changed() error {
+	if f, ok := any(m.file).(interface{ Changed() error }); ok {
+		return f.Changed()
+	}
+	return nil
+}

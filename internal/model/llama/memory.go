@@ -1,6 +1,8 @@
 package llama
 
 import (
+	"runtime"
+
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
 	"github.com/casemate-ai/casemate/internal/model/quant"
 )
@@ -15,12 +17,31 @@ type Memory struct {
 // Total returns the sum.
 func (m Memory) Total() int64 { return m.Weights + m.Cache + m.Scratch }
 
+// workerBytes is more than the scratch of one worker.
+const workerBytes = 1 << 20
+
 // MemoryNeeded returns what a model needs for one sequence of so many tokens
 // with keys and values of type t: quant.F32, quant.F16 or quant.Q8_0. Threads
 // and Chunk of o count; it loads nothing.
 func MemoryNeeded(m *modelfile.Model, o Options, tokens int, t quant.Type) Memory {
-	panic("not written yet")
+	c := m.Config
+	need := Memory{Cache: CacheBytes(c, tokens, t)}
+	for _, x := range m.Tensors {
+		need.Weights += int64(len(x.Data))
+	}
+	threads := o.Threads
+	if threads <= 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	row := 3*c.Width + 2*c.HeadSize*(c.Heads+c.KVHeads) + 2*c.FeedForward + ropeDims(c)
+	need.Scratch = 4*int64(min(o.chunk(), max(tokens, 1)))*int64(row) +
+		4*logitRows*int64(c.Vocabulary) + int64(threads)*workerBytes
+	return need
 }
 
-// CacheBytes returns the memory that a cache of so many tokens takes.
-func CacheBytes(c modelfile.Config, tokens int, t quant.Type) int64 { panic("not written yet") }
+// CacheBytes returns the memory that a cache of so many tokens takes. It is a
+// whole number of pages.
+func CacheBytes(c modelfile.Config, tokens int, t quant.Type) int64 {
+	pages := (int64(max(tokens, 0)) + pageTokens - 1) / pageTokens
+	return pages * newCacheLayout(c, t).pageBytes
+}

@@ -1,0 +1,229 @@
+package llama
+
+import (
+	"context"
+
+	"github.com/casemate-ai/casemate/internal/model/kernel"
+	"github.com/casemate-ai/casemate/internal/model/tensor"
+)
+
+// run is neighbouring tokens of one sequence within a chunk.
+type run struct {
+	sequence int // of the batch
+	cache    *Cache
+	index    int // of the first token in Sequence.Tokens
+	position int // of the first token in the cache
+	row      int // of the first token in the chunk
+	n        int
+}
+
+// chunk is the tokens that go through the layers together.
+type chunk struct {
+	runs  []run
+	ids   []int // [T]
+	owner []int // [T] index into runs
+}
+
+// scratch is the activations of a chunk of T tokens.
+type scratch struct {
+	x, normed, added []float32 // [T,C]
+	query, attended  []float32 // [T,H·D]
+	key, value       []float32 // [T,KV·D]
+	gate, up         []float32 // [T,F]
+	cos, sin         []float32 // [T,dims/2]
+	low, change      []float32 // [T,rank], [T,rows]: of adapters
+	logits           []float32 // [logitRows,V]
+}
+
+// floats returns n numbers of *s, which grows as needed.
+func floats(s *[]float32, n int) []float32 {
+	if cap(*s) < n {
+		*s = make([]float32, n)
+	}
+	*s = (*s)[:n]
+	return *s
+}
+
+// fit makes room for T tokens.
+func (s *scratch) fit(m *Model, T int) {
+	c := m.config
+	for _, b := range []*[]float32{&s.x, &s.normed, &s.added} {
+		floats(b, T*c.Width)
+	}
+	for _, b := range []*[]float32{&s.query, &s.attended} {
+		floats(b, T*c.Heads*c.HeadSize)
+	}
+	for _, b := range []*[]float32{&s.key, &s.value} {
+		floats(b, T*c.KVHeads*c.HeadSize)
+	}
+	for _, b := range []*[]float32{&s.gate, &s.up} {
+		floats(b, T*c.FeedForward)
+	}
+	for _, b := range []*[]float32{&s.cos, &s.sin} {
+		floats(b, T*len(m.rope.frequencies))
+	}
+}
+
+// through takes tokens through embedding and layers. tap is given the output of
+// each: 0 is the embedding's.
+func (m *Model) through(ctx context.Context, k *chunk, tap func(layer int, x []float32)) error {
+	T, s, C := len(k.ids), &m.scratch, m.config.Width
+	s.fit(m, T)
+	n := len(m.rope.frequencies)
+	err := m.pool.Do(T, func(_ *tensor.Worker, t int) {
+		m.embedding.Row(s.x[t*C:(t+1)*C], k.ids[t])
+		r := &k.runs[k.owner[t]]
+		m.rope.table(s.cos[t*n:(t+1)*n], s.sin[t*n:(t+1)*n], r.position+t-r.row)
+	})
+	if err != nil {
+		return err
+	}
+	tap(0, s.x)
+	for i := range m.layers {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := m.block(i, k); err != nil {
+			return err
+		}
+		tap(i+1, s.x)
+	}
+	return ctx.Err()
+}
+
+// block is one layer: attention, then feed-forward, each added to what came in.
+func (m *Model) block(i int, k *chunk) error {
+	l, s, T := &m.layers[i], &m.scratch, len(k.ids)
+	if err := m.norm(l.attentionNorm, T); err != nil {
+		return err
+	}
+	if err := m.project(s.normed, T, into{&l.query, s.query}, into{&l.key, s.key}, into{&l.value, s.value}); err != nil {
+		return err
+	}
+	if err := m.place(i, k); err != nil {
+		return err
+	}
+	if err := m.attendAll(i, k.runs); err != nil {
+		return err
+	}
+	if err := m.project(s.attended, T, into{&l.attentionOut, s.added}); err != nil {
+		return err
+	}
+	if err := m.addNorm(l.feedNorm, T); err != nil {
+		return err
+	}
+	if err := m.project(s.normed, T, into{&l.gate, s.gate}, into{&l.up, s.up}); err != nil {
+		return err
+	}
+	F := m.config.FeedForward
+	err := m.pool.Do(T, func(_ *tensor.Worker, t int) {
+		kernel.SwiGLU(s.gate[t*F:(t+1)*F], s.gate[t*F:(t+1)*F], s.up[t*F:(t+1)*F])
+	})
+	if err != nil {
+		return err
+	}
+	if err := m.project(s.gate, T, into{&l.down, s.added}); err != nil {
+		return err
+	}
+	return m.addNorm(nil, T)
+}
+
+// norm writes the norm of x to normed.
+func (m *Model) norm(gain []float32, T int) error {
+	C, s := m.config.Width, &m.scratch
+	return m.pool.Do(T, func(_ *tensor.Worker, t int) {
+		kernel.RMSNorm(s.normed[t*C:(t+1)*C], s.x[t*C:(t+1)*C], gain, m.config.NormEpsilon)
+	})
+}
+
+// addNorm adds added to x and, with a gain, writes the norm of that to normed.
+func (m *Model) addNorm(gain []float32, T int) error {
+	C, s := m.config.Width, &m.scratch
+	return m.pool.Do(T, func(_ *tensor.Worker, t int) {
+		x := s.x[t*C : (t+1)*C]
+		add(x, s.added[t*C:(t+1)*C])
+		if gain != nil {
+			kernel.RMSNorm(s.normed[t*C:(t+1)*C], x, gain, m.config.NormEpsilon)
+		}
+	})
+}
+
+// add adds x to y.
+func add(y, x []float32) {
+	x = x[:len(y)]
+	for i := range y {
+		y[i] += x[i]
+	}
+}
+
+// place norms and turns queries and keys, and stores keys and values.
+func (m *Model) place(i int, k *chunk) error {
+	l, s, c := &m.layers[i], &m.scratch, m.config
+	D, n := c.HeadSize, len(m.rope.frequencies)
+	return m.pool.Do(len(k.ids), func(w *tensor.Worker, t int) {
+		query := s.query[t*c.Heads*D : (t+1)*c.Heads*D]
+		key := s.key[t*c.KVHeads*D : (t+1)*c.KVHeads*D]
+		value := s.value[t*c.KVHeads*D : (t+1)*c.KVHeads*D]
+		if l.queryNorm != nil {
+			kernel.RMSNorm(query, query, l.queryNorm, c.NormEpsilon)
+			kernel.RMSNorm(key, key, l.keyNorm, c.NormEpsilon)
+		}
+		cos, sin := s.cos[t*n:(t+1)*n], s.sin[t*n:(t+1)*n]
+		m.rope.rotate(query, D, cos, sin)
+		m.rope.rotate(key, D, cos, sin)
+		r := &k.runs[k.owner[t]]
+		padded := w.Floats(r.cache.layout.padded)
+		clear(padded)
+		for h := range c.KVHeads {
+			copy(padded, key[h*D:(h+1)*D])
+			r.cache.put(i, 0, h, r.position+t-r.row, padded)
+			copy(padded, value[h*D:(h+1)*D])
+			r.cache.put(i, 1, h, r.position+t-r.row, padded)
+		}
+	})
+}
+
+// into is a linear map and where its result goes, [T,rows].
+type into struct {
+	l   *linear
+	out []float32
+}
+
+// project applies maps that share their input, [T,cols].
+func (m *Model) project(x []float32, T int, maps ...into) error {
+	products := make([]tensor.Product, len(maps))
+	for i, p := range maps {
+		products[i] = tensor.Product{Matrix: p.l.w, Out: p.out}
+	}
+	if err := m.pool.Multiply(x, T, products...); err != nil {
+		return err
+	}
+	for _, p := range maps {
+		rows := p.l.w.Rows
+		if p.l.bias != nil {
+			for t := range T {
+				add(p.out[t*rows:(t+1)*rows], p.l.bias)
+			}
+		}
+		if err := m.adapt(p, x, T); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// adapt adds an adapter's change.
+func (m *Model) adapt(p into, x []float32, T int) error {
+	if p.l.a == nil {
+		return nil
+	}
+	low, change := floats(&m.scratch.low, T*p.l.a.Rows), floats(&m.scratch.change, T*p.l.w.Rows)
+	if err := p.l.a.Mul(m.pool, low, x, T); err != nil {
+		return err
+	}
+	if err := p.l.b.Mul(m.pool, change, low, T); err != nil {
+		return err
+	}
+	kernel.Axpy(p.out[:len(change)], p.l.scale, change)
+	return nil
+}
