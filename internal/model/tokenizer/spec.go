@@ -52,6 +52,9 @@ type Spec struct {
 	AddBOS, AddEOS  bool
 	// AddSpacePrefix puts a space before the text, as SentencePiece models want.
 	AddSpacePrefix bool
+	// SpacePrefixOnce has that space only at the very start, and not after each
+	// special token as well. GGUF files do not say it.
+	SpacePrefixOnce bool
 	// Normalizer is what is done to plain text before it is cut: "nfc" composes
 	// it to Unicode's form C, as Qwen's tokenizers do; "" leaves it as it is.
 	// GGUF files do not say it.
