@@ -55,6 +55,9 @@ type Spec struct {
 	// SpacePrefixOnce has that space only at the very start, and not after each
 	// special token as well. GGUF files do not say it.
 	SpacePrefixOnce bool
+	// SpacePrefixLean has that space only where text does not begin with a space
+	// or "▁" of its own. GGUF files do not say it.
+	SpacePrefixLean bool
 	// Normalizer is what is done to plain text before it is cut: "nfc" composes
 	// it to Unicode's form C, as Qwen's tokenizers do; "" leaves it as it is.
 	// GGUF files do not say it.
