@@ -9,19 +9,17 @@ import (
 	"github.com/casemate-ai/casemate/internal/model/tensor"
 )
 
-// weights returns bytes that are small numbers in every format: scales of
-// halves 0x2c.. and 0x28.., codes of any value.
+// weights returns bytes of any value; those of formats without blocks are numbers
+// about one, so that no sum meets what is not a number.
 func weights(r *rand.Rand, t quant.Type, n int) []byte {
 	data := make([]byte, t.Size(n))
 	for i := range data {
 		data[i] = byte(r.IntN(256))
 	}
-	elements, size := t.Block()
-	if elements == 1 {
+	if elements, size := t.Block(); elements == 1 {
 		for i := size - 1; i < len(data); i += size {
-			data[i] = data[i]&0x83 | 0x38 // the exponent, about one
+			data[i] = data[i]&0x83 | 0x38
 		}
-		return data
 	}
 	return data
 }

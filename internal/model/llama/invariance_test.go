@@ -1,0 +1,247 @@
+package llama_test
+
+import (
+	"context"
+	"math"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/casemate-ai/casemate/internal/model/llama"
+	"github.com/casemate-ai/casemate/internal/model/modelfile"
+	"github.com/casemate-ai/casemate/internal/model/quant"
+)
+
+// everything asks for all that a pass can compute of each token.
+func everything(cache *llama.Cache, tokens []int, layers int) llama.Sequence {
+	s := llama.Sequence{Cache: cache, Tokens: tokens, AllLogits: true, Hidden: []llama.HiddenRequest{{Layer: llama.OutputNorm}}}
+	for i := range layers + 1 {
+		s.Hidden = append(s.Hidden, llama.HiddenRequest{Layer: i})
+	}
+	return s
+}
+
+// answers is what was computed of each token, one slice a token.
+type answers [][]float32
+
+// flatten strings together all that was computed of each token.
+func flatten(r llama.Result) answers {
+	var a answers
+	for i, row := range r.Logits {
+		all := slices.Clone(row)
+		for _, h := range r.Hidden {
+			all = append(all, h[i]...)
+		}
+		a = append(a, all)
+	}
+	return a
+}
+
+// sameBits reports the first token whose answers differ in any bit.
+func sameBits(t *rapid.T, what string, got, want answers) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d tokens, want %d", what, len(got), len(want))
+	}
+	for i := range want {
+		for j := range want[i] {
+			if math.Float32bits(got[i][j]) != math.Float32bits(want[i][j]) {
+				t.Fatalf("%s: token %d, number %d is %v, want %v", what, i, j, got[i][j], want[i][j])
+			}
+		}
+	}
+}
+
+// forward runs one pass and flattens its answers, one a sequence.
+func forward(t *rapid.T, m *llama.Model, batch ...llama.Sequence) []answers {
+	t.Helper()
+	r, err := m.Forward(context.Background(), batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []answers
+	for i := range r {
+		all = append(all, flatten(r[i]))
+	}
+	return all
+}
+
+func newCache(t *rapid.T, m *llama.Model, kind quant.Type) *llama.Cache {
+	t.Helper()
+	c, err := m.NewCache(1000, kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// drawModel draws a shape and a format, and makes a model of them.
+func drawModel(t *rapid.T) *modelfile.Model {
+	kind := rapid.SampledFrom([]quant.Type{quant.F32, quant.F16, quant.BF16, quant.Q8_0, quant.Q4_0, quant.Q5_1}).Draw(t, "type")
+	elements, _ := kind.Block()
+	return randomModel(drawConfig(t, elements > 1), kind, rapid.Uint64().Draw(t, "seed"))
+}
+
+func drawCacheType(t *rapid.T) quant.Type {
+	return rapid.SampledFrom([]quant.Type{quant.F32, quant.F16, quant.Q8_0}).Draw(t, "cache")
+}
+
+// TestInvariance draws a model and a text, computes it in one pass on one thread,
+// and then in every other way: nothing may change a bit.
+func TestInvariance(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m, kind := drawModel(t), drawCacheType(t)
+		options := llama.Options{}
+		if false && rapid.Bool().Draw(t, "adapted") {
+			options.Adapter = randomAdapter(m, 5)
+		}
+		base := options
+		base.Threads = 1
+		one := load(t, m, base)
+		ids := randomTokens(m.Config, rapid.IntRange(2, 60).Draw(t, "tokens"), 7)
+		layers := m.Config.Layers
+		want := forward(t, one, everything(newCache(t, one, kind), ids, layers))[0]
+
+		options.Threads = rapid.SampledFrom([]int{2, 3, 5}).Draw(t, "threads")
+		options.Chunk = rapid.SampledFrom([]int{1, 2, 3, 5, 16, 17, 31}).Draw(t, "chunk")
+		other := load(t, m, options)
+		sameBits(t, "other threads and chunks", forward(t, other, everything(newCache(t, other, kind), ids, layers))[0], want)
+		checkPieces(t, one, kind, ids, want)
+		checkBatch(t, one, kind, ids, want)
+		checkForks(t, one, kind, ids, want)
+	})
+}
+
+// checkPieces computes a text token by token, and in pieces with parts forgotten
+// and computed again.
+func checkPieces(t *rapid.T, m *llama.Model, kind quant.Type, ids []int, want answers) {
+	layers := m.Config().Layers
+	var steps answers
+	cache := newCache(t, m, kind)
+	for _, id := range ids {
+		steps = append(steps, forward(t, m, everything(cache, []int{id}, layers))[0]...)
+	}
+	sameBits(t, "token by token", steps, want)
+
+	var pieces answers
+	cache = newCache(t, m, kind)
+	for cache.Len() < len(ids) {
+		n := rapid.IntRange(1, len(ids)-cache.Len()).Draw(t, "piece")
+		pieces = append(pieces, forward(t, m, everything(cache, ids[cache.Len():cache.Len()+n], layers))[0]...)
+		back := rapid.IntRange(0, n-1).Draw(t, "forgotten")
+		cache.Truncate(cache.Len() - back)
+		pieces = pieces[:cache.Len()]
+	}
+	sameBits(t, "in pieces, some of them again", pieces, want)
+}
+
+// checkBatch computes a text among others.
+func checkBatch(t *rapid.T, m *llama.Model, kind quant.Type, ids []int, want answers) {
+	layers := m.Config().Layers
+	var batch []llama.Sequence
+	place := rapid.IntRange(0, 3).Draw(t, "place")
+	for i := range 4 {
+		tokens := ids
+		if i != place {
+			tokens = randomTokens(m.Config(), rapid.IntRange(1, 40).Draw(t, "others"), uint64(i))
+		}
+		batch = append(batch, everything(newCache(t, m, kind), tokens, layers))
+	}
+	sameBits(t, "among others", forward(t, m, batch...)[place], want)
+}
+
+// checkForks forks a prefix, lets fork and origin go on with other tokens, and
+// then computes the rest on a fork.
+func checkForks(t *rapid.T, m *llama.Model, kind quant.Type, ids []int, want answers) {
+	layers := m.Config().Layers
+	n := rapid.IntRange(1, len(ids)-1).Draw(t, "prefix")
+	cache := newCache(t, m, kind)
+	forward(t, m, everything(cache, ids[:n], layers))
+	fork, keep := cache.Fork(), cache.Fork()
+	forward(t, m, everything(cache, randomTokens(m.Config(), 20, 11), layers))
+	forward(t, m, everything(fork, randomTokens(m.Config(), 5, 12), layers))
+	fork.Truncate(n)
+	sameBits(t, "on a fork that was written", forward(t, m, everything(fork, ids[n:], layers))[0], want[n:])
+	sameBits(t, "on a fork", forward(t, m, everything(keep, ids[n:], layers))[0], want[n:])
+}
+
+// TestInvarianceLong is TestInvariance for a text of several chunks of default
+// size and more rows than a panel has.
+func TestInvarianceLong(t *testing.T) {
+	for _, kind := range []quant.Type{quant.F32, quant.F16, quant.Q8_0} {
+		t.Run(kind.String(), func(t *testing.T) {
+			c := modelfile.Config{Architecture: "qwen3", Layers: 2, Width: 64, Heads: 4, KVHeads: 2, HeadSize: 16, FeedForward: 96, Vocabulary: 100, Context: 512, NormEpsilon: 1e-6}
+			c.RoPE.Base = 10000
+			m := randomModel(c, quant.Q8_0, 3)
+			ids := randomTokens(c, 300, 4)
+			var want answers
+			for _, o := range []llama.Options{{Threads: 1}, {Threads: 2, Chunk: 64}, {Threads: 3, Chunk: 7}, {Threads: 5, Chunk: 1000}} {
+				l := load(t, m, o)
+				cache, err := l.NewCache(0, kind)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r, err := l.Forward(context.Background(), []llama.Sequence{everything(cache, ids, c.Layers)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := flatten(r[0])
+				if want == nil {
+					want = got
+				}
+				for i := range want {
+					if !slices.EqualFunc(got[i], want[i], func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }) {
+						t.Fatalf("%+v: token %d differs", o, i)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestLogProbs compares scores of options with those of one pass over prefix and
+// option, bit by bit, and leaves the cache as it was.
+func TestLogProbs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m, kind := drawModel(t), drawCacheType(t)
+		l := load(t, m, llama.Options{Threads: 2, Chunk: rapid.IntRange(1, 20).Draw(t, "chunk")})
+		prefix := randomTokens(m.Config, rapid.IntRange(1, 40).Draw(t, "prefix"), 1)
+		var options [][]int
+		for i := range rapid.IntRange(0, 8).Draw(t, "options") {
+			options = append(options, randomTokens(m.Config, rapid.IntRange(0, 9).Draw(t, "length"), uint64(i)))
+		}
+		cache := newCache(t, l, kind)
+		r, err := l.Forward(context.Background(), []llama.Sequence{{Cache: cache, Tokens: prefix, Logits: []int{-1}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := l.LogProbs(context.Background(), cache, r[0].Logits[0], options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, o := range options {
+			want := wholeLogProbs(t, l, kind, prefix, o)
+			if !slices.Equal(got[i], want) {
+				t.Errorf("option %d: %v, want %v", i, got[i], want)
+			}
+		}
+		if cache.Len() != len(prefix) {
+			t.Errorf("the cache has %d tokens, want %d", cache.Len(), len(prefix))
+		}
+	})
+}
+
+// wholeLogProbs computes what LogProbs does from all logits of one pass.
+func wholeLogProbs(t *rapid.T, l *llama.Model, kind quant.Type, prefix, option []int) []float64 {
+	all := append(slices.Clone(prefix), option...)
+	r, err := l.Forward(context.Background(), []llama.Sequence{{Cache: newCache(t, l, kind), Tokens: all, AllLogits: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := make([]float64, len(option))
+	for i, id := range option {
+		p[i] = llama.LogProb(r[0].Logits[len(prefix)+i-1], id)
+	}
+	return p
+}

@@ -1,0 +1,220 @@
+package llama_test
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/casemate-ai/casemate/internal/model/adapter"
+	"github.com/casemate-ai/casemate/internal/model/modelfile"
+	"github.com/casemate-ai/casemate/internal/model/quant"
+)
+
+// reference computes a model slowly in float64, position by position, with the
+// whole history in plain slices. It is written to be read, not to be fast.
+type reference struct {
+	c      modelfile.Config
+	w      map[string][]float64
+	deltas map[string]*adapter.Delta
+	keys   [][][]float64 // layer, position, [KV·D]
+	values [][][]float64
+	layers [][][]float64 // layer+1 (0 is the embedding), position, [C]
+}
+
+func newReference(m *modelfile.Model, deltas []*adapter.Delta) *reference {
+	r := &reference{c: m.Config, w: map[string][]float64{}, deltas: map[string]*adapter.Delta{}}
+	for _, t := range m.Tensors {
+		n := 1
+		for _, d := range t.Shape {
+			n *= d
+		}
+		x := make([]float32, n)
+		quant.Dequantize(x, t.Type, t.Data)
+		for _, v := range x {
+			r.w[t.Name] = append(r.w[t.Name], float64(v))
+		}
+	}
+	for _, d := range deltas {
+		r.deltas[d.Name] = d
+	}
+	r.keys, r.values = make([][][]float64, m.Config.Layers), make([][][]float64, m.Config.Layers)
+	r.layers = make([][][]float64, m.Config.Layers+1)
+	return r
+}
+
+// apply is W·x, the bias, and the adapter.
+func (r *reference) apply(name string, x []float64) []float64 {
+	w := r.w[name+".weight"]
+	if name == "output" && w == nil {
+		w = r.w["token_embd.weight"]
+	}
+	out := make([]float64, len(w)/len(x))
+	for i := range out {
+		for j, v := range x {
+			out[i] += w[i*len(x)+j] * v
+		}
+		if b := r.w[name+".bias"]; b != nil {
+			out[i] += b[i]
+		}
+	}
+	if d := r.deltas[name+".weight"]; d != nil {
+		for k := range d.Rank {
+			low := 0.0
+			for j, v := range x {
+				low += float64(d.A[k*d.In+j]) * v
+			}
+			for i := range out {
+				out[i] += float64(d.Scale) * float64(d.B[i*d.Rank+k]) * low
+			}
+		}
+	}
+	return out
+}
+
+func (r *reference) norm(name string, x []float64) []float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += v * v
+	}
+	out := make([]float64, len(x))
+	for i, v := range x {
+		out[i] = v / math.Sqrt(sum/float64(len(x))+r.c.NormEpsilon) * r.w[name][i]
+	}
+	return out
+}
+
+// angle is how far pair i turns at a position, and by what it is multiplied. It
+// follows the papers' wording: wavelengths for llama3, rotations for YaRN.
+func (r *reference) angle(i, position int) (angle, magnitude float64) {
+	s := r.c.RoPE
+	dims := s.Dims
+	if dims == 0 {
+		dims = r.c.HeadSize
+	}
+	theta := 1 / math.Pow(s.Base, float64(2*i)/float64(dims))
+	divisors := r.w["rope_freqs.weight"]
+	if divisors != nil {
+		theta /= divisors[i]
+	}
+	magnitude = 1
+	switch s.Scaling {
+	case modelfile.ScalingLinear:
+		theta /= s.Factor
+	case modelfile.ScalingLlama3:
+		if divisors != nil {
+			break
+		}
+		wavelength := 2 * math.Pi / theta
+		context := float64(s.OriginalContext)
+		switch {
+		case wavelength < context/s.HighFreq:
+		case wavelength > context/s.LowFreq:
+			theta /= s.Factor
+		default:
+			smooth := (context/wavelength - s.LowFreq) / (s.HighFreq - s.LowFreq)
+			theta = (1-smooth)*theta/s.Factor + smooth*theta
+		}
+	case modelfile.ScalingYaRN:
+		dimension := func(rotations float64) float64 {
+			return float64(dims) * math.Log(float64(s.OriginalContext)/(rotations*2*math.Pi)) / (2 * math.Log(s.Base))
+		}
+		low := max(math.Floor(dimension(s.BetaFast)), 0)
+		high := min(math.Ceil(dimension(s.BetaSlow)), float64(dims-1))
+		if low == high {
+			high += 0.001
+		}
+		ramp := min(1, max(0, (float64(i)-low)/(high-low)))
+		theta = theta/s.Factor*ramp + theta*(1-ramp)
+		magnitude = s.Attention
+		if magnitude == 0 {
+			magnitude = 0.1*math.Log(s.Factor) + 1
+		}
+	}
+	return theta * float64(position), magnitude
+}
+
+func (r *reference) rotate(x []float64, position int) {
+	dims := r.c.RoPE.Dims
+	if dims == 0 {
+		dims = r.c.HeadSize
+	}
+	for h := 0; h < len(x); h += r.c.HeadSize {
+		for i := range dims / 2 {
+			a, b := h+i, h+i+dims/2
+			if r.c.RoPE.Interleaved {
+				a, b = h+2*i, h+2*i+1
+			}
+			angle, magnitude := r.angle(i, position)
+			sin, cos := math.Sincos(angle)
+			x[a], x[b] = magnitude*(x[a]*cos-x[b]*sin), magnitude*(x[a]*sin+x[b]*cos)
+		}
+	}
+}
+
+// attend returns what the queries of a layer see at the newest position.
+func (r *reference) attend(layer int, q []float64) []float64 {
+	D, G := r.c.HeadSize, r.c.Heads/r.c.KVHeads
+	newest := len(r.keys[layer]) - 1
+	oldest := 0
+	if r.c.SlidingWindow > 0 {
+		oldest = max(0, newest-r.c.SlidingWindow+1)
+	}
+	out := make([]float64, len(q))
+	for h := range r.c.Heads {
+		from := h / G * D
+		var weights []float64
+		total := 0.0
+		for p := oldest; p <= newest; p++ {
+			score := 0.0
+			for i := range D {
+				score += q[h*D+i] * r.keys[layer][p][from+i]
+			}
+			w := math.Exp(score / math.Sqrt(float64(D)))
+			weights = append(weights, w)
+			total += w
+		}
+		for i := range D {
+			for p := oldest; p <= newest; p++ {
+				out[h*D+i] += weights[p-oldest] / total * r.values[layer][p][from+i]
+			}
+		}
+	}
+	return out
+}
+
+// step takes one token and returns its logits and what the output norm gives.
+func (r *reference) step(token int) (logits, hidden []float64) {
+	C, D := r.c.Width, r.c.HeadSize
+	position := len(r.keys[0])
+	x := append([]float64(nil), r.w["token_embd.weight"][token*C:(token+1)*C]...)
+	r.layers[0] = append(r.layers[0], append([]float64(nil), x...))
+	for l := range r.c.Layers {
+		name := func(s string) string { return fmt.Sprintf("blk.%d.%s", l, s) }
+		h := r.norm(name("attn_norm.weight"), x)
+		q, k, v := r.apply(name("attn_q"), h), r.apply(name("attn_k"), h), r.apply(name("attn_v"), h)
+		if r.w[name("attn_q_norm.weight")] != nil {
+			for i := 0; i < len(q); i += D {
+				copy(q[i:], r.norm(name("attn_q_norm.weight"), q[i:i+D]))
+			}
+			for i := 0; i < len(k); i += D {
+				copy(k[i:], r.norm(name("attn_k_norm.weight"), k[i:i+D]))
+			}
+		}
+		r.rotate(q, position)
+		r.rotate(k, position)
+		r.keys[l], r.values[l] = append(r.keys[l], k), append(r.values[l], v)
+		for i, v := range r.apply(name("attn_output"), r.attend(l, q)) {
+			x[i] += v
+		}
+		h = r.norm(name("ffn_norm.weight"), x)
+		gate, up := r.apply(name("ffn_gate"), h), r.apply(name("ffn_up"), h)
+		for i, g := range gate {
+			gate[i] = g / (1 + math.Exp(-g)) * up[i]
+		}
+		for i, v := range r.apply(name("ffn_down"), gate) {
+			x[i] += v
+		}
+		r.layers[l+1] = append(r.layers[l+1], append([]float64(nil), x...))
+	}
+	hidden = r.norm("output_norm.weight", x)
+	return r.apply("output", hidden), hidden
+}
