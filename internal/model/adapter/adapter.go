@@ -1,9 +1,41 @@
 // Package adapter reads low-rank adapters (LoRA): PEFT folders and GGUF files.
 // An adapter changes some matrices of a base model: W becomes W + Scale·B·A.
+// What would change the model in another way is refused by name.
 package adapter
 
 import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
+	"github.com/casemate-ai/casemate/internal/model/modelfile/gguf"
+	"github.com/casemate-ai/casemate/internal/model/modelfile/mapped"
+	"github.com/casemate-ai/casemate/internal/model/modelfile/safetensors"
+)
+
+// Limits of what Load takes.
+const (
+	// MaxRank is the largest rank; nobody publishes a tenth of it.
+	MaxRank = 1 << 13
+	// MaxNumbers is how many numbers all matrices may have together.
+	MaxNumbers = 1 << 29
+)
+
+// DigestKey is the metadata's key, in safetensors and in GGUF, under which an
+// adapter names the only base model that it is for: "sha256:" and 64 digits.
+const DigestKey = "casemate.base_digest"
+
+// Errors that callers tell apart; they come wrapped.
+var (
+	// ErrFit is the error of an adapter for a model of another shape.
+	ErrFit = errors.New("the adapter does not fit the model")
+	// ErrBase is the error of an adapter that is bound to another model.
+	ErrBase = errors.New("the adapter is bound to another model")
 )
 
 // Delta is the change to one matrix W of the base, [Out,In]: Scale·B·A is added.
@@ -23,6 +55,8 @@ type Adapter struct {
 	Files []string
 	// Base is the base model as the adapter's authors call it, may be empty.
 	Base string
+	// Architecture is that of the base, where the file says it: GGUF alone.
+	Architecture string
 	// BaseDigest is the digest of the only model that this adapter is for; empty
 	// if it names none.
 	BaseDigest string
@@ -35,15 +69,170 @@ type Adapter struct {
 	interleaved bool
 }
 
-// Load reads the adapter in a PEFT folder or a GGUF file.
-func Load(path string) (*Adapter, error) { panic("not written yet") }
+// Load reads the adapter in a PEFT folder or a GGUF file. Nothing of the files
+// is kept open.
+func Load(path string) (*Adapter, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("load adapter: %w", err)
+	}
+	var a *Adapter
+	if info.IsDir() {
+		a, err = loadFolder(path)
+	} else {
+		a, err = loadFile(path)
+	}
+	if err == nil {
+		err = a.finish()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load adapter %q: %w", path, err)
+	}
+	a.Path = path
+	return a, nil
+}
 
-// Fits says whether the adapter was made for a model like m: it fails by name of
-// the first matrix that m lacks or that has another shape, and if the adapter
-// is bound to another model by its digest.
-func (a *Adapter) Fits(m *modelfile.Model) error { panic("not written yet") }
+// loadFile reads a GGUF file, and says of others what they are.
+func loadFile(path string) (*Adapter, error) {
+	file, err := mapped.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	var a *Adapter
+	err = file.Guard(func() error {
+		switch data := file.Bytes(); {
+		case strings.HasPrefix(string(data[:min(len(data), len(gguf.Magic))]), gguf.Magic):
+			var err error
+			a, err = parseGGUF(data)
+			return err
+		case safetensors.Pickle(data):
+			return safetensors.ErrPickle
+		case filepath.Ext(path) == ".safetensors":
+			return fmt.Errorf("give the folder that it lies in: %s is needed, too", peftConfigFile)
+		}
+		return errors.New("it is neither a folder nor a GGUF file")
+	})
+	if err := errors.Join(err, file.Close()); err != nil {
+		return nil, err
+	}
+	a.Files = []string{path}
+	return a, nil
+}
+
+// digestForm is what a digest looks like.
+var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+// finish checks what both formats have in common.
+func (a *Adapter) finish() error {
+	if len(a.Deltas) == 0 {
+		return errors.New("it changes no matrix")
+	}
+	if a.BaseDigest != "" && !digestForm.MatchString(a.BaseDigest) {
+		return fmt.Errorf("%s: %.80q is no digest", DigestKey, a.BaseDigest)
+	}
+	slices.SortFunc(a.Deltas, func(x, y *Delta) int { return strings.Compare(x.Name, y.Name) })
+	for i, d := range a.Deltas {
+		if i > 0 && d.Name == a.Deltas[i-1].Name {
+			return fmt.Errorf("%q is changed twice", d.Name)
+		}
+		if s := float64(d.Scale); s != s || s-s != 0 {
+			return fmt.Errorf("%q: the scale is no number", d.Name)
+		}
+	}
+	return nil
+}
+
+// Fits says whether the adapter was made for a model like m: it fails, with
+// ErrFit, by name of the first matrix that m lacks or that has another shape,
+// and, with ErrBase, if the adapter is bound to a model by its digest and m's is
+// another one or is not known.
+func (a *Adapter) Fits(m *modelfile.Model) error {
+	switch {
+	case a.BaseDigest != "" && m.Digest == "":
+		return fmt.Errorf("%w: it is bound to %s, and the model's digest is not known; import the model first", ErrBase, a.BaseDigest)
+	case a.BaseDigest != "" && m.Digest != a.BaseDigest:
+		return fmt.Errorf("%w: it is bound to %s, and the model is %s", ErrBase, a.BaseDigest, m.Digest)
+	case a.Architecture != "" && family(a.Architecture) != family(m.Config.Architecture):
+		return fmt.Errorf("%w: it is for architecture %q, and the model has %q", ErrFit, a.Architecture, m.Config.Architecture)
+	}
+	shapes := make(map[string][]int, len(m.Tensors))
+	for _, t := range m.Tensors {
+		shapes[t.Name] = t.Shape
+	}
+	for _, d := range a.Deltas {
+		shape, ok := shapes[d.Name]
+		switch {
+		case !ok:
+			return fmt.Errorf("%w: it has no matrix %q", ErrFit, d.Name)
+		case !slices.Equal(shape, []int{d.Out, d.In}):
+			return fmt.Errorf("%w: %q is %v in the model and [%d %d] in the adapter", ErrFit, d.Name, shape, d.Out, d.In)
+		case d.Rank > max(d.In, d.Out):
+			return fmt.Errorf("%w: %q is [%d %d], smaller than the adapter's rank %d", ErrFit, d.Name, d.Out, d.In, d.Rank)
+		}
+	}
+	return nil
+}
+
+// family is an architecture's name in GGUF files, which call mistral llama.
+func family(architecture string) string {
+	if architecture == "mistral" {
+		return "llama"
+	}
+	return architecture
+}
 
 // For returns the changes to m's matrices with the rows in m's order, sorted by
 // name; it fails where Fits does. Slices may be the adapter's own and are not to
 // be written.
-func (a *Adapter) For(m *modelfile.Model) ([]*Delta, error) { panic("not written yet") }
+//
+// Rows of queries and keys stand in another order in GGUF files of the llama
+// architecture than in Hugging Face's, because other pairs are turned by RoPE:
+// B's rows are moved as the rows of W were.
+func (a *Adapter) For(m *modelfile.Model) ([]*Delta, error) {
+	if err := a.Fits(m); err != nil {
+		return nil, err
+	}
+	c := &m.Config
+	out := slices.Clone(a.Deltas)
+	if c.RoPE.Interleaved == a.interleaved {
+		return out, nil
+	}
+	for i, d := range out {
+		heads := 0
+		switch {
+		case strings.HasSuffix(d.Name, ".attn_q.weight"):
+			heads = c.Heads
+		case strings.HasSuffix(d.Name, ".attn_k.weight"):
+			heads = c.KVHeads
+		default:
+			continue
+		}
+		if heads < 1 || d.Out%(2*heads) != 0 {
+			return nil, fmt.Errorf("%w: %q has %d rows for %d heads", ErrFit, d.Name, d.Out, heads)
+		}
+		moved := *d
+		moved.B = moveRows(d.B, d.Rank, d.Out/heads, c.RoPE.Interleaved)
+		out[i] = &moved
+	}
+	return out, nil
+}
+
+// moveRows returns b, [rows,rank], with the rows of each head of size D moved
+// from halves (0 and D/2 are a pair) to neighbours (0 and 1 are), or back.
+func moveRows(b []float32, rank, size int, interleave bool) []float32 {
+	out := make([]float32, len(b))
+	half := size / 2
+	for head := 0; head < len(b)/rank; head += size {
+		for pair := range half {
+			for side := range 2 {
+				halves, neighbours := head+side*half+pair, head+2*pair+side
+				from, to := halves, neighbours
+				if !interleave {
+					from, to = neighbours, halves
+				}
+				copy(out[to*rank:(to+1)*rank], b[from*rank:(from+1)*rank])
+			}
+		}
+	}
+	return out
+}
