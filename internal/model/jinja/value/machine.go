@@ -18,7 +18,7 @@ const (
 // Limits bounds what a Machine may do. A zero field takes its default.
 type Limits struct {
 	// Steps counts expressions and statements, and one more for every eight bytes
-	// of text and every item of a list that they make; 20 million.
+	// of text and every item of a list that they make; 5 million.
 	Steps int
 	// Depth bounds macros and recursive loops within one another; 100.
 	Depth int
@@ -29,7 +29,7 @@ type Limits struct {
 // withDefaults returns l with its zero fields filled.
 func (l Limits) withDefaults() Limits {
 	if l.Steps <= 0 {
-		l.Steps = 20_000_000
+		l.Steps = 5_000_000
 	}
 	if l.Depth <= 0 {
 		l.Depth = 100
