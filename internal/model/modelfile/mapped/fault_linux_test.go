@@ -29,7 +29,7 @@ func TestCutShort(t *testing.T) {
 		wait.Go(func() {
 			sum := 0
 			err := mapped.Guard([]*mapped.File{other, f}, func() error {
-				for _, b := range f.Bytes()[i*200_000:] {
+				for _, b := range f.Data()[i*200_000:] {
 					sum += int(b)
 				}
 				return nil
@@ -55,7 +55,7 @@ func TestForeignFault(t *testing.T) {
 		}
 	}()
 	_ = other.Guard(func() error {
-		if f.Bytes()[5000] == 1 {
+		if f.Data()[5000] == 1 {
 			return errors.New("read")
 		}
 		return nil

@@ -86,11 +86,11 @@ func regular(path string, info os.FileInfo) error {
 // Path returns what the file was opened by.
 func (f *File) Path() string { return f.path }
 
-// Bytes returns the file's bytes, which are not to be written, and not to be
+// Data returns the file's bytes, which are not to be written, and not to be
 // used after Close.
-func (f *File) Bytes() []byte { return f.data }
+func (f *File) Data() []byte { return f.data }
 
-// Close gives the memory back. Bytes must not be used any more: that would be a
+// Close gives the memory back. Data must not be used any more: that would be a
 // fault.
 func (f *File) Close() error {
 	if f.file == nil {

@@ -39,8 +39,8 @@ func open(t *testing.T, path string) *mapped.File {
 func TestBytes(t *testing.T) {
 	for _, size := range []int{0, 1, 4096, 100_000} {
 		f := open(t, write(t, size))
-		if !bytes.Equal(f.Bytes(), bytes.Repeat([]byte{7}, size)) {
-			t.Errorf("%d bytes are not the file's %d", len(f.Bytes()), size)
+		if !bytes.Equal(f.Data(), bytes.Repeat([]byte{7}, size)) {
+			t.Errorf("%d bytes are not the file's %d", len(f.Data()), size)
 		}
 		if err := f.Changed(); err != nil {
 			t.Error(err)
@@ -72,8 +72,8 @@ func TestOnlyRegularFiles(t *testing.T) {
 	if err := os.Symlink(write(t, 10), link); err != nil {
 		t.Skip(err)
 	}
-	if f := open(t, link); len(f.Bytes()) != 10 {
-		t.Errorf("%d bytes behind a link", len(f.Bytes()))
+	if f := open(t, link); len(f.Data()) != 10 {
+		t.Errorf("%d bytes behind a link", len(f.Data()))
 	}
 	if err := os.Symlink(os.DevNull, link+"2"); err != nil {
 		t.Fatal(err)
@@ -167,7 +167,7 @@ func TestGuardPasses(t *testing.T) {
 	}
 	for name, work := range map[string]func() error{
 		"a panic":           func() error { panic("of work") },
-		"an index":          func() error { _ = f.Bytes()[len(f.Bytes())]; return nil },
+		"an index":          func() error { _ = f.Data()[len(f.Data())]; return nil },
 		"a nil pointer":     func() error { var p *[4]int; p[1] = 2; return nil },
 		"a far nil pointer": func() error { var p *[1 << 20]int; p[1<<19] = 2; return nil },
 	} {
