@@ -101,6 +101,19 @@ func (f *File) Close() error {
 	return err
 }
 
+// Release says that a part of Data is not needed soon, so that a walk through a
+// large file does not fill the memory with it. It may be read again at any time.
+func (f *File) Release(part []byte) {
+	if len(part) == 0 || !f.holds(address(part)) {
+		return
+	}
+	page := os.Getpagesize()
+	skip := -int(address(part)) & (page - 1)
+	if n := len(part) - skip; n >= page {
+		release(part[skip : skip+n&^(page-1)])
+	}
+}
+
 // Changed returns an error, naming the file, if the file that was opened has
 // been written since or another lies at its path now. It compares size, times of
 // change and identity; the bytes it does not read.
@@ -176,13 +189,15 @@ func Guard(files []*File, work func() error) (err error) {
 
 // holds says whether an address lies in the mapping. A read may begin before
 // the address at which it faults, so the last page counts whole.
-func (f *File) holds(address uintptr) bool {
+func (f *File) holds(at uintptr) bool {
 	if len(f.data) == 0 {
 		return false
 	}
-	// Only compared with the address of a fault, never followed.
-	start := uintptr(unsafe.Pointer(unsafe.SliceData(f.data)))
-	page := uintptr(os.Getpagesize())
+	start, page := address(f.data), uintptr(os.Getpagesize())
 	end := (start + uintptr(len(f.data)) + page - 1) &^ (page - 1)
-	return address >= start && address < end
+	return at >= start && at < end
 }
+
+// address returns where b begins, to be compared with other addresses and never
+// followed: the runtime says nothing but a number of the place of a fault.
+func address(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }

@@ -181,3 +181,14 @@ func TestGuardPasses(t *testing.T) {
 		}()
 	}
 }
+
+// TestRelease: what was released is there when it is read again.
+func TestRelease(t *testing.T) {
+	f := open(t, write(t, 100_000))
+	for _, part := range [][]byte{f.Data(), f.Data()[100:90_000], f.Data()[4096:8192], f.Data()[:10], nil, []byte("foreign")} {
+		f.Release(part)
+		if !bytes.Equal(f.Data(), bytes.Repeat([]byte{7}, 100_000)) {
+			t.Fatalf("after the release of %d bytes the file reads otherwise", len(part))
+		}
+	}
+}

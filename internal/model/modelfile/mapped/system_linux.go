@@ -14,3 +14,10 @@ func touched(then, now os.FileInfo) bool {
 	return ok && also && a.Ctim != b.Ctim &&
 		a.Nlink == b.Nlink && a.Mode == b.Mode && a.Uid == b.Uid && a.Gid == b.Gid
 }
+
+// release tells the system that whole pages are not needed soon. They are read
+// again from the file when they are.
+func release(pages []byte) {
+	// A hint: where it cannot be taken nothing is lost.
+	_ = syscall.Madvise(pages, syscall.MADV_DONTNEED)
+}
