@@ -100,7 +100,7 @@ func loadFile(path string) (*Adapter, error) {
 	}
 	var a *Adapter
 	err = file.Guard(func() error {
-		switch data := file.Bytes(); {
+		switch data := file.Data(); {
 		case strings.HasPrefix(string(data[:min(len(data), len(gguf.Magic))]), gguf.Magic):
 			var err error
 			a, err = parseGGUF(data)

@@ -217,7 +217,7 @@ func loadFolder(path string) (*Adapter, error) {
 	}
 	var a *Adapter
 	err = file.Guard(func() (err error) {
-		a, err = parsePEFT(config, file.Bytes())
+		a, err = parsePEFT(config, file.Data())
 		return err
 	})
 	if err := errors.Join(err, file.Close()); err != nil {

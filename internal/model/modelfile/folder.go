@@ -188,7 +188,7 @@ func (f *folder) mapShard(name string) ([]safetensors.Tensor, error) {
 	f.shards = append(f.shards, file)
 	var parsed *safetensors.File
 	err = file.Guard(func() (err error) {
-		parsed, err = safetensors.Parse(file.Bytes())
+		parsed, err = safetensors.Parse(file.Data())
 		return err
 	})
 	if err != nil {
