@@ -111,12 +111,9 @@ func (c *Cache) Fork() *Cache {
 	return &f
 }
 
-// reserve makes room for n more tokens, so that writing them touches no page of
-// another cache.
+// reserve makes room for n more tokens, at least one, so that writing them
+// touches no page of another cache.
 func (c *Cache) reserve(n int) {
-	if n <= 0 {
-		return
-	}
 	if last := c.length / pageTokens; last < len(c.pages) && c.pages[last].shared {
 		c.pages[last] = c.pages[last].clone()
 	}

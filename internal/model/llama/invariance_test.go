@@ -151,19 +151,25 @@ func checkBatch(t *rapid.T, m *llama.Model, kind quant.Type, ids []int, want ans
 	sameBits(t, "among others", forward(t, m, batch...)[place], want)
 }
 
-// checkForks forks a prefix, lets fork and origin go on with other tokens, and
-// then computes the rest on a fork.
+// checkForks forks a prefix and computes the rest on two forks in turns, token by
+// token, while the origin goes on with other tokens at the same positions.
 func checkForks(t *rapid.T, m *llama.Model, kind quant.Type, ids []int, want answers) {
 	layers := m.Config().Layers
 	n := rapid.IntRange(1, len(ids)-1).Draw(t, "prefix")
 	cache := newCache(t, m, kind)
 	forward(t, m, everything(cache, ids[:n], layers))
-	fork, keep := cache.Fork(), cache.Fork()
-	forward(t, m, everything(cache, randomTokens(m.Config(), 20, 11), layers))
-	forward(t, m, everything(fork, randomTokens(m.Config(), 5, 12), layers))
-	fork.Truncate(n)
-	sameBits(t, "on a fork that was written", forward(t, m, everything(fork, ids[n:], layers))[0], want[n:])
-	sameBits(t, "on a fork", forward(t, m, everything(keep, ids[n:], layers))[0], want[n:])
+	one, two := cache.Fork(), cache.Fork()
+	forward(t, m, everything(two, randomTokens(m.Config(), 5, 12), layers))
+	two.Truncate(n)
+	others := randomTokens(m.Config(), len(ids), 11)
+	var first, second answers
+	for i, id := range ids[n:] {
+		first = append(first, forward(t, m, everything(one, []int{id}, layers))[0]...)
+		second = append(second, forward(t, m, everything(two, []int{id}, layers))[0]...)
+		forward(t, m, everything(cache, others[i:i+1], layers))
+	}
+	sameBits(t, "on a fork", first, want[n:])
+	sameBits(t, "on a fork that was written before", second, want[n:])
 }
 
 // TestInvarianceLong is TestInvariance for a text of several chunks of default
