@@ -84,6 +84,8 @@ func (s *Spec) check() error {
 		return fmt.Errorf("%w: types for %d of %d tokens", ErrVocabulary, len(s.Types), n)
 	case s.Kind == SentencePiece && len(s.Scores) != n:
 		return fmt.Errorf("%w: scores for %d of %d tokens", ErrVocabulary, len(s.Scores), n)
+	case s.Normalizer != "" && s.Normalizer != normalNFC:
+		return fmt.Errorf("%w: unknown normalizer %q", ErrVocabulary, shorten(s.Normalizer))
 	}
 	total := 0
 	for id, text := range s.Tokens {
@@ -284,7 +286,8 @@ func cutMerge(merge string) (left, right string, ok bool) {
 // buildSentencePiece fills the tables of SentencePiece.
 func (t *Tokenizer) buildSentencePiece(spec *Spec) error {
 	t.pieces = t.room()
-	e := &sentencePiece{pieces: t.pieces, scores: spec.Scores, prefix: spec.AddSpacePrefix}
+	e := &sentencePiece{pieces: t.pieces, scores: spec.Scores}
+	e.prefix = prefix{spec.AddSpacePrefix, spec.SpacePrefixOnce, spec.SpacePrefixLean}
 	var have [256]bool
 	for id, text := range spec.Tokens {
 		if s := spec.Scores[id]; s != s {

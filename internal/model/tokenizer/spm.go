@@ -16,8 +16,23 @@ type sentencePiece struct {
 	scores  []float32 // of each id
 	single  [256]uint32
 	longest int // bytes of the longest token
-	prefix  bool
+	prefix  prefix
 	scratch sync.Pool // of *spmMerge
+}
+
+// prefix says where a space is put before text.
+type prefix struct {
+	wanted bool
+	once   bool // only at the very start, not after each special token as well
+	lean   bool // not where there is a space already
+}
+
+// goes says whether a space goes before text.
+func (p prefix) goes(text string, start bool) bool {
+	if !p.wanted || p.once && !start {
+		return false
+	}
+	return !p.lean || !strings.HasPrefix(text, " ") && !strings.HasPrefix(text, spmSpace)
 }
 
 // symbol is a part of the text while it is merged: size bytes from start, 0 once
@@ -49,8 +64,8 @@ type spmMerge struct {
 
 // encode appends the tokens of text, which has no special tokens. What is not
 // UTF-8 is cut by what each first byte promises, as llama.cpp does.
-func (e *sentencePiece) encode(dst []int, text string) []int {
-	if e.prefix {
+func (e *sentencePiece) encode(dst []int, text string, start bool) []int {
+	if e.prefix.goes(text, start) {
 		text = " " + text
 	}
 	text = strings.ReplaceAll(text, " ", spmSpace)

@@ -20,13 +20,15 @@ type Tokenizer struct {
 
 // model makes ids of text in which there are no special tokens.
 type model interface {
-	encode(dst []int, text string) []int
+	// encode appends the tokens of text; start says whether all of the text
+	// begins there.
+	encode(dst []int, text string, start bool) []int
 }
 
 // Encode returns the tokens of text, without a token for the beginning or the
 // end. Nothing in text becomes a control token or a marker, whatever it spells;
 // user-defined tokens that are no markers are found before all else. With
-// ByteLevel, decoding gives text again, whatever bytes it has.
+// ByteLevel and no normalizer, decoding gives text again, whatever bytes it has.
 func (t *Tokenizer) Encode(text string) []int {
 	return t.AppendEncode(make([]int, 0, len(text)/4+1), text)
 }
@@ -68,16 +70,24 @@ func (t *Tokenizer) encode(dst []int, text string, tree *spellings, regions []re
 	if tree != nil {
 		tree.find(text, regions, func(s spelled) {
 			if s.start > done {
-				dst = t.model.encode(dst, text[done:s.start])
+				dst = t.plainText(dst, text[done:s.start], done == 0)
 			}
 			dst = append(dst, s.id)
 			done = s.end
 		})
 	}
 	if done < len(text) {
-		dst = t.model.encode(dst, text[done:])
+		dst = t.plainText(dst, text[done:], done == 0)
 	}
 	return dst
+}
+
+// plainText appends the tokens of text between special tokens.
+func (t *Tokenizer) plainText(dst []int, text string, start bool) []int {
+	if t.spec.Normalizer == normalNFC {
+		text = composed(text)
+	}
+	return t.model.encode(dst, text, start)
 }
 
 // ID returns the control, unknown or user-defined token that is spelled text.
