@@ -8,6 +8,10 @@ import (
 // ErrSchema is what every error of Compile wraps: the schema is at fault.
 var ErrSchema = errors.New("schema cannot be used")
 
+// ErrNothing is returned for a schema that no document satisfies, at least none
+// within the limits.
+var ErrNothing = fmt.Errorf("%w: no document satisfies it", ErrSchema)
+
 // KeywordError says which keyword of a schema cannot be honoured, and why.
 type KeywordError struct {
 	Pointer string // JSON pointer of the keyword, such as "/properties/id/pattern"

@@ -68,25 +68,6 @@ func interval(bounds []rune, r rune) int {
 	return sort.Search(len(bounds), func(i int) bool { return bounds[i] > r }) - 1
 }
 
-// Any says whether some code point from lo to hi leads from q to a live state.
-// Surrogates are no code points of a string and do not count.
-func (d *DFA) Any(q int32, lo, hi rune) bool {
-	row := d.next[int(q)*d.width:]
-	for i := interval(d.bounds, lo); i < len(d.bounds) && d.bounds[i] <= hi; i++ {
-		if row[d.class[i]] == 0 {
-			continue
-		}
-		first, last := max(lo, d.bounds[i]), hi
-		if i+1 < len(d.bounds) {
-			last = min(hi, d.bounds[i+1]-1)
-		}
-		if first < surrogateMin || last > surrogateMax {
-			return true
-		}
-	}
-	return false
-}
-
 // Matches says whether s is in the language.
 func (d *DFA) Matches(s string) bool {
 	q := d.start

@@ -161,3 +161,25 @@ func (d *DFA) Count(longest int) []uint16 {
 	}
 	return table
 }
+
+// Each calls yield for each run of code points from lo to hi that leads from q
+// to a live state, surrogates left out, until it returns false.
+func (d *DFA) Each(q int32, lo, hi rune, yield func(lo, hi rune, to int32) bool) {
+	row := d.next[int(q)*d.width:][:d.width]
+	for i := interval(d.bounds, lo); i < len(d.bounds) && d.bounds[i] <= hi; i++ {
+		to := row[d.class[i]]
+		if to == 0 {
+			continue
+		}
+		first, last := max(lo, d.bounds[i]), hi
+		if i+1 < len(d.bounds) {
+			last = min(hi, d.bounds[i+1]-1)
+		}
+		if first < surrogateMin && !yield(first, min(last, surrogateMin-1), to) {
+			return
+		}
+		if last > surrogateMax && !yield(max(first, surrogateMax+1), last, to) {
+			return
+		}
+	}
+}
