@@ -89,6 +89,9 @@ func (t Text) Spans() []Span {
 // Slice returns the bytes from i to j.
 func (t Text) Slice(i, j int) Text {
 	out := Text{S: t.S[i:j]}
+	if i == j {
+		return out
+	}
 	first := sort.Search(len(t.marks), func(k int) bool { return t.marks[k].to > i })
 	for _, m := range t.marks[first:] {
 		if m.from >= j {

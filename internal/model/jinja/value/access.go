@@ -17,8 +17,10 @@ func (vm *Machine) Slice(v any, bounds [3]any) (any, error) {
 	for i, e := range bounds {
 		if x, ok := asInt(e); ok {
 			b[i] = &x
+		} else if err := Used(e); err != nil {
+			return nil, err
 		} else if e != nil {
-			return &Undefined{typeName(v) + " has no such slice"}, nil
+			return nil, fmt.Errorf("the bound of a slice is a %s", typeName(e))
 		}
 	}
 	if b[2] != nil && *b[2] == 0 {
@@ -32,7 +34,7 @@ func (vm *Machine) Slice(v any, bounds [3]any) (any, error) {
 			return vm.sliceSeq(x, b)
 		}
 	}
-	return &Undefined{typeName(v) + " cannot be sliced"}, nil
+	return nil, fmt.Errorf("%s cannot be sliced", typeName(v))
 }
 
 // sliceRange returns Python's slice.indices: the first index, the one to stop

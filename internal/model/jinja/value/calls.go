@@ -69,7 +69,7 @@ func textArg(what string, v any) (marked.Text, error) {
 	if err := Used(v); err != nil {
 		return marked.Text{}, err
 	}
-	return marked.Text{}, fmt.Errorf("%s: want a marked.Text, got %s", what, typeName(v))
+	return marked.Text{}, fmt.Errorf("%s: want a text, got %s", what, typeName(v))
 }
 
 // flagArg is the truth of a bound argument, false where it is missing.

@@ -164,15 +164,19 @@ func filterSort(vm *Machine, v any, a Args) (any, error) {
 	return &Seq{Items: itemsOf(entries)}, nil
 }
 
-// sortKey is keyed for "a,b": a tuple of several attributes.
+// sortKey is keyed for "a,b": a tuple, be it of one attribute, so that what is
+// equal is not asked for its order.
 func (vm *Machine) sortKey(attribute, caseCounts any) (func(any) (any, error), error) {
-	t, ok := attribute.(marked.Text)
-	if !ok || !strings.Contains(t.S, ",") {
-		return vm.keyed(attribute, caseCounts)
+	parts := []any{attribute}
+	if t, ok := attribute.(marked.Text); ok {
+		parts = nil
+		for _, part := range strings.Split(t.S, ",") {
+			parts = append(parts, marked.Plain(part))
+		}
 	}
 	var keys []func(any) (any, error)
-	for _, part := range strings.Split(t.S, ",") {
-		k, err := vm.keyed(marked.Plain(part), caseCounts)
+	for _, part := range parts {
+		k, err := vm.keyed(part, caseCounts)
 		if err != nil {
 			return nil, err
 		}
@@ -481,6 +485,9 @@ func filterMap(vm *Machine, v any, a Args) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		if filterOf(name.S) == nil {
+			return nil, fmt.Errorf("no filter named %q", name.Shown())
+		}
 		rest := Args{Pos: a.Pos[1:], Names: a.Names, Named: a.Named}
 		f = func(v any) (any, error) { return vm.Filter(name.S, v, rest) }
 	}
@@ -542,6 +549,9 @@ func (vm *Machine) choose(name string, v any, a Args) (any, error) {
 		test, err := textArg(name, a.Pos[0])
 		if err != nil {
 			return nil, err
+		}
+		if !isTest(test.S) {
+			return nil, fmt.Errorf("no test named %q", test.Shown())
 		}
 		rest := Args{Pos: a.Pos[1:], Names: a.Names, Named: a.Named}
 		holds = func(v any) (bool, error) { return vm.Test(test.S, v, rest) }

@@ -115,7 +115,7 @@ func (vm *Machine) strip(t marked.Text, chars any, left, right bool) (any, error
 		if err := Used(chars); err != nil {
 			return nil, err
 		}
-		return nil, fmt.Errorf("strip: want a marked.Text, got %s", typeName(chars))
+		return nil, fmt.Errorf("strip: want a text, got %s", typeName(chars))
 	}
 	out := t.Trim(cut, left, right)
 	return out, vm.Charge(out.Weight())
@@ -425,7 +425,7 @@ func (vm *Machine) recase(t marked.Text, how string) (any, error) {
 				return ""
 			}
 			out := marked.Recased(r, how, word)
-			word = how == "capitalize" || unicode.IsLetter(r) && unicode.ToUpper(r) != unicode.ToLower(r)
+			word = how == "capitalize" || unicode.IsUpper(r) || unicode.IsLower(r) || unicode.IsTitle(r)
 			return out
 		})
 	}

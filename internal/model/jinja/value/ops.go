@@ -71,8 +71,11 @@ func (vm *Machine) textBinary(op string, t marked.Text, b any) (any, error) {
 		if s, ok := b.(*Seq); ok && s.Kind == Tuple {
 			return vm.percent(t, s.Items, nil)
 		}
-		if d, ok := b.(*Dict); ok {
-			return vm.percent(t, []any{b}, d)
+		switch x := b.(type) {
+		case *Dict:
+			return vm.percent(t, []any{b}, x)
+		case *Seq: // which Python takes for a mapping without keys
+			return vm.percent(t, []any{b}, &Dict{})
 		}
 		return vm.percent(t, []any{b}, nil)
 	}

@@ -64,6 +64,15 @@ func (vm *Machine) writeRepr(b *marked.Builder, v any, depth int) error {
 		return err
 	case *iterator:
 		b.Add("<generator object>", false)
+	case Object:
+		b.Add("<"+x.TypeName(), false)
+		if name, ok := x.Attribute("name"); ok {
+			b.Add(" ", false)
+			if err := vm.writeRepr(b, name, depth+1); err != nil {
+				return err
+			}
+		}
+		b.Add(">", false)
 	default:
 		b.Add("<"+typeName(v)+">", false)
 	}

@@ -67,7 +67,7 @@ func (vm *Machine) Test(name string, v any, a Args) (bool, error) {
 		return ok && filterOf(t.S) != nil, nil
 	case "test":
 		t, ok := v.(marked.Text)
-		return ok && (comparisonOf(t.S) != "" || t.S == "divisibleby" || t.S == "sameas" || isTest(t.S)), nil
+		return ok && isTest(t.S), nil
 	}
 	is, ok := typeTest(name, v)
 	if !ok {
@@ -76,10 +76,13 @@ func (vm *Machine) Test(name string, v any, a Args) (bool, error) {
 	return is, nil
 }
 
-// isTest reports whether there is a test of that name without arguments.
+// isTest reports whether there is a test of that name.
 func isTest(name string) bool {
 	switch name {
-	case "odd", "even", "lower", "upper", "filter", "test":
+	case "odd", "even", "lower", "upper", "filter", "test", "divisibleby", "sameas":
+		return true
+	}
+	if comparisonOf(name) != "" {
 		return true
 	}
 	_, ok := typeTest(name, nil)
