@@ -110,6 +110,22 @@ func (j *job) sourceRow(row int) int {
 	return row - within + within%2*(j.head/2) + within/2
 }
 
+// behind returns the part of the source that is not needed any more after chunk
+// i, and a little of what lies before it: another part may have ended within a
+// page of memory.
+func (j *job) behind(i int) []byte {
+	const before = 64 << 10
+	first, n := j.span(i)
+	if j.head > 0 { // rows come from all over their head
+		group := j.head * j.columns
+		end := min((first+n+group-1)/group*group, j.numbers)
+		first = first / group * group
+		n = end - first
+	}
+	start := j.from.Size(first)
+	return j.data[max(start-before, 0) : start+j.from.Size(n)]
+}
+
 // work is what a thread needs to convert chunks.
 type work struct {
 	numbers, again []float32
@@ -131,7 +147,7 @@ func (w *work) convert(j *job, i int) ([]byte, loss, error) {
 	j.read(x, first)
 	for k, v := range x {
 		if v-v != 0 {
-			return nil, loss{}, fmt.Errorf("tensor %q: number %d is %v: the model is damaged", j.name, first+k, v)
+			return nil, loss{}, fmt.Errorf("number %d is %v: the model is damaged", first+k, v)
 		}
 	}
 	if j.copies() {
@@ -144,7 +160,7 @@ func (w *work) convert(j *job, i int) ([]byte, loss, error) {
 	for k, v := range x {
 		e := float64(y[k]) - float64(v)
 		if e-e != 0 {
-			return nil, loss{}, fmt.Errorf("tensor %q: number %d, %v, is too large for %v: try BF16 or F32", j.name, first+k, v, j.to)
+			return nil, loss{}, fmt.Errorf("number %d, %v, is too large for %v: try BF16 or F32", first+k, v, j.to)
 		}
 		l.errors += float64(e * e)
 		l.squares += float64(float64(v) * float64(v))

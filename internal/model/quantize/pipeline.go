@@ -6,6 +6,8 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+
+	"github.com/casemate-ai/casemate/internal/model/modelfile"
 )
 
 // task is one chunk of a job, and where its bytes go.
@@ -19,7 +21,7 @@ type task struct {
 // run converts the chunks with some threads and writes each to its place. Which
 // thread does which chunk changes nothing: a chunk's bytes depend on its numbers
 // alone.
-func run(ctx context.Context, tasks []task, w io.WriterAt, threads int, progress func(numbers int)) error {
+func run(ctx context.Context, m *modelfile.Model, tasks []task, w io.WriterAt, threads int, progress func(numbers int)) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var next atomic.Int64
@@ -33,7 +35,7 @@ func run(ctx context.Context, tasks []task, w io.WriterAt, threads int, progress
 				if i >= len(tasks) {
 					return
 				}
-				if err := tasks[i].do(scratch, w); err != nil {
+				if err := tasks[i].do(m, scratch, w); err != nil {
 					stop(err)
 					return
 				}
@@ -51,16 +53,22 @@ func run(ctx context.Context, tasks []task, w io.WriterAt, threads int, progress
 	return nil
 }
 
-// do converts the chunk and writes it. A file that is cut short while it is
-// mapped faults where it is read, which becomes an error here.
-func (t *task) do(scratch *work, w io.WriterAt) error {
-	b, l, err := scratch.convert(t.job, t.chunk)
-	if err != nil {
+// do converts the chunk and writes it. A source that is cut short while it is
+// mapped is an error, not a crash.
+func (t *task) do(m *modelfile.Model, scratch *work, w io.WriterAt) error {
+	var b []byte
+	err := m.Guard(func() (err error) {
+		b, *t.loss, err = scratch.convert(t.job, t.chunk)
+		if err != nil {
+			return err
+		}
+		// Under guard, too: b may be a part of the source.
+		_, err = w.WriteAt(b, t.offset)
 		return err
+	})
+	if err != nil {
+		return fmt.Errorf("quantize tensor %q: %w", t.job.name, err)
 	}
-	*t.loss = l
-	if _, err := w.WriteAt(b, t.offset); err != nil {
-		return fmt.Errorf("write tensor %q: %w", t.job.name, err)
-	}
+	m.Release(t.job.behind(t.chunk))
 	return nil
 }

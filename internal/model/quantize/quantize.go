@@ -134,7 +134,7 @@ func write(ctx context.Context, m *modelfile.Model, f *os.File, entries []modelf
 		all += int64(j.numbers)
 	}
 	var done int64
-	err = run(ctx, tasks, f, threads(o.Threads), func(n int) {
+	err = run(ctx, m, tasks, f, threads(o.Threads), func(n int) {
 		done += int64(n)
 		if o.Progress != nil {
 			o.Progress(done, all)

@@ -39,8 +39,10 @@ func rotationFactors(c *modelfile.Config) *modelfile.Tensor {
 // interleaved for GGUF, or 0 for a tensor whose rows stay.
 func headRows(m *modelfile.Model, name string) (int, error) {
 	c := &m.Config
-	arch, err := architecture(c)
-	if err != nil || m.Format == formatGGUF || arch != "llama" || c.RoPE.Interleaved {
+	if m.Format == formatGGUF || c.RoPE.Interleaved {
+		return 0, nil
+	}
+	if arch, err := architecture(c); err != nil || arch != "llama" {
 		return 0, err
 	}
 	if !strings.Contains(name, ".attn_q.") && !strings.Contains(name, ".attn_k.") {
