@@ -30,7 +30,7 @@ func (o *Options) tokenizerConfig() object {
 		config["pad_token"] = s.Tokens[s.Pad]
 	}
 	if s.Unknown != tokenizer.None {
-		config["unk_token"] = object{"content": s.Tokens[s.Unknown]}
+		config["unk_token"] = s.Tokens[s.Unknown]
 	}
 	if o.ChatTemplate != "" {
 		config["chat_template"] = o.ChatTemplate
