@@ -13,8 +13,12 @@ func NoWait(s *Store) { s.disk.noWait = true }
 
 // SetInspect replaces the opening of models.
 func SetInspect(s *Store, f func(path string, deep bool) (Facts, error)) {
-	s.inspect = func(path string, deep bool) (*facts, error) {
-		x, err := f(path, deep)
+	s.inspect = func(path string, deep func(done, total int64)) (*facts, error) {
+		x, err := f(path, deep != nil)
+		if deep != nil {
+			deep(1, 2)
+			deep(2, 2)
+		}
 		return &facts{format: x.Format, files: x.Files, architecture: "llama", quantisation: "F32", parameters: 1}, err
 	}
 }

@@ -41,8 +41,8 @@ type ImportOptions struct {
 
 // Progress is how far an import or a check has come.
 type Progress struct {
-	Doing       string // "reading", "checking"
-	Done, Total int64  // bytes; Total is 0 where it is not known
+	Doing       string // "reading", then "checking"
+	Done, Total int64  // bytes of that
 }
 
 // Imported is what an import did.
@@ -71,7 +71,7 @@ func (s *Store) Import(ctx context.Context, path, name string, o ImportOptions) 
 	if err != nil {
 		return nil, err
 	}
-	seen, err := s.inspect(src.open(), false)
+	seen, err := s.inspect(src.open(), nil)
 	if err != nil {
 		return nil, refused(path, err)
 	}
@@ -124,8 +124,7 @@ func (j *job) run(r reference, path string) error {
 	if !j.src.folder {
 		checked = j.staged(j.src.files[0].name)
 	}
-	j.progress("checking", 0)
-	found, err := j.inspect(checked, true)
+	found, err := j.inspect(checked, func(done, total int64) { j.tell("checking", done, total) })
 	if err != nil {
 		return refused(path, err)
 	}
@@ -310,7 +309,8 @@ func (j *job) eachPiece(in io.Reader, take func([]byte) error) (int64, error) {
 				return size, err
 			}
 			size += int64(n)
-			j.progress("reading", int64(n))
+			j.done += int64(n)
+			j.tell("reading", j.done, j.total)
 		}
 		if err == io.EOF {
 			return size, nil
@@ -321,10 +321,9 @@ func (j *job) eachPiece(in io.Reader, take func([]byte) error) (int64, error) {
 	}
 }
 
-func (j *job) progress(doing string, more int64) {
-	j.done += more
+func (j *job) tell(doing string, done, total int64) {
 	if j.o.Progress != nil {
-		j.o.Progress(Progress{doing, j.done, j.total})
+		j.o.Progress(Progress{doing, done, total})
 	}
 }
 

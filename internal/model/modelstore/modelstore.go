@@ -21,8 +21,8 @@ import (
 type Store struct {
 	dir  string // DATA/models
 	disk disk
-	// inspect opens a model's files and checks them.
-	inspect func(path string, deep bool) (*facts, error)
+	// inspect is the function of this name, but for tests.
+	inspect func(path string, deep func(done, total int64)) (*facts, error)
 }
 
 // New returns the store of a data directory, which need not be there yet.
