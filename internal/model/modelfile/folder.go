@@ -36,7 +36,6 @@ const maxSmallFile = 16 << 20
 type folder struct {
 	path   string
 	config *hfConfig
-	shards []*mapped.File
 	model  *Model
 }
 
@@ -44,33 +43,12 @@ type folder struct {
 // Face's transformers write it.
 func openFolder(path string) (*Model, error) {
 	f := &folder{path: path, model: &Model{Path: path, Format: "safetensors"}}
-	f.model.close, f.model.changed = f.close, f.changed
 	for _, step := range []func() error{f.readConfig, f.readWeights, f.readTokenizer, f.readLicense} {
 		if err := step(); err != nil {
-			return nil, fmt.Errorf("open folder %q: %w", path, errors.Join(err, f.close()))
+			return nil, fmt.Errorf("open folder %q: %w", path, errors.Join(err, f.model.Close()))
 		}
 	}
 	return f.model, nil
-}
-
-// close ends the use of all mapped files.
-func (f *folder) close() error {
-	var all []error
-	for _, s := range f.shards {
-		all = append(all, s.Close())
-	}
-	f.shards = nil
-	return errors.Join(all...)
-}
-
-// changed says whether one of the mapped files was changed by others.
-func (f *folder) changed() error {
-	for _, s := range f.shards {
-		if err := s.Changed(); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // has says whether the folder has a file of this name.
@@ -185,7 +163,7 @@ func (f *folder) mapShard(name string) ([]safetensors.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.shards = append(f.shards, file)
+	f.model.mapped = append(f.model.mapped, file)
 	var parsed *safetensors.File
 	err = file.Guard(func() (err error) {
 		parsed, err = safetensors.Parse(file.Data())
@@ -198,82 +176,66 @@ func (f *folder) mapShard(name string) ([]safetensors.Tensor, error) {
 	return parsed.Tensors, nil
 }
 
-// nameTensors translates names and makes sure that the tensors are those that
-// the configuration asks for, no fewer and no more.
+// nameTensors translates names. It looks after what Check leaves open: that
+// there are those biases that the configuration asks for, and no others, and an
+// output matrix unless the embedding serves.
 func (f *folder) nameTensors(found []safetensors.Tensor) error {
-	want := f.config.tensors(&f.model.Config)
+	biased, seen := f.config.biased(), map[string]bool{}
 	for _, t := range found {
 		if computed(t.Name) {
 			continue
 		}
 		name, known := TranslateName(t.Name)
-		if name == "output.weight" && f.config.Tied {
-			continue // transformers takes the embedding in its place, too
-		}
-		shape, wanted := want[name]
 		switch {
-		case !known || !wanted && f.model.tensor(name) == nil:
+		case !known:
 			return fmt.Errorf("tensor %q: a model of type %s has none of this name", t.Name, f.config.ModelType)
-		case !wanted:
+		case seen[name]:
 			return fmt.Errorf("tensor %q: there are two", t.Name)
-		case !slices.Equal(shape, t.Shape):
-			return fmt.Errorf("tensor %q: shape %v, but %s says %v", t.Name, t.Shape, hfConfigFile, shape)
+		case name == nameOutput && f.config.Tied:
+			continue // transformers takes the embedding in its place, too
+		case strings.HasSuffix(name, ".bias") && !biased[module(name)]:
+			return fmt.Errorf("tensor %q: by %s there is no bias", t.Name, hfConfigFile)
 		}
-		delete(want, name)
+		seen[name] = true
 		f.model.Tensors = append(f.model.Tensors, &Tensor{Name: name, Type: t.Type, Shape: t.Shape, Data: t.Data})
 	}
-	if len(want) > 0 {
-		missing := slices.Sorted(maps.Keys(want))
-		return fmt.Errorf("%d tensors are missing, %q among them", len(missing), missing[0])
+	if !seen[nameOutput] && !f.config.Tied {
+		return fmt.Errorf("tensor %q is missing, and tie_word_embeddings is not set", "lm_head.weight")
 	}
-	return nil
-}
-
-// tensor returns the tensor of this name, or nil.
-func (m *Model) tensor(name string) *Tensor {
-	for _, t := range m.Tensors {
-		if t.Name == name {
-			return t
-		}
-	}
-	return nil
-}
-
-// tensors returns the shape of every tensor that a model of this configuration
-// has, by name.
-func (c *hfConfig) tensors(s *Config) map[string][]int {
-	q, kv := s.Heads*s.HeadSize, s.KVHeads*s.HeadSize
-	want := map[string][]int{
-		"token_embd.weight":  {s.Vocabulary, s.Width},
-		"output_norm.weight": {s.Width},
-	}
-	if !c.Tied {
-		want["output.weight"] = []int{s.Vocabulary, s.Width}
-	}
-	inputBias := c.ModelType == "qwen2" || c.AttentionBias
-	outputBias := c.ModelType != "qwen2" && c.AttentionBias
-	for l := range s.Layers {
-		add := func(module string, bias bool, rows, columns int) {
-			want[fmt.Sprintf("blk.%d.%s.weight", l, module)] = []int{rows, columns}
-			if bias {
-				want[fmt.Sprintf("blk.%d.%s.bias", l, module)] = []int{rows}
+	for l := range f.model.Config.Layers {
+		for _, b := range slices.Sorted(maps.Keys(biased)) {
+			if name := fmt.Sprintf("blk.%d.%s.bias", l, b); !seen[name] {
+				return fmt.Errorf("tensor %q is missing: by %s there is a bias", name, hfConfigFile)
 			}
 		}
-		add("attn_q", inputBias, q, s.Width)
-		add("attn_k", inputBias, kv, s.Width)
-		add("attn_v", inputBias, kv, s.Width)
-		add("attn_output", outputBias, s.Width, q)
-		add("ffn_gate", c.MLPBias, s.FeedForward, s.Width)
-		add("ffn_up", c.MLPBias, s.FeedForward, s.Width)
-		add("ffn_down", c.MLPBias, s.Width, s.FeedForward)
-		want[fmt.Sprintf("blk.%d.attn_norm.weight", l)] = []int{s.Width}
-		want[fmt.Sprintf("blk.%d.ffn_norm.weight", l)] = []int{s.Width}
-		if c.ModelType == "qwen3" {
-			want[fmt.Sprintf("blk.%d.attn_q_norm.weight", l)] = []int{s.HeadSize}
-			want[fmt.Sprintf("blk.%d.attn_k_norm.weight", l)] = []int{s.HeadSize}
+	}
+	return nil
+}
+
+// module returns "attn_q" of "blk.0.attn_q.bias".
+func module(name string) string {
+	parts := strings.Split(name, ".")
+	return parts[len(parts)-2]
+}
+
+// biased returns the modules of each layer that have a bias.
+func (c *hfConfig) biased() map[string]bool {
+	all := map[string]bool{}
+	add := func(names ...string) {
+		for _, name := range names {
+			all[name] = true
 		}
 	}
-	return want
+	switch {
+	case c.ModelType == "qwen2":
+		add("attn_q", "attn_k", "attn_v")
+	case c.AttentionBias && c.ModelType != "mistral":
+		add("attn_q", "attn_k", "attn_v", "attn_output")
+	}
+	if c.MLPBias && c.ModelType == "llama" {
+		add("ffn_gate", "ffn_up", "ffn_down")
+	}
+	return all
 }
 
 // readTokenizer reads the tokenizer, the chat template and how to generate. A

@@ -1,9 +1,15 @@
-// Package modelfile opens models as they are published: GGUF files and folders
-// of safetensors with their JSON files. Whatever the format, a Model has the same
-// configuration, tokenizer and tensors under the same names.
+// Package modelfile opens models as they are published: GGUF files, whole or in
+// shards, and folders of safetensors with their JSON files. Whatever the format,
+// a Model has the same configuration, tokenizer and tensors under the same names.
+//
+// Files are mapped, not read: a Model is open within milliseconds. Whoever reads
+// its tensors does so under Guard, and asks Changed whether the files are still
+// what they were.
 package modelfile
 
 import (
+	"github.com/casemate-ai/casemate/internal/model/modelfile/gguf"
+	"github.com/casemate-ai/casemate/internal/model/modelfile/mapped"
 	"github.com/casemate-ai/casemate/internal/model/quant"
 	"github.com/casemate-ai/casemate/internal/model/tokenizer"
 )
@@ -84,10 +90,7 @@ type Generation struct {
 }
 
 // Property is one entry of a GGUF file's metadata, for showing and copying.
-type Property struct {
-	Key   string
-	Value any
-}
+type Property = gguf.Property
 
 // Model is an opened model.
 type Model struct {
@@ -105,6 +108,6 @@ type Model struct {
 	// Tensors stand in the file's order. A vocabulary alone has none.
 	Tensors []*Tensor
 
-	close   func() error
-	changed func() error
+	mapped []*mapped.File // which Tensors lie in
+	index  map[string]*Tensor
 }
