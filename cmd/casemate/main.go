@@ -40,7 +40,11 @@ type cli struct {
 	Ask      askCmd      `cmd:"" help:"Answer a question from the knowledge base, or rank the options of one, with the passages."`
 	KB       kbCmd       `cmd:"" name:"kb" help:"Import, search and show published knowledge."`
 	Map      mapCmd      `cmd:"" help:"Map reports, rules and alerts to ATT&CK techniques, sentence by sentence."`
-	Model    modelCmd    `cmd:"" help:"List the embedded classifiers and print their cards."`
+	Model    modelCmd    `cmd:"" help:"Import, show, check and quantise models; list the embedded classifiers and their cards."`
+	Generate generateCmd `cmd:"" help:"Let a language model answer or continue a prompt."`
+	Score    scoreCmd    `cmd:"" help:"Tell how probable continuations of a text are to a language model."`
+	Embed    embedCmd    `cmd:"" help:"Turn texts into vectors: a language model's hidden states."`
+	Tokenize tokenizeCmd `cmd:"" help:"Turn text into a model's token ids, and back."`
 	Rules    rulesCmd    `cmd:"" help:"Check Sigma rules."`
 	Eval     evalCmd     `cmd:"" help:"Measure Casemate on a public benchmark."`
 	Version  versionCmd  `cmd:"" help:"Print the version and what the catalogue holds."`

@@ -3,13 +3,19 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/casemate-ai/casemate/internal/model/modelfile/gguf"
+	"github.com/casemate-ai/casemate/internal/model/modelfile/modeltest"
+	"github.com/casemate-ai/casemate/internal/model/quant"
 )
 
 func TestMain(m *testing.M) {
@@ -17,6 +23,7 @@ func TestMain(m *testing.M) {
 		"casemate": func() {
 			os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 		},
+		"tinymodel": tinyModel,
 	})
 }
 
@@ -52,4 +59,85 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if args[0] != strconv.Itoa(code) {
 		ts.Fatalf("exit code %d, want %s", code, args[0])
 	}
+}
+
+// tinyModel writes a random model: "tinymodel FILE [key=value…]", with keys as in
+// tinyOptions. It prints the path of the model.
+func tinyModel() {
+	if len(os.Args) < 2 {
+		fmt.Fprintln(os.Stderr, "usage: tinymodel FILE [key=value…]")
+		os.Exit(2)
+	}
+	o, err := tinyOptions(os.Args[2:])
+	if err == nil {
+		err = writeTiny(os.Args[1], o)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// writeTiny writes a model, or a split one, whose files get numbers, under the
+// path's folder.
+func writeTiny(path string, o modeltest.Options) error {
+	dir, err := os.MkdirTemp(filepath.Dir(path), "tiny")
+	if err != nil {
+		return err
+	}
+	made, err := modeltest.Write(dir, o)
+	if err != nil {
+		return err
+	}
+	if o.Shards > 1 {
+		fmt.Println(made)
+		return nil
+	}
+	if err := os.Rename(made, path); err != nil {
+		return err
+	}
+	return os.RemoveAll(dir)
+}
+
+// tinyOptions reads what a tiny model is to be like.
+func tinyOptions(args []string) (modeltest.Options, error) {
+	o := modeltest.Options{ChatTemplate: modeltest.ChatTemplate}
+	numbers := map[string]*int{"layers": &o.Layers, "width": &o.Width, "heads": &o.Heads, "kv": &o.KVHeads, "head": &o.HeadSize,
+		"ff": &o.FeedForward, "vocabulary": &o.Vocabulary, "context": &o.Context, "window": &o.SlidingWindow, "shards": &o.Shards}
+	flags := map[string]*bool{"tied": &o.Tied, "freqs": &o.RopeFreqs, "spm": &o.SentencePiece}
+	for _, arg := range args {
+		key, value, _ := strings.Cut(arg, "=")
+		var err error
+		switch {
+		case numbers[key] != nil:
+			*numbers[key], err = strconv.Atoi(value)
+		case flags[key] != nil:
+			*flags[key], err = strconv.ParseBool(value)
+		case key == "arch":
+			o.Architecture = value
+		case key == "scaling":
+			o.Scaling = value
+		case key == "template":
+			o.ChatTemplate = value
+		case key == "type":
+			o.Type, err = quant.Parse(value)
+		case key == "seed":
+			o.Seed, err = strconv.ParseUint(value, 10, 64)
+		case key == "nan": // the first number of the matrix of this name becomes NaN
+			o.Edit = func(tensors []gguf.Tensor) []gguf.Tensor {
+				for _, t := range tensors {
+					if t.Name == value {
+						copy(t.Data, []byte{0, 0, 0xc0, 0x7f})
+					}
+				}
+				return tensors
+			}
+		default:
+			err = fmt.Errorf("no key %q", key)
+		}
+		if err != nil {
+			return o, err
+		}
+	}
+	return o, nil
 }

@@ -37,8 +37,11 @@ func fileOf(w io.Writer) (*os.File, bool) {
 // isTerminal reports whether w is a terminal whose reader wants colour.
 func isTerminal(w io.Writer) bool {
 	f, ok := fileOf(w)
-	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return ok && isTerminalFile(f) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
+
+// isTerminalFile reports whether f is a terminal, whatever its reader wants.
+func isTerminalFile(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 // terminalWidth returns the columns of w, or a page's width.
 func terminalWidth(w io.Writer) int {

@@ -53,10 +53,15 @@ const (
 )
 
 // GenerateRequest asks for a continuation: of Messages through the model's chat
-// template, or else of Prompt as it is.
+// template, or else of Prompt as it is, or else of Tokens.
 type GenerateRequest struct {
 	Messages []Message
 	Prompt   string
+	// Special lets spellings of special tokens in Prompt stand for these tokens:
+	// only for a prompt that no foreign text has entered.
+	Special bool
+	// Tokens are the prompt's ids, nothing added.
+	Tokens []int
 	// MaxTokens bounds the answer; 0 means as many as the context has room for.
 	MaxTokens int
 	// Schema is a JSON Schema that the answer fulfils; empty means free text.

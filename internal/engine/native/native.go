@@ -1,2 +1,217 @@
-// Package native is the engine that runs models in this process, on its processors.
+// Package native is the engine that runs models in this process, on its
+// processors: the model file, its tokenizer and chat template, the forward pass,
+// sampling and constrained decoding, put together.
+//
+// The same request gives the same bytes, whatever the number of threads, what
+// ran before it, and what runs beside it.
 package native
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+
+	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/engine"
+	"github.com/casemate-ai/casemate/internal/model/adapter"
+	"github.com/casemate-ai/casemate/internal/model/chat"
+	"github.com/casemate-ai/casemate/internal/model/grammar"
+	"github.com/casemate-ai/casemate/internal/model/llama"
+	"github.com/casemate-ai/casemate/internal/model/modelfile"
+	"github.com/casemate-ai/casemate/internal/model/quant"
+	"github.com/casemate-ai/casemate/internal/model/tokenizer"
+)
+
+// Options is how a model is opened. The zero value works.
+type Options struct {
+	Name   string // what to call the model; empty means what its file says
+	Digest string // of the model's files, where the caller knows it
+	// Adapter is the path of a LoRA adapter; empty means none.
+	Adapter string
+	Threads int // processors to use; 0 means all
+	// Context is how many tokens a prompt and its answer may have together; 0
+	// means what the model was made for, which is also the most.
+	Context int
+	// Cache is the number format of keys and values: quant.F32, quant.F16 or
+	// quant.Q8_0.
+	Cache quant.Type
+	// Catalogue gives the identifiers that "x-casemate-id" of a schema names;
+	// nil knows none.
+	Catalogue func(kind string) (grammar.Catalogue, error)
+	// Prefixes is how many computed prompts are kept for those that begin alike;
+	// 0 means DefaultPrefixes, negative means none.
+	Prefixes int
+	// AnyMemory opens a model, and starts a request, that the memory looks too
+	// small for.
+	AnyMemory bool
+}
+
+// DefaultPrefixes is how many computed prompts are kept.
+const DefaultPrefixes = 4
+
+// leastTokens is what must fit the memory, besides the weights, for a model to
+// be worth opening.
+const leastTokens = 512
+
+// Engine is an open model.
+type Engine struct {
+	options Options
+	info    engine.Info
+	file    *modelfile.Model
+	model   *llama.Model
+	tok     *tokenizer.Tokenizer
+	chat    *chat.Template // nil where neither the file nor its vocabulary tells how to chat
+	noChat  error          // why
+	ends    []int          // ids that end an answer
+	spoken  []uint64       // ids that the tokenizer knows, where the model has more rows; else nil
+
+	prefixes prefixes
+	schemas  schemas
+	close    sync.Once
+	closed   error
+}
+
+var _ engine.Engine = (*Engine)(nil)
+
+// Open opens a GGUF file or a folder of safetensors and makes the model ready.
+// Errors that a person must act on are *casemate.Error.
+func Open(path string, o Options) (*Engine, error) {
+	file, err := modelfile.Open(path)
+	if err != nil {
+		return nil, input("open model", err, "casemate model show PATH tells what a file holds")
+	}
+	e, err := open(file, o)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return e, nil
+}
+
+// open makes an opened file ready.
+func open(file *modelfile.Model, o Options) (*Engine, error) {
+	if len(file.Tensors) == 0 {
+		return nil, input(fmt.Sprintf("open model %q", file.Path), errors.New("it holds a vocabulary and no weights"), "casemate tokenize is all that can be done with it")
+	}
+	if err := file.Check(); err != nil {
+		return nil, input(fmt.Sprintf("open model %q", file.Path), err, "the file is damaged, or made for another program")
+	}
+	if err := fitContext(&o, file.Config); err != nil {
+		return nil, err
+	}
+	tok, err := tokenizer.New(file.Tokenizer)
+	if err != nil {
+		return nil, input(fmt.Sprintf("read the tokenizer of %q", file.Path), err, "")
+	}
+	options := llama.Options{Threads: o.Threads}
+	if err := foresee(os.DirFS("/"), file, options, o); err != nil {
+		return nil, err
+	}
+	e := &Engine{options: o, file: file, tok: tok}
+	if o.Adapter != "" {
+		if options.Adapter, err = e.adapt(o.Adapter); err != nil {
+			return nil, err
+		}
+	}
+	if e.model, err = llama.Load(file, options); err != nil {
+		return nil, input(fmt.Sprintf("load model %q", file.Path), err, "")
+	}
+	e.prepare()
+	return e, nil
+}
+
+// fitContext sets the context that was left open, and refuses a longer one
+// than the model has.
+func fitContext(o *Options, c modelfile.Config) error {
+	if o.Context < 0 || o.Context > c.Context {
+		return usage(fmt.Sprintf("a context of %d tokens, the model was made for %d", o.Context, c.Context), "ask for fewer")
+	}
+	if o.Context == 0 {
+		o.Context = c.Context
+	}
+	return nil
+}
+
+// adapt loads an adapter and holds it against the base.
+func (e *Engine) adapt(path string) (*adapter.Adapter, error) {
+	a, err := adapter.Load(path)
+	if err == nil {
+		err = a.Fits(e.file)
+	}
+	if err != nil {
+		return nil, input(fmt.Sprintf("use adapter %q", path), err, "an adapter fits the base that it was trained on")
+	}
+	return a, nil
+}
+
+// prepare fills what is derived from the file.
+func (e *Engine) prepare() {
+	spec, c := e.tok.Spec(), e.file.Config
+	e.ends = spec.EndOfGeneration
+	if len(e.ends) == 0 && spec.EOS != tokenizer.None {
+		e.ends = []int{spec.EOS}
+	}
+	if c.Vocabulary > e.tok.Size() {
+		e.spoken = make([]uint64, (c.Vocabulary+63)/64)
+		for id := range e.tok.Size() {
+			e.spoken[id/64] |= 1 << (id % 64)
+		}
+	}
+	e.chat, e.noChat = chat.New(e.file.ChatTemplate, spec)
+	e.prefixes.limit = e.options.Prefixes
+	if e.prefixes.limit == 0 {
+		e.prefixes.limit = DefaultPrefixes
+	}
+	e.info = engine.Info{Name: e.options.Name, Architecture: c.Architecture, Digest: e.options.Digest, Context: e.options.Context,
+		Vocabulary: c.Vocabulary, Layers: c.Layers, Width: c.Width}
+	if e.info.Name == "" {
+		e.info.Name = c.Name
+	}
+}
+
+// foresee refuses a model whose weights do not fit the memory that there is.
+func foresee(root fs.FS, file *modelfile.Model, lo llama.Options, o Options) error {
+	room, known := availableMemory(root)
+	need := llama.MemoryNeeded(file, lo, min(leastTokens, o.Context), o.Cache)
+	if !known || o.AnyMemory || need.Total() <= room {
+		return nil
+	}
+	return &casemate.Error{Code: casemate.CodeInput,
+		Message: fmt.Sprintf("open model %q: it needs %s (weights %s, the rest for a prompt of %d tokens), and %s are free", file.Path, size(need.Total()), size(need.Weights), min(leastTokens, o.Context), size(room)),
+		Hint:    "quantise it to a smaller type (casemate model quantize), end other programs, or try nevertheless with --any-memory"}
+}
+
+// Info says what the model is.
+func (e *Engine) Info() engine.Info { return e.info }
+
+// Tokenizer returns the model's tokenizer.
+func (e *Engine) Tokenizer() *tokenizer.Tokenizer { return e.tok }
+
+// Close frees the model. It may be called more than once.
+func (e *Engine) Close() error {
+	e.close.Do(func() {
+		e.prefixes.drop()
+		e.closed = errors.Join(e.model.Close(), e.file.Close())
+	})
+	return e.closed
+}
+
+// size writes a number of bytes for people.
+func size(n int64) string {
+	switch {
+	case n >= 10<<30:
+		return fmt.Sprintf("%d GiB", n>>30)
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	}
+	return fmt.Sprintf("%d MiB", (n+1<<20-1)>>20)
+}
+
+func usage(message, hint string) error {
+	return &casemate.Error{Code: casemate.CodeUsage, Message: message, Hint: hint}
+}
+
+func input(message string, err error, hint string) error {
+	return &casemate.Error{Code: casemate.CodeInput, Message: message, Err: err, Hint: hint}
+}

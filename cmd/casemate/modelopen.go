@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/engine/native"
+	"github.com/casemate-ai/casemate/internal/model/grammar"
+	"github.com/casemate-ai/casemate/internal/model/modelfile"
+	"github.com/casemate-ai/casemate/internal/model/modelstore"
+	"github.com/casemate-ai/casemate/internal/model/quant"
+	"github.com/casemate-ai/casemate/internal/model/tokenizer"
+	"github.com/casemate-ai/casemate/internal/security/identifier"
+	"github.com/casemate-ai/casemate/internal/security/knowledge"
+	"github.com/casemate-ai/casemate/internal/security/library"
+)
+
+// modelFlags are the flags of every command that runs a language model.
+type modelFlags struct {
+	dataFlag
+	Model     string `required:"" short:"m" placeholder:"NAME|PATH" help:"A model of the store (casemate model list), NAME@sha256:… to pin it, a GGUF file or a folder of safetensors."`
+	Adapter   string `placeholder:"PATH" help:"A LoRA adapter: a PEFT folder or a GGUF file."`
+	Threads   int    `placeholder:"N" help:"How many processors to use; default: all. The answer does not depend on it."`
+	AnyMemory bool   `help:"Go on although the memory looks too small."`
+	Context   int    `placeholder:"N" help:"How many tokens a prompt and its answer may have together; default: what the model was made for."`
+	CacheType string `enum:"f32,f16,q8_0" default:"f32" help:"The number format of keys and values: f32, f16 or q8_0, which take less memory and are less exact."`
+}
+
+// open makes the model ready. Its catalogues are read when a schema asks for them.
+func (f *modelFlags) open(s *streams) (*native.Engine, error) {
+	if f.Threads < 0 || f.Context < 0 {
+		return nil, &casemate.Error{Code: casemate.CodeUsage, Message: "--threads and --context cannot be negative", Hint: "leave them out for all processors and the model's own context"}
+	}
+	path, m, err := f.resolveModel(f.Model)
+	if err != nil {
+		return nil, err
+	}
+	cache, err := quant.Parse(f.CacheType)
+	if err != nil {
+		return nil, err
+	}
+	name, digest := "", ""
+	if m != nil {
+		name, digest = m.Name, m.Digest
+	}
+	return native.Open(path, native.Options{
+		Name: name, Digest: digest, Adapter: f.Adapter, Threads: f.Threads, Context: f.Context, Cache: cache, AnyMemory: f.AnyMemory,
+		Catalogue: catalogues(s.ctx, f.dataFlag),
+	})
+}
+
+// resolveModel returns the path of a model by its name or path; the manifest is
+// nil for a path.
+func (d dataFlag) resolveModel(ref string) (string, *modelstore.Manifest, error) {
+	dir, err := d.dataDir()
+	if err != nil {
+		return "", nil, err
+	}
+	return modelstore.Resolve(dir, ref)
+}
+
+// openTokenizer reads a model's tokenizer. It looks at no weights.
+func openTokenizer(d dataFlag, ref string) (*tokenizer.Tokenizer, error) {
+	path, _, err := d.resolveModel(ref)
+	if err != nil {
+		return nil, err
+	}
+	file, err := modelfile.Open(path)
+	if err != nil {
+		return nil, &casemate.Error{Code: casemate.CodeInput, Message: "open model", Err: err, Hint: "give a GGUF file or a folder of safetensors with its tokenizer.json"}
+	}
+	defer file.Close()
+	t, err := tokenizer.New(file.Tokenizer)
+	if err != nil {
+		return nil, &casemate.Error{Code: casemate.CodeInput, Message: fmt.Sprintf("read the tokenizer of %q", path), Err: err, Hint: "docs/tokenizer.md says which are supported"}
+	}
+	return t, nil
+}
+
+// catalogues returns a function that gives the identifiers of a kind, each read
+// once, from the binary and from the knowledge base where there is one.
+func catalogues(ctx context.Context, d dataFlag) func(kind string) (grammar.Catalogue, error) {
+	var mu sync.Mutex
+	known := map[string]*identifier.List{}
+	return func(kind string) (grammar.Catalogue, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if l := known[kind]; l != nil {
+			return l, nil
+		}
+		lib, err := d.openLibrary()
+		if err != nil && !errors.Is(err, library.ErrEmpty) {
+			return nil, fmt.Errorf("open the knowledge base: %w", err)
+		}
+		if lib != nil {
+			defer lib.Close()
+		}
+		l, err := identifier.Load(ctx, knowledge.Embedded(), lib, kind)
+		if err == nil {
+			known[kind] = l
+		}
+		return l, err
+	}
+}
+
+// lineOrModel says whether an error of the engine lies in a line of input: wrong
+// use does, and the lines after it go on.
+func lineOrModel(err error) error {
+	var e *casemate.Error
+	if errors.As(err, &e) && e.Code == casemate.CodeUsage {
+		return &badLine{err}
+	}
+	return err
+}

@@ -1,0 +1,308 @@
+package native
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/casemate-ai/casemate/internal/engine"
+	"github.com/casemate-ai/casemate/internal/model/chat"
+	"github.com/casemate-ai/casemate/internal/model/grammar"
+	"github.com/casemate-ai/casemate/internal/model/llama"
+	"github.com/casemate-ai/casemate/internal/model/sample"
+	"github.com/casemate-ai/casemate/internal/model/tokenizer"
+)
+
+// maxAlternatives is how many alternatives of a token may be asked for.
+const maxAlternatives = 100
+
+// ErrIncomplete is the error of an answer that ended before it fulfilled its schema.
+var ErrIncomplete = errors.New("the answer does not fulfil the schema yet")
+
+// answer is an answer in the making.
+type answer struct {
+	engine  *Engine
+	request engine.GenerateRequest
+	emit    func(engine.Piece) error
+
+	cache  *llama.Cache
+	tokens []int // prompt and answer, as far as they are in the cache
+	logits []float32
+
+	sampler  *sample.Sampler
+	schema   schema
+	matcher  *grammar.Matcher // nil without a schema, and while the model thinks
+	decoder  *tokenizer.Decoder
+	thoughts *chat.Thoughts
+	stopper  *sample.Stopper
+
+	out            engine.Generation
+	text, thinking strings.Builder
+}
+
+// Generate continues a prompt.
+func (e *Engine) Generate(ctx context.Context, r engine.GenerateRequest, emit func(engine.Piece) error) (engine.Generation, error) {
+	a, err := e.begin(r, emit)
+	if err != nil {
+		return engine.Generation{}, err
+	}
+	prompt, err := a.prompt()
+	if err != nil {
+		return engine.Generation{}, err
+	}
+	room := e.options.Context - len(prompt)
+	extra := r.MaxTokens
+	if extra == 0 {
+		extra = min(max(room, 1), leastTokens) // what the memory is held against; the context itself ends the answer
+	}
+	if a.cache, a.logits, err = e.prefill(ctx, prompt, extra); err != nil {
+		return engine.Generation{}, err
+	}
+	a.tokens = prompt
+	a.out.PromptTokens = len(prompt)
+	if err := a.sampler.Prime(prompt); err != nil {
+		return engine.Generation{}, err
+	}
+	limit := r.MaxTokens
+	if limit == 0 {
+		limit = room
+	}
+	if err := a.run(ctx, limit); err != nil {
+		return engine.Generation{}, err
+	}
+	e.prefixes.keep(a.tokens[:a.cache.Len()], a.cache)
+	return a.out, a.finish()
+}
+
+// begin checks a request.
+func (e *Engine) begin(r engine.GenerateRequest, emit func(engine.Piece) error) (*answer, error) {
+	a := &answer{engine: e, request: r, emit: emit, decoder: e.tok.NewDecoder()}
+	switch {
+	case r.MaxTokens < 0:
+		return nil, usage(fmt.Sprintf("an answer of %d tokens", r.MaxTokens), "0 means as many as the context has room for")
+	case r.Alternatives < 0 || r.Alternatives > maxAlternatives:
+		return nil, usage(fmt.Sprintf("%d alternatives of a token", r.Alternatives), fmt.Sprintf("ask for at most %d", maxAlternatives))
+	case len(r.Schema) > 0 && len(r.Stop) > 0:
+		return nil, usage("stop strings and a schema together", "the schema says where the answer ends: leave the stop strings out")
+	case !slices.Contains([]engine.Thinking{engine.ThinkingHide, engine.ThinkingShow, engine.ThinkingCut}, r.Thinking):
+		return nil, usage(fmt.Sprintf("no thinking %q", r.Thinking), "hide, show or cut")
+	}
+	var err error
+	s := r.Sampling
+	if a.sampler, err = sample.New(sample.Options{Temperature: s.Temperature, TopK: s.TopK, TopP: s.TopP, MinP: s.MinP,
+		RepetitionPenalty: s.RepetitionPenalty, PresencePenalty: s.PresencePenalty, FrequencyPenalty: s.FrequencyPenalty,
+		PenaltyWindow: s.PenaltyWindow, Seed: s.Seed, Bias: s.Bias}); err != nil {
+		return nil, usage(err.Error(), "docs/sampling.md says what each option may be")
+	}
+	for id := range s.Bias {
+		if id < 0 || id >= e.info.Vocabulary {
+			return nil, usage(fmt.Sprintf("a bias for token %d: the model has %d tokens", id, e.info.Vocabulary), "casemate tokenize gives a model's ids")
+		}
+	}
+	if a.stopper, err = sample.NewStopper(r.Stop); err != nil {
+		return nil, usage(err.Error(), "give fewer or other stop strings")
+	}
+	if len(r.Schema) > 0 {
+		if a.schema, err = e.compile(r.Schema); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// prompt returns the prompt's ids, and makes ready for what the answer begins with.
+func (a *answer) prompt() ([]int, error) {
+	r, open := a.request, false
+	var ids []int
+	if len(r.Tokens) > 0 {
+		ids = slices.Clone(r.Tokens)
+	} else if len(r.Messages) > 0 {
+		p, err := a.engine.chatPrompt(r.Messages, r.Thinking)
+		if err != nil {
+			return nil, err
+		}
+		ids, open = p.ids, p.thinking
+	} else {
+		ids = a.engine.textTokens(r.Prompt, r.Special)
+	}
+	a.thoughts = a.engine.thoughts(open)
+	if a.schema.grammar != nil && !open {
+		a.matcher = a.schema.grammar.Start()
+	}
+	return ids, nil
+}
+
+// run picks tokens until the answer ends.
+func (a *answer) run(ctx context.Context, limit int) error {
+	for {
+		if len(a.out.IDs) >= limit {
+			a.out.Finish = engine.FinishLength
+			return nil
+		}
+		choice, err := a.sampler.Next(a.logits, a.mask())
+		if err != nil {
+			return fmt.Errorf("pick token %d of the answer: %w", len(a.out.IDs)+1, err)
+		}
+		done, err := a.take(choice)
+		if err != nil || done {
+			return err
+		}
+		if len(a.out.IDs) >= limit { // the logits after the last token are not needed
+			continue
+		}
+		results, err := a.engine.model.Forward(ctx, []llama.Sequence{{Cache: a.cache, Tokens: []int{choice.ID}, Logits: []int{-1}}})
+		if err != nil {
+			return a.engine.explain(err)
+		}
+		a.logits = results[0].Logits[0]
+	}
+}
+
+// mask returns which tokens may come next; nil means all.
+func (a *answer) mask() []uint64 {
+	if a.matcher != nil {
+		return a.matcher.Mask()
+	}
+	return a.engine.spoken
+}
+
+// take adds a token to the answer and says whether it is the last.
+func (a *answer) take(c sample.Choice) (done bool, err error) {
+	e := a.engine
+	if a.request.Logprobs {
+		a.out.Tokens = append(a.out.Tokens, a.logprob(c))
+	}
+	a.out.IDs = append(a.out.IDs, c.ID)
+	a.tokens = append(a.tokens, c.ID)
+	if err := a.sampler.Accept(c.ID); err != nil {
+		return false, err
+	}
+	constrained := a.matcher != nil
+	if constrained {
+		if err := a.matcher.Accept(c.ID); err != nil {
+			return false, fmt.Errorf("hold token %d to the schema: %w", c.ID, err)
+		}
+	}
+	if slices.Contains(e.ends, c.ID) {
+		a.out.Finish = engine.FinishStop
+		return true, nil
+	}
+	parts := a.thoughts.Write(string(a.decoder.Write(c.ID)))
+	if e.isThinkMark(c.ID) {
+		parts = append(parts, a.thoughts.Tag(e.tok.Text(c.ID))...)
+	}
+	stopped, err := a.hear(parts)
+	if err != nil || stopped {
+		a.out.Finish = engine.FinishString
+		return stopped, err
+	}
+	if constrained && a.complete() {
+		a.out.Finish = engine.FinishStop
+		return true, nil
+	}
+	return false, nil
+}
+
+// logprob describes a picked token.
+func (a *answer) logprob(c sample.Choice) engine.TokenLogprob {
+	out := engine.TokenLogprob{ID: c.ID, Text: a.engine.Piece(c.ID), Logprob: c.Logprob}
+	for _, t := range c.Top(a.request.Alternatives) {
+		out.Alternatives = append(out.Alternatives, engine.TokenLogprob{ID: t.ID, Text: a.engine.Piece(t.ID), Logprob: t.Logprob})
+	}
+	return out
+}
+
+// hear takes parts of the text as they become certain, and says whether a stop
+// string came. When the thoughts end, a schema begins to hold.
+func (a *answer) hear(parts []chat.Part) (stopped bool, err error) {
+	for _, p := range parts {
+		if p.Thinking {
+			a.thinking.WriteString(p.Text)
+			if err := a.say(p.Text, true); err != nil {
+				return false, err
+			}
+			continue
+		}
+		if a.schema.grammar != nil && a.matcher == nil {
+			a.matcher = a.schema.grammar.Start()
+			if err := a.matcher.AcceptBytes([]byte(p.Text)); err != nil {
+				return false, fmt.Errorf("hold the answer to the schema after the thoughts: %w", err)
+			}
+		}
+		safe, stop, err := a.stopper.Feed(nil, []byte(p.Text))
+		if err != nil {
+			return false, err
+		}
+		if err := a.write(string(safe)); err != nil || stop {
+			return stop, err
+		}
+	}
+	if a.schema.grammar != nil && a.matcher == nil && !a.thoughts.Thinking() {
+		a.matcher = a.schema.grammar.Start()
+	}
+	return false, nil
+}
+
+// write adds to the text of the answer.
+func (a *answer) write(text string) error {
+	a.text.WriteString(text)
+	return a.say(text, false)
+}
+
+// say emits a piece.
+func (a *answer) say(text string, thinking bool) error {
+	if a.emit == nil || text == "" {
+		return nil
+	}
+	return a.emit(engine.Piece{Text: text, Thinking: thinking})
+}
+
+// complete says whether the schema leaves nothing to say.
+func (a *answer) complete() bool {
+	if a.matcher == nil || !a.matcher.Done() {
+		return false
+	}
+	for i, word := range a.matcher.Mask() {
+		for _, end := range a.engine.ends {
+			if end/64 == i {
+				word &^= 1 << (end % 64)
+			}
+		}
+		if word != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// finish lets out what was held back and checks the whole.
+func (a *answer) finish() error {
+	if a.out.Finish != engine.FinishString {
+		stopped, err := a.hear(append(a.thoughts.Write(string(a.decoder.Flush())), a.thoughts.Flush()...))
+		if err != nil {
+			return err
+		}
+		if stopped {
+			a.out.Finish = engine.FinishString
+		} else if err := a.write(string(a.stopper.Flush(nil))); err != nil {
+			return err
+		}
+	}
+	a.out.AnswerTokens = len(a.out.IDs)
+	a.out.Text, a.out.Thinking = a.text.String(), a.thinking.String()
+	if a.request.Thinking == engine.ThinkingShow && a.out.Thinking != "" {
+		a.out.Text = "<think>" + a.out.Thinking + "</think>\n\n" + a.out.Text
+	}
+	if a.schema.rules == nil {
+		return nil
+	}
+	if a.matcher == nil || !a.matcher.Done() && !a.matcher.Finished() {
+		return usage(fmt.Sprintf("%v: it was cut at %d tokens", ErrIncomplete, a.out.AnswerTokens), "ask for a longer answer (--max-tokens), or bound the schema's strings and arrays")
+	}
+	if err := a.schema.rules.Validate([]byte(a.text.String())); err != nil {
+		return fmt.Errorf("check the answer against the schema: %w", err)
+	}
+	return nil
+}
