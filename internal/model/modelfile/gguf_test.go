@@ -1,6 +1,7 @@
 package modelfile_test
 
 import (
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"io"
@@ -135,7 +136,7 @@ func TestTensors(t *testing.T) {
 	}
 	for i, w := range want {
 		got := m.Tensors[i]
-		if d := cmp.Diff(&modelfile.Tensor{Name: w.Name, Type: w.Type, Shape: w.Shape, Data: w.Data}, got); d != "" {
+		if d := cmp.Diff(&modelfile.Tensor{Name: w.Name, Type: w.Type, Shape: w.Shape, Data: w.Data}, got, cmp.Comparer(bytes.Equal)); d != "" {
 			t.Errorf("tensor %d (-want +got):\n%s", i, d)
 		}
 		if m.Tensor(w.Name) != got {
