@@ -1,6 +1,9 @@
 package grammar
 
 import (
+	"math"
+	"slices"
+
 	"github.com/casemate-ai/casemate/internal/model/grammar/schema"
 )
 
@@ -8,16 +11,30 @@ import (
 // the tokens that stay inside, and the nodes just after a quote that closes it.
 type interior struct {
 	bits  []uint64
-	exits []int32
+	exits []exit
+}
+
+// exit is a node after the quote that closes a string, and how many code points
+// of the string come before it.
+type exit struct {
+	node  int32
+	runes uint8
 }
 
 // interiorKey names a place in a string that is held to an automaton. left is
-// how many code points may come, or a number so large that no token reaches it.
+// how many code points may come; if that is more than nearly all tokens reach,
+// it is far.
 type interiorKey struct {
 	text *schema.Text
 	q    int32
 	left int32
 }
+
+const far = math.MaxInt32
+
+// longToken is the number of code points from which on a token is looked at by
+// itself, since there are few: rulers and runs of spaces.
+const longToken = 24
 
 // freeMask names a place in a free string, by how many code points must and how
 // many may come.
@@ -27,13 +44,9 @@ type freeMask struct{ need, left int32 }
 // free string.
 type freeTokens struct {
 	runes []uint8 // of a token by its place in order; notInside if it is not
-	exits []freeExit
-	most  int32 // the largest number
-}
-
-type freeExit struct {
-	node  int32
-	runes uint8
+	exits []exit
+	long  []int32 // tokens of more than longToken code points
+	most  int32   // the largest number
 }
 
 // notInside is the count of a token that is not wholly inside a string. Tokens
@@ -59,7 +72,7 @@ func (v *Vocabulary) count(t *schema.Text, node int32, s textState) {
 		next, result := stepText(t, s, v.label[child], nil)
 		switch result {
 		case closed:
-			f.exits = append(f.exits, freeExit{child, uint8(s.n)})
+			f.exits = append(f.exits, exit{child, uint8(s.n)})
 			f.most = max(f.most, s.n)
 		case inside:
 			n := next.n
@@ -68,6 +81,9 @@ func (v *Vocabulary) count(t *schema.Text, node int32, s textState) {
 			}
 			for i := v.first[child]; i < v.first[child+1]; i++ {
 				f.runes[i] = uint8(n)
+				if n > longToken {
+					f.long = append(f.long, v.order[i])
+				}
 			}
 			f.most = max(f.most, n)
 			v.count(t, child, next)
@@ -93,7 +109,7 @@ func (v *Vocabulary) freeInterior(need, left int32) *interior {
 	}
 	for _, e := range v.free.exits {
 		if n := int32(e.runes); n >= key.need && n <= key.left {
-			in.exits = append(in.exits, e.node)
+			in.exits = append(in.exits, e)
 		}
 	}
 	if len(v.made) >= maxInteriors {
@@ -111,25 +127,77 @@ func (g *Grammar) interior(t *schema.Text, s textState) *interior {
 		return v.freeInterior(int32(t.Min)-s.n, int32(t.Max)-s.n)
 	}
 	v.once.Do(v.prepare)
-	// From here on the length is no limit: a token adds at most free.most code
-	// points, and no state is farther from its end than there are states.
-	far := v.free.most + int32(t.DFA.States())
-	key := interiorKey{t, s.q, min(int32(t.Max)-s.n, far)}
+	left := int32(t.Max) - s.n
+	key := interiorKey{t, s.q, left}
+	if left >= longToken+t.Farthest {
+		key.left = far
+	}
 	g.mu.Lock()
 	in, ok := g.cache[key]
 	g.mu.Unlock()
-	if ok {
+	if !ok {
+		in = g.explore(key)
+		g.mu.Lock()
+		if len(g.cache) >= maxInteriors {
+			clear(g.cache)
+		}
+		g.cache[key] = in
+		g.mu.Unlock()
+	}
+	if key.left == far && left < v.free.most+t.Farthest {
+		return g.shorten(in, t, s)
+	}
+	return in
+}
+
+// explore finds what a string allows by going through all tokens.
+func (g *Grammar) explore(key interiorKey) *interior {
+	v := g.vocabulary
+	in := &interior{bits: make([]uint64, words(len(v.tokens)))}
+	t := *key.text
+	t.Max = int(key.left)
+	scan(v, &t, 0, textState{q: key.q}, func(child int32, _ textState) { v.set(in.bits, child) }, func(child int32, s textState) {
+		in.exits = append(in.exits, exit{child, uint8(min(s.n, notInside))})
+	})
+	return in
+}
+
+// shorten returns in without the long tokens that do not fit any more.
+func (g *Grammar) shorten(in *interior, t *schema.Text, s textState) *interior {
+	v := g.vocabulary
+	out := *in
+	copied := false
+next:
+	for _, id := range v.free.long {
+		if in.bits[id/64]>>(id%64)&1 == 0 {
+			continue
+		}
+		at, result := s, inside
+		for _, b := range v.tokens[id] {
+			if at, result = stepText(t, at, b, nil); result != inside {
+				break
+			}
+		}
+		if result == inside {
+			continue next
+		}
+		if !copied {
+			out.bits, copied = slices.Clone(in.bits), true
+		}
+		out.bits[id/64] &^= 1 << (id % 64)
+	}
+	if slices.ContainsFunc(in.exits, func(e exit) bool { return int(e.runes) > t.Max-int(s.n) }) {
+		out.exits, copied = nil, true
+		for _, e := range in.exits {
+			if int(e.runes) <= t.Max-int(s.n) {
+				out.exits = append(out.exits, e)
+			}
+		}
+	}
+	if !copied {
 		return in
 	}
-	in = &interior{bits: make([]uint64, words(len(v.tokens)))}
-	scan(v, t, 0, s, func(child int32) { v.set(in.bits, child) }, func(child int32) { in.exits = append(in.exits, child) })
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.cache) >= maxInteriors {
-		clear(g.cache)
-	}
-	g.cache[key] = in
-	return in
+	return &out
 }
 
 // exitMask is the tokens that end a string, and go on after it in one place.
@@ -165,10 +233,10 @@ func (m *Matcher) exit(w *walker, st *stack, in *interior) []uint64 {
 	}
 	e := exitMask{in: in, up: st.up, bits: make([]uint64, len(w.bits))}
 	out := &walker{schema: w.schema, grammar: w.grammar, v: w.v, bits: e.bits}
-	after := &place{at: config{w.schema.closeText(st, "")}}
-	for _, node := range in.exits {
-		w.v.set(out.bits, node)
-		out.follow(node, after)
+	after := w.place(config{w.schema.closeText(st, "")})
+	for _, x := range in.exits {
+		w.v.set(out.bits, x.node)
+		out.follow(x.node, after, 0, st)
 	}
 	m.exits = append([]exitMask{e}, m.exits[:min(len(m.exits), maxExits-1)]...)
 	return e.bits
@@ -177,8 +245,7 @@ func (m *Matcher) exit(w *walker, st *stack, in *interior) []uint64 {
 // maskUnused marks what may come in a string that may not be one of some words:
 // what a string may be, less what leads to nothing but such words.
 func (m *Matcher) maskUnused(w *walker, st *stack, in *interior) {
-	bits := make([]uint64, len(w.bits))
-	copy(bits, in.bits)
+	bits := slices.Clone(in.bits)
 	var banned [][2]int32
 	if st.limit() != nil {
 		w.ban(0, st, &banned)
@@ -187,17 +254,16 @@ func (m *Matcher) maskUnused(w *walker, st *stack, in *interior) {
 		w.v.clear(bits, r[0])
 	}
 	out := &walker{schema: w.schema, grammar: w.grammar, v: w.v, bits: bits}
+	after := w.place(config{w.schema.closeText(st, "")})
 exits:
-	for _, node := range in.exits {
+	for _, x := range in.exits {
 		for _, r := range banned {
-			if node >= r[0] && node < r[1] {
+			if x.node >= r[0] && x.node < r[1] {
 				continue exits
 			}
 		}
-		w.v.set(bits, node)
-		if node+1 < w.v.next[node] {
-			out.below(node, w.retrace(0, node, st))
-		}
+		w.v.set(bits, x.node)
+		out.follow(x.node, after, 0, st)
 	}
 	for i, b := range bits {
 		w.bits[i] |= b

@@ -67,38 +67,34 @@ func (w *walker) below(node int32, c config) {
 func (w *walker) text(node int32, st *stack) {
 	t := st.p.(*schema.Text)
 	var after *place
-	inside := func(child int32) { w.v.set(w.bits, child) }
-	exit := func(child int32) {
+	inside := func(child int32, _ textState) { w.v.set(w.bits, child) }
+	exit := func(child int32, _ textState) {
 		w.v.set(w.bits, child)
 		if child+1 == w.v.next[child] {
 			return
 		}
-		if st.phase != plainString {
-			// What was read is part of what follows: it may not come again.
-			w.below(child, w.retrace(node, child, st))
-			return
-		}
 		if after == nil {
-			after = &place{at: config{w.schema.closeText(st, "")}}
+			after = w.place(config{w.schema.closeText(st, "")})
 		}
-		w.follow(child, after)
+		w.follow(child, after, node, st)
 	}
 	scan(w.v, t, node, st.text, inside, exit)
 }
 
 // scan visits the nodes below node that the inside of a string leads to, and
-// those just after its closing quote.
-func scan(v *Vocabulary, t *schema.Text, node int32, s textState, in, out func(int32)) {
-	for child := node + 1; child < v.next[node]; child = v.next[child] {
+// those just after its closing quote, with the place in the string before it.
+func scan(v *Vocabulary, t *schema.Text, node int32, s textState, in, out func(int32, textState)) {
+	end := v.next[node]
+	for child := node + 1; child < end; child = v.next[child] {
 		next, result := stepText(t, s, v.label[child], nil)
 		switch result {
 		case inside:
-			in(child)
+			in(child, next)
 			if child+1 < v.next[child] {
 				scan(v, t, child, next, in, out)
 			}
 		case closed:
-			out(child)
+			out(child, s)
 		}
 	}
 }
@@ -119,28 +115,49 @@ func (w *walker) retrace(node, child int32, st *stack) config {
 // place is a config and where each byte leads from it, once that is known: many
 // tokens end a string and go on alike.
 type place struct {
-	at    config
-	known [256]bool
-	next  [256]*place
+	at      config
+	depends bool // on the words that were used
+	known   [256]bool
+	next    [256]*place
 }
 
-func (p *place) step(s *Schema, b byte) *place {
+func (w *walker) place(c config) *place {
+	p := &place{at: c}
+	for _, st := range c {
+		_, isArray := st.p.(*schema.Array)
+		p.depends = p.depends || st.kind != inArray && isArray || st.kind != inObject && st.phase != plainString
+	}
+	return p
+}
+
+func (p *place) step(w *walker, b byte) *place {
 	if !p.known[b] {
 		p.known[b] = true
-		if c := s.step(p.at, b); len(c) > 0 {
-			p.next[b] = &place{at: c}
+		if c := w.schema.step(p.at, b); len(c) > 0 {
+			p.next[b] = w.place(c)
 		}
 	}
 	return p.next[b]
 }
 
-// follow marks the tokens below node that may come at p.
-func (w *walker) follow(node int32, p *place) {
+// follow marks the tokens below node that may come at p, which is where the
+// string st leads when it is closed. The string was read from node from to node;
+// what it says matters only where words may not repeat.
+func (w *walker) follow(node int32, p *place, from int32, st *stack) {
 	v := w.v
 	for child := node + 1; child < v.next[node]; child = v.next[child] {
-		if next := p.step(w.schema, v.label[child]); next != nil {
-			v.set(w.bits, child)
-			w.follow(child, next)
+		next := p.step(w, v.label[child])
+		if next == nil {
+			continue
 		}
+		if next.depends && st.phase != plainString {
+			if c := w.retrace(from, child, st); len(c) > 0 {
+				v.set(w.bits, child)
+				w.below(child, c)
+			}
+			continue
+		}
+		v.set(w.bits, child)
+		w.follow(child, next, from, st)
 	}
 }

@@ -177,7 +177,7 @@ func (c *compiler) regular(t text, at *value) (*Text, error) {
 			return nil, nil
 		}
 	}
-	out := &Text{DFA: d, Shortest: d.Shortest(), Max: t.max}
+	out := bound(d, t.max)
 	least := int(out.Shortest[d.Start()])
 	if longest, finite := d.Finite(); finite {
 		out.Max = min(out.Max, longest)
@@ -188,6 +188,13 @@ func (c *compiler) regular(t text, at *value) (*Text, error) {
 		return nil, nil
 	}
 	return out, c.spend(d.States(), at)
+}
+
+// bound returns the text of an automaton and a maximal length.
+func bound(d *automaton.DFA, most int) *Text {
+	t := &Text{DFA: d, Shortest: d.Shortest(), Max: most}
+	t.Farthest = slices.Max(append(t.Shortest[1:], 0))
+	return t
 }
 
 // unrepeated returns t ready to be written with words left out.
@@ -203,7 +210,7 @@ func (c *compiler) unrepeated(t *Text, at *value) (*Text, error) {
 				return nil, at.fail("%v", err)
 			}
 		}
-		t = &Text{DFA: d, Shortest: d.Shortest(), Max: t.Max}
+		t = bound(d, t.Max)
 	}
 	if t.DFA != nil && t.Count == nil {
 		if least := int(t.Shortest[t.DFA.Start()]); least >= Horizon {

@@ -44,6 +44,7 @@ type Text struct {
 	// DFA holds the lower bound of the length; Max is on top of it.
 	DFA      *automaton.DFA
 	Shortest []int32 // DFA.Shortest
+	Farthest int32   // the largest of Shortest, state 0 left out
 	Min, Max int
 	// Filled means that the string is the name of the id in the property that
 	// Prop.NameOf gives.
