@@ -71,11 +71,12 @@ func (e *Engine) compile(text []byte) (schema, error) {
 }
 
 // vocabulary returns the bytes of every row of the model's output. Rows that
-// the tokenizer does not know have none, so that no schema allows them.
+// the tokenizer does not know have none, so that no schema allows them, and
+// neither have the tags of thoughts, which an answer cannot hold.
 func (e *Engine) vocabulary() (*grammar.Vocabulary, error) {
 	tokens := make([][]byte, e.info.Vocabulary)
 	for id := range min(e.tok.Size(), len(tokens)) {
-		if !e.tok.IsControl(id) {
+		if !e.tok.IsControl(id) && !e.isThinkMark(id) {
 			tokens[id] = e.tok.Bytes(id)
 		}
 	}
