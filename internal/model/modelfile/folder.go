@@ -292,6 +292,8 @@ func (f *folder) completeTokenizer(spec *tokenizer.Spec, g *hfGeneration) error 
 	if err := setIDs(spec, f.config, g); err != nil {
 		return err
 	}
+	spec.AddBOS = spec.AddBOS && spec.BOS != tokenizer.None
+	spec.AddEOS = spec.AddEOS && spec.EOS != tokenizer.None
 	completeSpecial(spec)
 	return nil
 }

@@ -204,6 +204,7 @@ func (c *hfConfig) config() (Config, error) {
 	if !(out.NormEpsilon >= 0 && out.NormEpsilon < 1) {
 		return out, fmt.Errorf("/rms_norm_eps: %g, want 0 to 1", out.NormEpsilon)
 	}
+	out.NormEpsilon = float64(float32(out.NormEpsilon)) // as PyTorch adds it, and GGUF keeps it
 	var err error
 	if out.RoPE, err = c.rope(out.Context); err != nil {
 		return out, err

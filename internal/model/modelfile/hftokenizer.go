@@ -181,10 +181,10 @@ func (t *hfTokenizer) apply(s *tokenizer.Spec) error {
 		*f.id = id
 	}
 	if t.AddBOS != nil {
-		s.AddBOS = *t.AddBOS && s.BOS != tokenizer.None
+		s.AddBOS = *t.AddBOS
 	}
 	if t.AddEOS != nil {
-		s.AddEOS = *t.AddEOS && s.EOS != tokenizer.None
+		s.AddEOS = *t.AddEOS
 	}
 	return nil
 }
