@@ -276,6 +276,7 @@ func TestRefusedMetadata(t *testing.T) {
 		{"llama.rope.dimension_count", uint32(8), "rotating a part"},
 		{"llama.rope.scaling.type", "longrope", "longrope"},
 		{"llama.rope.scaling.factor", float32(-2), "is -2"},
+		{"llama.rope.scaling.attn_factor", float32(2), "yarn only"},
 		{"llama.rope.scaling.alpha", float32(2), "not supported"},
 		{"llama.attention.sliding_window", int32(-1), "is -1"},
 		{"llama.attention.sliding_window_pattern", []bool{true, false}, "not supported"},

@@ -160,6 +160,9 @@ func (d *metadata) scaling(s, old string, context int, r *RoPE) {
 	// Files of 2023 say the factor under another key, and no type.
 	factor := d.optionalFloat(s+"factor", d.optionalFloat(old, 1))
 	kind := d.text(s+"type", "linear")
+	if by := d.optionalFloat(s+"attn_factor", 1); by != 1 && kind != "yarn" {
+		d.fail(s+"attn_factor", "it is %g, which is supported for yarn only", by)
+	}
 	switch kind {
 	case "none":
 		return
