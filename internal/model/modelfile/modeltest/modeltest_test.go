@@ -150,7 +150,7 @@ func TestShards(t *testing.T) {
 		}
 		tensors = append(tensors, f.Tensors...)
 	}
-	if len(paths) != 3 || !cmp.Equal(whole.Tensors, tensors) {
+	if len(paths) != 3 || !cmp.Equal(whole.Tensors, tensors, cmp.Comparer(bytes.Equal)) {
 		t.Errorf("%d shards with %d tensors of %d", len(paths), len(tensors), len(whole.Tensors))
 	}
 }
