@@ -64,7 +64,7 @@ func (c *generateCmd) Run(s *streams) error {
 	defer e.Close()
 	var emit func(engine.Piece) error
 	show := newSpeaker(s, c.Thinking == "show")
-	if !c.JSON {
+	if !c.JSON && c.Schema == "" { // an answer to a schema is whole or not at all
 		emit = show.piece
 	}
 	g, err := e.Generate(s.ctx, request, emit)
@@ -74,6 +74,11 @@ func (c *generateCmd) Run(s *streams) error {
 	}
 	if c.JSON {
 		return writeJSON(s.stdout, generated{g, e.Info(), c.Seed}, true)
+	}
+	if c.Schema != "" {
+		if err := show.piece(engine.Piece{Text: g.Text}); err != nil {
+			return err
+		}
 	}
 	show.end()
 	if g.Finish == engine.FinishLength {

@@ -78,9 +78,21 @@ func tinyModel() {
 	}
 }
 
-// writeTiny writes a model, or a split one, whose files get numbers, under the
-// path's folder.
+// writeTiny writes a model at a path: a file, a split model, whose files stand
+// beside the path as tiny-00001-of-0000N.gguf, or, where the path ends in a
+// slash, a folder of safetensors.
 func writeTiny(path string, o modeltest.Options) error {
+	if strings.HasSuffix(path, "/") {
+		if err := os.MkdirAll(path, 0o755); err != nil {
+			return err
+		}
+		return modeltest.WriteFolder(path, o)
+	}
+	if o.Shards > 1 {
+		made, err := modeltest.Write(filepath.Dir(path), o)
+		fmt.Println(made)
+		return err
+	}
 	dir, err := os.MkdirTemp(filepath.Dir(path), "tiny")
 	if err != nil {
 		return err
@@ -88,10 +100,6 @@ func writeTiny(path string, o modeltest.Options) error {
 	made, err := modeltest.Write(dir, o)
 	if err != nil {
 		return err
-	}
-	if o.Shards > 1 {
-		fmt.Println(made)
-		return nil
 	}
 	if err := os.Rename(made, path); err != nil {
 		return err

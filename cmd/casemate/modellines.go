@@ -56,7 +56,7 @@ func answerLines(s *streams, file string, answer func(line []byte) (any, error))
 			return errors.Join(out.Flush(), fmt.Errorf("line %d: %w", number, err))
 		}
 		lines++
-		if err := json.NewEncoder(out).Encode(result); err != nil {
+		if err := writeJSON(out, result, false); err != nil {
 			return fmt.Errorf("write the answer to line %d: %w", number, err)
 		}
 		if r.Buffered() == 0 { // whoever waits for an answer gets it

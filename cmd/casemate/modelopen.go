@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/engine/native"
@@ -48,8 +52,29 @@ func (f *modelFlags) open(s *streams) (*native.Engine, error) {
 	}
 	return native.Open(path, native.Options{
 		Name: name, Digest: digest, Adapter: f.Adapter, Threads: f.Threads, Context: f.Context, Cache: cache, AnyMemory: f.AnyMemory,
-		Catalogue: catalogues(s.ctx, f.dataFlag),
+		Catalogue: catalogues(s.ctx, f.dataFlag), Progress: promptBar(s.stderr),
 	})
+}
+
+// promptBar returns a function that shows on a terminal how much of a long
+// prompt has been read, or nil where nobody watches.
+func promptBar(stderr io.Writer) func(done, total int) {
+	if !isTerminal(stderr) {
+		return nil
+	}
+	var bar *progressbar.ProgressBar
+	return func(done, total int) {
+		if bar == nil {
+			bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(stderr), progressbar.OptionSetDescription("reading the prompt"),
+				progressbar.OptionShowCount(), progressbar.OptionSetItsString("tokens"), progressbar.OptionShowIts(),
+				progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
+		}
+		bar.Set(done) // a bar that cannot be drawn is no reason to stop
+		if done == total {
+			bar.Finish()
+			bar = nil
+		}
+	}
 }
 
 // resolveModel returns the path of a model by its name or path; the manifest is

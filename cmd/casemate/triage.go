@@ -190,6 +190,7 @@ func newTriageDocument(t report.Triage) triageDocument {
 
 func writeJSON(w io.Writer, v any, indent bool) error {
 	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false) // it goes to programs, which read < as well
 	if indent {
 		enc.SetIndent("", "  ")
 	}

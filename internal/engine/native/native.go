@@ -43,6 +43,9 @@ type Options struct {
 	// Prefixes is how many computed prompts are kept for those that begin alike;
 	// 0 means DefaultPrefixes, negative means none.
 	Prefixes int
+	// Progress, where not nil, is told how many of a prompt's tokens have been
+	// computed.
+	Progress func(done, total int)
 	// AnyMemory opens a model, and starts a request, that the memory looks too
 	// small for.
 	AnyMemory bool
@@ -80,7 +83,7 @@ var _ engine.Engine = (*Engine)(nil)
 func Open(path string, o Options) (*Engine, error) {
 	file, err := modelfile.Open(path)
 	if err != nil {
-		return nil, input("open model", err, "casemate model show PATH tells what a file holds")
+		return nil, input(fmt.Sprintf("use model %q", path), err, "give a model's name (casemate model list), a GGUF file or a folder of safetensors")
 	}
 	e, err := open(file, o)
 	if err != nil {

@@ -12,9 +12,12 @@ import (
 	"github.com/casemate-ai/casemate/internal/model/tokenizer"
 )
 
-// prefill computes a prompt and returns its cache, the logits after its last
-// token and what else is asked of the tokens that were computed: those that no
-// kept prefix has. The cache has room for extra tokens.
+// promptStep is how many tokens of a prompt are computed in one pass. Between
+// passes, others get their turn and progress is told; results do not depend on it.
+const promptStep = llama.DefaultChunk
+
+// prefill computes what no kept prefix has of a prompt, and returns its cache,
+// which has room for extra tokens, and the logits after its last token.
 func (e *Engine) prefill(ctx context.Context, tokens []int, extra int) (*llama.Cache, []float32, error) {
 	if err := e.fits(len(tokens), extra); err != nil {
 		return nil, nil, err
@@ -26,11 +29,24 @@ func (e *Engine) prefill(ctx context.Context, tokens []int, extra int) (*llama.C
 			return nil, nil, err
 		}
 	}
-	out, err := e.model.Forward(ctx, []llama.Sequence{{Cache: cache, Tokens: tokens[cache.Len():], Logits: []int{-1}}})
-	if err != nil {
-		return nil, nil, e.explain(err)
+	for {
+		start := cache.Len()
+		end := min(start+promptStep, len(tokens))
+		part := llama.Sequence{Cache: cache, Tokens: tokens[start:end]}
+		if end == len(tokens) {
+			part.Logits = []int{-1}
+		}
+		out, err := e.model.Forward(ctx, []llama.Sequence{part})
+		if err != nil {
+			return nil, nil, e.explain(err)
+		}
+		if e.options.Progress != nil {
+			e.options.Progress(end, len(tokens))
+		}
+		if end == len(tokens) {
+			return cache, out[0].Logits[0], nil
+		}
 	}
-	return cache, out[0].Logits[0], nil
 }
 
 // fits wants a prompt and what follows it to fit the context and the memory.
