@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/casemate-ai/casemate/internal/model/adapter"
 	"github.com/casemate-ai/casemate/internal/model/llama"
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
 	"github.com/casemate-ai/casemate/internal/model/quant"
@@ -28,13 +29,17 @@ func load(t interface {
 }
 
 // TestReference compares random models of every architecture with the float64
-// forward pass: logits, log-probabilities, and hidden states of every layer.
+// forward pass, with adapters, too: logits and hidden states of every layer.
 func TestReference(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawConfig(t, false)
 		c.Width = max(c.Width, 16)
 		m := randomModel(c, rapid.SampledFrom([]quant.Type{quant.F32, quant.F16, quant.BF16}).Draw(t, "type"), rapid.Uint64().Draw(t, "seed"))
-		compareReference(t, m)
+		var a *adapter.Adapter
+		if rapid.Bool().Draw(t, "adapted") {
+			a = randomAdapter(m, 3)
+		}
+		compareReference(t, m, a)
 	})
 }
 
@@ -43,7 +48,7 @@ func TestReferenceBlocks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawConfig(t, true)
 		kind := rapid.SampledFrom([]quant.Type{quant.Q8_0, quant.Q4_0}).Draw(t, "type")
-		compareReference(t, randomModel(c, kind, rapid.Uint64().Draw(t, "seed")))
+		compareReference(t, randomModel(c, kind, rapid.Uint64().Draw(t, "seed")), nil)
 	})
 }
 
@@ -62,8 +67,15 @@ func away(got []float32, want []float64) float64 {
 	return d / math.Sqrt(max(norm, float64(len(want))))
 }
 
-func compareReference(t *rapid.T, m *modelfile.Model) {
-	l := load(t, m, llama.Options{Threads: 1})
+func compareReference(t *rapid.T, m *modelfile.Model, a *adapter.Adapter) {
+	l := load(t, m, llama.Options{Threads: 1, Adapter: a})
+	var deltas []*adapter.Delta
+	if a != nil {
+		var err error
+		if deltas, err = a.For(m); err != nil {
+			t.Fatal(err)
+		}
+	}
 	ids := randomTokens(m.Config, rapid.IntRange(1, 50).Draw(t, "tokens"), 7)
 	s := llama.Sequence{Tokens: ids, AllLogits: true, Hidden: []llama.HiddenRequest{{Layer: llama.OutputNorm}}}
 	for i := range m.Config.Layers + 1 {
@@ -73,7 +85,7 @@ func compareReference(t *rapid.T, m *modelfile.Model) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ref := newReference(m, nil)
+	ref := newReference(m, deltas)
 	for i, id := range ids {
 		logits, hidden := ref.step(id)
 		if d := away(r[0].Logits[i], logits); !(d <= closeTo) {

@@ -100,12 +100,12 @@ func (m *Model) Forward(ctx context.Context, batch []Sequence) ([]Result, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.changed(); err != nil {
+	if err := m.file.Changed(); err != nil {
 		return nil, err
 	}
 	err = m.pass(ctx, p)
 	if err == nil {
-		err = m.changed()
+		err = m.file.Changed()
 	}
 	if err != nil {
 		p.undo()

@@ -93,7 +93,7 @@ func TestInvariance(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m, kind := drawModel(t), drawCacheType(t)
 		options := llama.Options{}
-		if false && rapid.Bool().Draw(t, "adapted") {
+		if rapid.Bool().Draw(t, "adapted") {
 			options.Adapter = randomAdapter(m, 5)
 		}
 		base := options

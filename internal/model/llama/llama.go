@@ -124,11 +124,3 @@ func (m *Model) lock(ctx context.Context) error {
 }
 
 func (m *Model) unlock() { m.turn <- struct{}{} }
-
-// changed fails if the model's file is not what it was when it was opened.
-func (m *Model) changed() error {
-	if f, ok := any(m.file).(interface{ Changed() error }); ok {
-		return f.Changed()
-	}
-	return nil
-}
