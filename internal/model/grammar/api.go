@@ -20,7 +20,7 @@ type KeywordError struct {
 
 // Error names the keyword and the reason.
 func (e *KeywordError) Error() string {
-	return fmt.Sprintf("compile schema at %q: %s", "#"+e.Pointer, e.Reason)
+	return fmt.Sprintf("compile schema at %.1000q: %s", "#"+e.Pointer, e.Reason)
 }
 
 // Unwrap returns ErrSchema.

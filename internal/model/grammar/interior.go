@@ -127,26 +127,39 @@ func (g *Grammar) interior(t *schema.Text, s textState) *interior {
 		return v.freeInterior(int32(t.Min)-s.n, int32(t.Max)-s.n)
 	}
 	v.once.Do(v.prepare)
-	left := int32(t.Max) - s.n
-	key := interiorKey{t, s.q, left}
-	if left >= longToken+t.Farthest {
+	key := interiorKey{t, s.q, int32(t.Max) - s.n}
+	if key.left >= v.free.most+t.Farthest {
 		key.left = far
 	}
+	if in := g.cached(key); in != nil {
+		return in
+	}
+	if key.left == far || key.left < longToken+t.Farthest {
+		return g.keep(key, g.explore(key))
+	}
+	// Only long tokens tell this place from one without a limit.
+	whole := interiorKey{t, s.q, far}
+	in := g.cached(whole)
+	if in == nil {
+		in = g.keep(whole, g.explore(whole))
+	}
+	return g.keep(key, g.shorten(in, t, s))
+}
+
+func (g *Grammar) cached(key interiorKey) *interior {
 	g.mu.Lock()
-	in, ok := g.cache[key]
-	g.mu.Unlock()
-	if !ok {
-		in = g.explore(key)
-		g.mu.Lock()
-		if len(g.cache) >= maxInteriors {
-			clear(g.cache)
-		}
-		g.cache[key] = in
-		g.mu.Unlock()
+	defer g.mu.Unlock()
+	return g.cache[key]
+}
+
+// keep puts in into the cache, which starts anew when it is full.
+func (g *Grammar) keep(key interiorKey, in *interior) *interior {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.cache) >= maxInteriors {
+		clear(g.cache)
 	}
-	if key.left == far && left < v.free.most+t.Farthest {
-		return g.shorten(in, t, s)
-	}
+	g.cache[key] = in
 	return in
 }
 

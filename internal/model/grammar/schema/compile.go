@@ -67,6 +67,11 @@ type compiler struct {
 
 	nodes map[string]*Node
 	queue []pending
+
+	// What is the same in every node that holds any number, array or object.
+	spelled   map[*automaton.DFA]*automaton.DFA
+	anyArray  *Array
+	anyObject []*Object
 }
 
 // Compile reads a schema.
@@ -85,7 +90,7 @@ func Compile(src []byte, o Options) (*Program, error) {
 	c := &compiler{
 		Options: o, refs: refs, numbers: decimal.All(), whole: decimal.Integers(),
 		evaluated: map[literal]set{}, joint: map[string]set{}, ids: map[*value]int{}, vacant: map[string]bool{},
-		catalogue: map[string]text{}, nodes: map[string]*Node{},
+		catalogue: map[string]text{}, nodes: map[string]*Node{}, spelled: map[*automaton.DFA]*automaton.DFA{},
 	}
 	return c.program(root)
 }

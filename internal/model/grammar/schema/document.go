@@ -64,9 +64,16 @@ func (v *value) pointer() string {
 	return b.String()
 }
 
+// maxReason bounds the bytes of an error that may quote a schema.
+const maxReason = 500
+
 // fail returns an Error about v.
 func (v *value) fail(format string, args ...any) error {
-	return &Error{Pointer: v.pointer(), Reason: fmt.Sprintf(format, args...)}
+	reason := fmt.Sprintf(format, args...)
+	if len(reason) > maxReason {
+		reason = strings.ToValidUTF8(reason[:maxReason], "") + "…"
+	}
+	return &Error{Pointer: v.pointer(), Reason: reason}
 }
 
 // isSchema says whether v has the shape of a schema.

@@ -107,6 +107,17 @@ func (c *compiler) fill(p pending) error {
 // spelling, integers without a point, others with at most MaxDigits digits on
 // each side of the point.
 func (c *compiler) spelling(num *automaton.DFA, at *value) (*automaton.DFA, error) {
+	if d, ok := c.spelled[num]; ok {
+		return d, nil
+	}
+	d, err := c.spell(num, at)
+	if err == nil {
+		c.spelled[num] = d
+	}
+	return d, err
+}
+
+func (c *compiler) spell(num *automaton.DFA, at *value) (*automaton.DFA, error) {
 	fail := func(err error) (*automaton.DFA, error) { return nil, at.fail("the numbers: %v", err) }
 	short, err := automaton.Intersect(num, decimal.Shortest(), maxStates)
 	if err != nil {
@@ -228,6 +239,19 @@ func (c *compiler) unrepeated(t *Text, at *value) (*Text, error) {
 
 // array returns a as it is produced; nil if that is nothing.
 func (c *compiler) array(a array, at *value) (*Array, error) {
+	if !a.plain() {
+		return c.special(a, at)
+	}
+	if c.anyArray == nil {
+		var err error
+		if c.anyArray, err = c.special(a, at); err != nil {
+			return nil, err
+		}
+	}
+	return c.anyArray, nil
+}
+
+func (c *compiler) special(a array, at *value) (*Array, error) {
 	kinds := a.contains
 	if len(kinds) > MaxKinds {
 		return nil, kinds[MaxKinds].keyword.fail("more than %d contains apply to one array", MaxKinds)

@@ -9,6 +9,19 @@ import (
 // objects returns o as it is produced: usually one Object, several if a
 // property must exist and there is a choice of which.
 func (c *compiler) objects(o object, at *value) ([]*Object, error) {
+	if !o.plain() {
+		return c.shapes(o, at)
+	}
+	if c.anyObject == nil {
+		var err error
+		if c.anyObject, err = c.shapes(o, at); err != nil {
+			return nil, err
+		}
+	}
+	return c.anyObject, nil
+}
+
+func (c *compiler) shapes(o object, at *value) ([]*Object, error) {
 	known := c.knownNames(o)
 	if len(known) > maxProperties {
 		return nil, at.fail("more than %d properties", maxProperties)
