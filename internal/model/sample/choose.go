@@ -37,48 +37,88 @@ const fewTokens = 256
 // Each of the three cuts keeps a first part of the ranking, and so do all
 // together.
 func (s *Sampler) cut(scores []float32, allowed []uint64, best float32) {
-	switch k := s.opt.TopK; {
-	case k > 0 && k <= fewTokens:
-		s.kept = highest(s.kept[:0], scores, allowed, k)
-		slices.SortFunc(s.kept, func(a, b candidate) int { return cmp.Compare(a.id, b.id) })
-		s.weigh(best)
-	case k > 0 && k < len(scores):
-		s.gather(scores, allowed, best)
-		s.keepCount(k)
-	default:
-		s.gather(scores, allowed, best)
-	}
-	if s.opt.TopP < 1 {
-		s.keepMass(s.opt.TopP)
+	k, p := s.opt.TopK, s.opt.TopP
+	if k > 0 && k < len(scores) {
+		if k <= fewTokens {
+			s.kept = highest(s.kept[:0], scores, allowed, k)
+			slices.SortFunc(s.kept, func(a, b candidate) int { return cmp.Compare(a.id, b.id) })
+			s.weigh(best)
+		} else {
+			s.gather(scores, allowed, best, 1)
+			s.keepCount(k)
+		}
+		if p < 1 {
+			s.keepMass(p * total(s.kept))
+		}
+	} else {
+		sum := s.gather(scores, allowed, best, p)
+		if p < 1 {
+			s.keepMass(p * sum)
+		}
 	}
 	if s.opt.MinP > 0 {
 		s.kept = slices.DeleteFunc(s.kept, func(c candidate) bool { return c.weight < s.opt.MinP })
 	}
 }
 
-// weight returns the probability of a score over that of the best one. The
-// difference comes first, so that no temperature overflows.
-func (s *Sampler) weight(score, best float32) float64 {
-	return exp((float64(score) - float64(best)) / s.opt.Temperature)
+// total returns the sum of the weights.
+func total(c []candidate) float64 {
+	sum := 0.0
+	for i := range c {
+		sum += c[i].weight
+	}
+	return sum
 }
 
+// exponent returns the logarithm of the probability of a score over that of the
+// best one. The difference comes first, so that no temperature overflows.
+func (s *Sampler) exponent(score, best float32) float64 {
+	return (float64(score) - float64(best)) / s.opt.Temperature
+}
+
+// weigh sets the weights of s.kept.
 func (s *Sampler) weigh(best float32) {
-	for i := range s.kept {
-		c := &s.kept[i]
-		c.weight = s.weight(c.score, best)
+	var block [expBlock]float64
+	for kept := s.kept; len(kept) > 0; {
+		n := min(len(kept), expBlock)
+		for i, c := range kept[:n] {
+			block[i] = s.exponent(c.score, best)
+		}
+		expAll(block[:n])
+		for i, w := range block[:n] {
+			kept[i].weight = w
+		}
+		kept = kept[n:]
 	}
 }
 
-// gather puts all allowed tokens that have a weight into s.kept.
-func (s *Sampler) gather(scores []float32, allowed []uint64, best float32) {
-	s.kept = slices.Grow(s.kept[:0], len(scores))
+// gather puts into s.kept the allowed tokens that have a weight and that the
+// part p of all may need, and returns the sum of the weights of all.
+func (s *Sampler) gather(scores []float32, allowed []uint64, best float32, p float64) float64 {
+	s.weights = slices.Grow(s.weights[:0], len(scores))[:len(scores)]
+	sum, count := 0.0, 0
 	for from, to := range runs(len(scores), allowed) {
 		for id := from; id < to; id++ {
-			if w := s.weight(scores[id], best); w > 0 {
+			s.weights[id] = s.exponent(scores[id], best)
+		}
+		expAll(s.weights[from:to])
+		for _, w := range s.weights[from:to] {
+			sum += w
+		}
+		count += to - from
+	}
+	// Tokens of less than an equal share of what may be missing cannot be needed,
+	// even all together; the factor is far above what rounding may take.
+	least := (1 - p) * sum / float64(count) * (1 - 1e-9)
+	s.kept = s.kept[:0]
+	for from, to := range runs(len(scores), allowed) {
+		for id := from; id < to; id++ {
+			if w := s.weights[id]; w > 0 && w >= least {
 				s.kept = append(s.kept, candidate{w, scores[id], int32(id)})
 			}
 		}
 	}
+	return sum
 }
 
 // keepCount keeps the first k of the ranking.
@@ -90,22 +130,10 @@ func (s *Sampler) keepCount(k int) {
 	s.keepTo(cutoff(s.ranked, float64(k), func(candidate) float64 { return 1 }))
 }
 
-// keepMass keeps the fewest of the ranking whose weights reach the part p of all.
-func (s *Sampler) keepMass(p float64) {
-	total := 0.0
-	for _, c := range s.kept {
-		total += c.weight
-	}
-	// Tokens of less than an equal share of what may be missing cannot be needed,
-	// even all together; the factor is far above what rounding may take.
-	least := (1 - p) * total / float64(len(s.kept)) * (1 - 1e-9)
-	s.ranked = s.ranked[:0]
-	for _, c := range s.kept {
-		if c.weight >= least {
-			s.ranked = append(s.ranked, c)
-		}
-	}
-	s.keepTo(cutoff(s.ranked, p*total, func(c candidate) float64 { return c.weight }))
+// keepMass keeps the fewest of the ranking whose weights reach mass.
+func (s *Sampler) keepMass(mass float64) {
+	s.ranked = append(s.ranked[:0], s.kept...)
+	s.keepTo(cutoff(s.ranked, mass, func(c candidate) float64 { return c.weight }))
 }
 
 // keepTo keeps what does not rank after last.
@@ -116,11 +144,7 @@ func (s *Sampler) keepTo(last candidate) {
 // draw picks one of s.kept: the first, by id, with which the sum of the weights
 // is over a random part of all.
 func (s *Sampler) draw() int {
-	total := 0.0
-	for _, c := range s.kept {
-		total += c.weight
-	}
-	at := Random(s.opt.Seed, s.drawn) * total
+	at := Random(s.opt.Seed, s.drawn) * total(s.kept)
 	sum := 0.0
 	last := int32(0)
 	for _, c := range s.kept {
@@ -132,7 +156,7 @@ func (s *Sampler) draw() int {
 			break
 		}
 	}
-	return int(last) // the last one with a weight, should rounding bring at up to total
+	return int(last) // the last one with a weight, should rounding bring at up to all
 }
 
 // runs yields the allowed ids below n in order, as ranges [from, to).
