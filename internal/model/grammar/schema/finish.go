@@ -147,8 +147,26 @@ func (c *compiler) spell(num *automaton.DFA, at *value) (*automaton.DFA, error) 
 	return num, c.spend(num.States(), at)
 }
 
+// maxSize bounds lengths and counts. No document that is larger is produced: a
+// larger maximum is as good as this one, and a larger minimum is refused.
+const maxSize = 1 << 24
+
+// sized holds a minimum and a maximum to maxSize.
+func sized(lo, hi *int, what string, at *value) error {
+	if *lo > maxSize {
+		return at.fail("asks for %d %s or more, and no document has more than %d", *lo, what, maxSize)
+	}
+	if *hi != infinite {
+		*hi = min(*hi, maxSize)
+	}
+	return nil
+}
+
 // text returns t as it is produced; nil if nothing is.
 func (c *compiler) text(t text, at *value) (*Text, error) {
+	if err := sized(&t.min, &t.max, "code points", at); err != nil {
+		return nil, err
+	}
 	switch {
 	case t.phantom:
 		return nil, nil
@@ -252,6 +270,9 @@ func (c *compiler) array(a array, at *value) (*Array, error) {
 }
 
 func (c *compiler) special(a array, at *value) (*Array, error) {
+	if err := sized(&a.min, &a.max, "items", at); err != nil {
+		return nil, err
+	}
 	kinds := a.contains
 	if len(kinds) > MaxKinds {
 		return nil, kinds[MaxKinds].keyword.fail("more than %d contains apply to one array", MaxKinds)

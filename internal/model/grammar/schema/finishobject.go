@@ -22,6 +22,9 @@ func (c *compiler) objects(o object, at *value) ([]*Object, error) {
 }
 
 func (c *compiler) shapes(o object, at *value) ([]*Object, error) {
+	if err := sized(&o.min, &o.max, "properties", at); err != nil {
+		return nil, err
+	}
 	known := c.knownNames(o)
 	if len(known) > maxProperties {
 		return nil, at.fail("more than %d properties", maxProperties)
