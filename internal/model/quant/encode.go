@@ -43,7 +43,7 @@ func toQ5_0(dst []byte, x []float64) {
 	for i := range q {
 		q[i] += 16
 	}
-	putFives(dst[2:], (*[32]int8)(q[:]))
+	putFives(dst[2:], &q)
 }
 
 // putFives writes 32 numbers of five bits: the high bits, then the nibbles.

@@ -34,7 +34,7 @@ func checkTarget(m *modelfile.Model, path string) error {
 // replace has fill write a temporary file and puts it in the place of path, so
 // that path is never half there.
 func replace(path string, fill func(*os.File) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".tmp-*")
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp-*")
 	if err != nil {
 		return err
 	}
