@@ -24,31 +24,38 @@ func (a *Attention) Reset(sum []float64) {
 
 // Add takes in one block.
 //
-//	score  [N] of query and keys; changed into their weights
-//	v      N rows of D numbers, vStride apart: the values
-//	part   [D] scratch
+//	score    [N] of query and keys: their products over √D
+//	v        N rows of D numbers, vStride apart: the values
+//	scratch  [N+D]
 //
-// Values are added in order, in float32, and each block's sum in float64. It
-// panics if v or part is too short.
-func (a *Attention) Add(score, v []float32, vStride int, part []float32) {
+// Scores stay in float64, for rounding one of size 50 to float32 would change
+// its weight by 4e-6. Weighted values are added in order, in float32, and each
+// block's sum in float64. It panics if v or scratch is too short.
+func (a *Attention) Add(score []float64, v []float32, vStride int, scratch []float32) {
 	if len(score) == 0 {
 		return
 	}
-	a.raise(largest(score))
+	top := score[0]
+	for _, s := range score {
+		if s > top || s != s {
+			top = s
+		}
+	}
+	a.raise(top)
+	D := len(a.Sum)
+	part, weight := scratch[:D], scratch[D:D+len(score)]
 	for i, s := range score {
-		e := exp(float64(s) - a.top)
-		score[i] = float32(e)
+		e := exp(s - a.top)
+		weight[i] = float32(e)
 		a.weight += e
 	}
-	D := len(a.Sum)
-	part = part[:D]
 	clear(part)
-	for len(score) >= 4 {
-		combine4(part, v, v[vStride:], v[2*vStride:], v[3*vStride:], (*[4]float32)(score))
-		score = score[4:]
+	for len(weight) >= 4 {
+		combine4(part, v, v[vStride:], v[2*vStride:], v[3*vStride:], (*[4]float32)(weight))
+		weight = weight[4:]
 		v = v[min(len(v), 4*vStride):]
 	}
-	for i, p := range score {
+	for i, p := range weight {
 		Axpy(part, p, v[i*vStride:])
 	}
 	for i, p := range part {

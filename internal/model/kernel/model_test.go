@@ -219,14 +219,14 @@ func TestAttention(t *testing.T) {
 		n, D := rapid.IntRange(1, 70).Draw(t, "n"), rapid.IntRange(1, 20).Draw(t, "D")
 		block := rapid.IntRange(1, 20).Draw(t, "block")
 		spread := rapid.Float64Range(0, 60).Draw(t, "spread")
-		score, v := normal(r, n), normal(r, n*D)
+		score, v := make([]float64, n), normal(r, n*D)
 		for i := range score {
-			score[i] *= float32(spread)
+			score[i] = spread * r.NormFloat64()
 		}
 		want, total := make([]float64, D), 0.0
-		top := float64(slices.Max(score))
+		top := slices.Max(score)
 		for i, s := range score {
-			e := math.Exp(float64(s) - top)
+			e := math.Exp(s - top)
 			total += e
 			for d := range want {
 				want[d] += e * float64(v[i*D+d])
@@ -244,18 +244,28 @@ func TestAttention(t *testing.T) {
 	})
 }
 
-func attend(score, v []float32, D, block int) []float32 {
+func attend(score []float64, v []float32, D, block int) []float32 {
 	var a kernel.Attention
 	a.Reset(make([]float64, D))
-	part, out := make([]float32, D), make([]float32, D)
-	score = slices.Clone(score)
+	scratch, out := make([]float32, D+block), make([]float32, D)
 	for len(score) > 0 {
 		n := min(block, len(score))
-		a.Add(score[:n], v, D, part)
+		a.Add(score[:n], v, D, scratch)
 		score, v = score[n:], v[n*D:]
 	}
 	a.Result(out)
 	return out
+}
+
+// TestAttentionNaN fails if a score that is no number is passed over.
+func TestAttentionNaN(t *testing.T) {
+	for i := range 6 {
+		score := []float64{1, 2, 3, 2, 1, 0}
+		score[i] = math.NaN()
+		if got := attend(score, make([]float32, 6), 1, 2); got[0] == got[0] {
+			t.Errorf("with score %d not a number: %v", i, got)
+		}
+	}
 }
 
 func TestAttentionOfNothing(t *testing.T) {
@@ -317,13 +327,14 @@ func BenchmarkRMSNorm(b *testing.B) {
 func BenchmarkAttention(b *testing.B) {
 	const n, D = 16, 128
 	r := rand.New(rand.NewPCG(1, 1))
-	score, v, part := normal(r, n), normal(r, n*D), make([]float32, D)
+	score, v, scratch := make([]float64, n), normal(r, n*D), make([]float32, D+n)
+	for i := range score {
+		score[i] = r.NormFloat64()
+	}
 	var a kernel.Attention
 	a.Reset(make([]float64, D))
-	s := slices.Clone(score)
 	b.SetBytes(int64(4 * len(v)))
 	for b.Loop() {
-		copy(s, score)
-		a.Add(s, v, D, part)
+		a.Add(score, v, D, scratch)
 	}
 }

@@ -380,6 +380,28 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
+// TestOverflow runs a model whose numbers grow beyond float32: what comes out is
+// no number, and nothing panics, in any cache.
+func TestOverflow(t *testing.T) {
+	f := randomModel(small(), quant.F32, 1)
+	for _, x := range f.Tensors {
+		for i := 3; i < len(x.Data); i += 4 {
+			x.Data[i] = x.Data[i]&0x80 | 0x7e // an exponent of 10^38
+		}
+	}
+	m := load(t, f, llama.Options{})
+	for _, kind := range []quant.Type{quant.F32, quant.F16, quant.Q8_0} {
+		cache, err := m.NewCache(0, kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := logits(t, m, cache, randomTokens(small(), 40, 1)...)
+		if !slices.ContainsFunc(out, func(v float32) bool { return v != v || math.IsInf(float64(v), 0) }) {
+			t.Errorf("%v: logits are numbers: %v", kind, out)
+		}
+	}
+}
+
 func find(m *modelfile.Model, name string) *modelfile.Tensor {
 	for _, t := range m.Tensors {
 		if t.Name == name {

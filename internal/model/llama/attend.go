@@ -39,12 +39,12 @@ func (m *Model) attend(w *tensor.Worker, layer int, a attention) {
 	c, s, cache := m.config, &m.scratch, a.run.cache
 	D, P, G := c.HeadSize, cache.layout.padded, c.Heads/c.KVHeads
 	rows := a.n * G
-	floats, doubles := w.Floats(rows*P+2*pageTokens*P+pageTokens+D), w.Doubles(rows*(D+pageTokens))
+	f, d := attendScratch(rows, D, P)
+	floats, doubles := w.Floats(f), w.Doubles(d)
 	queries, floats := floats[:rows*P], floats[rows*P:]
 	keys, floats := floats[:pageTokens*P], floats[pageTokens*P:]
 	values, floats := floats[:pageTokens*P], floats[pageTokens*P:]
-	score, part := floats[:pageTokens], floats[pageTokens:]
-	sums, products := doubles[:rows*D], doubles[rows*D:]
+	sums, score := doubles[:rows*D], doubles[rows*D:]
 
 	seen := make([]kernel.Attention, rows)
 	clear(queries)
@@ -61,23 +61,31 @@ func (m *Model) attend(w *tensor.Worker, layer int, a attention) {
 		n := min(pageTokens, last+1-base)
 		k := cache.get(keys, layer, 0, a.head, page, n)
 		v := cache.get(values, layer, 1, a.head, page, n)
-		clear(products[:rows*n])
-		kernel.AddProducts(products, k, queries, n, rows, P, P)
+		clear(score[:rows*n])
+		kernel.AddProducts(score, k, queries, n, rows, P, P)
 		for r := range seen {
 			position := first + r/G
 			from, to := max(m.oldest(position)-base, 0), min(position+1-base, n)
 			if from >= to {
 				continue
 			}
-			for i := from; i < to; i++ {
-				score[i] = float32(products[r*n+i] * scale)
+			s := score[r*n+from : r*n+to]
+			for i := range s {
+				s[i] *= scale
 			}
-			seen[r].Add(score[from:to], v[from*P:], P, part)
+			seen[r].Add(s, v[from*P:], P, floats)
 		}
 	}
 	for r := range seen {
 		seen[r].Result(s.attended[(a.run.row+a.from+r/G)*c.Heads*D+(a.head*G+r%G)*D:])
 	}
+}
+
+// attendScratch returns how many float32 and float64 attend needs for so many
+// rows: queries, a page of keys, one of values and what Attention.Add needs; the
+// rows' sums and scores.
+func attendScratch(rows, D, padded int) (floats, doubles int) {
+	return rows*padded + 2*pageTokens*padded + D + pageTokens, rows * (D + pageTokens)
 }
 
 // oldest returns the first position that a query sees.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
 	"github.com/casemate-ai/casemate/internal/model/quant"
+	"github.com/casemate-ai/casemate/internal/model/tensor"
 )
 
 // Memory is what a model needs, in bytes.
@@ -17,12 +18,9 @@ type Memory struct {
 // Total returns the sum.
 func (m Memory) Total() int64 { return m.Weights + m.Cache + m.Scratch }
 
-// workerBytes is more than the scratch of one worker.
-const workerBytes = 1 << 20
-
 // MemoryNeeded returns what a model needs for one sequence of so many tokens
 // with keys and values of type t: quant.F32, quant.F16 or quant.Q8_0. Threads
-// and Chunk of o count; it loads nothing.
+// and Chunk of o count, and the adapter does not; it loads nothing.
 func MemoryNeeded(m *modelfile.Model, o Options, tokens int, t quant.Type) Memory {
 	c := m.Config
 	need := Memory{Cache: CacheBytes(c, tokens, t)}
@@ -33,9 +31,12 @@ func MemoryNeeded(m *modelfile.Model, o Options, tokens int, t quant.Type) Memor
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
+	T := min(o.chunk(), max(tokens, 1))
 	row := 3*c.Width + 2*c.HeadSize*(c.Heads+c.KVHeads) + 2*c.FeedForward + ropeDims(c)
-	need.Scratch = 4*int64(min(o.chunk(), max(tokens, 1)))*int64(row) +
-		4*logitRows*int64(c.Vocabulary) + int64(threads)*workerBytes
+	padded := newCacheLayout(c, t).padded
+	f, d := attendScratch(min(T, attendTokens)*(c.Heads/max(c.KVHeads, 1)), c.HeadSize, padded)
+	worker := tensor.Scratch(T, max(c.Width, c.FeedForward)) + 4*int64(f) + 8*int64(d)
+	need.Scratch = 4*int64(T)*int64(row) + 4*logitRows*int64(c.Vocabulary) + int64(threads)*worker
 	return need
 }
 

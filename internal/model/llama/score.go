@@ -50,13 +50,17 @@ func (m *Model) LogProbs(ctx context.Context, cache *Cache, after []float32, opt
 	return scores, nil
 }
 
+// maxForks bounds how many options run at a time: each fork has a page of its
+// own, at least.
+const maxForks = 32
+
 // scoreSome scores options from the first on until they fill a chunk, and
 // returns which is next. An option of N tokens takes N-1 of a pass.
 func (m *Model) scoreSome(ctx context.Context, cache *Cache, options [][]int, scores [][]float64, first int) (int, error) {
 	var batch []Sequence
 	var whose []int
 	tokens, next := 0, first
-	for ; next < len(options) && (len(batch) == 0 || tokens+len(options[next]) <= m.chunk); next++ {
+	for ; next < len(options) && len(batch) < maxForks && (len(batch) == 0 || tokens+len(options[next]) <= m.chunk); next++ {
 		o := options[next]
 		if len(o) < 2 {
 			continue

@@ -108,6 +108,12 @@ func panel(T int) int {
 	return 32
 }
 
+// Scratch returns the bytes that a worker needs to multiply T rows of activations
+// by a matrix of so many columns.
+func Scratch(T, cols int) int64 {
+	return int64(panel(T)) * (8*int64(T) + 4*int64(min(slab, cols)))
+}
+
 // rows computes rows first to last-1 of the product.
 func (q Product) rows(w *Worker, x []float32, T, first, last int) {
 	m := q.Matrix
