@@ -47,7 +47,7 @@ func (c *compiler) arrayKeyword(s *value, m member, negated bool) (out set, used
 	case "contains":
 		list, err = c.containsKeyword(s, m.value, negated)
 	case "unevaluatedItems":
-		list, err = c.restItems(s, m.value, negated)
+		return c.restItems(s, m.value, negated)
 	}
 	if err != nil {
 		return out, false, err
@@ -175,7 +175,7 @@ func (c *compiler) objectKeyword(s *value, m member, negated bool) (out set, use
 	case "dependentSchemas":
 		return c.dependentSchemas(v, negated)
 	case "unevaluatedProperties":
-		list, err = c.restProperties(s, v, negated)
+		return c.restProperties(s, v, negated)
 	}
 	if err != nil {
 		return out, false, err

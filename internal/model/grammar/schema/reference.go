@@ -9,6 +9,20 @@ import (
 // dialect is the draft that is read.
 const dialect = "https://json-schema.org/draft/2020-12/schema"
 
+// elder lists older drafts, and for each the keywords that it does not have or
+// reads otherwise. A document of such a draft is read if it uses none of them.
+var elder = map[string][]string{
+	"https://json-schema.org/draft/2019-09/schema": {"prefixItems", "additionalItems", "$recursiveRef", "$recursiveAnchor", "$dynamicRef", "$dynamicAnchor"},
+	"http://json-schema.org/draft-07/schema": {
+		"prefixItems", "additionalItems", "$recursiveRef", "$recursiveAnchor", "$dynamicRef", "$dynamicAnchor", "$anchor",
+		"dependentRequired", "dependentSchemas", "minContains", "maxContains", "unevaluatedItems", "unevaluatedProperties",
+	},
+}
+
+// besideRef are the keywords that may stand next to $ref in draft 7, where it
+// makes the others void: they say nothing of a value.
+var besideRef = []string{"$schema", "$ref", "$comment", "title", "description", "default", "examples", "definitions", "$defs"}
+
 // Where the subschemas of a schema are: in the keyword's value, in a list there,
 // or in the members of an object there.
 var (
@@ -19,6 +33,7 @@ var (
 
 // resources is what references may name.
 type resources struct {
+	draft    string            // the older draft of the document, or ""
 	byID     map[string]*value // absolute URI, no fragment
 	anchors  map[string]*value // URI # anchor
 	dynamics map[string]int    // how many dynamic anchors have a name
@@ -36,6 +51,9 @@ func (r *resources) visit(s *value, base string) error {
 		return nil
 	}
 	if err := r.identify(s); err != nil {
+		return err
+	}
+	if err := r.age(s); err != nil {
 		return err
 	}
 	for _, m := range s.members {
@@ -72,8 +90,16 @@ func contains(list []string, s string) bool {
 
 // identify reads the keywords that name a schema.
 func (r *resources) identify(s *value) error {
-	if d := s.get("$schema"); d != nil && strings.TrimSuffix(d.text, "#") != dialect {
-		return d.fail("only draft 2020-12 is read, which is %q", dialect)
+	if d := s.get("$schema"); d != nil {
+		name := strings.TrimSuffix(d.text, "#")
+		_, old := elder[name]
+		switch {
+		case name == dialect && r.draft == "":
+		case old && (s.parent == nil || r.draft == name):
+			r.draft = name
+		default:
+			return d.fail("only draft 2020-12 is read, which is %q, and what drafts 2019-09 and 7 have in common with it", dialect)
+		}
 	}
 	if id := s.get("$id"); id != nil && id.kind == '"' {
 		abs, fragment, err := resolve(s.base, id.text)
@@ -100,6 +126,22 @@ func (r *resources) identify(s *value) error {
 		r.anchors[key] = s
 		if keyword == "$dynamicAnchor" {
 			r.dynamics[a.text]++
+		}
+	}
+	return nil
+}
+
+// age fails on a keyword that means something else in the document's draft.
+func (r *resources) age(s *value) error {
+	if r.draft == "" {
+		return nil
+	}
+	for _, m := range s.members {
+		if contains(elder[r.draft], m.name) {
+			return m.value.fail("has another meaning, or none, in the draft that $schema names; try draft 2020-12")
+		}
+		if strings.Contains(r.draft, "draft-07") && s.get("$ref") != nil && !contains(besideRef, m.name) {
+			return m.value.fail("is void next to $ref in draft 7; try draft 2020-12")
 		}
 	}
 	return nil
