@@ -82,6 +82,9 @@ func tellImport(w io.Writer, got *modelstore.Imported) {
 	if len(got.Manifest.Linked) > 0 && !got.Unchanged {
 		note("linked, not copied: %s; whoever writes to the source in place changes the model (--copy avoids that)", some(got.Manifest.Linked))
 	}
+	if len(got.Manifest.Linked) > 0 && got.Unchanged {
+		note("it stays linked with %s; remove it and import it again with --copy to have a copy", got.Manifest.Source)
+	}
 	if len(got.Followed) > 0 {
 		note("followed symbolic links: %s", some(got.Followed))
 	}

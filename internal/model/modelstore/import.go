@@ -62,6 +62,9 @@ type Imported struct {
 //
 // A name that has the same model already keeps it; one that has another is
 // refused without Replace.
+//
+// Errors tell what is at path, for the person whose file it is: a server that
+// imports for others must not take paths from them.
 func (s *Store) Import(ctx context.Context, path, name string, o ImportOptions) (*Imported, error) {
 	r, ok := parseName(name)
 	if !ok {
