@@ -3,6 +3,8 @@ package grammar
 import (
 	"math"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/casemate-ai/casemate/internal/model/grammar/schema"
 )
@@ -56,7 +58,7 @@ const notInside = 255
 // anyString is the string that freeTokens counts in.
 func anyString() *schema.Text { return &schema.Text{Free: true, Max: notInside - 1} }
 
-// prepare counts, once for a vocabulary.
+// prepare counts.
 func (v *Vocabulary) prepare() {
 	f := &v.free
 	f.runes = make([]uint8, len(v.order))
@@ -93,7 +95,6 @@ func (v *Vocabulary) count(t *schema.Text, node int32, s textState) {
 
 // freeInterior returns what a free string allows.
 func (v *Vocabulary) freeInterior(need, left int32) *interior {
-	v.once.Do(v.prepare)
 	key := freeMask{max(0, min(need, v.free.most+1)), max(0, min(left, v.free.most))}
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -126,7 +127,6 @@ func (g *Grammar) interior(t *schema.Text, s textState) *interior {
 	if t.Free {
 		return v.freeInterior(int32(t.Min)-s.n, int32(t.Max)-s.n)
 	}
-	v.once.Do(v.prepare)
 	key := interiorKey{t, s.q, int32(t.Max) - s.n}
 	if key.left >= v.free.most+t.Farthest {
 		key.left = far
@@ -285,12 +285,16 @@ exits:
 
 // ban finds the nodes that a string leads to, but for the words that were used.
 func (w *walker) ban(node int32, st *stack, banned *[][2]int32) {
-	if st.up.used.count(st.sofar) == 0 {
+	var toward [256]bool
+	if !st.toward(&toward) {
 		return
 	}
 	t := st.p.(*schema.Text)
 	for child := node + 1; child < w.v.next[node]; child = w.v.next[child] {
 		b := w.v.label[child]
+		if !toward[b] {
+			continue
+		}
 		_, result := stepText(t, st.text, b, nil)
 		if result == dead {
 			continue
@@ -303,4 +307,28 @@ func (w *walker) ban(node int32, st *stack, banned *[][2]int32) {
 			w.ban(child, next[0], banned)
 		}
 	}
+}
+
+// toward marks the bytes by which a string comes closer to a word that was used.
+// It returns false if no such word begins with what the string is so far.
+func (s *stack) toward(bytes *[256]bool) bool {
+	found := false
+	for u := s.up.used; u != nil; u = u.next {
+		rest, ok := strings.CutPrefix(u.word, s.sofar)
+		if !ok {
+			continue
+		}
+		found = true
+		switch r, _ := utf8.DecodeRuneInString(rest); {
+		case s.text.rem > 0 || s.text.esc != noEscape: // inside a code point
+			for b := range bytes {
+				bytes[b] = true
+			}
+		case rest == "":
+			bytes['"'] = true
+		default:
+			bytes[schema.AppendRune(nil, r)[0]] = true
+		}
+	}
+	return found
 }

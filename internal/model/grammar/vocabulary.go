@@ -34,7 +34,6 @@ type Vocabulary struct {
 
 	single [256]bool // bytes that are a token
 
-	once sync.Once
 	free freeTokens
 	mu   sync.Mutex
 	made map[freeMask]*interior
@@ -73,6 +72,7 @@ func NewVocabulary(tokens [][]byte, end []int) (*Vocabulary, error) {
 		return cmp.Or(bytes.Compare(tokens[a], tokens[b]), cmp.Compare(a, b))
 	})
 	v.plant()
+	v.prepare()
 	return v, nil
 }
 

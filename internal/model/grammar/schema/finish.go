@@ -515,12 +515,22 @@ func Quote(s string) string {
 // AppendRune appends one code point in that spelling.
 func AppendRune(b []byte, r rune) []byte {
 	const hex = "0123456789abcdef"
-	short := map[rune]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'}
-	if e, ok := short[r]; ok {
-		return append(b, '\\', e)
+	if r >= 0x20 && r != '"' && r != '\\' {
+		return utf8.AppendRune(b, r)
 	}
-	if r < 0x20 {
-		return append(b, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
+	switch r {
+	case '"', '\\':
+		return append(b, '\\', byte(r))
+	case '\b':
+		return append(b, `\b`...)
+	case '\f':
+		return append(b, `\f`...)
+	case '\n':
+		return append(b, `\n`...)
+	case '\r':
+		return append(b, `\r`...)
+	case '\t':
+		return append(b, `\t`...)
 	}
-	return utf8.AppendRune(b, r)
+	return append(b, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
 }
