@@ -5,14 +5,15 @@ import (
 	"fmt"
 	"sort"
 
+	"github.com/casemate-ai/casemate/internal/model/grammar/program"
 	"github.com/casemate-ai/casemate/internal/model/grammar/schema"
 )
 
 // Schema is a compiled JSON Schema. It does not change and may be used by any
 // number of goroutines.
 type Schema struct {
-	program *schema.Program
-	objects map[*schema.Object]*object
+	program *program.Program
+	objects map[*program.Object]*object
 	space   Whitespace
 	depth   int
 }
@@ -33,7 +34,7 @@ func Compile(src []byte, o Options) (*Schema, error) {
 		MaxString: l.MaxString, MaxItems: l.MaxItems, MaxProperties: l.MaxProperties, MaxDepth: l.MaxDepth, MaxDigits: l.MaxDigits,
 	}
 	if o.Catalogue != nil {
-		in.Catalogue = func(kind string) (schema.Catalogue, bool) { return o.Catalogue(kind) }
+		in.Catalogue = func(kind string) (program.Catalogue, bool) { return o.Catalogue(kind) }
 	}
 	p, err := schema.Compile(src, in)
 	var keyword *schema.Error
@@ -45,7 +46,7 @@ func Compile(src []byte, o Options) (*Schema, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrSchema, err)
 	}
-	s := &Schema{program: p, objects: map[*schema.Object]*object{}, space: o.Whitespace, depth: l.MaxDepth}
+	s := &Schema{program: p, objects: map[*program.Object]*object{}, space: o.Whitespace, depth: l.MaxDepth}
 	for _, n := range p.Nodes {
 		for _, obj := range n.Objects {
 			s.objects[obj] = sorted(obj)
@@ -54,7 +55,7 @@ func Compile(src []byte, o Options) (*Schema, error) {
 	return s, nil
 }
 
-func sorted(in *schema.Object) *object {
+func sorted(in *program.Object) *object {
 	o := &object{Object: in}
 	for i, p := range in.Props {
 		o.index = append(o.index, int32(i))

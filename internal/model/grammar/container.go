@@ -1,7 +1,7 @@
 package grammar
 
 import (
-	"github.com/casemate-ai/casemate/internal/model/grammar/schema"
+	"github.com/casemate-ai/casemate/internal/model/grammar/program"
 )
 
 // mayClose says whether the object that s is in may end.
@@ -86,7 +86,7 @@ func (s *Schema) keys(st *stack, out config) config {
 }
 
 // left says whether some word of t has not been used.
-func left(t *schema.Text, u *used) bool {
+func left(t *program.Text, u *used) bool {
 	taken := 0
 	for ; u != nil; u = u.next {
 		if t.DFA == nil || t.DFA.Matches(u.word) {
@@ -108,7 +108,7 @@ func (s *Schema) closeKey(st *stack) *stack {
 	if prop.NameOf >= 0 {
 		next.lit = "null"
 		if id := f.ids.find(prop.NameOf); id.text != nil {
-			next.lit = schema.Quote(id.text.Catalogue.Name(id.text.Words[id.word]))
+			next.lit = program.Quote(id.text.Catalogue.Name(id.text.Words[id.word]))
 		}
 	}
 	return &stack{next, &stack{f, st.up.up}}
@@ -128,7 +128,7 @@ func (s *Schema) stepColon(st *stack, b byte, out config) config {
 
 // stepArray takes a byte between the items of an array.
 func (s *Schema) stepArray(st *stack, b byte, out config) config {
-	a := st.p.(*schema.Array)
+	a := st.p.(*program.Array)
 	switch {
 	case b == ']':
 		if a.Complete(int(st.n), st.hits) {
@@ -147,7 +147,7 @@ func (s *Schema) stepArray(st *stack, b byte, out config) config {
 }
 
 // items appends the ways to write the next item.
-func (s *Schema) items(st *stack, a *schema.Array, space uint8, out config) config {
+func (s *Schema) items(st *stack, a *program.Array, space uint8, out config) config {
 	n, depth := int(st.n), int(st.room)-1
 	for _, it := range a.Items(n) {
 		hits := a.After(st.hits, it)

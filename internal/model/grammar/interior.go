@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/casemate-ai/casemate/internal/model/grammar/schema"
+	"github.com/casemate-ai/casemate/internal/model/grammar/program"
 )
 
 // interior is what a place inside a string allows, whatever the string is in:
@@ -27,7 +27,7 @@ type exit struct {
 // how many code points may come; if that is more than nearly all tokens reach,
 // it is far.
 type interiorKey struct {
-	text *schema.Text
+	text *program.Text
 	q    int32
 	left int32
 }
@@ -56,7 +56,7 @@ type freeTokens struct {
 const notInside = 255
 
 // anyString is the string that freeTokens counts in.
-func anyString() *schema.Text { return &schema.Text{Free: true, Max: notInside - 1} }
+func anyString() *program.Text { return &program.Text{Free: true, Max: notInside - 1} }
 
 // prepare counts.
 func (v *Vocabulary) prepare() {
@@ -68,7 +68,7 @@ func (v *Vocabulary) prepare() {
 	v.count(anyString(), 0, textState{})
 }
 
-func (v *Vocabulary) count(t *schema.Text, node int32, s textState) {
+func (v *Vocabulary) count(t *program.Text, node int32, s textState) {
 	f := &v.free
 	for child := node + 1; child < v.next[node]; child = v.next[child] {
 		next, result := stepText(t, s, v.label[child], nil)
@@ -122,7 +122,7 @@ func (v *Vocabulary) freeInterior(need, left int32) *interior {
 
 // interior returns what a string allows at a place that is not inside an escape
 // or a code point.
-func (g *Grammar) interior(t *schema.Text, s textState) *interior {
+func (g *Grammar) interior(t *program.Text, s textState) *interior {
 	v := g.vocabulary
 	if t.Free {
 		return v.freeInterior(int32(t.Min)-s.n, int32(t.Max)-s.n)
@@ -176,7 +176,7 @@ func (g *Grammar) explore(key interiorKey) *interior {
 }
 
 // shorten returns in without the long tokens that do not fit any more.
-func (g *Grammar) shorten(in *interior, t *schema.Text, s textState) *interior {
+func (g *Grammar) shorten(in *interior, t *program.Text, s textState) *interior {
 	v := g.vocabulary
 	out := *in
 	copied := false
@@ -222,7 +222,7 @@ type exitMask struct {
 
 // maskText marks what may come inside a string.
 func (m *Matcher) maskText(w *walker, st *stack) {
-	t := st.p.(*schema.Text)
+	t := st.p.(*program.Text)
 	in := m.grammar.interior(t, st.text)
 	if st.phase != plainString {
 		m.maskUnused(w, st, in)
@@ -289,7 +289,7 @@ func (w *walker) ban(node int32, st *stack, banned *[][2]int32) {
 	if !st.toward(&toward) {
 		return
 	}
-	t := st.p.(*schema.Text)
+	t := st.p.(*program.Text)
 	for child := node + 1; child < w.v.next[node]; child = w.v.next[child] {
 		b := w.v.label[child]
 		if !toward[b] {
@@ -327,7 +327,7 @@ func (s *stack) toward(bytes *[256]bool) bool {
 		case rest == "":
 			bytes['"'] = true
 		default:
-			bytes[schema.AppendRune(nil, r)[0]] = true
+			bytes[program.AppendRune(nil, r)[0]] = true
 		}
 	}
 	return found

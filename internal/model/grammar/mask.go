@@ -1,7 +1,7 @@
 package grammar
 
 import (
-	"github.com/casemate-ai/casemate/internal/model/grammar/schema"
+	"github.com/casemate-ai/casemate/internal/model/grammar/program"
 )
 
 // Bounds of the caches of masks. An interior has two bits or so a token and a
@@ -65,7 +65,7 @@ func (w *walker) below(node int32, c config) {
 
 // text does the same inside one string, without making a stack for each byte.
 func (w *walker) text(node int32, st *stack) {
-	t := st.p.(*schema.Text)
+	t := st.p.(*program.Text)
 	var after *place
 	inside := func(child int32, _ textState) { w.v.set(w.bits, child) }
 	exit := func(child int32, _ textState) {
@@ -83,7 +83,7 @@ func (w *walker) text(node int32, st *stack) {
 
 // scan visits the nodes below node that the inside of a string leads to, and
 // those just after its closing quote, with the place in the string before it.
-func scan(v *Vocabulary, t *schema.Text, node int32, s textState, in, out func(int32, textState)) {
+func scan(v *Vocabulary, t *program.Text, node int32, s textState, in, out func(int32, textState)) {
 	end := v.next[node]
 	for child := node + 1; child < end; child = v.next[child] {
 		next, result := stepText(t, s, v.label[child], nil)
@@ -124,7 +124,7 @@ type place struct {
 func (w *walker) place(c config) *place {
 	p := &place{at: c}
 	for _, st := range c {
-		_, isArray := st.p.(*schema.Array)
+		_, isArray := st.p.(*program.Array)
 		p.depends = p.depends || st.kind != inArray && isArray || st.kind != inObject && st.phase != plainString
 	}
 	return p

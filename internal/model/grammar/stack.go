@@ -1,7 +1,7 @@
 package grammar
 
 import (
-	"github.com/casemate-ai/casemate/internal/model/grammar/schema"
+	"github.com/casemate-ai/casemate/internal/model/grammar/program"
 )
 
 // kind is what a frame waits for.
@@ -9,16 +9,16 @@ type kind uint8
 
 const (
 	atEnd    kind = iota // nothing: the document is complete
-	value                // the first byte of a value; p is *schema.Node, or *schema.Array for one of distinct items
+	value                // the first byte of a value; p is *program.Node, or *program.Array for one of distinct items
 	literal              // lit from q on
-	number               // more of a number, or what follows it; p is *automaton.DFA, or *schema.Array
-	inText               // the inside of a string; p is *schema.Text
-	inWord               // the same, of a string that is one of a list; p is *schema.Text
-	spelled              // more of one of a list of spelled values; p is *schema.Array
+	number               // more of a number, or what follows it; p is *automaton.DFA, or *program.Array
+	inText               // the inside of a string; p is *program.Text
+	inWord               // the same, of a string that is one of a list; p is *program.Text
+	spelled              // more of one of a list of spelled values; p is *program.Array
 	knownKey             // the inside of a name; p is *object
-	colon                // a colon, then a *schema.Node in p, or lit
+	colon                // a colon, then a *program.Node in p, or lit
 	inObject             // p is *object
-	inArray              // p is *schema.Array
+	inArray              // p is *program.Array
 )
 
 // The phases of inObject and inArray.
@@ -48,7 +48,7 @@ type frame struct {
 	// the words from q to n share m bytes.
 	q, n, m int32
 	region  int32 // of a name in Object.Free or Slots
-	hits    schema.Hits
+	hits    program.Hits
 	p       any
 	lit     string
 	sofar   string // what a string is so far, where words may not repeat
@@ -86,7 +86,7 @@ func (u *used) count(prefix string) int {
 // null.
 type written struct {
 	prop int32
-	text *schema.Text
+	text *program.Text
 	word int32
 	next *written
 }
@@ -107,9 +107,9 @@ type stack struct {
 	up *stack
 }
 
-// object is a schema.Object with its names sorted.
+// object is a program.Object with its names sorted.
 type object struct {
-	*schema.Object
+	*program.Object
 	names []string
 	index []int32 // of names in Props
 	fills bool    // some property has a name filled in

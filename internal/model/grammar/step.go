@@ -2,7 +2,7 @@ package grammar
 
 import (
 	"github.com/casemate-ai/casemate/internal/model/grammar/automaton"
-	"github.com/casemate-ai/casemate/internal/model/grammar/schema"
+	"github.com/casemate-ai/casemate/internal/model/grammar/program"
 )
 
 // maxWidth is how many stacks are followed side by side. A document that leads
@@ -58,7 +58,7 @@ func complete(c config) bool {
 func (s *stack) mayEnd() bool {
 	switch s.kind {
 	case number:
-		if _, ok := s.p.(*schema.Array); ok {
+		if _, ok := s.p.(*program.Array); ok {
 			return s.automaton().Accept(s.q) && !s.up.used.has(s.sofar)
 		}
 		return s.automaton().Accept(s.q)
@@ -69,7 +69,7 @@ func (s *stack) mayEnd() bool {
 }
 
 func (s *stack) automaton() *automaton.DFA {
-	if a, ok := s.p.(*schema.Array); ok {
+	if a, ok := s.p.(*program.Array); ok {
 		return a.Distinct.Number
 	}
 	return s.p.(*automaton.DFA)
@@ -126,17 +126,17 @@ func (s *Schema) maySpace(st *stack, b byte) bool {
 	case inObject:
 		return st.mayClose()
 	case inArray:
-		return st.p.(*schema.Array).Complete(int(st.n), st.hits)
+		return st.p.(*program.Array).Complete(int(st.n), st.hits)
 	}
 	return true
 }
 
 // stepValue takes the first byte of a value.
 func (s *Schema) stepValue(st *stack, b byte, out config) config {
-	if a, ok := st.p.(*schema.Array); ok {
+	if a, ok := st.p.(*program.Array); ok {
 		return s.stepDistinct(st, a, b, out)
 	}
-	n := st.p.(*schema.Node)
+	n := st.p.(*program.Node)
 	push := func(f frame) {
 		f.room = st.room
 		out = append(out, &stack{f, st.up})
@@ -175,7 +175,7 @@ func (s *Schema) stepValue(st *stack, b byte, out config) config {
 }
 
 // openText is the inside of a string after its quote.
-func openText(t *schema.Text, phase uint8) frame {
+func openText(t *program.Text, phase uint8) frame {
 	if t.Free || t.DFA != nil {
 		f := frame{kind: inText, phase: phase, p: t}
 		if t.DFA != nil {
@@ -187,7 +187,7 @@ func openText(t *schema.Text, phase uint8) frame {
 }
 
 // stepDistinct takes the first byte of an item of an array without repeats.
-func (s *Schema) stepDistinct(st *stack, a *schema.Array, b byte, out config) config {
+func (s *Schema) stepDistinct(st *stack, a *program.Array, b byte, out config) config {
 	f := frame{room: st.room}
 	switch d := a.Distinct; {
 	case d.Text != nil:
@@ -223,7 +223,7 @@ func (s *Schema) stepNumber(st *stack, b byte, out config) config {
 		if q := st.automaton().Step(st.q, rune(b)); q != 0 {
 			f := st.frame
 			f.q = q
-			a, isDistinct := st.p.(*schema.Array)
+			a, isDistinct := st.p.(*program.Array)
 			if isDistinct {
 				f.sofar += string(rune(b))
 			}
@@ -241,7 +241,7 @@ func (s *Schema) stepNumber(st *stack, b byte, out config) config {
 		return out
 	}
 	up := st.up
-	if _, ok := st.p.(*schema.Array); ok {
+	if _, ok := st.p.(*program.Array); ok {
 		up = up.remember(st.sofar)
 	}
 	return s.stepStack(up, b, out)
@@ -271,11 +271,11 @@ func (s *stack) limit() *limit {
 	if s.phase == plainString || s.up.used == nil {
 		return nil
 	}
-	return &limit{text: s.p.(*schema.Text), n: s.text.n, sofar: s.sofar, used: s.up.used}
+	return &limit{text: s.p.(*program.Text), n: s.text.n, sofar: s.sofar, used: s.up.used}
 }
 
 func (s *Schema) stepInText(st *stack, b byte, out config) config {
-	text, result := stepText(st.p.(*schema.Text), st.text, b, st.limit())
+	text, result := stepText(st.p.(*program.Text), st.text, b, st.limit())
 	switch result {
 	case inside:
 		f := st.frame
@@ -333,7 +333,7 @@ func (s *Schema) closeWord(st *stack) *stack {
 	if st.kind == knownKey {
 		return s.closeKey(st)
 	}
-	t := st.p.(*schema.Text)
+	t := st.p.(*program.Text)
 	if st.phase == plainString && t.Catalogue != nil {
 		return s.wrote(st, t, st.q)
 	}
@@ -342,7 +342,7 @@ func (s *Schema) closeWord(st *stack) *stack {
 
 // wrote returns what is below a value that is complete, with its id noted down
 // where a name may have to be filled in.
-func (s *Schema) wrote(st *stack, t *schema.Text, word int32) *stack {
+func (s *Schema) wrote(st *stack, t *program.Text, word int32) *stack {
 	up := st.up
 	if up.kind != inObject {
 		return up

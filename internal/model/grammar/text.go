@@ -3,7 +3,7 @@ package grammar
 import (
 	"unicode/utf8"
 
-	"github.com/casemate-ai/casemate/internal/model/grammar/schema"
+	"github.com/casemate-ai/casemate/internal/model/grammar/program"
 )
 
 // The places in an escape, textState.esc.
@@ -35,7 +35,7 @@ const (
 // escape; one that is held to an automaton has one spelling: escapes are used
 // where there is no other way, the short ones first. limit may refuse a code
 // point for reasons of its own, and is nil mostly.
-func stepText(t *schema.Text, s textState, b byte, limit *limit) (textState, outcome) {
+func stepText(t *program.Text, s textState, b byte, limit *limit) (textState, outcome) {
 	switch {
 	case s.rem > 0:
 		return continued(t, s, b, limit)
@@ -60,7 +60,7 @@ func stepText(t *schema.Text, s textState, b byte, limit *limit) (textState, out
 }
 
 // read takes a code point.
-func read(t *schema.Text, s textState, r rune, limit *limit) (textState, outcome) {
+func read(t *program.Text, s textState, r rune, limit *limit) (textState, outcome) {
 	next := textState{n: s.n + 1}
 	if t.Free {
 		if int(next.n) > t.Max {
@@ -76,12 +76,12 @@ func read(t *schema.Text, s textState, r rune, limit *limit) (textState, outcome
 }
 
 // fits says whether state q can be after n code points.
-func fits(t *schema.Text, q, n int32) bool {
+func fits(t *program.Text, q, n int32) bool {
 	return q != 0 && int(n)+int(t.Shortest[q]) <= t.Max
 }
 
 // lead takes the first byte of a code point of several.
-func lead(t *schema.Text, s textState, b byte, limit *limit) (textState, outcome) {
+func lead(t *program.Text, s textState, b byte, limit *limit) (textState, outcome) {
 	next := textState{q: s.q, n: s.n}
 	switch {
 	case b >= 0xC2 && b <= 0xDF:
@@ -98,7 +98,7 @@ func lead(t *schema.Text, s textState, b byte, limit *limit) (textState, outcome
 }
 
 // continued takes a further byte of a code point.
-func continued(t *schema.Text, s textState, b byte, limit *limit) (textState, outcome) {
+func continued(t *program.Text, s textState, b byte, limit *limit) (textState, outcome) {
 	if b&0xC0 != 0x80 {
 		return s, dead
 	}
@@ -124,7 +124,7 @@ func least(size uint8) rune {
 }
 
 // possible says whether some code point begins with the bytes in s and may come.
-func possible(t *schema.Text, s textState, limit *limit) outcome {
+func possible(t *program.Text, s textState, limit *limit) outcome {
 	shift := 6 * uint(s.rem)
 	lo := max(rune(s.acc<<shift), least(s.size))
 	hi := min(rune((s.acc+1)<<shift)-1, utf8.MaxRune)
@@ -151,7 +151,7 @@ func possible(t *schema.Text, s textState, limit *limit) outcome {
 func escapable(r rune) bool { return r < ' ' || r == '"' || r == '\\' }
 
 // beginEscape takes a backslash.
-func beginEscape(t *schema.Text, s textState, limit *limit) (textState, outcome) {
+func beginEscape(t *program.Text, s textState, limit *limit) (textState, outcome) {
 	s.esc = backslash
 	if t.Free {
 		if int(s.n) < t.Max {
@@ -167,7 +167,7 @@ func beginEscape(t *schema.Text, s textState, limit *limit) (textState, outcome)
 
 // escapes says whether a code point that must be escaped, and of which ok is
 // true, may come.
-func escapes(t *schema.Text, s textState, limit *limit, ok func(rune) bool) bool {
+func escapes(t *program.Text, s textState, limit *limit, ok func(rune) bool) bool {
 	for r := rune(0); r <= '\\'; r++ {
 		if !escapable(r) || !ok(r) {
 			continue
@@ -221,7 +221,7 @@ func digit(b byte) int {
 }
 
 // boundEscape takes a byte of an escape in a string that has one spelling.
-func boundEscape(t *schema.Text, s textState, b byte, limit *limit) (textState, outcome) {
+func boundEscape(t *program.Text, s textState, b byte, limit *limit) (textState, outcome) {
 	d := digit(b)
 	switch s.esc {
 	case backslash:
@@ -253,7 +253,7 @@ func boundEscape(t *schema.Text, s textState, b byte, limit *limit) (textState, 
 
 // freeEscape takes a byte of an escape in a free string. A surrogate must be the
 // first half of a pair, and the second must follow.
-func freeEscape(t *schema.Text, s textState, b byte) (textState, outcome) {
+func freeEscape(t *program.Text, s textState, b byte) (textState, outcome) {
 	d := digit(b)
 	switch s.esc {
 	case backslash:
@@ -309,7 +309,7 @@ func freeEscape(t *schema.Text, s textState, b byte) (textState, outcome) {
 // limit refuses words that were used already, in a string that may not repeat.
 // A nil limit refuses nothing.
 type limit struct {
-	text  *schema.Text
+	text  *program.Text
 	n     int32 // code points so far
 	sofar string
 	used  *used

@@ -3,7 +3,7 @@ package grammar
 import (
 	"sort"
 
-	"github.com/casemate-ai/casemate/internal/model/grammar/schema"
+	"github.com/casemate-ai/casemate/internal/model/grammar/program"
 )
 
 // narrow returns which of the words from lo to hi, which share depth bytes,
@@ -30,11 +30,11 @@ func ends(words []string, lo, hi, depth int32) bool {
 // list returns the words that a frame is about.
 func (f *frame) list() []string {
 	switch p := f.p.(type) {
-	case *schema.Text:
+	case *program.Text:
 		return p.Words
 	case *object:
 		return p.names
-	case *schema.Array:
+	case *program.Array:
 		return p.Distinct.Spelled
 	}
 	return nil
@@ -66,7 +66,7 @@ func (s *stack) alive(lo, hi int32) bool {
 }
 
 // stepWord takes a byte of a string, or of a name, that is one of a list. Each
-// word has one spelling, that of schema.AppendRune.
+// word has one spelling, that of program.AppendRune.
 func (s *stack) stepWord(b byte) (next frame, out outcome) {
 	f := s.frame
 	words := f.list()

@@ -1,7 +1,7 @@
-// Package schema reads JSON Schema, draft 2020-12, into a Program: a set of
-// values written as alternatives by type, without references, negations or
-// intersections. Every step is exact. A keyword that cannot be resolved exactly
-// is an Error with its JSON pointer.
+// Package schema reads JSON Schema, draft 2020-12, into a program.Program:
+// alternatives by type, without references, negations or intersections. Every
+// step is exact. A keyword that cannot be resolved exactly is an Error with its
+// JSON pointer.
 //
 // A schema is seen as a set of values. A keyword is a set, a schema is the
 // intersection of its keywords, and a negated schema is the union of their
@@ -10,6 +10,7 @@
 package schema
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,7 +18,11 @@ import (
 
 	"github.com/casemate-ai/casemate/internal/model/grammar/automaton"
 	"github.com/casemate-ai/casemate/internal/model/grammar/decimal"
+	"github.com/casemate-ai/casemate/internal/model/grammar/program"
 )
+
+// ErrNothing is returned for a schema that no document satisfies.
+var ErrNothing = errors.New("no document satisfies the schema")
 
 // Limits of a schema. Whatever is over one is refused with an Error.
 const (
@@ -35,15 +40,9 @@ const (
 	maxPrefix       = 1000    // places of one array
 )
 
-// Catalogue is the identifiers of one kind.
-type Catalogue interface {
-	IDs() []string
-	Name(id string) string
-}
-
 // Options says how a schema is read. All limits are set.
 type Options struct {
-	Catalogue func(kind string) (Catalogue, bool)
+	Catalogue func(kind string) (program.Catalogue, bool)
 	Open      bool // objects that declare properties may hold others
 	Strict    bool // unknown formats are errors
 
@@ -65,17 +64,18 @@ type compiler struct {
 	catalogue map[string]text // by kind
 	work      int
 
-	nodes map[string]*Node
+	nodes map[string]*program.Node
+	fills map[*program.Node]*value // the x-casemate-name-of keyword of a node
 	queue []pending
 
 	// What is the same in every node that holds any number, array or object.
 	spelled   map[*automaton.DFA]*automaton.DFA
-	anyArray  *Array
-	anyObject []*Object
+	anyArray  *program.Array
+	anyObject []*program.Object
 }
 
 // Compile reads a schema.
-func Compile(src []byte, o Options) (*Program, error) {
+func Compile(src []byte, o Options) (*program.Program, error) {
 	root, err := parse(src)
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func Compile(src []byte, o Options) (*Program, error) {
 	c := &compiler{
 		Options: o, refs: refs, numbers: decimal.All(), whole: decimal.Integers(),
 		evaluated: map[literal]set{}, joint: map[string]set{}, ids: map[*value]int{}, vacant: map[string]bool{},
-		catalogue: map[string]text{}, nodes: map[string]*Node{}, spelled: map[*automaton.DFA]*automaton.DFA{},
+		catalogue: map[string]text{}, nodes: map[string]*program.Node{}, fills: map[*program.Node]*value{}, spelled: map[*automaton.DFA]*automaton.DFA{},
 	}
 	return c.program(root)
 }

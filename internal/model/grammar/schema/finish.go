@@ -1,17 +1,16 @@
 package schema
 
 import (
-	"math"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/casemate-ai/casemate/internal/model/grammar/automaton"
 	"github.com/casemate-ai/casemate/internal/model/grammar/decimal"
+	"github.com/casemate-ai/casemate/internal/model/grammar/program"
 )
 
 // pending is a node whose parts are not known yet.
 type pending struct {
-	node *Node
+	node *program.Node
 	con  conjunction
 	at   *value
 }
@@ -20,8 +19,8 @@ type pending struct {
 const maxWords = 1024
 
 // program resolves every node that root leads to.
-func (c *compiler) program(root *value) (*Program, error) {
-	p := &Program{Root: c.node(all(root, false), root)}
+func (c *compiler) program(root *value) (*program.Program, error) {
+	p := &program.Program{Root: c.node(all(root, false), root)}
 	for i := 0; i < len(c.queue); i++ {
 		if len(c.queue) > maxNodes {
 			return nil, root.fail("more than %d kinds of value", maxNodes)
@@ -32,22 +31,20 @@ func (c *compiler) program(root *value) (*Program, error) {
 		}
 		p.Nodes = append(p.Nodes, next.node)
 	}
-	p.measure(c.MaxDepth)
+	p.Measure(c.MaxDepth)
 	if p.Root.Height == 0 {
 		return nil, ErrNothing
 	}
-	for _, n := range p.Nodes {
-		n.prune()
-	}
+	p.Prune()
 	return p, c.checkNames(p)
 }
 
 // node returns the node of a conjunction.
-func (c *compiler) node(con conjunction, at *value) *Node {
+func (c *compiler) node(con conjunction, at *value) *program.Node {
 	key, con := c.key(con)
 	n, ok := c.nodes[key]
 	if !ok {
-		n = &Node{id: len(c.nodes)}
+		n = &program.Node{}
 		c.nodes[key] = n
 		if len(con) > 0 {
 			at = con[0].schema
@@ -75,7 +72,7 @@ func (c *compiler) fill(p pending) error {
 			return err
 		}
 		if t.nameOf != nil {
-			n.nameOf = t.nameOf
+			c.fills[n] = t.nameOf
 		}
 		if out != nil {
 			n.Texts = append(n.Texts, out)
@@ -163,7 +160,7 @@ func sized(lo, hi *int, what string, at *value) error {
 }
 
 // text returns t as it is produced; nil if nothing is.
-func (c *compiler) text(t text, at *value) (*Text, error) {
+func (c *compiler) text(t text, at *value) (*program.Text, error) {
 	if err := sized(&t.min, &t.max, "code points", at); err != nil {
 		return nil, err
 	}
@@ -171,20 +168,20 @@ func (c *compiler) text(t text, at *value) (*Text, error) {
 	case t.phantom:
 		return nil, nil
 	case t.nameOf != nil:
-		return &Text{Filled: true}, nil
+		return &program.Text{Filled: true}, nil
 	case t.finite:
-		return &Text{Words: t.words, Catalogue: t.catalogue}, nil
+		return &program.Text{Words: t.words, Catalogue: t.catalogue}, nil
 	case t.lang == nil || t.lang.Universal():
 		if t.max == infinite {
 			t.max = max(c.MaxString, t.min)
 		}
-		return &Text{Free: true, Min: t.min, Max: t.max}, nil
+		return &program.Text{Free: true, Min: t.min, Max: t.max}, nil
 	}
 	return c.regular(t, at)
 }
 
 // regular returns the text of an automaton.
-func (c *compiler) regular(t text, at *value) (*Text, error) {
+func (c *compiler) regular(t text, at *value) (*program.Text, error) {
 	d := t.lang
 	if words, ok := d.Words(maxWords); ok {
 		t.words, t.finite = words, true
@@ -192,7 +189,7 @@ func (c *compiler) regular(t text, at *value) (*Text, error) {
 		if t = t.filter(); len(t.words) == 0 {
 			return nil, nil
 		}
-		return &Text{Words: t.words}, nil
+		return &program.Text{Words: t.words}, nil
 	}
 	if int(d.Shortest()[d.Start()]) < t.min {
 		if t.min > maxCounted {
@@ -220,14 +217,14 @@ func (c *compiler) regular(t text, at *value) (*Text, error) {
 }
 
 // bound returns the text of an automaton and a maximal length.
-func bound(d *automaton.DFA, most int) *Text {
-	t := &Text{DFA: d, Shortest: d.Shortest(), Max: most}
+func bound(d *automaton.DFA, most int) *program.Text {
+	t := &program.Text{DFA: d, Shortest: d.Shortest(), Max: most}
 	t.Farthest = slices.Max(append(t.Shortest[1:], 0))
 	return t
 }
 
 // unrepeated returns t ready to be written with words left out.
-func (c *compiler) unrepeated(t *Text, at *value) (*Text, error) {
+func (c *compiler) unrepeated(t *program.Text, at *value) (*program.Text, error) {
 	if t.Free {
 		d := automaton.All()
 		if t.Min > 0 {
@@ -242,11 +239,11 @@ func (c *compiler) unrepeated(t *Text, at *value) (*Text, error) {
 		t = bound(d, t.Max)
 	}
 	if t.DFA != nil && t.Count == nil {
-		if least := int(t.Shortest[t.DFA.Start()]); least >= Horizon {
+		if least := int(t.Shortest[t.DFA.Start()]); least >= program.Horizon {
 			return nil, at.fail("strings of at least %d code points cannot be kept from repeating", least)
 		}
 		own := *t
-		own.Count = t.DFA.Count(Horizon)
+		own.Count = t.DFA.Count(program.Horizon)
 		if err := c.spend(len(own.Count), at); err != nil {
 			return nil, err
 		}
@@ -256,7 +253,7 @@ func (c *compiler) unrepeated(t *Text, at *value) (*Text, error) {
 }
 
 // array returns a as it is produced; nil if that is nothing.
-func (c *compiler) array(a array, at *value) (*Array, error) {
+func (c *compiler) array(a array, at *value) (*program.Array, error) {
 	if !a.plain() {
 		return c.special(a, at)
 	}
@@ -269,15 +266,15 @@ func (c *compiler) array(a array, at *value) (*Array, error) {
 	return c.anyArray, nil
 }
 
-func (c *compiler) special(a array, at *value) (*Array, error) {
+func (c *compiler) special(a array, at *value) (*program.Array, error) {
 	if err := sized(&a.min, &a.max, "items", at); err != nil {
 		return nil, err
 	}
 	kinds := a.contains
-	if len(kinds) > MaxKinds {
-		return nil, kinds[MaxKinds].keyword.fail("more than %d contains apply to one array", MaxKinds)
+	if len(kinds) > program.MaxKinds {
+		return nil, kinds[program.MaxKinds].keyword.fail("more than %d contains apply to one array", program.MaxKinds)
 	}
-	out := &Array{Min: a.min, Max: a.max}
+	out := &program.Array{Min: a.min, Max: a.max}
 	places, sum := 0, 0
 	for _, r := range a.rules {
 		places = max(places, len(r.prefix))
@@ -286,29 +283,29 @@ func (c *compiler) special(a array, at *value) (*Array, error) {
 		if k.min > 1<<14 || k.max > 1<<14 && k.max != infinite {
 			return nil, k.keyword.fail("counts over %d items", 1<<14)
 		}
-		limit := kindLimit{uint16(k.min), math.MaxUint16}
+		limit := program.Kind{Min: uint16(k.min), Max: program.Unlimited}
 		if k.max != infinite {
-			limit.max = uint16(k.max)
+			limit.Max = uint16(k.max)
 		}
-		out.kinds = append(out.kinds, limit)
+		out.Kinds = append(out.Kinds, limit)
 		places, sum = max(places, k.from), sum+k.min
 	}
 	if out.Max == infinite || len(kinds) > 0 {
 		out.Max = min(out.Max, max(c.MaxItems, a.min, places+sum))
 	}
-	if len(kinds) > 0 && (out.Max+1)*out.width() > 1e6 {
+	if len(kinds) > 0 && (out.Max+1)*out.Width() > 1e6 {
 		return nil, kinds[0].keyword.fail("too many items to count")
 	}
 	if len(kinds) > 0 {
-		if err := c.spend((out.Max+1)*out.width(), kinds[0].keyword); err != nil {
+		if err := c.spend((out.Max+1)*out.Width(), kinds[0].keyword); err != nil {
 			return nil, err
 		}
 	}
 	for i := range min(places, out.Max) {
-		out.prefix = append(out.prefix, c.itemWays(a, i, at))
+		out.Prefix = append(out.Prefix, c.itemWays(a, i, at))
 	}
-	if out.Max > len(out.prefix) {
-		out.rest = c.itemWays(a, places, at)
+	if out.Max > len(out.Prefix) {
+		out.Rest = c.itemWays(a, places, at)
 	}
 	if a.unique != nil && out.Max > 1 {
 		if err := c.distinct(out, a, places); err != nil {
@@ -321,9 +318,9 @@ func (c *compiler) special(a array, at *value) (*Array, error) {
 // itemWays returns the ways to write the item at place i: for each choice of
 // the kinds it is of, a value of just these. Where a kind has no maximum, an
 // item of the kind may also go uncounted, which saves a negation.
-func (c *compiler) itemWays(a array, i int, at *value) []Item {
+func (c *compiler) itemWays(a array, i int, at *value) []program.Item {
 	base := a.item(i)
-	var out []Item
+	var out []program.Item
 	for choice := range uint8(1 << len(a.contains)) {
 		con, ok := slices.Clone(base), true
 		for k, rule := range a.contains {
@@ -339,7 +336,7 @@ func (c *compiler) itemWays(a array, i int, at *value) []Item {
 			}
 		}
 		if ok && !c.never(con, 0) {
-			out = append(out, Item{c.node(con, at), choice})
+			out = append(out, program.Item{Node: c.node(con, at), Kind: choice})
 		}
 	}
 	return out
@@ -351,14 +348,14 @@ func (c *compiler) negation(r containsRule) literal {
 }
 
 // distinct fills what is needed to write items that differ.
-func (c *compiler) distinct(out *Array, a array, places int) error {
+func (c *compiler) distinct(out *program.Array, a array, places int) error {
 	if len(a.contains) > 0 {
 		return a.unique.fail("cannot be held to together with contains")
 	}
-	if places > 0 && len(out.rest) > 0 || places > 1 {
+	if places > 0 && len(out.Rest) > 0 || places > 1 {
 		return a.unique.fail("cannot be held to together with prefixItems")
 	}
-	if len(out.rest) == 0 {
+	if len(out.Rest) == 0 {
 		return nil
 	}
 	con := a.item(places)
@@ -379,29 +376,9 @@ func (c *compiler) distinct(out *Array, a array, places int) error {
 	return nil
 }
 
-// Total returns how many different items there are at least.
-func (d *Distinct) Total() int {
-	switch {
-	case d.Text != nil:
-		return d.Text.Total()
-	case d.Number != nil:
-		return d.Remaining(d.Number.Start(), 0)
-	}
-	return len(d.Spelled)
-}
-
-// Remaining is Text.Remaining for numbers.
-func (d *Distinct) Remaining(q int32, n int) int {
-	k := min(d.Max-n, Horizon)
-	if k < 0 {
-		return 0
-	}
-	return int(d.Count[int(q)*(Horizon+1)+k])
-}
-
 // unlike says how values that may not repeat are written: strings, or numbers,
 // or a list of scalars.
-func (c *compiler) unlike(s set, at *value) (*Distinct, error) {
+func (c *compiler) unlike(s set, at *value) (*program.Distinct, error) {
 	const reason = "can be held to for strings, for numbers, and for lists of scalars, and not for other items"
 	if len(s.arr)+len(s.obj) > 0 {
 		return nil, at.fail("%s", reason)
@@ -417,7 +394,7 @@ func (c *compiler) unlike(s set, at *value) (*Distinct, error) {
 			return nil, at.fail("%s", reason)
 		}
 		t, err = c.unrepeated(t, at)
-		return &Distinct{Text: t}, err
+		return &program.Distinct{Text: t}, err
 	case !others && s.num == nil && len(s.str) > 1:
 		lang, err := c.union(s, at)
 		if err != nil {
@@ -428,7 +405,7 @@ func (c *compiler) unlike(s set, at *value) (*Distinct, error) {
 			return nil, err
 		}
 		t, err = c.unrepeated(t, at)
-		return &Distinct{Text: t}, err
+		return &program.Distinct{Text: t}, err
 	}
 	return c.scalars(s, at, reason)
 }
@@ -452,7 +429,7 @@ func (c *compiler) union(s set, at *value) (*automaton.DFA, error) {
 }
 
 // scalars lists values of several types, or counts numbers.
-func (c *compiler) scalars(s set, at *value, reason string) (*Distinct, error) {
+func (c *compiler) scalars(s set, at *value, reason string) (*program.Distinct, error) {
 	var list []string
 	if s.num != nil {
 		short, err := automaton.Intersect(s.num, decimal.Shortest(), maxStates)
@@ -473,7 +450,7 @@ func (c *compiler) scalars(s set, at *value, reason string) (*Distinct, error) {
 			return nil, at.fail("%s", reason)
 		}
 		for _, w := range t.words {
-			list = append(list, Quote(w))
+			list = append(list, program.Quote(w))
 		}
 	}
 	for i, ok := range []bool{s.null, s.bool[0], s.bool[1]} {
@@ -482,10 +459,10 @@ func (c *compiler) scalars(s set, at *value, reason string) (*Distinct, error) {
 		}
 	}
 	slices.Sort(list)
-	return &Distinct{Spelled: slices.Compact(list)}, nil
+	return &program.Distinct{Spelled: slices.Compact(list)}, nil
 }
 
-func (c *compiler) unlikeNumbers(short *automaton.DFA, at *value) (*Distinct, error) {
+func (c *compiler) unlikeNumbers(short *automaton.DFA, at *value) (*program.Distinct, error) {
 	within, err := decimal.Within(c.MaxDigits)
 	if err == nil {
 		short, err = automaton.Intersect(short, within, maxStates)
@@ -494,43 +471,9 @@ func (c *compiler) unlikeNumbers(short *automaton.DFA, at *value) (*Distinct, er
 		return nil, at.fail("%v", err)
 	}
 	longest, _ := short.Finite()
-	if short.Empty() || longest > Horizon {
+	if short.Empty() || longest > program.Horizon {
 		return nil, at.fail("the numbers have too many digits to be kept from repeating")
 	}
-	count := short.Count(Horizon)
-	return &Distinct{Number: short, Count: count, Max: longest}, c.spend(len(count), at)
-}
-
-// Quote spells a string as JSON in the one way that this package's users spell
-// strings that are held to something: as it is, but for quotes, backslashes and
-// control characters.
-func Quote(s string) string {
-	b := []byte{'"'}
-	for _, r := range s {
-		b = AppendRune(b, r)
-	}
-	return string(append(b, '"'))
-}
-
-// AppendRune appends one code point in that spelling.
-func AppendRune(b []byte, r rune) []byte {
-	const hex = "0123456789abcdef"
-	if r >= 0x20 && r != '"' && r != '\\' {
-		return utf8.AppendRune(b, r)
-	}
-	switch r {
-	case '"', '\\':
-		return append(b, '\\', byte(r))
-	case '\b':
-		return append(b, `\b`...)
-	case '\f':
-		return append(b, `\f`...)
-	case '\n':
-		return append(b, `\n`...)
-	case '\r':
-		return append(b, `\r`...)
-	case '\t':
-		return append(b, `\t`...)
-	}
-	return append(b, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
+	count := short.Count(program.Horizon)
+	return &program.Distinct{Number: short, Count: count, Max: longest}, c.spend(len(count), at)
 }

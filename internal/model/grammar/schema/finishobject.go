@@ -4,11 +4,12 @@ import (
 	"slices"
 
 	"github.com/casemate-ai/casemate/internal/model/grammar/automaton"
+	"github.com/casemate-ai/casemate/internal/model/grammar/program"
 )
 
 // objects returns o as it is produced: usually one Object, several if a
 // property must exist and there is a choice of which.
-func (c *compiler) objects(o object, at *value) ([]*Object, error) {
+func (c *compiler) objects(o object, at *value) ([]*program.Object, error) {
 	if !o.plain() {
 		return c.shapes(o, at)
 	}
@@ -21,7 +22,7 @@ func (c *compiler) objects(o object, at *value) ([]*Object, error) {
 	return c.anyObject, nil
 }
 
-func (c *compiler) shapes(o object, at *value) ([]*Object, error) {
+func (c *compiler) shapes(o object, at *value) ([]*program.Object, error) {
 	if err := sized(&o.min, &o.max, "properties", at); err != nil {
 		return nil, err
 	}
@@ -43,7 +44,7 @@ func (c *compiler) shapes(o object, at *value) ([]*Object, error) {
 			return nil, err
 		}
 	}
-	var out []*Object
+	var out []*program.Object
 	for _, f := range forms {
 		if obj := c.object(f, known, names, regions, at); obj != nil {
 			out = append(out, obj)
@@ -61,7 +62,7 @@ type form struct {
 // zone is a set of unknown names and what their values are.
 type zone struct {
 	lang    *automaton.DFA
-	keys    *Text
+	keys    *program.Text
 	value   conjunction
 	matched bool // by a pattern
 }
@@ -196,7 +197,7 @@ func (c *compiler) closed(o object, known []string, zones []zone) bool {
 	return declared && o.min <= room
 }
 
-func (c *compiler) keyText(lang *automaton.DFA, at *value) (*Text, error) {
+func (c *compiler) keyText(lang *automaton.DFA, at *value) (*program.Text, error) {
 	t, err := c.text(text{lang: lang, max: infinite}, at)
 	if err != nil {
 		return nil, err
@@ -207,7 +208,7 @@ func (c *compiler) keyText(lang *automaton.DFA, at *value) (*Text, error) {
 		if t.DFA != nil {
 			least = int(t.Shortest[t.DFA.Start()])
 		}
-		t.Max = max(Horizon, least)
+		t.Max = max(program.Horizon, least)
 	}
 	return c.unrepeated(t, at)
 }
@@ -253,8 +254,8 @@ func (c *compiler) witness(forms []form, e existsRule, known []string, zones []z
 }
 
 // object makes the nodes of a form; nil if a property that must be there cannot.
-func (c *compiler) object(f form, known []string, names *automaton.DFA, zones []zone, at *value) *Object {
-	out := &Object{Min: f.min, Max: f.max, MaxFree: c.MaxProperties}
+func (c *compiler) object(f form, known []string, names *automaton.DFA, zones []zone, at *value) *program.Object {
+	out := &program.Object{Min: f.min, Max: f.max, MaxFree: c.MaxProperties}
 	for _, name := range known {
 		required := slices.Contains(f.required, name)
 		allowed := !slices.Contains(f.forbidden, name) && (names == nil || names.Matches(name))
@@ -265,13 +266,13 @@ func (c *compiler) object(f form, known []string, names *automaton.DFA, zones []
 			}
 			continue
 		}
-		out.Props = append(out.Props, Prop{Name: name, Value: c.node(con, at), Required: required, NameOf: -1})
+		out.Props = append(out.Props, program.Prop{Name: name, Value: c.node(con, at), Required: required, NameOf: -1})
 	}
 	for _, z := range f.slots {
-		out.Slots = append(out.Slots, Region{z.keys, c.node(z.value, at)})
+		out.Slots = append(out.Slots, program.Region{Keys: z.keys, Value: c.node(z.value, at)})
 	}
 	for _, z := range zones {
-		out.Free = append(out.Free, Region{z.keys, c.node(z.value, at)})
+		out.Free = append(out.Free, program.Region{Keys: z.keys, Value: c.node(z.value, at)})
 	}
 	// As for strings and arrays: what the schema asks for is not cut by an option.
 	out.MaxFree = max(out.MaxFree, f.min)

@@ -4,12 +4,13 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/casemate-ai/casemate/internal/model/grammar/program"
 	"github.com/casemate-ai/casemate/internal/model/grammar/schema"
 )
 
 var options = schema.Options{MaxString: 100, MaxItems: 10, MaxProperties: 5, MaxDepth: 10, MaxDigits: 5}
 
-func compile(t *testing.T, src string) *schema.Program {
+func compile(t *testing.T, src string) *program.Program {
 	t.Helper()
 	p, err := schema.Compile([]byte(src), options)
 	if err != nil {
@@ -44,14 +45,6 @@ func TestTooDeep(t *testing.T) {
 	}
 }
 
-func TestQuote(t *testing.T) {
-	for in, want := range map[string]string{"a": `"a"`, "\"\\/\n\x01é\u007f": "\"\\\"\\\\/\\n\\u0001é\u007f\"", "": `""`} {
-		if got := schema.Quote(in); got != want {
-			t.Errorf("Quote(%q) = %s, want %s", in, got, want)
-		}
-	}
-}
-
 // TestBounds keeps what a schema asks for when the options are lower.
 func TestBounds(t *testing.T) {
 	p := compile(t, `{"type":"string","minLength":500}`)
@@ -59,7 +52,7 @@ func TestBounds(t *testing.T) {
 		t.Errorf("from %d to %d code points, want 500", text.Min, text.Max)
 	}
 	p = compile(t, `{"type":"array","minItems":50}`)
-	if a := p.Root.Arrays[0]; !a.Live(0, schema.Hits{}, 9) || a.Max != 50 {
+	if a := p.Root.Arrays[0]; !a.Live(0, program.Hits{}, 9) || a.Max != 50 {
 		t.Errorf("at most %d items, want 50", a.Max)
 	}
 }

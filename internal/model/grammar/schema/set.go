@@ -5,6 +5,7 @@ import (
 	"sort"
 
 	"github.com/casemate-ai/casemate/internal/model/grammar/automaton"
+	"github.com/casemate-ai/casemate/internal/model/grammar/program"
 )
 
 // infinite is a maximum that is none.
@@ -36,8 +37,8 @@ type text struct {
 	words     []string // sorted
 	finite    bool
 	min, max  int
-	catalogue Catalogue // what words were taken from
-	nameOf    *value    // the x-casemate-name-of keyword; then nothing else is said
+	catalogue program.Catalogue // what words were taken from
+	nameOf    *value            // the x-casemate-name-of keyword; then nothing else is said
 
 	// partial says that the keywords accept more than lang, by a format of which
 	// only a part is produced. A set that is empty for that reason is a phantom:

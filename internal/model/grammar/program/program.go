@@ -1,7 +1,10 @@
-package schema
+// Package program is what a JSON Schema is compiled to: sets of values written
+// as alternatives by type, which refer to one another, without references,
+// negations or intersections. It knows how arrays and objects can go on, so that
+// what is begun can be completed.
+package program
 
 import (
-	"errors"
 	"math"
 	"slices"
 	"sync"
@@ -9,8 +12,11 @@ import (
 	"github.com/casemate-ai/casemate/internal/model/grammar/automaton"
 )
 
-// ErrNothing is returned for a schema that no document satisfies.
-var ErrNothing = errors.New("no document satisfies the schema")
+// Catalogue is the identifiers of one kind.
+type Catalogue interface {
+	IDs() []string
+	Name(id string) string
+}
 
 // Program is a compiled schema: nodes that refer to one another.
 type Program struct {
@@ -29,9 +35,6 @@ type Node struct {
 	// Height is how many values inside one another the flattest value has; a
 	// scalar has 1. No node that can be reached has 0.
 	Height int
-
-	id     int
-	nameOf *value
 }
 
 // Text is a set of strings by their content.
@@ -89,10 +92,11 @@ type Array struct {
 	Min, Max int
 	Height   int
 	Distinct *Distinct // not nil: all items differ
-	prefix   [][]Item
-	rest     []Item
-	kinds    []kindLimit
-	tall     int // the largest height of an item
+	Prefix   [][]Item  // the ways to write each of the first items
+	Rest     []Item    // and those after them
+	Kinds    []Kind    // what contains asks for
+
+	tall int // the largest height of an item
 
 	mu   sync.Mutex
 	live map[int][]bool // by depth
@@ -101,10 +105,14 @@ type Array struct {
 // Item is one way to continue an array: a value, and which kinds it is of.
 type Item struct {
 	Node *Node
-	kind uint8
+	Kind uint8 // bit k is set if the item is of kind k
 }
 
-type kindLimit struct{ min, max uint16 }
+// Kind is how many items must and may be of a kind; Unlimited is no maximum.
+type Kind struct{ Min, Max uint16 }
+
+// Unlimited is a maximum that is none.
+const Unlimited = math.MaxUint16
 
 // Distinct is what the items of an array without repeats are: the one of its
 // fields that is not empty.
@@ -116,31 +124,51 @@ type Distinct struct {
 	Max     int            // characters of a number
 }
 
+// Total returns how many different items there are at least.
+func (d *Distinct) Total() int {
+	switch {
+	case d.Text != nil:
+		return d.Text.Total()
+	case d.Number != nil:
+		return d.Remaining(d.Number.Start(), 0)
+	}
+	return len(d.Spelled)
+}
+
+// Remaining is Text.Remaining for numbers.
+func (d *Distinct) Remaining(q int32, n int) int {
+	k := min(d.Max-n, Horizon)
+	if k < 0 {
+		return 0
+	}
+	return int(d.Count[int(q)*(Horizon+1)+k])
+}
+
 // Items returns the ways to write the item at place i.
 func (a *Array) Items(i int) []Item {
-	if i < len(a.prefix) {
-		return a.prefix[i]
+	if i < len(a.Prefix) {
+		return a.Prefix[i]
 	}
-	return a.rest
+	return a.Rest
 }
 
 // After returns the counts after an item.
 func (a *Array) After(h Hits, it Item) Hits {
-	for k, limit := range a.kinds {
-		if it.kind>>k&1 == 1 && h[k] < limit.cap() {
+	for k, limit := range a.Kinds {
+		if it.Kind>>k&1 == 1 && h[k] < limit.stop() {
 			h[k]++
 		}
 	}
 	return h
 }
 
-// cap is where counting stops: at the minimum if there is no maximum, else just
+// stop is where counting stops: at the minimum if there is no maximum, else just
 // above the maximum.
-func (l kindLimit) cap() uint16 {
-	if l.max == math.MaxUint16 {
-		return l.min
+func (l Kind) stop() uint16 {
+	if l.Max == Unlimited {
+		return l.Min
 	}
-	return l.max + 1
+	return l.Max + 1
 }
 
 // Complete says whether an array of i items may end.
@@ -148,8 +176,8 @@ func (a *Array) Complete(i int, h Hits) bool {
 	if i < a.Min || i > a.Max {
 		return false
 	}
-	for k, limit := range a.kinds {
-		if h[k] < limit.min || h[k] > limit.max {
+	for k, limit := range a.Kinds {
+		if h[k] < limit.Min || h[k] > limit.Max {
 			return false
 		}
 	}
@@ -163,7 +191,7 @@ func (a *Array) Live(i int, h Hits, depth int) bool {
 		return false
 	}
 	depth = min(depth, a.tall)
-	if len(a.kinds) == 0 {
+	if len(a.Kinds) == 0 {
 		reach := a.reach(depth)
 		return i <= reach && a.Min <= reach
 	}
@@ -182,13 +210,13 @@ func (a *Array) Live(i int, h Hits, depth int) bool {
 
 // reach returns how many items an array without kinds can have.
 func (a *Array) reach(depth int) int {
-	for i := range a.prefix {
-		if i >= a.Max || !fits(a.prefix[i], depth) {
+	for i := range a.Prefix {
+		if i >= a.Max || !fits(a.Prefix[i], depth) {
 			return min(i, a.Max)
 		}
 	}
-	if !fits(a.rest, depth) {
-		return min(len(a.prefix), a.Max)
+	if !fits(a.Rest, depth) {
+		return min(len(a.Prefix), a.Max)
 	}
 	return a.Max
 }
@@ -202,32 +230,32 @@ func fits(items []Item, depth int) bool {
 	return false
 }
 
-// width returns how many counts there are.
-func (a *Array) width() int {
+// Width returns how many different Hits there are.
+func (a *Array) Width() int {
 	w := 1
-	for _, k := range a.kinds {
-		w *= int(k.cap()) + 1
+	for _, k := range a.Kinds {
+		w *= int(k.stop()) + 1
 	}
 	return w
 }
 
 func (a *Array) index(i int, h Hits) int {
 	n := 0
-	for k, limit := range a.kinds {
-		n = n*(int(limit.cap())+1) + int(h[k])
+	for k, limit := range a.Kinds {
+		n = n*(int(limit.stop())+1) + int(h[k])
 	}
-	return i*a.width() + n
+	return i*a.Width() + n
 }
 
 // table says for each number of items and counts whether Live.
 func (a *Array) table(depth int) []bool {
-	w := a.width()
+	w := a.Width()
 	table := make([]bool, (a.Max+1)*w)
 	for i := a.Max; i >= 0; i-- {
 		for n := range w {
 			h, rest := Hits{}, n
-			for k := len(a.kinds) - 1; k >= 0; k-- {
-				size := int(a.kinds[k].cap()) + 1
+			for k := len(a.Kinds) - 1; k >= 0; k-- {
+				size := int(a.Kinds[k].stop()) + 1
 				h[k], rest = uint16(rest%size), rest/size
 			}
 			ok := a.Complete(i, h)
