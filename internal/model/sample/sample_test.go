@@ -410,6 +410,22 @@ func TestDistribution(t *testing.T) {
 	}
 }
 
+// TestDrawIsExact draws among tokens of one weight, where the token is the random
+// number times how many there are, rounded down.
+func TestDrawIsExact(t *testing.T) {
+	const n = 1024
+	s, logits := newSampler(t, sample.Options{Temperature: 0.7, Seed: 99}), make([]float32, n)
+	for i := range uint64(5000) {
+		c := next(t, s, logits, nil)
+		if want := int(sample.Random(99, i) * n); c.ID != want {
+			t.Fatalf("draw %d gives %d, want %d", i, c.ID, want)
+		}
+		if err := s.Accept(c.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestDrawDependsOnSeedAndIndex wants the same token whatever came before.
 func TestDrawDependsOnSeedAndIndex(t *testing.T) {
 	logits := randomLogits(rand.New(rand.NewPCG(1, 2)), 1000, 1024)

@@ -46,6 +46,7 @@ func TestStopperSteps(t *testing.T) {
 		{"across pieces", []string{"</s>"}, []string{"a<", "/", "s", ">b"}, []string{"a", "", "", "", ""}, "</s>"},
 		{"false start", []string{"</s>"}, []string{"a<", "/", "x"}, []string{"a", "", "</x", ""}, ""},
 		{"a start in a start", []string{"aab"}, []string{"aa", "a", "ab"}, []string{"", "a", "a", ""}, "aab"},
+		{"a border of a border", []string{"aabaaac"}, []string{"aabaaabaaac"}, []string{"aaba", ""}, "aabaaac"},
 		{"held at the end", []string{"stop"}, []string{"don't sto"}, []string{"don't ", "sto"}, ""},
 		{"the one that ends first", []string{"abcd", "bc"}, []string{"xab", "cd"}, []string{"x", "a", ""}, "bc"},
 		{"the longest that ends there", []string{"c", "abc", "bc"}, []string{"xa", "b", "c"}, []string{"x", "", "", ""}, "abc"},
@@ -125,12 +126,22 @@ func checkStopper(t interface {
 	}
 }
 
+// TestStopperAgainstDefinition makes its texts of beginnings of the stops, so
+// that false starts within false starts abound.
 func TestStopperAgainstDefinition(t *testing.T) {
-	letters := rapid.SampledFrom([]rune("aaab€é"))
 	rapid.Check(t, func(t *rapid.T) {
-		stops := rapid.SliceOfN(rapid.StringOfN(letters, 1, 5, -1), 0, 4).Draw(t, "stops")
-		text := rapid.StringOfN(letters, 0, 30, -1).Draw(t, "text")
-		checkStopper(t, stops, text, func(left int) int { return rapid.IntRange(1, min(left, 5)).Draw(t, "cut") })
+		letters := rapid.SampledFrom([][]rune{[]rune("aaab"), []rune("ab€é")}).Draw(t, "letters")
+		stops := rapid.SliceOfN(rapid.StringOfN(rapid.SampledFrom(letters), 1, 8, -1), 0, 4).Draw(t, "stops")
+		var text strings.Builder
+		for range rapid.IntRange(0, 12).Draw(t, "parts") {
+			part := string(rapid.SampledFrom(letters).Draw(t, "letter"))
+			if len(stops) > 0 && rapid.Bool().Draw(t, "beginning") {
+				whole := []rune(rapid.SampledFrom(stops).Draw(t, "of"))
+				part = string(whole[:rapid.IntRange(0, len(whole)-1).Draw(t, "long")])
+			}
+			text.WriteString(part)
+		}
+		checkStopper(t, stops, text.String(), func(left int) int { return rapid.IntRange(1, min(left, 5)).Draw(t, "cut") })
 	})
 }
 
