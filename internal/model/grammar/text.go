@@ -254,53 +254,45 @@ func boundEscape(t *program.Text, s textState, b byte, limit *limit) (textState,
 // freeEscape takes a byte of an escape in a free string. A surrogate must be the
 // first half of a pair, and the second must follow.
 func freeEscape(t *program.Text, s textState, b byte) (textState, outcome) {
-	d := digit(b)
 	switch s.esc {
 	case backslash:
 		if _, ok := short(b); ok || b == '/' {
 			return read(t, s, 0, nil)
 		}
-		if b != 'u' {
-			return s, dead
-		}
 		s.acc = 0
-	case hex2, low2:
-		// After d, a digit from c up would be the second half of a pair.
-		if d < 0 || s.esc == hex2 && s.acc == 0xD && d >= 0xC || s.esc == low2 && d < 0xC {
-			return s, dead
-		}
-		s.acc = s.acc<<4 | uint32(d)
-	case hex1, hex3, low3:
-		if d < 0 {
-			return s, dead
-		}
-		s.acc = s.acc<<4 | uint32(d)
-	case hex4:
-		if d < 0 {
-			return s, dead
-		}
-		if top := s.acc >> 4; top < 0xD8 || top > 0xDB {
+		return advanced(s, b == 'u')
+	case lowBackslash:
+		return advanced(s, b == '\\')
+	case lowU:
+		s.acc = 0
+		return advanced(s, b == 'u')
+	}
+	d := digit(b)
+	ok := d >= 0
+	switch s.esc {
+	case hex2: // after d, a digit from c up would make the second half of a pair
+		ok = ok && (s.acc != 0xD || d < 0xC)
+	case hex4: // three digits are read: they tell whether it is a first half
+		if ok && (s.acc>>4 < 0xD8 || s.acc>>4 > 0xDB) {
 			return read(t, s, 0, nil)
 		}
-		s.acc = 0
-	case lowBackslash:
-		if b != '\\' {
-			return s, dead
-		}
-	case lowU:
-		if b != 'u' {
-			return s, dead
-		}
 	case low1:
-		if d != 0xD {
-			return s, dead
-		}
-		s.acc = 0xD
+		ok = d == 0xD
+	case low2:
+		ok = d >= 0xC
 	case low4:
-		if d < 0 {
-			return s, dead
+		if ok {
+			return read(t, s, 0, nil)
 		}
-		return read(t, s, 0, nil)
+	}
+	s.acc = s.acc<<4 | uint32(max(d, 0))
+	return advanced(s, ok)
+}
+
+// advanced goes on to the next place of an escape.
+func advanced(s textState, ok bool) (textState, outcome) {
+	if !ok {
+		return s, dead
 	}
 	s.esc++
 	return s, inside

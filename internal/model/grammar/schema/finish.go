@@ -275,31 +275,9 @@ func (c *compiler) special(a array, at *value) (*program.Array, error) {
 		return nil, kinds[program.MaxKinds].keyword.fail("more than %d contains apply to one array", program.MaxKinds)
 	}
 	out := &program.Array{Min: a.min, Max: a.max}
-	places, sum := 0, 0
-	for _, r := range a.rules {
-		places = max(places, len(r.prefix))
-	}
-	for _, k := range kinds {
-		if k.min > 1<<14 || k.max > 1<<14 && k.max != infinite {
-			return nil, k.keyword.fail("counts over %d items", 1<<14)
-		}
-		limit := program.Kind{Min: uint16(k.min), Max: program.Unlimited}
-		if k.max != infinite {
-			limit.Max = uint16(k.max)
-		}
-		out.Kinds = append(out.Kinds, limit)
-		places, sum = max(places, k.from), sum+k.min
-	}
-	if out.Max == infinite || len(kinds) > 0 {
-		out.Max = min(out.Max, max(c.MaxItems, a.min, places+sum))
-	}
-	if len(kinds) > 0 && (out.Max+1)*out.Width() > 1e6 {
-		return nil, kinds[0].keyword.fail("too many items to count")
-	}
-	if len(kinds) > 0 {
-		if err := c.spend((out.Max+1)*out.Width(), kinds[0].keyword); err != nil {
-			return nil, err
-		}
+	places, err := c.kinds(a, out)
+	if err != nil {
+		return nil, err
 	}
 	for i := range min(places, out.Max) {
 		out.Prefix = append(out.Prefix, c.itemWays(a, i, at))
@@ -313,6 +291,37 @@ func (c *compiler) special(a array, at *value) (*program.Array, error) {
 		}
 	}
 	return out, c.spend(places<<len(kinds), at)
+}
+
+// kinds counts what contains asks for, and returns how many items have a place
+// of their own.
+func (c *compiler) kinds(a array, out *program.Array) (places int, err error) {
+	sum := 0
+	for _, r := range a.rules {
+		places = max(places, len(r.prefix))
+	}
+	for _, k := range a.contains {
+		if k.min > 1<<14 || k.max > 1<<14 && k.max != infinite {
+			return 0, k.keyword.fail("counts over %d items", 1<<14)
+		}
+		limit := program.Kind{Min: uint16(k.min), Max: program.Unlimited}
+		if k.max != infinite {
+			limit.Max = uint16(k.max)
+		}
+		out.Kinds = append(out.Kinds, limit)
+		places, sum = max(places, k.from), sum+k.min
+	}
+	if out.Max == infinite || len(out.Kinds) > 0 {
+		out.Max = min(out.Max, max(c.MaxItems, a.min, places+sum))
+	}
+	if len(out.Kinds) == 0 {
+		return places, nil
+	}
+	keyword := a.contains[0].keyword
+	if (out.Max+1)*out.Width() > 1e6 {
+		return 0, keyword.fail("too many items to count")
+	}
+	return places, c.spend((out.Max+1)*out.Width(), keyword)
 }
 
 // itemWays returns the ways to write the item at place i: for each choice of
