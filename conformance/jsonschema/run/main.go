@@ -158,7 +158,41 @@ func write(d *jsontext.Decoder) ([][]byte, bool) {
 
 // sequence writes an array, or an object in every order.
 func sequence(d *jsontext.Decoder, end jsontext.Kind) ([][]byte, bool) {
-	var parts [][][]byte
+	parts, ok := elements(d, end)
+	if !ok {
+		return nil, false
+	}
+	orders, ok := arrangements(len(parts), end == '}')
+	if !ok {
+		return nil, false
+	}
+	var out [][]byte
+	for _, o := range orders {
+		docs := [][]byte{{byte(end) - 2}}
+		for n, i := range o {
+			var next [][]byte
+			for _, doc := range docs {
+				for _, p := range parts[i] {
+					if n > 0 {
+						p = append([]byte{','}, p...)
+					}
+					next = append(next, slices.Concat(doc, p))
+				}
+			}
+			if docs = next; len(docs)+len(out) > maxSpellings {
+				return nil, false
+			}
+		}
+		for _, doc := range docs {
+			out = append(out, append(doc, byte(end)))
+		}
+	}
+	return out, true
+}
+
+// elements reads the items of an array, or the properties of an object, each in
+// all its spellings.
+func elements(d *jsontext.Decoder, end jsontext.Kind) (parts [][][]byte, ok bool) {
 	for d.PeekKind() != end {
 		var name []byte
 		if end == '}' {
@@ -177,17 +211,21 @@ func sequence(d *jsontext.Decoder, end jsontext.Kind) ([][]byte, bool) {
 		}
 		parts = append(parts, part)
 	}
-	if _, err := d.ReadToken(); err != nil {
-		return nil, false
-	}
+	_, err := d.ReadToken()
+	return parts, err == nil
+}
+
+// arrangements returns the orders of n things: all, or the one they are in.
+func arrangements(n int, all bool) ([][]int, bool) {
 	orders := [][]int{{}}
-	for i := range parts {
+	for i := range n {
 		var next [][]int
 		for _, o := range orders {
+			if !all {
+				next = append(next, append(o, i))
+				continue
+			}
 			for at := range len(o) + 1 {
-				if end == ']' && at < len(o) {
-					continue
-				}
 				next = append(next, slices.Insert(slices.Clone(o), at, i))
 			}
 		}
@@ -195,29 +233,7 @@ func sequence(d *jsontext.Decoder, end jsontext.Kind) ([][]byte, bool) {
 			return nil, false
 		}
 	}
-	var out [][]byte
-	for _, o := range orders {
-		docs := [][]byte{{byte(end) - 2}}
-		for n, i := range o {
-			var next [][]byte
-			for _, doc := range docs {
-				for _, p := range parts[i] {
-					if n > 0 {
-						next = append(next, slices.Concat(doc, []byte{','}, p))
-					} else {
-						next = append(next, slices.Concat(doc, p))
-					}
-				}
-			}
-			if docs = next; len(docs)+len(out) > maxSpellings {
-				return nil, false
-			}
-		}
-		for _, doc := range docs {
-			out = append(out, append(doc, byte(end)))
-		}
-	}
-	return out, true
+	return orders, true
 }
 
 // quote spells a string with the fewest escapes.

@@ -53,41 +53,62 @@ func walkAll(root string, n int, rng *rand.Rand) error {
 	}
 	out := bufio.NewWriter(os.Stdout)
 	for _, path := range files {
-		src, err := os.ReadFile(path)
+		schemas, err := read(path)
 		if err != nil {
 			return err
 		}
-		var groups []struct {
-			Schema jsontext.Value `json:"schema"`
-		}
-		if err := json.Unmarshal(src, &groups, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); err != nil {
-			return fmt.Errorf("read %s: %w", path, err)
-		}
-		for _, g := range groups {
-			s, err := grammar.Compile(g.Schema, grammar.Options{Open: true, Limits: grammar.Limits{MaxDepth: 8, MaxItems: 8, MaxString: 20, MaxProperties: 6}})
-			if err != nil {
-				continue
-			}
-			grammar, err := s.Bind(v)
-			if err != nil {
-				return err
-			}
-			for range n {
-				doc, err := walk(grammar.Start(), rng)
-				if err != nil {
-					return fmt.Errorf("%s: schema %s: %w", path, g.Schema, err)
-				}
-				line, err := json.Marshal(map[string]any{"schema": g.Schema, "document": string(doc)})
-				if err != nil {
-					return err
-				}
-				if _, err := out.Write(append(line, '\n')); err != nil {
-					return err
-				}
+		for _, src := range schemas {
+			if err := walkOne(out, v, src, n, rng); err != nil {
+				return fmt.Errorf("%s: schema %s: %w", path, src, err)
 			}
 		}
 	}
 	return out.Flush()
+}
+
+// read returns the schemas of a file of the suite.
+func read(path string) ([]jsontext.Value, error) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var groups []struct {
+		Schema jsontext.Value `json:"schema"`
+	}
+	if err := json.Unmarshal(src, &groups, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	var out []jsontext.Value
+	for _, g := range groups {
+		out = append(out, g.Schema)
+	}
+	return out, nil
+}
+
+// walkOne writes n documents of a schema, none if it is refused.
+func walkOne(out *bufio.Writer, v *grammar.Vocabulary, src jsontext.Value, n int, rng *rand.Rand) error {
+	s, err := grammar.Compile(src, grammar.Options{Open: true, Limits: grammar.Limits{MaxDepth: 8, MaxItems: 8, MaxString: 20, MaxProperties: 6}})
+	if err != nil {
+		return nil // what is refused is counted by run
+	}
+	g, err := s.Bind(v)
+	if err != nil {
+		return err
+	}
+	for range n {
+		doc, err := walk(g.Start(), rng)
+		if err != nil {
+			return err
+		}
+		line, err := json.Marshal(map[string]any{"schema": src, "document": string(doc)})
+		if err != nil {
+			return err
+		}
+		if _, err := out.Write(append(line, '\n')); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // walk draws one document. The longer it is, the more likely are bytes that
