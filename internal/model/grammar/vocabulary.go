@@ -8,11 +8,12 @@ import (
 	"sync"
 )
 
-// Limits of a vocabulary.
+// Limits of a vocabulary, which comes from a model file. The tree takes at most
+// 13 bytes for each byte of a token; a large vocabulary has a million of them.
 const (
 	maxTokens     = 1 << 22 // tokens
 	maxTokenBytes = 1 << 16 // bytes of one token
-	maxBytes      = 1 << 28 // bytes of all tokens
+	maxBytes      = 1 << 24 // bytes of all tokens
 )
 
 // Vocabulary is the tokens of one tokenizer as bytes. It does not change and
@@ -46,10 +47,12 @@ func NewVocabulary(tokens [][]byte, end []int) (*Vocabulary, error) {
 		return nil, fmt.Errorf("read vocabulary: %d tokens, limit %d", len(tokens), maxTokens)
 	}
 	v := &Vocabulary{tokens: tokens, end: slices.Clone(end), made: map[freeMask]*interior{}}
+	ends := make(map[int]bool, len(end))
 	for _, id := range end {
 		if id < 0 || id >= len(tokens) {
 			return nil, fmt.Errorf("read vocabulary: end token %d of %d", id, len(tokens))
 		}
+		ends[id] = true
 	}
 	total := 0
 	for id, t := range tokens {
@@ -60,7 +63,7 @@ func NewVocabulary(tokens [][]byte, end []int) (*Vocabulary, error) {
 			return nil, fmt.Errorf("read vocabulary: more than %d bytes", maxBytes)
 		}
 		// An empty token would never come to an end; an end token ends.
-		if len(t) == 0 || slices.Contains(end, id) {
+		if len(t) == 0 || ends[id] {
 			continue
 		}
 		v.order = append(v.order, int32(id))
