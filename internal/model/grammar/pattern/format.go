@@ -30,9 +30,8 @@ const (
 	Built                // an automaton exists
 )
 
-// refused are the formats of JSON Schema that are no regular language, or need
-// tables of names that are not here.
-var refused = []string{"idn-email", "idn-hostname", "iri", "iri-reference", "uri-template", "regex"}
+// refused are the formats of JSON Schema that are no regular language.
+var refused = []string{"regex"}
 
 // source is a format before it is compiled.
 type source struct {
@@ -76,8 +75,8 @@ const (
 
 // lookupFormat returns what a format means. Left out of the inexact ones are:
 // leap seconds; quoted local parts of addresses and addresses in brackets; host
-// names with "--" as third and fourth character, which are encodings of others;
-// index arithmetic of relative pointers.
+// names with "--" as third and fourth character, which are encodings of others,
+// and those that are not ASCII; index arithmetic of relative pointers.
 func lookupFormat(name string) (source, bool) {
 	switch name {
 	case "date":
@@ -98,10 +97,21 @@ func lookupFormat(name string) (source, bool) {
 		return source{pattern: host(), max: 253}, true
 	case "email":
 		return source{pattern: atom + `(?:\.` + atom + `)*@` + host(), max: 254}, true
+	case "idn-hostname":
+		return source{pattern: host(), max: 253}, true
+	case "idn-email":
+		local := `(?:` + atom + `|[` + beyond + `])+`
+		return source{pattern: local + `(?:\.` + local + `)*@` + host(), max: 254}, true
 	case "uri":
-		return source{pattern: uri(), exact: true}, true
+		return source{pattern: uri("", ""), exact: true}, true
 	case "uri-reference":
-		return source{pattern: uri() + `|` + relative(), exact: true}, true
+		return source{pattern: uri("", "") + `|` + relative("", ""), exact: true}, true
+	case "iri":
+		return source{pattern: uri(beyond, private), exact: true}, true
+	case "iri-reference":
+		return source{pattern: uri(beyond, private) + `|` + relative(beyond, private), exact: true}, true
+	case "uri-template":
+		return source{pattern: template(), exact: true}, true
 	case "json-pointer":
 		return source{pattern: steps, exact: true}, true
 	case "relative-json-pointer":
@@ -144,25 +154,51 @@ func ipv6() string {
 	return `(?:` + strings.Join(ways, `|`) + `)`
 }
 
-// The parts of RFC 3986.
+// The characters of RFC 3986 and RFC 3987: unreserved ones and sub-delimiters;
+// those beyond ASCII; and those for private use, of a query.
 const (
-	pct   = `%` + hex + hex
-	plain = `A-Za-z0-9._~!$&'()*+,;=\-`
-	pchar = `(?:[` + plain + `:@]|` + pct + `)`
-	tail  = `(?:\?(?:[` + plain + `:@/?]|` + pct + `)*)?(?:#(?:[` + plain + `:@/?]|` + pct + `)*)?`
-	rest  = `(?:/` + pchar + `*)*`
+	pct    = `%` + hex + hex
+	plain  = `A-Za-z0-9._~!$&'()*+,;=\-`
+	beyond = `\u00A0-\uD7FF\uF900-\uFDCF\uFDF0-\uFFEF` +
+		`\u{10000}-\u{1FFFD}\u{20000}-\u{2FFFD}\u{30000}-\u{3FFFD}\u{40000}-\u{4FFFD}\u{50000}-\u{5FFFD}\u{60000}-\u{6FFFD}\u{70000}-\u{7FFFD}` +
+		`\u{80000}-\u{8FFFD}\u{90000}-\u{9FFFD}\u{A0000}-\u{AFFFD}\u{B0000}-\u{BFFFD}\u{C0000}-\u{CFFFD}\u{D0000}-\u{DFFFD}\u{E1000}-\u{EFFFD}`
+	private = `\uE000-\uF8FF\u{F0000}-\u{FFFFD}\u{100000}-\u{10FFFD}`
 )
 
-func authority() string {
-	literal := `\[(?:` + ipv6() + `|[vV]` + hex + `+\.[` + plain + `:]+)\]`
-	return `//(?:(?:[` + plain + `:]|` + pct + `)*@)?(?:` + literal + `|(?:[` + plain + `]|` + pct + `)*)(?::[0-9]*)?` + rest
+// some writes one character of a class, or an encoded one.
+func some(class string) string { return `(?:[` + class + `]|` + pct + `)` }
+
+// rest writes the segments of a path after the first.
+func rest(extra string) string { return `(?:/` + some(plain+extra+`:@`) + `*)*` }
+
+// tail writes a query and a fragment.
+func tail(extra, query string) string {
+	return `(?:\?` + some(plain+extra+query+`:@/?`) + `*)?(?:#` + some(plain+extra+`:@/?`) + `*)?`
 }
 
-func uri() string {
-	return `[A-Za-z][A-Za-z0-9+.-]*:(?:` + authority() + `|/(?:` + pchar + `+` + rest + `)?|` + pchar + `+` + rest + `|)` + tail
+func authority(extra string) string {
+	literal := `\[(?:` + ipv6() + `|[vV]` + hex + `+\.[` + plain + `:]+)\]`
+	return `//(?:` + some(plain+extra+`:`) + `*@)?(?:` + literal + `|` + some(plain+extra) + `*)(?::[0-9]*)?` + rest(extra)
+}
+
+// rooted writes a path that begins with one slash.
+func rooted(extra string) string {
+	return `/(?:` + some(plain+extra+`:@`) + `+` + rest(extra) + `)?`
+}
+
+func uri(extra, query string) string {
+	return `[A-Za-z][A-Za-z0-9+.-]*:(?:` + authority(extra) + `|` + rooted(extra) + `|` + some(plain+extra+`:@`) + `+` + rest(extra) + `|)` + tail(extra, query)
 }
 
 // relative is a reference without a scheme; its first segment has no colon.
-func relative() string {
-	return `(?:` + authority() + `|/(?:` + pchar + `+` + rest + `)?|(?:[` + plain + `@]|` + pct + `)+` + rest + `|)` + tail
+func relative(extra, query string) string {
+	return `(?:` + authority(extra) + `|` + rooted(extra) + `|` + some(plain+extra+`@`) + `+` + rest(extra) + `|)` + tail(extra, query)
+}
+
+// template is RFC 6570.
+func template() string {
+	const letter = `(?:[A-Za-z0-9_]|` + pct + `)`
+	variable := letter + `(?:\.?` + letter + `)*(?::[1-9][0-9]{0,3}|\*)?`
+	literal := `[!#$&(-;=?-\[\]_a-z~` + beyond + private + `]`
+	return `(?:` + literal + `|` + pct + `|\{[+#./;?&=,!@|]?` + variable + `(?:,` + variable + `)*\})*`
 }

@@ -62,6 +62,7 @@ type compiler struct {
 	ids       map[*value]int
 	vacant    map[string]bool
 	catalogue map[string]text // by kind
+	narrowed  bool            // some set holds less than its schema accepts, by dependencies
 	work      int
 
 	nodes map[string]*program.Node

@@ -442,3 +442,37 @@ func (c *compiler) dependentSchemas(v *value, negated bool) (set, bool, error) {
 	}
 	return acc, true, nil
 }
+
+// dependencies is what older drafts have for dependentRequired and
+// dependentSchemas. Draft 2020-12 knows no such keyword, so its opposite is not
+// defined there; holding to it is safe.
+func (c *compiler) dependencies(v *value, negated bool) (set, error) {
+	if negated && c.refs.draft == "" {
+		return set{}, v.fail("is no keyword of draft 2020-12; try \"dependentRequired\" or \"dependentSchemas\"")
+	}
+	if v.kind != '{' {
+		return set{}, v.fail("must be an object")
+	}
+	c.narrowed = c.narrowed || c.refs.draft == ""
+	names := &value{kind: '{', parent: v.parent, key: v.key}
+	others := &value{kind: '{', parent: v.parent, key: v.key}
+	for _, m := range v.members {
+		if m.value.kind == '[' {
+			names.members = append(names.members, m)
+		} else {
+			others.members = append(others.members, m)
+		}
+	}
+	x, _, err := c.dependentRequired(names, negated)
+	if err != nil {
+		return x, err
+	}
+	y, _, err := c.dependentSchemas(others, negated)
+	if err != nil {
+		return y, err
+	}
+	if negated {
+		return c.unite(x, y, v)
+	}
+	return c.intersect(x, y, v)
+}

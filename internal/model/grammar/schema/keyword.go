@@ -35,8 +35,10 @@ func (c *compiler) keyword(s *value, m member, negated bool) (out set, used bool
 		return c.condition(s, v, negated)
 	case "$ref", "$dynamicRef":
 		out, err = c.reference(s, m, negated)
-	case "$recursiveRef", "dependencies":
-		return out, false, v.fail("%q is of an older draft; try \"$ref\", \"dependentRequired\" or \"dependentSchemas\"", m.name)
+	case "dependencies":
+		out, err = c.dependencies(v, negated)
+	case "$recursiveRef":
+		return out, false, v.fail("is of an older draft; try \"$ref\"")
 	default:
 		if strings.HasPrefix(m.name, "x-casemate-") {
 			return out, false, v.fail("there is no keyword %q", m.name)
@@ -135,7 +137,7 @@ func (c *compiler) without(v *value, one set, other *value, i, j int) (set, erro
 	if err != nil {
 		return one, err
 	}
-	if c.nothing(shared, 0) {
+	if c.nothing(shared, 0) && !c.narrowed {
 		return one, nil
 	}
 	not, err := c.eval(literal{other, true})

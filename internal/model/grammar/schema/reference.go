@@ -28,7 +28,7 @@ var besideRef = []string{"$schema", "$ref", "$comment", "title", "description", 
 var (
 	inValue = []string{"additionalProperties", "propertyNames", "items", "contains", "not", "if", "then", "else", "unevaluatedProperties", "unevaluatedItems", "contentSchema"}
 	inList  = []string{"allOf", "anyOf", "oneOf", "prefixItems"}
-	inNames = []string{"properties", "patternProperties", "dependentSchemas", "$defs", "definitions"}
+	inNames = []string{"properties", "patternProperties", "dependentSchemas", "dependencies", "$defs", "definitions"}
 )
 
 // resources is what references may name.
