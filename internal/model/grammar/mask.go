@@ -125,7 +125,13 @@ func (w *walker) place(c config) *place {
 	p := &place{at: c}
 	for _, st := range c {
 		_, isArray := st.p.(*program.Array)
-		p.depends = p.depends || st.kind != inArray && isArray || st.kind != inObject && st.phase != plainString
+		switch st.kind {
+		case inArray:
+		case inObject: // whether a further name is left
+			p.depends = p.depends || st.phase == afterComma
+		default:
+			p.depends = p.depends || isArray || st.phase != plainString
+		}
 	}
 	return p
 }
