@@ -1,11 +1,14 @@
 package grammar
 
 import (
+	"bytes"
 	"math"
 	"slices"
+	"sort"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/casemate-ai/casemate/internal/model/grammar/automaton"
 	"github.com/casemate-ai/casemate/internal/model/grammar/program"
 )
 
@@ -42,11 +45,11 @@ const longToken = 24
 // many may come.
 type freeMask struct{ need, left int32 }
 
-// freeTokens says of each token and each exit how many code points it adds to a
-// free string.
-type freeTokens struct {
+// stringTokens says of each token and each exit how many code points it adds to
+// a string.
+type stringTokens struct {
 	runes []uint8 // of a token by its place in order; notInside if it is not
-	exits []exit
+	exits []exit  // in the order of their nodes
 	long  []int32 // tokens of more than longToken code points
 	most  int32   // the largest number
 }
@@ -55,21 +58,17 @@ type freeTokens struct {
 // of more code points than are counted are not used in strings.
 const notInside = 255
 
-// anyString is the string that freeTokens counts in.
-func anyString() *program.Text { return &program.Text{Free: true, Max: notInside - 1} }
-
-// prepare counts.
+// prepare counts in both kinds of string.
 func (v *Vocabulary) prepare() {
-	f := &v.free
-	f.runes = make([]uint8, len(v.order))
-	for i := range f.runes {
-		f.runes[i] = notInside
-	}
-	v.count(anyString(), 0, textState{})
+	every := automaton.All()
+	v.free.count(v, &program.Text{Free: true, Max: notInside - 1}, 0, textState{})
+	v.bound.count(v, &program.Text{DFA: every, Shortest: every.Shortest(), Max: notInside - 1}, 0, textState{q: every.Start()})
 }
 
-func (v *Vocabulary) count(t *program.Text, node int32, s textState) {
-	f := &v.free
+func (f *stringTokens) count(v *Vocabulary, t *program.Text, node int32, s textState) {
+	if node == 0 {
+		f.runes = bytes.Repeat([]byte{notInside}, len(v.order))
+	}
 	for child := node + 1; child < v.next[node]; child = v.next[child] {
 		next, result := stepText(t, s, v.label[child], nil)
 		switch result {
@@ -88,7 +87,7 @@ func (v *Vocabulary) count(t *program.Text, node int32, s textState) {
 				}
 			}
 			f.most = max(f.most, n)
-			v.count(t, child, next)
+			f.count(v, t, child, next)
 		}
 	}
 }
@@ -128,7 +127,7 @@ func (g *Grammar) interior(t *program.Text, s textState) *interior {
 		return v.freeInterior(int32(t.Min)-s.n, int32(t.Max)-s.n)
 	}
 	key := interiorKey{t, s.q, int32(t.Max) - s.n}
-	if key.left >= v.free.most+t.Farthest {
+	if key.left >= v.bound.most+t.Farthest {
 		key.left = far
 	}
 	if in := g.cached(key); in != nil {
@@ -169,10 +168,46 @@ func (g *Grammar) explore(key interiorKey) *interior {
 	in := &interior{bits: make([]uint64, words(len(v.tokens)))}
 	t := *key.text
 	t.Max = int(key.left)
-	scan(v, &t, 0, textState{q: key.q}, func(child int32, _ textState) { v.set(in.bits, child) }, func(child int32, s textState) {
-		in.exits = append(in.exits, exit{child, uint8(min(s.n, notInside))})
-	})
+	g.gather(in, &t, 0, textState{q: key.q})
 	return in
+}
+
+// gather adds what is below node. Below a node from which every string is
+// accepted, what is known of such strings is taken over.
+func (g *Grammar) gather(in *interior, t *program.Text, node int32, s textState) {
+	v := g.vocabulary
+	if s.rem == 0 && s.esc == noEscape && t.Loose[s.q] {
+		v.takeOver(in, node, t.Max)
+		return
+	}
+	for child := node + 1; child < v.next[node]; child = v.next[child] {
+		next, result := stepText(t, s, v.label[child], nil)
+		switch result {
+		case inside:
+			v.set(in.bits, child)
+			g.gather(in, t, child, next)
+		case closed:
+			in.exits = append(in.exits, exit{child, uint8(min(s.n, notInside))})
+		}
+	}
+}
+
+// takeOver adds the tokens and exits below node that hold at most left code
+// points.
+func (v *Vocabulary) takeOver(in *interior, node int32, left int) {
+	f := &v.bound
+	for i := v.first[node+1]; i < v.first[v.next[node]]; i++ {
+		if n := f.runes[i]; n != notInside && int(n) <= left {
+			id := v.order[i]
+			in.bits[id/64] |= 1 << (id % 64)
+		}
+	}
+	at := sort.Search(len(f.exits), func(i int) bool { return f.exits[i].node > node })
+	for ; at < len(f.exits) && f.exits[at].node < v.next[node]; at++ {
+		if int(f.exits[at].runes) <= left {
+			in.exits = append(in.exits, f.exits[at])
+		}
+	}
 }
 
 // shorten returns in without the long tokens that do not fit any more.
@@ -181,7 +216,7 @@ func (g *Grammar) shorten(in *interior, t *program.Text, s textState) *interior 
 	out := *in
 	copied := false
 next:
-	for _, id := range v.free.long {
+	for _, id := range v.bound.long {
 		if in.bits[id/64]>>(id%64)&1 == 0 {
 			continue
 		}
@@ -311,7 +346,7 @@ func (w *walker) ban(node int32, st *stack, banned *[][2]int32) {
 
 // toward marks the bytes by which a string comes closer to a word that was used.
 // It returns false if no such word begins with what the string is so far.
-func (s *stack) toward(bytes *[256]bool) bool {
+func (s *stack) toward(marks *[256]bool) bool {
 	found := false
 	for u := s.up.used; u != nil; u = u.next {
 		rest, ok := strings.CutPrefix(u.word, s.sofar)
@@ -321,13 +356,13 @@ func (s *stack) toward(bytes *[256]bool) bool {
 		found = true
 		switch r, _ := utf8.DecodeRuneInString(rest); {
 		case s.text.rem > 0 || s.text.esc != noEscape: // inside a code point
-			for b := range bytes {
-				bytes[b] = true
+			for b := range marks {
+				marks[b] = true
 			}
 		case rest == "":
-			bytes['"'] = true
+			marks['"'] = true
 		default:
-			bytes[program.AppendRune(nil, r)[0]] = true
+			marks[program.AppendRune(nil, r)[0]] = true
 		}
 	}
 	return found

@@ -35,9 +35,10 @@ type Vocabulary struct {
 
 	single [256]bool // bytes that are a token
 
-	free freeTokens
-	mu   sync.Mutex
-	made map[freeMask]*interior
+	free  stringTokens // in strings that may use every escape
+	bound stringTokens // in strings that have one spelling
+	mu    sync.Mutex
+	made  map[freeMask]*interior
 }
 
 // NewVocabulary takes the bytes of each token id, nil for a control token, which

@@ -239,13 +239,7 @@ func (d *DFA) finish() {
 
 // live says of each state whether an accepting one can be reached from it.
 func (d *DFA) live() []bool {
-	back := make([][]int32, len(d.accept))
-	for i, to := range d.next {
-		from := int32(i / d.width)
-		if to != 0 && (len(back[to]) == 0 || back[to][len(back[to])-1] != from) {
-			back[to] = append(back[to], from)
-		}
-	}
+	back := d.back()
 	live := make([]bool, len(d.accept))
 	var queue []int32
 	for q := 1; q < len(d.accept); q++ {
@@ -258,7 +252,7 @@ func (d *DFA) live() []bool {
 		q := queue[0]
 		queue = queue[1:]
 		for _, from := range back[q] {
-			if !live[from] && from != 0 {
+			if !live[from] {
 				live[from] = true
 				queue = append(queue, from)
 			}

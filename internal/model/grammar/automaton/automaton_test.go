@@ -102,6 +102,18 @@ func TestMeasures(t *testing.T) {
 	if got := automaton.All().Count(1)[3]; got != automaton.MaxCount {
 		t.Errorf("%d strings of at most one code point, want MaxCount", got)
 	}
+	rest, err := automaton.Complement(d, limit)
+	must(t, rest, err)
+	free := rest.Free()
+	for word, want := range map[string]bool{"": false, "a": false, "ab": false, "x": true, "abc": false, "abx": true, "abcd": true} {
+		q := rest.Start()
+		for _, r := range word {
+			q = rest.Step(q, r)
+		}
+		if free[q] != want {
+			t.Errorf("after %q any string may follow: %v", word, free[q])
+		}
+	}
 	if _, ok := d.Words(3); ok {
 		t.Error("Words(3) returns four words")
 	}

@@ -13,13 +13,7 @@ func (d *DFA) Shortest() []int32 {
 		}
 	}
 	// Breadth first from the accepting states, over edges turned around.
-	back := make([][]int32, len(d.accept))
-	for i, to := range d.next {
-		from := int32(i / d.width)
-		if to != 0 && from != 0 && (len(back[to]) == 0 || back[to][len(back[to])-1] != from) {
-			back[to] = append(back[to], from)
-		}
-	}
+	back := d.back()
 	var queue []int32
 	for q := range dist {
 		if dist[q] == 0 {
@@ -35,6 +29,41 @@ func (d *DFA) Shortest() []int32 {
 		}
 	}
 	return dist
+}
+
+// Free says of each state whether every string is accepted from it.
+func (d *DFA) Free() []bool {
+	free := make([]bool, len(d.accept))
+	var queue []int32
+	for q := range free {
+		free[q] = q > 0 && d.accept[q] && d.total(int32(q))
+		if q > 0 && !free[q] {
+			queue = append(queue, int32(q))
+		}
+	}
+	// A state is not free if one that it leads to is not.
+	back := d.back()
+	for i := 0; i < len(queue); i++ {
+		for _, from := range back[queue[i]] {
+			if free[from] {
+				free[from] = false
+				queue = append(queue, from)
+			}
+		}
+	}
+	return free
+}
+
+// back returns the states that lead to each live state.
+func (d *DFA) back() [][]int32 {
+	back := make([][]int32, len(d.accept))
+	for i, to := range d.next {
+		from := int32(i / d.width)
+		if to != 0 && from != 0 && (len(back[to]) == 0 || back[to][len(back[to])-1] != from) {
+			back[to] = append(back[to], from)
+		}
+	}
+	return back
 }
 
 // Finite says whether the language has finitely many words, and how long the

@@ -48,6 +48,7 @@ type Text struct {
 	DFA      *automaton.DFA
 	Shortest []int32 // DFA.Shortest
 	Farthest int32   // the largest of Shortest, state 0 left out
+	Loose    []bool  // DFA.Free
 	Min, Max int
 	// Filled means that the string is the name of the id in the property that
 	// Prop.NameOf gives.

@@ -218,7 +218,7 @@ func (c *compiler) regular(t text, at *value) (*program.Text, error) {
 
 // bound returns the text of an automaton and a maximal length.
 func bound(d *automaton.DFA, most int) *program.Text {
-	t := &program.Text{DFA: d, Shortest: d.Shortest(), Max: most}
+	t := &program.Text{DFA: d, Shortest: d.Shortest(), Loose: d.Free(), Max: most}
 	t.Farthest = slices.Max(append(t.Shortest[1:], 0))
 	return t
 }
