@@ -91,6 +91,7 @@ func FuzzCompile(f *testing.F) {
 			f.Add(s, `["a"]`)
 		}
 	}
+	f.Add(`{"type":"object","anyOf":[{"properties":{"a":{}}},{"patternProperties":{"b":{"contains":{"const":1}}}}],"unevaluatedProperties":{"format":"uri-template"},"dependencies":{"a":["b"]}}`, `{}`)
 	v, tokens, _ := vocabulary(f)
 	f.Fuzz(func(t *testing.T, src, doc string) {
 		s, err := grammar.Compile([]byte(src), grammar.Options{Catalogue: catalogues})

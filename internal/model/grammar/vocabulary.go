@@ -129,16 +129,6 @@ func (v *Vocabulary) clear(bits []uint64, node int32) {
 	}
 }
 
-// child returns the child of node whose byte is b, or -1.
-func (v *Vocabulary) child(node int32, b byte) int32 {
-	for c := node + 1; c < v.next[node]; c = v.next[c] {
-		if v.label[c] == b {
-			return c
-		}
-	}
-	return -1
-}
-
 // missing returns a byte that a document may need and no token is, if any: all
 // of printable ASCII and all that UTF-8 text consists of.
 func (v *Vocabulary) missing(lineFeed bool) (byte, bool) {
