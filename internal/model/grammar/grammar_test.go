@@ -79,7 +79,7 @@ func TestValidate(t *testing.T) {
 		{`{"allOf":[{"properties":{"a":{"type":"integer"}}},{"properties":{"a":{"minimum":3},"b":{"type":"null"}},"required":["b"]}],"type":"object"}`, []string{`{"a":3,"b":null}`, `{"b":null}`}, []string{`{"a":2,"b":null}`, `{"a":"x","b":null}`}},
 		{`{"type":"string","not":{"enum":["no","nope"]}}`, []string{`"yes"`, `"n"`, `"nop"`, `"noper"`}, []string{`"no"`, `"nope"`}},
 		{`{"type":"object","properties":{"t":{"enum":["x","y"]},"v":{}},"required":["t","v"],"if":{"properties":{"t":{"const":"x"}}},"then":{"properties":{"v":{"type":"integer"}}},"else":{"properties":{"v":{"type":"string"}}}}`,
-			[]string{`{"t":"x","v":1}`, `{"t":"y","v":"s"}`}, []string{`{"t":"x","v":"s"}`, `{"t":"y","v":1}`}},
+			[]string{`{"t":"x","v":1}`, `{"t":"y","v":"s"}`}, []string{`{"t":"y","v":"s","w":1}`, `{"t":"x","v":"s"}`, `{"t":"y","v":1}`}},
 		{`{"$defs":{"n":{"type":"object","properties":{"v":{"type":"integer"},"next":{"anyOf":[{"$ref":"#/$defs/n"},{"type":"null"}]}},"required":["v","next"]}},"$ref":"#/$defs/n"}`,
 			[]string{`{"v":1,"next":null}`, `{"v":1,"next":{"v":2,"next":null}}`}, []string{`{"v":1}`, `{"v":1,"next":{"v":2}}`, `{"v":1,"next":1}`}},
 		{`{"not":{"type":"object","additionalProperties":{"type":"integer"}},"type":"object","maxProperties":2}`, []string{`{"a":"x"}`, `{"a":"x","b":1}`}, []string{`{}`, `{"a":1}`, `{"a":1,"b":2}`}},

@@ -83,7 +83,7 @@ func (t *Text) Total() int {
 }
 
 // MaxKinds is how many contains keywords one array may be under.
-const MaxKinds = 3
+const MaxKinds = 4
 
 // Hits counts the items of each kind that contains asks for.
 type Hits [MaxKinds]uint16

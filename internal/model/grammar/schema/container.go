@@ -298,7 +298,7 @@ func (c *compiler) propertiesKeyword(s *value, negated bool) ([]object, error) {
 			if all(m.value, false) == nil {
 				continue
 			}
-			not := propertyRule{names: []string{m.name}, values: []conjunction{all(m.value, true)}, explicit: true}
+			not := propertyRule{names: []string{m.name}, values: []conjunction{all(m.value, true)}, silent: true}
 			out = append(out, object{rules: []propertyRule{not}, required: not.names, max: infinite})
 		}
 	}

@@ -186,7 +186,7 @@ func (c *compiler) closed(o object, known []string, zones []zone) bool {
 	}
 	declared := false
 	for _, r := range o.rules {
-		declared = declared || len(r.names)+len(r.patterns) > 0
+		declared = declared || !r.silent && len(r.names)+len(r.patterns) > 0
 	}
 	room := len(known)
 	for _, z := range zones {

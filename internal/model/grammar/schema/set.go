@@ -93,6 +93,7 @@ type propertyRule struct {
 	patterns []patternRule
 	rest     conjunction
 	explicit bool // rest was written
+	silent   bool // of a negated schema: declares nothing
 }
 
 type patternRule struct {
