@@ -100,12 +100,10 @@ func (m *Matcher) Forced() []byte {
 // only returns the one byte that may come next, and where it leads; nil if there
 // are several.
 func (s *Schema) only(c config) (byte, config) {
-	if len(c) == 1 && c[0].kind == literal && c[0].space != maySpace {
-		if c[0].space == noSpace {
-			b := c[0].lit[c[0].q]
+	if len(c) == 1 {
+		if b, ok := c[0].obvious(); ok {
 			return b, s.step(c, b)
 		}
-		return ' ', s.step(c, ' ')
 	}
 	var found config
 	var at byte
@@ -122,4 +120,26 @@ func (s *Schema) only(c config) (byte, config) {
 		found, at = next, b
 	}
 	return at, found
+}
+
+// obvious returns the one byte that may come next where it can be told without
+// trying others.
+func (s *stack) obvious() (byte, bool) {
+	switch {
+	case s.space == mustSpace:
+		return ' ', true
+	case s.space != noSpace:
+	case s.kind == literal:
+		return s.lit[s.q], true
+	case s.kind == colon:
+		return ':', true
+	case (s.kind == inWord || s.kind == knownKey) && s.text.esc == noEscape:
+		// Words are sorted, so what the first and the last have next all have.
+		words := s.list()
+		first, last := words[s.q], words[s.n-1]
+		if len(first) > int(s.m) && first[s.m] == last[s.m] && !escapable(rune(first[s.m])) {
+			return first[s.m], true
+		}
+	}
+	return 0, false
 }
