@@ -418,6 +418,10 @@ func TestRefusedTensors(t *testing.T) {
 	if _, err := modelfile.Open(modeltest.GGUF(t, layers)); err == nil || !strings.Contains(err.Error(), `"blk.1.`) {
 		t.Errorf("more layers than claimed: %v", err)
 	}
+	few := modeltest.Options{Vocabulary: 100}
+	if _, err := modelfile.Open(modeltest.GGUF(t, few)); err == nil || !strings.Contains(err.Error(), "but the embedding has 100 rows") {
+		t.Errorf("fewer rows than tokens: %v", err)
+	}
 	both := modeltest.Options{RopeFreqs: true, Scaling: "linear"}
 	if _, err := modelfile.Open(modeltest.GGUF(t, both)); err == nil || !strings.Contains(err.Error(), "rope_freqs.weight") {
 		t.Errorf("scaled twice: %v", err)

@@ -110,6 +110,51 @@ func TestRefusedShards(t *testing.T) {
 	}
 }
 
+// rewrite writes a file anew with other properties.
+func rewrite(t *testing.T, path string, change func([]gguf.Property) []gguf.Property) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := gguf.Parse(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again bytes.Buffer
+	if err := gguf.Write(&again, change(f.Properties), f.Tensors); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, again.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDisagreeing: shards that say different things are of different models.
+func TestDisagreeing(t *testing.T) {
+	add := func(p gguf.Property) func([]gguf.Property) []gguf.Property {
+		return func(all []gguf.Property) []gguf.Property { return append(all, p) }
+	}
+	first := modeltest.GGUF(t, modeltest.Options{Shards: 2})
+	rewrite(t, shard(first, 1, 2), add(gguf.Property{Key: "general.alignment", Value: uint32(64)}))
+	rewrite(t, shard(first, 1, 2), add(gguf.Property{Key: "general.license", Value: "apache-2.0"}))
+	open(t, first)
+	rewrite(t, shard(first, 1, 2), add(gguf.Property{Key: "general.name", Value: "other"}))
+	if _, err := modelfile.Open(first); err == nil || !strings.Contains(err.Error(), "it has another general.name") {
+		t.Errorf("another name: %v", err)
+	}
+	first = modeltest.GGUF(t, modeltest.Options{Shards: 2})
+	for i := range 2 {
+		rewrite(t, shard(first, i, 2), func(all []gguf.Property) []gguf.Property {
+			all[len(all)-1].Value = int32(22)
+			return all
+		})
+	}
+	if _, err := modelfile.Open(first); err == nil || !strings.Contains(err.Error(), "the shards have 21 tensors, but split.tensors.count is 22") {
+		t.Errorf("another number of tensors: %v", err)
+	}
+}
+
 // TestRefusedSplit: what a shard may not say of itself.
 func TestRefusedSplit(t *testing.T) {
 	p := func(no, count, tensors any) []gguf.Property {

@@ -239,6 +239,8 @@ func TestHostile(t *testing.T) {
 		{"1e9 keys in 24 bytes", start(3, 0, 1e9), "claims 1000000000 keys", gguf.ErrFormat},
 		{"1e9 tensors in 24 bytes", start(3, 1e9, 0), "1000000000 tensors", gguf.ErrFormat},
 		{"2^32 tensors", start(3, 1<<32, 0), "4294967296 tensors", gguf.ErrFormat},
+		{"one tensor too many", start(3, 1<<16+1, 0).data(1, 34<<16), "at most 65536 and 65536", gguf.ErrFormat},
+		{"one key too many", start(3, 0, 1<<16+1).data(1, 34<<16), "at most 65536 and 65536", gguf.ErrFormat},
 		{"counts wrap", start(3, wrap, wrap), "claims", gguf.ErrFormat},
 		{"more keys than bytes", start(3, 0, 2).data(1, 2*14-1), "claims 2 keys", gguf.ErrFormat},
 		{"more tensors than bytes", start(3, 2, 0).data(1, 2*33-1), "2 tensors", gguf.ErrFormat},
