@@ -6,7 +6,8 @@ package grammar
 
 // Catalogue is the identifiers of one kind, such as all ATT&CK techniques.
 type Catalogue interface {
-	// IDs returns every identifier.
+	// IDs returns every identifier. The list is kept and must not change; if it
+	// is sorted, it is not copied.
 	IDs() []string
 	// Name returns what an identifier is called.
 	Name(id string) string

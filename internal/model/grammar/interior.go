@@ -280,7 +280,7 @@ func (m *Matcher) exit(w *walker, st *stack, in *interior) []uint64 {
 		}
 	}
 	e := exitMask{in: in, up: st.up, bits: make([]uint64, len(w.bits))}
-	out := &walker{schema: w.schema, grammar: w.grammar, v: w.v, bits: e.bits}
+	out := &walker{schema: w.schema, v: w.v, bits: e.bits}
 	after := w.place(config{w.schema.closeText(st, "")})
 	for _, x := range in.exits {
 		w.v.set(out.bits, x.node)
@@ -301,7 +301,7 @@ func (m *Matcher) maskUnused(w *walker, st *stack, in *interior) {
 	for _, r := range banned {
 		w.v.clear(bits, r[0])
 	}
-	out := &walker{schema: w.schema, grammar: w.grammar, v: w.v, bits: bits}
+	out := &walker{schema: w.schema, v: w.v, bits: bits}
 	after := w.place(config{w.schema.closeText(st, "")})
 exits:
 	for _, x := range in.exits {

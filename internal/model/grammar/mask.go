@@ -4,8 +4,8 @@ import (
 	"github.com/casemate-ai/casemate/internal/model/grammar/program"
 )
 
-// Bounds of the caches of masks. An interior has two bits or so a token and a
-// few thousand nodes, about 30 kB at 128,000 tokens.
+// Bounds of the caches of masks. An interior has a bit a token and a few thousand
+// nodes: about 30 kB at 128,000 tokens, so 16 MB in all.
 const (
 	maxInteriors = 512 // of a grammar, and of a vocabulary
 	maxExits     = 8   // of a matcher
@@ -24,7 +24,7 @@ func (m *Matcher) Mask() []uint64 {
 	if m.finished {
 		return m.mask
 	}
-	w := &walker{schema: m.grammar.schema, grammar: m.grammar, v: v, bits: m.mask}
+	w := &walker{schema: m.grammar.schema, v: v, bits: m.mask}
 	for _, st := range m.at {
 		if st.kind == inText && st.text.rem == 0 && st.text.esc == noEscape {
 			m.maskText(w, st)
@@ -42,10 +42,9 @@ func (m *Matcher) Mask() []uint64 {
 
 // walker marks the tokens of a tree that a place allows.
 type walker struct {
-	schema  *Schema
-	grammar *Grammar
-	v       *Vocabulary
-	bits    []uint64
+	schema *Schema
+	v      *Vocabulary
+	bits   []uint64
 }
 
 // below marks the tokens below node that may come at c.
