@@ -117,7 +117,11 @@ func BenchmarkCheckFinite(b *testing.B) {
 	for _, kind := range []quant.Type{quant.F32, quant.BF16, quant.Q8_0, quant.Q4_K} {
 		b.Run(kind.String(), func(b *testing.B) {
 			_, size := kind.Block()
-			data := make([]byte, (32<<20)/size*size)
+			// More than caches hold, and written: pages of zeros would all be one.
+			data := make([]byte, (256<<20)/size*size)
+			for i := range data {
+				data[i] = 1
+			}
 			m := &modelfile.Model{Tensors: []*modelfile.Tensor{{Name: "w", Type: kind, Data: data}}}
 			b.SetBytes(int64(len(data)))
 			for b.Loop() {
