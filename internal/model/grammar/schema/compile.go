@@ -58,8 +58,10 @@ type compiler struct {
 
 	evaluated map[literal]set
 	open      []literal // being evaluated
+	scope     *scope    // of what is being evaluated
 	joint     map[string]set
-	ids       map[*value]int
+	ids       map[literal]int // of literals that are not negated
+	scopes    map[string]*scope
 	vacant    map[string]bool
 	catalogue map[string]text // by kind
 	narrowed  bool            // some set holds less than its schema accepts, by dependencies
@@ -90,7 +92,7 @@ func Compile(src []byte, o Options) (*program.Program, error) {
 	}
 	c := &compiler{
 		Options: o, refs: refs, numbers: decimal.All(), whole: decimal.Integers(),
-		evaluated: map[literal]set{}, joint: map[string]set{}, ids: map[*value]int{}, vacant: map[string]bool{},
+		evaluated: map[literal]set{}, joint: map[string]set{}, ids: map[literal]int{}, scopes: map[string]*scope{}, vacant: map[string]bool{},
 		catalogue: map[string]text{}, nodes: map[string]*program.Node{}, fills: map[*program.Node]*value{}, spelled: map[*automaton.DFA]*automaton.DFA{},
 	}
 	return c.program(root)
@@ -106,11 +108,16 @@ func (c *compiler) spend(n int, at *value) error {
 
 // all returns the conjunction of one schema, which is empty for the schema that
 // accepts everything.
-func all(s *value, negated bool) conjunction {
+func (c *compiler) all(s *value, negated bool) conjunction {
 	if !negated && (s.kind == 't' || s.kind == '{' && len(s.members) == 0) {
 		return nil
 	}
-	return conjunction{{s, negated}}
+	return conjunction{c.literal(s, negated)}
+}
+
+// literal returns a literal in the scope of what is being evaluated.
+func (c *compiler) literal(s *value, negated bool) literal {
+	return literal{schema: s, negated: negated, scope: c.scope}
 }
 
 // key returns what is the same for equal conjunctions, and c without repeats.
@@ -118,10 +125,11 @@ func (c *compiler) key(con conjunction) (string, conjunction) {
 	var numbers []int
 	var out conjunction
 	for _, l := range con {
-		id, ok := c.ids[l.schema]
+		plain := literal{schema: l.schema, scope: l.scope}
+		id, ok := c.ids[plain]
 		if !ok {
 			id = len(c.ids)
-			c.ids[l.schema] = id
+			c.ids[plain] = id
 		}
 		if id *= 2; l.negated {
 			id++
@@ -170,7 +178,10 @@ func (c *compiler) eval(l literal) (set, error) {
 		return set{}, err
 	}
 	c.open = append(c.open, l)
+	outer := c.scope
+	c.scope = c.enter(l.scope, l.schema)
 	s, err := c.apply(l)
+	c.scope = outer
 	c.open = c.open[:len(c.open)-1]
 	if err == nil {
 		c.evaluated[l] = s

@@ -97,21 +97,21 @@ func (c *compiler) itemsKeyword(s *value, negated bool) ([]array, error) {
 	if !negated {
 		rule := itemRule{}
 		for _, item := range prefix {
-			rule.prefix = append(rule.prefix, all(item, false))
+			rule.prefix = append(rule.prefix, c.all(item, false))
 		}
 		if rest != nil {
-			rule.rest = all(rest, false)
+			rule.rest = c.all(rest, false)
 		}
 		return []array{{rules: []itemRule{rule}, max: infinite}}, nil
 	}
 	var out []array
 	for i, item := range prefix {
 		rule := itemRule{prefix: make([]conjunction, i+1)}
-		rule.prefix[i] = all(item, true)
+		rule.prefix[i] = c.all(item, true)
 		out = append(out, array{rules: []itemRule{rule}, min: i + 1, max: infinite})
 	}
-	if rest != nil && all(rest, false) != nil {
-		out = append(out, array{max: infinite, contains: []containsRule{{item: all(rest, true), min: 1, max: infinite, from: len(prefix), keyword: rest}}})
+	if rest != nil && c.all(rest, false) != nil {
+		out = append(out, array{max: infinite, contains: []containsRule{{item: c.all(rest, true), min: 1, max: infinite, from: len(prefix), keyword: rest}}})
 	}
 	return out, nil
 }
@@ -133,7 +133,7 @@ func (c *compiler) containsKeyword(s, v *value, negated bool) ([]array, error) {
 		}
 	}
 	rule := func(lo, hi int) array {
-		return array{max: infinite, contains: []containsRule{{item: all(v, false), min: lo, max: hi, keyword: v}}}
+		return array{max: infinite, contains: []containsRule{{item: c.all(v, false), min: lo, max: hi, keyword: v}}}
 	}
 	if !negated {
 		if lo == 0 && hi == infinite {
@@ -209,7 +209,7 @@ func (c *compiler) namesKeyword(v *value, negated bool) ([]object, error) {
 	if !v.isSchema() {
 		return nil, v.fail("must be a schema")
 	}
-	con := all(v, false)
+	con := c.all(v, false)
 	switch {
 	case con == nil && negated:
 		return nil, nil
@@ -295,29 +295,29 @@ func (c *compiler) propertiesKeyword(s *value, negated bool) ([]object, error) {
 	var out []object
 	if p := s.get("properties"); p != nil {
 		for _, m := range p.members {
-			if all(m.value, false) == nil {
+			if c.all(m.value, false) == nil {
 				continue
 			}
-			not := propertyRule{names: []string{m.name}, values: []conjunction{all(m.value, true)}, silent: true}
+			not := propertyRule{names: []string{m.name}, values: []conjunction{c.all(m.value, true)}, silent: true}
 			out = append(out, object{rules: []propertyRule{not}, required: not.names, max: infinite})
 		}
 	}
 	if p := s.get("patternProperties"); p != nil {
 		for i, m := range p.members {
-			if all(m.value, false) != nil {
-				out = append(out, object{exists: []existsRule{{rule.patterns[i].lang, all(m.value, true), m.value}}, max: infinite})
+			if c.all(m.value, false) != nil {
+				out = append(out, object{exists: []existsRule{{rule.patterns[i].lang, c.all(m.value, true), m.value}}, max: infinite})
 			}
 		}
 	}
 	rest := s.get("additionalProperties")
-	if rest == nil || all(rest, false) == nil {
+	if rest == nil || c.all(rest, false) == nil {
 		return out, nil
 	}
 	lang, err := rule.unnamed()
 	if err != nil {
 		return nil, rest.fail("%v", err)
 	}
-	return append(out, object{exists: []existsRule{{lang, all(rest, true), rest}}, max: infinite}), nil
+	return append(out, object{exists: []existsRule{{lang, c.all(rest, true), rest}}, max: infinite}), nil
 }
 
 // unnamed returns the names that a rule's rest is for.
@@ -345,7 +345,7 @@ func (c *compiler) rule(s *value) (propertyRule, error) {
 				return rule, m.value.fail("must be a schema")
 			}
 			rule.names = append(rule.names, m.name)
-			rule.values = append(rule.values, all(m.value, false))
+			rule.values = append(rule.values, c.all(m.value, false))
 		}
 	}
 	if p := s.get("patternProperties"); p != nil {
@@ -363,14 +363,14 @@ func (c *compiler) rule(s *value) (propertyRule, error) {
 			if err := c.spend(lang.States(), m.value); err != nil {
 				return rule, err
 			}
-			rule.patterns = append(rule.patterns, patternRule{lang, all(m.value, false)})
+			rule.patterns = append(rule.patterns, patternRule{lang, c.all(m.value, false)})
 		}
 	}
 	if p := s.get("additionalProperties"); p != nil {
 		if !p.isSchema() {
 			return rule, p.fail("must be a schema")
 		}
-		rule.rest, rule.explicit = all(p, false), true
+		rule.rest, rule.explicit = c.all(p, false), true
 	}
 	return rule, nil
 }

@@ -20,7 +20,7 @@ const maxWords = 1024
 
 // program resolves every node that root leads to.
 func (c *compiler) program(root *value) (*program.Program, error) {
-	p := &program.Program{Root: c.node(all(root, false), root)}
+	p := &program.Program{Root: c.node(c.all(root, false), root)}
 	for i := 0; i < len(c.queue); i++ {
 		if len(c.queue) > maxNodes {
 			return nil, root.fail("more than %d kinds of value", maxNodes)
@@ -353,7 +353,9 @@ func (c *compiler) itemWays(a array, i int, at *value) []program.Item {
 
 // negation returns what is not of a kind. A kind is one literal.
 func (c *compiler) negation(r containsRule) literal {
-	return literal{r.item[0].schema, !r.item[0].negated}
+	l := r.item[0]
+	l.negated = !l.negated
+	return l
 }
 
 // distinct fills what is needed to write items that differ.

@@ -53,7 +53,7 @@ func (c *compiler) sub(v *value, negated bool) (set, error) {
 	if !v.isSchema() {
 		return set{}, v.fail("must be a schema")
 	}
-	return c.eval(literal{v, negated})
+	return c.eval(c.literal(v, negated))
 }
 
 // schemas returns the members of a keyword that is a list of schemas.
@@ -80,7 +80,7 @@ func (c *compiler) combine(v *value, negated, union bool) (set, error) {
 		acc = c.full()
 	}
 	for _, item := range list {
-		one, err := c.eval(literal{item, negated})
+		one, err := c.eval(c.literal(item, negated))
 		if err != nil {
 			return acc, err
 		}
@@ -108,7 +108,7 @@ func (c *compiler) oneOf(v *value, negated bool) (set, error) {
 	}
 	acc := set{}
 	for i, item := range list {
-		one, err := c.eval(literal{item, false})
+		one, err := c.eval(c.literal(item, false))
 		if err != nil {
 			return acc, err
 		}
@@ -129,7 +129,7 @@ func (c *compiler) oneOf(v *value, negated bool) (set, error) {
 
 // without takes from one what other accepts.
 func (c *compiler) without(v *value, one set, other *value, i, j int) (set, error) {
-	there, err := c.eval(literal{other, false})
+	there, err := c.eval(c.literal(other, false))
 	if err != nil {
 		return one, err
 	}
@@ -140,7 +140,7 @@ func (c *compiler) without(v *value, one set, other *value, i, j int) (set, erro
 	if c.nothing(shared, 0) && !c.narrowed {
 		return one, nil
 	}
-	not, err := c.eval(literal{other, true})
+	not, err := c.eval(c.literal(other, true))
 	if err != nil {
 		return one, v.fail("alternatives %d and %d may accept the same value and cannot be told apart: %v", i, j, err)
 	}
@@ -155,7 +155,7 @@ func (c *compiler) notOneOf(v *value, list []*value) (set, error) {
 	}
 	for i := range list {
 		for j := range i {
-			two, err := c.together(conjunction{{list[i], false}, {list[j], false}})
+			two, err := c.together(conjunction{c.literal(list[i], false), c.literal(list[j], false)})
 			if err != nil {
 				return acc, err
 			}
@@ -177,12 +177,12 @@ func (c *compiler) condition(s, v *value, negated bool) (out set, used bool, err
 		return out, false, v.fail("must be a schema")
 	}
 	branch := func(holds bool, next *value) (set, error) {
-		con := conjunction{{v, !holds}}
+		con := conjunction{c.literal(v, !holds)}
 		switch {
 		case next != nil && !next.isSchema():
 			return set{}, next.fail("must be a schema")
 		case next != nil:
-			con = append(con, literal{next, negated})
+			con = append(con, c.literal(next, negated))
 		case negated:
 			return set{}, nil
 		}
@@ -206,11 +206,9 @@ func (c *compiler) reference(s *value, m member, negated bool) (set, error) {
 		return set{}, err
 	}
 	if m.name == "$dynamicRef" {
-		if name := to.get("$dynamicAnchor"); name != nil && c.refs.dynamics[name.text] > 1 {
-			return set{}, m.value.fail("more than one schema has the dynamic anchor %q", name.text)
-		}
+		to = c.dynamic(to, m.value)
 	}
-	return c.eval(literal{to, negated})
+	return c.eval(c.literal(to, negated))
 }
 
 // nothing says whether a set is surely empty. False means that it may not be.

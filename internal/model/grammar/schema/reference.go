@@ -33,15 +33,16 @@ var (
 
 // resources is what references may name.
 type resources struct {
-	draft    string            // the older draft of the document, or ""
-	byID     map[string]*value // absolute URI, no fragment
-	anchors  map[string]*value // URI # anchor
-	dynamics map[string]int    // how many dynamic anchors have a name
+	draft    string              // the older draft of the document, or ""
+	byID     map[string]*value   // absolute URI, no fragment
+	anchors  map[string]*value   // URI # anchor
+	dynamics map[string]int      // how many dynamic anchors have a name
+	dynamic  map[string][]*value // by URI, the schemas there that have one
 }
 
 // index walks the subschemas of root and records what they are called.
 func index(root *value) (*resources, error) {
-	r := &resources{byID: map[string]*value{"": root}, anchors: map[string]*value{}, dynamics: map[string]int{}}
+	r := &resources{byID: map[string]*value{"": root}, anchors: map[string]*value{}, dynamics: map[string]int{}, dynamic: map[string][]*value{}}
 	return r, r.visit(root, "")
 }
 
@@ -126,6 +127,7 @@ func (r *resources) identify(s *value) error {
 		r.anchors[key] = s
 		if keyword == "$dynamicAnchor" {
 			r.dynamics[a.text]++
+			r.dynamic[s.base] = append(r.dynamic[s.base], s)
 		}
 	}
 	return nil

@@ -78,7 +78,7 @@ func (c *compiler) values(m member, negated bool) (set, error) {
 		out.str = []text{*t}
 	}
 	for _, s := range e.schemas {
-		one, err := c.eval(literal{s, negated})
+		one, err := c.eval(c.literal(s, negated))
 		if err != nil {
 			return out, err
 		}

@@ -16,6 +16,7 @@ const infinite = int(1e15)
 type literal struct {
 	schema  *value
 	negated bool
+	scope   *scope
 }
 
 type conjunction []literal

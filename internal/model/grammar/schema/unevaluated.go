@@ -26,7 +26,7 @@ func (d divider) not(s *value) conjunction {
 	if !d.exact {
 		return nil
 	}
-	return conjunction{{s, true}}
+	return conjunction{d.literal(s, true)}
 }
 
 // aCase is the values of which when is true; parts are the schemas that apply.
@@ -43,9 +43,9 @@ func (d divider) cases(s *value, depth int) ([]aCase, error) {
 	if depth > maxChain {
 		return nil, d.at.fail("applies to the same value as itself, without end")
 	}
-	if s.get("$dynamicRef") != nil {
-		return nil, d.at.fail("what is evaluated depends on the value by \"$dynamicRef\"")
-	}
+	outer := d.scope
+	d.scope = d.enter(outer, s)
+	defer func() { d.scope = outer }()
 	out := []aCase{{parts: []*value{s}}}
 	for _, m := range s.members {
 		more, err := d.choices(s, m, depth)
@@ -74,10 +74,13 @@ func (d divider) cases(s *value, depth int) ([]aCase, error) {
 // choices returns the cases that one keyword makes; nil if it makes none.
 func (d divider) choices(s *value, m member, depth int) ([]aCase, error) {
 	switch m.name {
-	case "$ref":
+	case "$ref", "$dynamicRef":
 		to, err := d.refs.target(s, m.value)
 		if err != nil {
 			return nil, err
+		}
+		if m.name == "$dynamicRef" {
+			to = d.dynamic(to, m.value)
 		}
 		return d.cases(to, depth+1)
 	case "allOf":
@@ -93,7 +96,7 @@ func (d divider) choices(s *value, m member, depth int) ([]aCase, error) {
 			if err != nil {
 				return nil, err
 			}
-			has := conjunction{{present(dep.value, dep.name), false}}
+			has := conjunction{d.literal(present(dep.value, dep.name), false)}
 			next := cross(out, prefixed(has, with))
 			out = append(next, cross(out, []aCase{{when: d.not(has[0].schema)}})...)
 			if len(out) > maxCases {
@@ -169,7 +172,7 @@ func (d divider) some(m member, depth int) ([]aCase, error) {
 			if err != nil {
 				return nil, err
 			}
-			way = cross(way, prefixed(all(s, false), more))
+			way = cross(way, prefixed(d.all(s, false), more))
 		}
 		if out = append(out, way...); len(out) > maxCases {
 			return nil, d.at.fail("more than %d cases of which schemas apply", maxCases)
@@ -185,8 +188,8 @@ func (d divider) branches(s, v *value, depth int) ([]aCase, error) {
 	if err != nil {
 		return nil, err
 	}
-	yes = prefixed(all(v, false), yes)
-	no := []aCase{{when: conjunction{{v, true}}}}
+	yes = prefixed(d.all(v, false), yes)
+	no := []aCase{{when: conjunction{d.literal(v, true)}}}
 	for i, list := range []*[]aCase{&yes, &no} {
 		next := s.get([]string{"then", "else"}[i])
 		if next == nil {
@@ -196,7 +199,7 @@ func (d divider) branches(s, v *value, depth int) ([]aCase, error) {
 		if err != nil {
 			return nil, err
 		}
-		*list = cross(*list, prefixed(all(next, false), more))
+		*list = cross(*list, prefixed(d.all(next, false), more))
 	}
 	return append(yes, no...), nil
 }
@@ -245,8 +248,8 @@ func (c *compiler) restProperties(s, v *value, negated bool) (set, bool, error) 
 }
 
 func (c *compiler) restObject(one aCase, v *value, negated bool) ([]object, error) {
-	rule := propertyRule{rest: all(v, false), explicit: true}
-	everything := all(v, false) == nil
+	rule := propertyRule{rest: c.all(v, false), explicit: true}
+	everything := c.all(v, false) == nil
 	for _, part := range one.parts {
 		other := part.get("unevaluatedProperties")
 		if part.get("additionalProperties") != nil || other != nil && other != v {
@@ -276,7 +279,7 @@ func (c *compiler) restObject(one aCase, v *value, negated bool) ([]object, erro
 	if err != nil {
 		return nil, v.fail("%v", err)
 	}
-	return []object{{exists: []existsRule{{lang, all(v, true), v}}, max: infinite}}, nil
+	return []object{{exists: []existsRule{{lang, c.all(v, true), v}}, max: infinite}}, nil
 }
 
 // restItems reads unevaluatedItems: in each case, as the items after the longest
@@ -294,7 +297,7 @@ func (c *compiler) restItems(s, v *value, negated bool) (set, bool, error) {
 }
 
 func (c *compiler) restArray(one aCase, v *value, negated bool) ([]array, error) {
-	longest, everything := 0, all(v, false) == nil
+	longest, everything := 0, c.all(v, false) == nil
 	either := &value{kind: '[', parent: v.parent, key: v.key, items: []*value{v}}
 	for _, part := range one.parts {
 		other := part.get("unevaluatedItems")
@@ -303,6 +306,9 @@ func (c *compiler) restArray(one aCase, v *value, negated bool) ([]array, error)
 			longest = max(longest, len(prefix.items))
 		}
 		if kind := part.get("contains"); kind != nil && kind.isSchema() {
+			if c.scope != nil && kind.base != v.base {
+				return nil, v.fail("contains of another resource, with dynamic anchors")
+			}
 			either.items = append(either.items, kind)
 		}
 	}
@@ -318,7 +324,7 @@ func (c *compiler) restArray(one aCase, v *value, negated bool) ([]array, error)
 	case longest > maxPrefix:
 		return nil, v.fail("more than %d places", maxPrefix)
 	case negated:
-		return []array{{max: infinite, contains: []containsRule{{item: all(rest, true), min: 1, max: infinite, from: longest, keyword: v}}}}, nil
+		return []array{{max: infinite, contains: []containsRule{{item: c.all(rest, true), min: 1, max: infinite, from: longest, keyword: v}}}}, nil
 	}
-	return []array{{rules: []itemRule{{prefix: make([]conjunction, longest), rest: all(rest, false)}}, max: infinite}}, nil
+	return []array{{rules: []itemRule{{prefix: make([]conjunction, longest), rest: c.all(rest, false)}}, max: infinite}}, nil
 }
