@@ -91,7 +91,7 @@ var allowed = map[string][]string{
 	"internal/model/jinja/syntax":            {"internal/model/jinja/marked"},
 	"internal/model/jinja/value":             {"internal/model/jinja/marked", "internal/model/jinja/number"},
 	"internal/model/chat":                    {"internal/model/jinja", "internal/model/tokenizer"},
-	"internal/model/quantize":                {"internal/model/modelfile", "internal/model/modelfile/gguf", "internal/model/quant"},
+	"internal/model/quantize":                {"internal/model/modelfile", "internal/model/modelfile/gguf", "internal/model/quant", "internal/model/tokenizer"},
 	"internal/model/modelstore":              {".", "internal/model/modelfile", "internal/model/quant"},
 
 	"internal/engine":            {},
