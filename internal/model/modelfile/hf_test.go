@@ -547,6 +547,7 @@ func TestFolderSpecialTokens(t *testing.T) {
 	}{
 		"absent token":     {"tokenizer_config.json", object{"eos_token": "<x>"}, "/eos_token"},
 		"remote code":      {"tokenizer_config.json", object{"auto_map": object{"AutoTokenizer": []any{"x.T", nil}}}, "its own program"},
+		"trusted code":     {"tokenizer_config.json", object{"trust_remote_code": true}, "its own program"},
 		"decoder differs":  {"tokenizer_config.json", object{"added_tokens_decoder": object{"3": object{"content": "x"}}}, "/added_tokens_decoder/3"},
 		"decoder range":    {"tokenizer_config.json", object{"added_tokens_decoder": object{"99999": object{"content": "x"}}}, "/added_tokens_decoder/99999"},
 		"decoder no id":    {"tokenizer_config.json", object{"added_tokens_decoder": object{"x": object{}}}, "no id"},

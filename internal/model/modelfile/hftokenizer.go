@@ -27,6 +27,7 @@ var errRemoteCode = errors.New("/auto_map: the model wants to run its own progra
 // hfTokenizer is tokenizer_config.json.
 type hfTokenizer struct {
 	AutoMap  jsontext.Value `json:"auto_map"`
+	Remote   bool           `json:"trust_remote_code"`
 	BOS      spelling       `json:"bos_token"`
 	EOS      spelling       `json:"eos_token"`
 	Unknown  spelling       `json:"unk_token"`
@@ -138,7 +139,7 @@ func readHFTokenizer(data []byte) (*hfTokenizer, error) {
 	if err := json.Unmarshal(data, t); err != nil {
 		return nil, tokenizerjson.Plain(err)
 	}
-	if remoteCode(t.AutoMap) {
+	if remoteCode(t.AutoMap) || t.Remote {
 		return nil, errRemoteCode
 	}
 	if len(t.Template) > maxChatTemplate {
