@@ -3,6 +3,7 @@ package tokenizer_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 
@@ -70,6 +71,14 @@ func BenchmarkEncode(b *testing.B) {
 		{"english", prose(1 << 20)}, {"logs", logLines(1 << 20)},
 		{"unicode", anyUnicode(1 << 18)}, {"letter", strings.Repeat("a", 1<<20)},
 		{"space", strings.Repeat(" ", 1<<20)}, {"nospace", strings.ReplaceAll(strings.ReplaceAll(prose(1<<20), " ", ""), "\n", "")},
+	}
+	// Real prose has more words than these; CASEMATE_BENCH_TEXT names a file of it.
+	if path := os.Getenv("CASEMATE_BENCH_TEXT"); path != "" {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		texts = append(texts, struct{ name, text string }{"file", string(raw)})
 	}
 	for _, v := range []struct {
 		name string

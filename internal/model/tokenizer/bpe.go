@@ -20,6 +20,7 @@ type byteLevel struct {
 	pieces *pieces
 	pairs  *pairs
 	single [256]uint32 // the token of each byte
+	first  []uint32    // the rank of each two bytes, the first of them high
 	// ignoreMerges: a piece that is a token is that token.
 	ignoreMerges bool
 	// whole remembers of each token, two bits each, whether merging its bytes
@@ -83,10 +84,7 @@ type part struct {
 func (e *byteLevel) mergeShort(dst []int, text string) []int {
 	var space [shortPiece]part
 	parts := space[:len(text)]
-	for i := range parts {
-		parts[i].id = e.single[text[i]]
-	}
-	e.rankAll(parts)
+	e.load(parts, text)
 	for {
 		best, rank := 0, uint32(noRank)
 		for i := range parts {
@@ -109,11 +107,14 @@ func (e *byteLevel) mergeShort(dst []int, text string) []int {
 	return dst
 }
 
-// rankAll looks up the rank of every pair.
-func (e *byteLevel) rankAll(parts []part) {
-	for i := range parts {
-		e.rankAt(parts, i)
+// load makes a part of each byte of text.
+func (e *byteLevel) load(parts []part, text string) {
+	last := len(text) - 1
+	for i := range last {
+		b := text[i]
+		parts[i] = part{e.single[b], e.first[int(b)<<8|int(text[i+1])]}
 	}
+	parts[last] = part{e.single[text[last]], noRank}
 }
 
 // rankAt looks up the rank of the pair that begins at i, if there is one.

@@ -59,12 +59,11 @@ func (m *longMerge) load(e *byteLevel, text string) {
 	m.next = slices.Grow(m.next[:0], n)[:n]
 	m.prev = slices.Grow(m.prev[:0], n)[:n]
 	m.steps = 0
+	e.load(m.parts, text)
 	for i := range n {
-		m.parts[i].id = e.single[text[i]]
 		m.next[i], m.prev[i] = int32(i+1), int32(i-1)
 	}
 	m.next[n-1] = none
-	e.rankAll(m.parts)
 	first := m.pairs.reset()
 	for i, p := range m.parts {
 		if p.rank != noRank {

@@ -270,6 +270,10 @@ func (t *Tokenizer) addMerges(e *byteLevel, merges []string, unreadable map[stri
 			}
 		}
 	}
+	e.first = make([]uint32, 1<<16)
+	for i := range e.first {
+		e.first[i] = e.pairs.rank(e.single[i>>8], e.single[i&0xFF])
+	}
 	return nil
 }
 
