@@ -3,20 +3,8 @@ package tokenizer
 import "unicode/utf8"
 
 // GPT-2 writes each byte of a token as one printable letter: those of Latin-1
-// that print as themselves, the other 68 as U+0100 and on, in order.
-
-// byteLetter returns the letter of a byte.
-func byteLetter(b byte) rune {
-	switch {
-	case b < '!':
-		return 0x100 + rune(b)
-	case b <= '~' || b >= 0xAE || b >= 0xA1 && b <= 0xAC:
-		return rune(b)
-	case b <= 0xA0:
-		return 0x100 + rune(b) - 0x7F + '!'
-	}
-	return 0x143 // 0xAD, the soft hyphen
-}
+// that print as themselves, the other 68 as U+0100 and on, in order: 0 to 0x20,
+// 0x7F to 0xA0, and the soft hyphen, 0xAD.
 
 // letterByte returns the byte that a letter stands for.
 func letterByte(r rune) (byte, bool) {
