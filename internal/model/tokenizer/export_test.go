@@ -48,3 +48,19 @@ func Composed(text string) string { return composed(text) }
 
 // ComposedSlowly is what Composed does for many marks.
 func ComposedSlowly(text string) string { return composeSlowly(text) }
+
+// Queue is the queue of pairs.
+type Queue struct{ q queue }
+
+// NewQueue is a queue that begins with some numbers.
+func NewQueue(first ...uint64) *Queue {
+	q := &Queue{}
+	q.q.start(append(q.q.reset(), first...))
+	return q
+}
+
+// Push adds a number.
+func (q *Queue) Push(v uint64) { q.q.push(v) }
+
+// Pop takes the smallest.
+func (q *Queue) Pop() (uint64, bool) { return q.q.pop() }

@@ -11,7 +11,7 @@ import (
 )
 
 // combining are starters and marks that compose, reorder and block each other.
-var combining = strings.Split("a|e|o|A|q|\u0301|\u0300|\u0327|\u0323|\u0308|\u0345|\u05b0|\u0f71|\u0f72|\u1100|\u1161|\u11a8|\uac00|\u1e69|\u0344|\u0958|\u212b|\ufb1d|\u2126|\U0001d15e|\U000110a5|x|\n|\xff|\u3099|か", "|")
+var combining = strings.Split("a|e|o|A|q|\u0301|\u0300|\u0305|\u0315|\u0327|\u0323|\u0308|\u0345|\u05b0|\u0f71|\u0f72|\u1100|\u1161|\u11a8|\uac00|\u1e69|\u0344|\u0958|\u212b|\ufb1d|\u2126|\U0001d15e|\U000110a5|x|\n|\xff|\u3099|か", "|")
 
 // TestComposedSlowly compares the annex's steps with x/text, where it puts no
 // joiners: few marks in a row.
@@ -27,6 +27,18 @@ func TestComposedSlowly(t *testing.T) {
 			t.Fatalf("composing %+q gives %+q, want %+q", text, got, want)
 		}
 	})
+}
+
+// TestComposedBlocked has marks in the way of one another.
+func TestComposedBlocked(t *testing.T) {
+	for _, text := range []string{
+		"a\u0305\u0301", "a\u0323\u0301", "a\u0301\u0323", "a\u0315\u0301", "e\u0301\u0327x\u0301",
+		"\u1100\u0301\u1161", "\u0b47\u0300\u0b3e", "a\xff\u0301", "\u0301", "\u1ea5\u0323",
+	} {
+		if got, want := tokenizer.ComposedSlowly(text), norm.NFC.String(text); got != want {
+			t.Errorf("composing %+q slowly gives %+q, want %+q", text, got, want)
+		}
+	}
 }
 
 // TestComposedManyMarks goes over the length at which x/text puts joiners in.

@@ -2,6 +2,7 @@ package tokenizer_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -347,6 +348,48 @@ func TestLongPieceIsTheShortOne(t *testing.T) {
 		ids, _ := tokenizer.MergeSteps(tok, piece)
 		if diff := cmp.Diff(tok.Encode(piece), ids); diff != "" {
 			t.Fatalf("%q merges otherwise by the queue: %s", piece, diff)
+		}
+	})
+}
+
+// TestVeryLongPieceIsTheSlowOne merges hundreds of letters without a space, whose
+// pairs come in no order.
+func TestVeryLongPieceIsTheSlowOne(t *testing.T) {
+	spec := smallSpec("gpt-2", 300)
+	for i, k := range spec.Types {
+		if k == tokenizer.UserDefined {
+			spec.Types[i] = tokenizer.Control
+		}
+	}
+	tok := build(t, spec)
+	words := strings.FieldsFunc(sentences, func(r rune) bool { return !isL(r) })
+	rapid.Check(t, func(t *rapid.T) {
+		text := strings.Join(rapid.SliceOfN(rapid.SampledFrom(words), 50, 100).Draw(t, "words"), "")
+		if diff := cmp.Diff(slowEncode(spec, text), tok.Encode(text)); diff != "" {
+			t.Fatalf("Encode(%q) differs: %s", text, diff)
+		}
+	})
+}
+
+// TestQueueIsSorted pushes and pops in any order: what comes out is the smallest
+// of what is in.
+func TestQueueIsSorted(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := rapid.SliceOfN(rapid.Uint64Range(0, 50), 0, 20).Draw(t, "first")
+		q := tokenizer.NewQueue(in...)
+		for range rapid.IntRange(0, 200).Draw(t, "steps") {
+			if rapid.IntRange(0, 2).Draw(t, "pop") > 0 {
+				v := rapid.Uint64Range(0, 50).Draw(t, "v")
+				q.Push(v)
+				in = append(in, v)
+				continue
+			}
+			slices.Sort(in)
+			got, ok := q.Pop()
+			if ok != (len(in) > 0) || ok && got != in[0] {
+				t.Fatalf("Pop() = %d, %v with %v in the queue", got, ok, in)
+			}
+			in = in[min(1, len(in)):]
 		}
 	})
 }

@@ -220,6 +220,16 @@ func TestMergesCannotSpellSpecials(t *testing.T) {
 	}
 }
 
+// TestMergeTwice lists a merge again at the end: its first rank stands.
+func TestMergeTwice(t *testing.T) {
+	spec := smallSpec("gpt-2", 300)
+	once := build(t, spec)
+	spec.Merges = append(slices.Clone(spec.Merges), spec.Merges[0], spec.Merges[5])
+	if diff := cmp.Diff(once.Encode(corpus), build(t, spec).Encode(corpus)); diff != "" {
+		t.Errorf("another encoding: %s", diff)
+	}
+}
+
 // TestSentencePieceText is prefixes, byte fall-back and decoding.
 func TestSentencePieceText(t *testing.T) {
 	tok := build(t, spmSpec())
