@@ -95,7 +95,7 @@ var allowed = map[string][]string{
 	"internal/model/modelstore":              {".", "internal/model/modelfile", "internal/model/quant"},
 
 	"internal/engine":            {},
-	"internal/engine/native":     {".", "internal/engine", "internal/model/adapter", "internal/model/chat", "internal/model/grammar", "internal/model/llama", "internal/model/modelfile", "internal/model/sample", "internal/model/tokenizer"},
+	"internal/engine/native":     {".", "internal/engine", "internal/model/adapter", "internal/model/chat", "internal/model/grammar", "internal/model/llama", "internal/model/modelfile", "internal/model/quant", "internal/model/sample", "internal/model/tokenizer"},
 	"internal/engine/enginetest": {"internal/engine", "internal/engine/native", "internal/model/modelfile/modeltest"},
 
 	"internal/learn/corpus":    {".", "internal/security/feed"},
@@ -114,7 +114,10 @@ const (
 	maxFileLines    = 800
 	maxPackageFiles = 15
 	maxPackageLines = 4000
-	maxCommandFiles = 40 // cmd/casemate holds one file a command
+	// cmd/casemate holds one file a command: it grows with the commands, and
+	// each file stays short.
+	maxCommandFiles = 40
+	maxCommandLines = 8000
 )
 
 // offline are the standard library's packages below net that open no connection.
@@ -184,12 +187,12 @@ func TestArchitecture(t *testing.T) {
 		if !r.documented {
 			t.Errorf("%s: no package comment", dir)
 		}
-		files := maxPackageFiles
+		files, lines := maxPackageFiles, maxPackageLines
 		if dir == "cmd/casemate" {
-			files = maxCommandFiles
+			files, lines = maxCommandFiles, maxCommandLines
 		}
-		if r.files > files || r.lines > maxPackageLines {
-			t.Errorf("%s: %d files and %d lines, limit %d and %d", dir, r.files, r.lines, files, maxPackageLines)
+		if r.files > files || r.lines > lines {
+			t.Errorf("%s: %d files and %d lines, limit %d and %d", dir, r.files, r.lines, files, lines)
 		}
 	}
 }
