@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -336,5 +337,22 @@ func TestCacheTypes(t *testing.T) {
 				t.Errorf("(-first +second):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestFileCutShort truncates a model under its mapping: the next answer is an
+// error that names the file, not the end of the process.
+func TestFileCutShort(t *testing.T) {
+	path := modeltest.GGUF(t, modeltest.Options{Layers: 4})
+	e, err := native.Open(path, native.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if err := os.Truncate(path, 4096); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Generate(ctx, engine.GenerateRequest{Prompt: "the alert", MaxTokens: 3}, nil); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("a model cut short: %v, want an error that names %s", err, path)
 	}
 }

@@ -103,7 +103,7 @@ func (m *Model) Forward(ctx context.Context, batch []Sequence) ([]Result, error)
 	if err := m.file.Changed(); err != nil {
 		return nil, err
 	}
-	err = m.pass(ctx, p)
+	err = m.file.Guard(func() error { return m.pass(ctx, p) }) // the workers guard themselves
 	if err == nil {
 		err = m.file.Changed()
 	}
