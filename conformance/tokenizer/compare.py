@@ -118,7 +118,7 @@ class Casemate:
 
 
 class Llama:
-    """The helper of llama-ids.cc."""
+    """A helper that speaks the protocol of README.md."""
 
     name = "llama.cpp"
 
