@@ -85,10 +85,10 @@ func (p *pair) delta(total *int) (*Delta, error) {
 	}
 	var err error
 	if d.A, err = p.a.numbers(); err != nil {
-		return nil, fmt.Errorf("A: %w", err)
+		return nil, fmt.Errorf("factor A: %w", err)
 	}
 	if d.B, err = p.b.numbers(); err != nil {
-		return nil, fmt.Errorf("B: %w", err)
+		return nil, fmt.Errorf("factor B: %w", err)
 	}
 	return d, nil
 }

@@ -133,6 +133,32 @@ func compareExact(t *testing.T, m *llama.Model, want exact) {
 	}
 }
 
+// TestCacheFormats bounds what keys and values of less than float32 cost, as a
+// mean over prompts: F16 no more than llama.cpp loses with an F32 cache and
+// weights of F16, Q8_0 no more than it loses with weights of Q8_0.
+func TestCacheFormats(t *testing.T) {
+	folder := refFolder(t)
+	for kind, weights := range map[quant.Type]string{quant.F16: "small256_F16", quant.Q8_0: "small256_Q8_0"} {
+		var want exact
+		readJSON(t, filepath.Join(folder, weights+".exact.json"), &want)
+		m := loadFile(t, filepath.Join(folder, want.Model), llama.Options{})
+		var ours, theirs float64
+		for _, p := range want.Prompts {
+			cache, err := m.NewCache(0, kind)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ours += distance(logits(t, m, cache, p.IDs...), p.Logits)
+			theirs += p.Distance.Logits
+		}
+		n := float64(len(want.Prompts))
+		t.Logf("cache of %v: %.2e away, llama.cpp with F32 cache and weights of %v %.2e", kind, ours/n, kind, theirs/n)
+		if !(ours <= theirs) {
+			t.Errorf("cache of %v: %.3g away, want at most %.3g", kind, ours/n, theirs/n)
+		}
+	}
+}
+
 // lastPosition returns what a model computes for the last of the ids.
 func lastPosition(t testing.TB, m *llama.Model, ids []int) (logits, hidden []float32, layers [][]float32) {
 	t.Helper()
