@@ -16,9 +16,10 @@ type embedCmd struct {
 
 // embedded is the answer to a line.
 type embedded struct {
-	ID     json.RawMessage `json:"id,omitempty"`
-	Vector []float32       `json:"vector"`
-	Digest string          `json:"digest,omitempty"`
+	ID      json.RawMessage `json:"id,omitempty"`
+	Vector  []float32       `json:"vector"`
+	Digest  string          `json:"digest,omitempty"`
+	Adapter string          `json:"adapter,omitempty"`
 }
 
 // Run answers each line with one JSON object.
@@ -28,7 +29,7 @@ func (c *embedCmd) Run(s *streams) error {
 		return err
 	}
 	defer e.Close()
-	digest := e.Info().Digest
+	info := e.Info()
 	return answerLines(s, c.File, func(line []byte) (any, error) {
 		var in struct {
 			ID   json.RawMessage `json:"id"`
@@ -44,6 +45,6 @@ func (c *embedCmd) Run(s *streams) error {
 		if err != nil {
 			return nil, lineOrModel(err)
 		}
-		return embedded{ID: in.ID, Vector: v[0], Digest: digest}, nil
+		return embedded{ID: in.ID, Vector: v[0], Digest: info.Digest, Adapter: info.Adapter}, nil
 	})
 }

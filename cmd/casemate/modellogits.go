@@ -28,11 +28,12 @@ type topLogit struct {
 // logitsDocument is the document of `model logits --json`. All values are at
 // the last position.
 type logitsDocument struct {
-	Top    []topLogit        `json:"top"`
-	Logits []float32         `json:"logits,omitempty"`
-	Hidden []float32         `json:"hidden,omitempty"` // after the output norm
-	Layers map[int][]float32 `json:"layers,omitempty"`
-	Digest string            `json:"digest,omitempty"`
+	Top     []topLogit        `json:"top"`
+	Logits  []float32         `json:"logits,omitempty"`
+	Hidden  []float32         `json:"hidden,omitempty"` // after the output norm
+	Layers  map[int][]float32 `json:"layers,omitempty"`
+	Digest  string            `json:"digest,omitempty"`
+	Adapter string            `json:"adapter,omitempty"`
 }
 
 // Run makes one forward pass.
@@ -52,7 +53,7 @@ func (c *modelLogitsCmd) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	doc := logitsDocument{Top: []topLogit{}, Digest: e.Info().Digest}
+	doc := logitsDocument{Top: []topLogit{}, Digest: e.Info().Digest, Adapter: e.Info().Adapter}
 	top, err := native.Top(out.Logits, c.Top)
 	if err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 	"github.com/casemate-ai/casemate/internal/engine"
 )
 
-// Limits of a line of score and embed.
+// maxOptions is how many options a line may have.
 const maxOptions = 1 << 16
 
 type scoreCmd struct {
@@ -36,6 +36,7 @@ type scored struct {
 	Calibrated []float64 `json:"calibrated,omitempty"`
 	Best       int       `json:"best"` // by Calibrated, else by P; the first of equals
 	Digest     string    `json:"digest,omitempty"`
+	Adapter    string    `json:"adapter,omitempty"`
 }
 
 // Run answers each line with one JSON object.
@@ -45,7 +46,7 @@ func (c *scoreCmd) Run(s *streams) error {
 		return err
 	}
 	defer e.Close()
-	digest := e.Info().Digest
+	info := e.Info()
 	return answerLines(s, c.File, func(line []byte) (any, error) {
 		var in scoreLine
 		if err := decodeLine(line, &in); err != nil {
@@ -67,7 +68,7 @@ func (c *scoreCmd) Run(s *streams) error {
 		if err != nil {
 			return nil, lineOrModel(err)
 		}
-		out := scored{ID: in.ID, Digest: digest}
+		out := scored{ID: in.ID, Digest: info.Digest, Adapter: info.Adapter}
 		for _, x := range scores {
 			out.Logprobs, out.Tokens = append(out.Logprobs, x.Logprob), append(out.Tokens, x.Tokens)
 		}

@@ -19,7 +19,7 @@ import (
 const maxAlternatives = 100
 
 // ErrIncomplete is the error of an answer that ended before it fulfilled its schema.
-var ErrIncomplete = errors.New("the answer does not fulfil the schema yet")
+var ErrIncomplete = errors.New("it does not fulfil the schema yet")
 
 // answer is an answer in the making.
 type answer struct {
@@ -94,7 +94,7 @@ func (e *Engine) begin(r engine.GenerateRequest, emit func(engine.Piece) error) 
 	if a.sampler, err = sample.New(sample.Options{Temperature: s.Temperature, TopK: s.TopK, TopP: s.TopP, MinP: s.MinP,
 		RepetitionPenalty: s.RepetitionPenalty, PresencePenalty: s.PresencePenalty, FrequencyPenalty: s.FrequencyPenalty,
 		PenaltyWindow: s.PenaltyWindow, Seed: s.Seed, Bias: s.Bias}); err != nil {
-		return nil, usage(err.Error(), "docs/sampling.md says what each option may be")
+		return nil, misused("pick tokens", err, "docs/sampling.md says what each option may be")
 	}
 	for id := range s.Bias {
 		if id < 0 || id >= e.info.Vocabulary {
@@ -102,7 +102,7 @@ func (e *Engine) begin(r engine.GenerateRequest, emit func(engine.Piece) error) 
 		}
 	}
 	if a.stopper, err = sample.NewStopper(r.Stop); err != nil {
-		return nil, usage(err.Error(), "give fewer or other stop strings")
+		return nil, misused("use the stop strings", err, "give fewer or others")
 	}
 	if len(r.Schema) > 0 {
 		if a.schema, err = e.compile(r.Schema); err != nil {
@@ -194,9 +194,12 @@ func (a *answer) take(c sample.Choice) (done bool, err error) {
 		parts = append(parts, a.thoughts.Tag(e.tok.Text(c.ID))...)
 	}
 	stopped, err := a.hear(parts)
-	if err != nil || stopped {
+	if err != nil {
+		return false, err
+	}
+	if stopped {
 		a.out.Finish = engine.FinishString
-		return stopped, err
+		return true, nil
 	}
 	if constrained && a.complete() {
 		a.out.Finish = engine.FinishStop
@@ -299,7 +302,7 @@ func (a *answer) finish() error {
 		return nil
 	}
 	if a.matcher == nil || !a.matcher.Done() && !a.matcher.Finished() {
-		return usage(fmt.Sprintf("%v: it was cut at %d tokens", ErrIncomplete, a.out.AnswerTokens), "ask for a longer answer (--max-tokens), or bound the schema's strings and arrays")
+		return misused(fmt.Sprintf("the answer was cut at %d tokens", a.out.AnswerTokens), ErrIncomplete, "ask for a longer answer (--max-tokens), or bound the schema's strings and arrays")
 	}
 	if err := a.schema.rules.Validate([]byte(a.text.String())); err != nil {
 		return fmt.Errorf("check the answer against the schema: %w", err)

@@ -97,9 +97,6 @@ func open(file *modelfile.Model, o Options) (*Engine, error) {
 	if len(file.Tensors) == 0 {
 		return nil, input(fmt.Sprintf("open model %q", file.Path), errors.New("it holds a vocabulary and no weights"), "casemate tokenize is all that can be done with it")
 	}
-	if err := file.Check(); err != nil {
-		return nil, input(fmt.Sprintf("open model %q", file.Path), err, "the file is damaged, or made for another program")
-	}
 	if err := fitContext(&o, file.Config); err != nil {
 		return nil, err
 	}
@@ -111,6 +108,7 @@ func open(file *modelfile.Model, o Options) (*Engine, error) {
 	if err := foresee(os.DirFS("/"), file, options, o); err != nil {
 		return nil, err
 	}
+	file.Digest = o.Digest // an adapter may be bound to it
 	e := &Engine{options: o, file: file, tok: tok}
 	if o.Adapter != "" {
 		if options.Adapter, err = e.adapt(o.Adapter); err != nil {
@@ -121,6 +119,9 @@ func open(file *modelfile.Model, o Options) (*Engine, error) {
 		return nil, input(fmt.Sprintf("load model %q", file.Path), err, "")
 	}
 	e.prepare()
+	if options.Adapter != nil {
+		e.info.Adapter = options.Adapter.Digest
+	}
 	return e, nil
 }
 
@@ -211,8 +212,11 @@ func size(n int64) string {
 	return fmt.Sprintf("%d MiB", (n+1<<20-1)>>20)
 }
 
-func usage(message, hint string) error {
-	return &casemate.Error{Code: casemate.CodeUsage, Message: message, Hint: hint}
+func usage(message, hint string) error { return misused(message, nil, hint) }
+
+// misused is usage with a cause that callers may branch on.
+func misused(message string, err error, hint string) error {
+	return &casemate.Error{Code: casemate.CodeUsage, Message: message, Err: err, Hint: hint}
 }
 
 func input(message string, err error, hint string) error {

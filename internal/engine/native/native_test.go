@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -17,8 +18,10 @@ import (
 	"github.com/casemate-ai/casemate/internal/engine"
 	"github.com/casemate-ai/casemate/internal/engine/enginetest"
 	"github.com/casemate-ai/casemate/internal/engine/native"
+	"github.com/casemate-ai/casemate/internal/model/adapter"
 	"github.com/casemate-ai/casemate/internal/model/grammar"
 	"github.com/casemate-ai/casemate/internal/model/modelfile/modeltest"
+	"github.com/casemate-ai/casemate/internal/model/modelfile/safetensors"
 	"github.com/casemate-ai/casemate/internal/model/quant"
 )
 
@@ -131,7 +134,7 @@ func TestSchema(t *testing.T) {
 	if len(seen) < 2 {
 		t.Errorf("all answers name %v", seen)
 	}
-	if _, err := e.Generate(ctx, engine.GenerateRequest{Prompt: "x", Schema: schema, MaxTokens: 5}, nil); err == nil || !strings.Contains(err.Error(), native.ErrIncomplete.Error()) {
+	if _, err := e.Generate(ctx, engine.GenerateRequest{Prompt: "x", Schema: schema, MaxTokens: 5}, nil); !errors.Is(err, native.ErrIncomplete) {
 		t.Errorf("a schema in five tokens: %v", err)
 	}
 	for _, bad := range []string{`{"type":"string","x-casemate-id":"cve"}`, `{"type":"no type"}`, `{`, `{"$ref":"https://example.com/"}`} {
@@ -355,4 +358,70 @@ func TestFileCutShort(t *testing.T) {
 	if _, err := e.Generate(ctx, engine.GenerateRequest{Prompt: "the alert", MaxTokens: 3}, nil); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("a model cut short: %v, want an error that names %s", err, path)
 	}
+}
+
+// TestAdapter wants an adapter to change the answer, its digest to be told, and
+// one that is bound to a model to work on that model alone.
+func TestAdapter(t *testing.T) {
+	const base = "sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+	path := modeltest.GGUF(t, modeltest.Options{})
+	free, bound := lora(t, nil), lora(t, map[string]string{adapter.DigestKey: base})
+	logits := func(o native.Options) ([]float32, engine.Info) {
+		t.Helper()
+		e, err := native.Open(path, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		out, err := e.Logits(ctx, []int{1, 2, 3}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.Logits, e.Info()
+	}
+	plain, info := logits(native.Options{})
+	if info.Adapter != "" {
+		t.Errorf("without an adapter, one is told: %s", info.Adapter)
+	}
+	changed, info := logits(native.Options{Adapter: free})
+	if cmp.Equal(plain, changed) || !strings.HasPrefix(info.Adapter, "sha256:") {
+		t.Errorf("the adapter changes nothing, or is not told: %q", info.Adapter)
+	}
+	same, other := logits(native.Options{Adapter: bound, Digest: base})
+	if !cmp.Equal(changed, same) || other.Adapter == info.Adapter {
+		t.Errorf("the same changes in other files: digests %s and %s", info.Adapter, other.Adapter)
+	}
+	for _, digest := range []string{"", strings.Replace(base, "00", "ff", 1)} {
+		if _, err := native.Open(path, native.Options{Adapter: bound, Digest: digest}); !errors.Is(err, adapter.ErrBase) {
+			t.Errorf("an adapter of %s on %q: %v", base, digest, err)
+		}
+	}
+}
+
+// lora writes a PEFT folder that changes the first layer's gate, 64 to 128.
+func lora(t *testing.T, metadata map[string]string) string {
+	t.Helper()
+	const name = "base_model.model.model.layers.0.mlp.gate_proj.lora_"
+	matrix := func(which string, rows, columns int) safetensors.Tensor {
+		data := make([]float32, rows*columns)
+		for i := range data {
+			data[i] = float32(i%7) / 7
+		}
+		bytes := make([]byte, quant.F32.Size(len(data)))
+		quant.Quantize(bytes, quant.F32, data)
+		return safetensors.Tensor{Name: name + which + ".weight", Type: quant.F32, Shape: []int{rows, columns}, Data: bytes}
+	}
+	dir := t.TempDir()
+	weights, err := os.Create(filepath.Join(dir, "adapter_model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(
+		safetensors.Write(weights, []safetensors.Tensor{matrix("A", 2, 64), matrix("B", 128, 2)}, metadata),
+		weights.Close(),
+		os.WriteFile(filepath.Join(dir, "adapter_config.json"), []byte(`{"peft_type":"LORA","r":2,"lora_alpha":4,"target_modules":["gate_proj"]}`), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }

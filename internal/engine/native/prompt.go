@@ -28,7 +28,7 @@ func (e *Engine) chatPrompt(messages []engine.Message, thinking engine.Thinking)
 	}
 	p, err := e.chat.Prompt(turns, chat.Options{Thinking: chat.Thinking(thinking)})
 	if err != nil {
-		return chatPrompt{}, usage(fmt.Sprintf("write the conversation as model %q reads it: %v", e.info.Name, err), "its chat template may want other roles, or another order of them")
+		return chatPrompt{}, misused(fmt.Sprintf("write the conversation as model %q reads it", e.info.Name), err, "its chat template may want other roles, or another order of them")
 	}
 	ids := e.tok.EncodeSpans(p.Spans)
 	if spec := e.tok.Spec(); spec.AddBOS && spec.BOS != tokenizer.None && (len(ids) == 0 || ids[0] != spec.BOS) {

@@ -59,7 +59,7 @@ func (e *Engine) compile(text []byte) (schema, error) {
 		if missing != nil {
 			err = fmt.Errorf("%w: %w", err, missing)
 		}
-		return schema{}, usage("use the schema: "+err.Error(), "docs/constrained-decoding.md says what a schema may hold")
+		return schema{}, misused("use the schema", err, "docs/constrained-decoding.md says what a schema may hold")
 	}
 	g, err := rules.Bind(s.vocabulary)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"slices"
 
 	"github.com/casemate-ai/casemate/internal/engine"
@@ -68,14 +69,15 @@ func (e *Engine) affordable(tokens int) error {
 		return nil
 	}
 	need := llama.CacheBytes(e.file.Config, tokens, e.options.Cache)
-	for range 2 {
-		room, known := availableMemory(os.DirFS("/"))
-		if !known || need <= room {
-			return nil
-		}
-		e.prefixes.drop()
+	room, known := availableMemory(os.DirFS("/"))
+	if !known || need <= room {
+		return nil
 	}
-	room, _ := availableMemory(os.DirFS("/"))
+	e.prefixes.drop()
+	debug.FreeOSMemory() // what was kept counts as used until it is given back
+	if room, _ = availableMemory(os.DirFS("/")); need <= room {
+		return nil
+	}
 	return input(fmt.Sprintf("run %d tokens", tokens), fmt.Errorf("their keys and values take %s, and %s are free", size(need), size(room)),
 		"ask for a shorter answer (--max-tokens), or take a smaller --cache-type")
 }
@@ -86,9 +88,9 @@ func (e *Engine) explain(err error) error {
 	var token *llama.TokenError
 	switch {
 	case errors.As(err, &long):
-		return usage(err.Error(), "give less; nothing was cut")
+		return misused("run the model", err, "give less; nothing was cut")
 	case errors.As(err, &token):
-		return usage(err.Error(), "casemate tokenize gives a model's ids")
+		return misused("run the model", err, "casemate tokenize gives a model's ids")
 	}
 	return err
 }
@@ -159,8 +161,7 @@ func (e *Engine) continuation(prefix []int, text, option string) []int {
 	return e.tok.Encode(option)
 }
 
-// Embed returns one vector for each text. All are computed in one pass each,
-// which takes the layers up to the last.
+// Embed returns one vector for each text, each from one pass through all layers.
 func (e *Engine) Embed(ctx context.Context, r engine.EmbedRequest) ([][]float32, error) {
 	layer, err := e.layer(r.Layer)
 	if err != nil {

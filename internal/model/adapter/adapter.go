@@ -4,6 +4,7 @@
 package adapter
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -53,6 +54,10 @@ type Delta struct {
 type Adapter struct {
 	Path  string
 	Files []string
+	// Digest is "sha256:…" of the file, or, of a folder, of a line for each file
+	// (its own digest, two spaces, its name, a line feed), sorted by name: what
+	// `sha256sum adapter_config.json adapter_model.safetensors | sha256sum` prints.
+	Digest string
 	// Base is the base model as the adapter's authors call it, may be empty.
 	Base string
 	// Architecture is that of the base, where the file says it: GGUF alone.
@@ -103,7 +108,9 @@ func loadFile(path string) (*Adapter, error) {
 		switch data := file.Data(); {
 		case strings.HasPrefix(string(data[:min(len(data), len(gguf.Magic))]), gguf.Magic):
 			var err error
-			a, err = parseGGUF(data)
+			if a, err = parseGGUF(data); err == nil {
+				a.Digest = "sha256:" + sum(data)
+			}
 			return err
 		case safetensors.Pickle(data):
 			return safetensors.ErrPickle
@@ -118,6 +125,9 @@ func loadFile(path string) (*Adapter, error) {
 	a.Files = []string{path}
 	return a, nil
 }
+
+// sum returns a SHA-256 as people write it.
+func sum(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data)) }
 
 // digestForm is what a digest looks like.
 var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)

@@ -2,8 +2,10 @@ package adapter_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -116,10 +118,27 @@ func model(t testing.TB, path string) *modelfile.Model {
 	return m
 }
 
+// digestOf is what sha256sum says of the list that sha256sum makes of files.
+func digestOf(t testing.TB, files []string) string {
+	t.Helper()
+	list := ""
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list += fmt.Sprintf("%x  %s\n", sha256.Sum256(data), filepath.Base(file))
+	}
+	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(list)))
+}
+
 func TestLoadPEFT(t *testing.T) {
 	a := load(t, folder(t, config(nil), plain(), map[string]string{"format": "pt", adapter.DigestKey: digest}))
 	if a.Base != "org/base" || a.BaseDigest != digest || a.Architecture != "" || len(a.Files) != 2 {
 		t.Errorf("Load = %+v", a)
+	}
+	if want := digestOf(t, a.Files); a.Digest != want {
+		t.Errorf("digest %s, want %s", a.Digest, want)
 	}
 	want := []*adapter.Delta{
 		{Name: "blk.0.attn_q.weight", Rank: 2, In: 64, Out: 64, A: counted(128, 0), B: counted(128, 1), Scale: 8},

@@ -201,7 +201,7 @@ func (c *peftConfig) scale(module string, rank int) (float64, error) {
 
 // loadFolder reads a PEFT folder.
 func loadFolder(path string) (*Adapter, error) {
-	config, err := readConfig(filepath.Join(path, peftConfigFile))
+	config, configSum, err := readConfig(filepath.Join(path, peftConfigFile))
 	if err != nil {
 		return nil, err
 	}
@@ -217,7 +217,9 @@ func loadFolder(path string) (*Adapter, error) {
 	}
 	var a *Adapter
 	err = file.Guard(func() (err error) {
-		a, err = parsePEFT(config, file.Data())
+		if a, err = parsePEFT(config, file.Data()); err == nil {
+			a.Digest = "sha256:" + sum([]byte(configSum+"  "+peftConfigFile+"\n"+sum(file.Data())+"  "+peftWeightsFile+"\n"))
+		}
 		return err
 	})
 	if err := errors.Join(err, file.Close()); err != nil {
@@ -227,28 +229,29 @@ func loadFolder(path string) (*Adapter, error) {
 	return a, nil
 }
 
-// readConfig reads and checks adapter_config.json, which must be a regular file.
-func readConfig(path string) (*peftConfig, error) {
+// readConfig reads and checks adapter_config.json, which must be a regular file,
+// and returns its SHA-256, too.
+func readConfig(path string) (*peftConfig, string, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, "", err
 	case !info.Mode().IsRegular() || info.Size() > maxConfig:
-		return nil, fmt.Errorf("read %s: no regular file of at most %d bytes", peftConfigFile, maxConfig)
+		return nil, "", fmt.Errorf("read %s: no regular file of at most %d bytes", peftConfigFile, maxConfig)
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	data, err := io.ReadAll(io.LimitReader(file, maxConfig))
 	if err := errors.Join(err, file.Close()); err != nil {
-		return nil, fmt.Errorf("read %s: %w", peftConfigFile, err)
+		return nil, "", fmt.Errorf("read %s: %w", peftConfigFile, err)
 	}
 	c, err := parseConfig(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", peftConfigFile, err)
+		return nil, "", fmt.Errorf("%s: %w", peftConfigFile, err)
 	}
-	return c, nil
+	return c, sum(data), nil
 }
 
 func parseConfig(data []byte) (*peftConfig, error) {
