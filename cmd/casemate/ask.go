@@ -302,7 +302,7 @@ func (a asker) file(name string) error {
 	w := bufio.NewWriterSize(a.stdout, 64<<10)
 	broken := 0
 	for n := 1; a.ctx.Err() == nil; n++ {
-		line, long, err := readAskedLine(r)
+		line, long, err := readLine(r, maxAskedLine)
 		if err == io.EOF && len(line) == 0 && !long {
 			break
 		}
@@ -331,22 +331,6 @@ func (a asker) file(name string) error {
 		return exitRequest(exitIncomplete)
 	}
 	return nil
-}
-
-// readAskedLine returns the next line, and whether it was too long to be kept.
-func readAskedLine(r *bufio.Reader) (line []byte, long bool, err error) {
-	for {
-		part, err := r.ReadSlice('\n')
-		if !long {
-			line = append(line, part...)
-		}
-		if len(line) > maxAskedLine {
-			line, long = nil, true
-		}
-		if err != bufio.ErrBufferFull {
-			return line, long, err
-		}
-	}
 }
 
 // line answers one line. A blank one is passed over.

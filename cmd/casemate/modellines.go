@@ -37,16 +37,20 @@ func answerLines(s *streams, file string, answer func(line []byte) (any, error))
 	out := bufio.NewWriterSize(s.stdout, 64<<10)
 	lines, broken := 0, 0
 	for number := 1; ; number++ {
-		line, err := readLine(r)
-		if err == io.EOF {
-			break
-		}
-		var bad *badLine
-		var result any
+		line, long, err := readLine(r, maxModelLine)
 		switch {
-		case err == nil && len(bytes.TrimSpace(line)) == 0:
+		case err == io.EOF && len(line) == 0 && !long:
+			return endLines(s, out, lines, broken)
+		case err != nil && err != io.EOF:
+			return errors.Join(out.Flush(), fmt.Errorf("read line %d: %w", number, err))
+		case len(bytes.TrimSpace(line)) == 0 && !long:
 			continue
-		case err == nil:
+		}
+		var result any
+		var bad *badLine
+		if long {
+			err = faulty("the line is longer than %d MiB", maxModelLine>>20)
+		} else {
 			result, err = answer(line)
 		}
 		if errors.As(err, &bad) {
@@ -65,6 +69,10 @@ func answerLines(s *streams, file string, answer func(line []byte) (any, error))
 			}
 		}
 	}
+}
+
+// endLines writes what is left, and says how many lines could not be answered.
+func endLines(s *streams, out *bufio.Writer, lines, broken int) error {
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("write answers: %w", err)
 	}
@@ -83,27 +91,20 @@ func (b *badLine) Unwrap() error { return b.error }
 // faulty marks an error as the line's.
 func faulty(format string, args ...any) error { return &badLine{fmt.Errorf(format, args...)} }
 
-// readLine returns the next line without its end, which is valid until the next
-// call. A line over the limit is read past and a badLine.
-func readLine(r *bufio.Reader) ([]byte, error) {
-	var line []byte
-	tooLong := false
+// readLine returns the next line, with its end. Of one over the limit nothing is
+// kept, and long is set. A last line without an end comes with io.EOF.
+func readLine(r *bufio.Reader, limit int) (line []byte, long bool, err error) {
 	for {
 		part, err := r.ReadSlice('\n')
-		if tooLong = tooLong || len(line)+len(part) > maxModelLine; !tooLong {
+		if !long {
 			line = append(line, part...)
 		}
-		switch {
-		case err == bufio.ErrBufferFull:
-			continue
-		case err == io.EOF && (tooLong || len(line) > 0):
-		case err != nil:
-			return nil, err
+		if len(line) > limit {
+			line, long = nil, true
 		}
-		if tooLong {
-			return nil, faulty("the line is longer than %d MiB", maxModelLine>>20)
+		if err != bufio.ErrBufferFull {
+			return line, long, err
 		}
-		return bytes.TrimRight(line, "\r\n"), nil
 	}
 }
 

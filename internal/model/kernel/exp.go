@@ -52,27 +52,6 @@ func series(r float64) float64 {
 	return low + float64(r4*float64(mid+float64(r4*high)))
 }
 
-// Softmax turns x into numbers that are positive and sum to one: e^x over the
-// sum of all e^x.
-//
-//	x  [N]
-//
-// The largest number is subtracted first, so nothing overflows; exponentials are
-// within half a unit of the last place, and their sum is in float64, in order. A
-// NaN or +Inf among x makes all NaN. Of no numbers it does nothing.
-func Softmax(x []float32) {
-	top := largest(x)
-	sum := 0.0
-	for i, v := range x {
-		e := exp(float64(v) - top)
-		x[i] = float32(e)
-		sum += e
-	}
-	for i, v := range x {
-		x[i] = float32(float64(v) / sum)
-	}
-}
-
 // LogSumExp returns the natural logarithm of the sum of e^x, in float64 and in
 // order.
 //

@@ -5,17 +5,11 @@ import (
 	"math"
 )
 
-// LogSumExp returns the natural logarithm of the sum of the exponentials of
-// logits: a token's log-probability is its logit less this. The sum is taken in
-// float64, in the order of the ids. A logit that is not a number or plus
-// infinity is an error that names the token, and so are logits that are all
-// minus infinity.
-func LogSumExp(logits []float32) (float64, error) {
-	top, log, err := logSum(logits)
-	return float64(top) + log, err
-}
-
-// logSum returns LogSumExp as the highest logit and what is over it.
+// logSum returns the natural logarithm of the sum of the exponentials of logits,
+// as the highest logit and what is over it: a token's log-probability is its logit
+// less both. The sum is taken in float64, in the order of the ids. A logit that is
+// not a number or plus infinity is an error that names the token, and so are
+// logits that are all minus infinity.
 func logSum(logits []float32) (top float32, log float64, err error) {
 	top = float32(math.Inf(-1))
 	for id, x := range logits {

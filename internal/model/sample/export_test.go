@@ -26,3 +26,9 @@ func Kept(s *Sampler, logits []float32) (scores []float32, p map[int]float64, er
 	}
 	return scores, p, nil
 }
+
+// LogSumExp returns the sum that log-probabilities are taken from.
+func LogSumExp(logits []float32) (float64, error) {
+	top, log, err := logSum(logits)
+	return float64(top) + log, err
+}

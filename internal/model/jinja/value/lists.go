@@ -573,33 +573,44 @@ func (vm *Machine) choose(name string, v any, a Args) (any, error) {
 	return out, nil
 }
 
-func filterBatch(vm *Machine, v any, a Args) (any, error) {
-	p, err := a.Bind("batch", "linecount", "fill_with?")
+// groups reads what batch and slice are given: items, how many to a group or how
+// many groups, and what fills the last ones up, or nil.
+func groups(vm *Machine, v any, a Args, filter, count string) (items []any, n int64, fill any, err error) {
+	p, err := a.Bind(filter, count, "fill_with?")
 	if err != nil {
-		return nil, err
+		return nil, 0, nil, err
 	}
-	n, err := intArg("batch", p[0], 0)
-	if err != nil {
-		return nil, err
+	if n, err = intArg(filter, p[0], 0); err != nil {
+		return nil, 0, nil, err
 	}
-	items, err := vm.Items(v)
-	if err != nil {
-		return nil, err
+	if items, err = vm.Items(v); err != nil {
+		return nil, 0, nil, err
 	}
 	if n <= 0 {
-		return nil, errors.New("batch: the count is not positive")
+		return nil, 0, nil, fmt.Errorf("%s: the count is not positive", filter)
+	}
+	if fill = p[1]; fill == (missing{}) {
+		fill = nil
+	}
+	return items, n, fill, nil
+}
+
+func filterBatch(vm *Machine, v any, a Args) (any, error) {
+	items, n, fill, err := groups(vm, v, a, "batch", "linecount")
+	if err != nil {
+		return nil, err
 	}
 	out := &iterator{}
 	for len(items) > 0 {
 		k := min(n, int64(len(items)))
 		row := slices.Clone(items[:k])
 		items = items[k:]
-		if p[1] != (missing{}) && p[1] != nil {
+		if fill != nil {
 			if err := vm.Charge(int(min(n-k, int64(vm.limits.Steps)))); err != nil {
 				return nil, err
 			}
 			for ; k < n; k++ {
-				row = append(row, p[1])
+				row = append(row, fill)
 			}
 		}
 		out.Items = append(out.Items, &Seq{Items: row})
@@ -608,20 +619,9 @@ func filterBatch(vm *Machine, v any, a Args) (any, error) {
 }
 
 func filterSlice(vm *Machine, v any, a Args) (any, error) {
-	p, err := a.Bind("slice", "slices", "fill_with?")
+	items, n, fill, err := groups(vm, v, a, "slice", "slices")
 	if err != nil {
 		return nil, err
-	}
-	n, err := intArg("slice", p[0], 0)
-	if err != nil {
-		return nil, err
-	}
-	items, err := vm.Items(v)
-	if err != nil {
-		return nil, err
-	}
-	if n <= 0 {
-		return nil, errors.New("slice: the count is not positive")
 	}
 	if err := vm.Charge(int(min(n, int64(vm.limits.Steps)))); err != nil {
 		return nil, err
@@ -635,8 +635,8 @@ func filterSlice(vm *Machine, v any, a Args) (any, error) {
 		}
 		column := slices.Clone(items[:k])
 		items = items[k:]
-		if p[1] != (missing{}) && p[1] != nil && i >= extra {
-			column = append(column, p[1])
+		if fill != nil && i >= extra {
+			column = append(column, fill)
 		}
 		out.Items = append(out.Items, &Seq{Items: column})
 	}
