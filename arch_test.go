@@ -102,12 +102,13 @@ var allowed = map[string][]string{
 	"internal/learn/technique": {"internal/learn/corpus", "internal/model/lexical", "internal/model/linear"},
 	"internal/learn/eval":      {".", "internal/learn/corpus", "internal/learn/technique", "internal/security/document", "internal/security/evidence", "internal/security/feed", "internal/security/head", "internal/security/knowledge", "internal/security/library", "internal/security/mapping", "internal/security/openbook", "internal/security/triage"},
 
-	"cmd/casemate":                {"*"},
-	"cmd/heads-train":             {".", "internal/learn/corpus", "internal/learn/technique", "internal/model/lexical", "internal/model/linear", "internal/security/feed", "internal/security/head", "internal/security/knowledge"},
-	"cmd/knowledge-facts":         {".", "internal/security/feed/turtle", "internal/security/knowledge"},
-	"conformance/evtx/dump":       {"internal/security/evtx"},
-	"conformance/jsonschema/run":  {"internal/model/grammar"},
-	"conformance/jsonschema/walk": {"internal/model/grammar"},
+	"cmd/casemate":                 {"*"},
+	"cmd/heads-train":              {".", "internal/learn/corpus", "internal/learn/technique", "internal/model/lexical", "internal/model/linear", "internal/security/feed", "internal/security/head", "internal/security/knowledge"},
+	"cmd/knowledge-facts":          {".", "internal/security/feed/turtle", "internal/security/knowledge"},
+	"conformance/evtx/dump":        {"internal/security/evtx"},
+	"conformance/jsonschema/run":   {"internal/model/grammar"},
+	"conformance/jsonschema/walk":  {"internal/model/grammar"},
+	"conformance/quantization/run": {"internal/model/quant"},
 }
 
 const (
