@@ -63,12 +63,15 @@ var allowed = map[string][]string{
 	// Numbers: know nothing of security.
 	"internal/model/container": {},
 	"internal/model/kernel":    {},
+	"internal/model/isa":       {},
 	"internal/model/lexical":   {"internal/model/container", "internal/model/kernel"},
 	"internal/model/linear":    {"internal/model/container", "internal/model/kernel"},
 
 	// Language models: formats, arithmetic, text and tokens.
 	"internal/model/quant":                   {},
-	"internal/model/tensor":                  {"internal/model/kernel", "internal/model/quant"},
+	"internal/model/kernel/packed":           {"internal/model/isa", "internal/model/quant"},
+	"internal/model/kernel/floats":           {"internal/model/isa", "internal/model/quant"},
+	"internal/model/tensor":                  {"internal/model/isa", "internal/model/kernel", "internal/model/kernel/floats", "internal/model/kernel/packed", "internal/model/quant"},
 	"internal/model/tokenizer":               {},
 	"internal/model/modelfile":               {"internal/model/modelfile/gguf", "internal/model/modelfile/mapped", "internal/model/modelfile/safetensors", "internal/model/modelfile/tokenizerjson", "internal/model/quant", "internal/model/tokenizer"},
 	"internal/model/modelfile/gguf":          {"internal/model/quant"},
@@ -77,7 +80,7 @@ var allowed = map[string][]string{
 	"internal/model/modelfile/tokenizerjson": {"internal/model/tokenizer"},
 	"internal/model/modelfile/modeltest":     {"internal/model/modelfile/gguf", "internal/model/modelfile/safetensors", "internal/model/quant", "internal/model/tokenizer"},
 	"internal/model/adapter":                 {"internal/model/modelfile", "internal/model/modelfile/gguf", "internal/model/modelfile/mapped", "internal/model/modelfile/safetensors", "internal/model/quant"},
-	"internal/model/llama":                   {"internal/model/adapter", "internal/model/kernel", "internal/model/modelfile", "internal/model/quant", "internal/model/tensor"},
+	"internal/model/llama":                   {"internal/model/adapter", "internal/model/isa", "internal/model/kernel", "internal/model/kernel/floats", "internal/model/modelfile", "internal/model/quant", "internal/model/tensor"},
 	"internal/model/sample":                  {},
 	"internal/model/grammar":                 {"internal/model/grammar/automaton", "internal/model/grammar/program", "internal/model/grammar/schema"},
 	"internal/model/grammar/automaton":       {},
@@ -92,6 +95,8 @@ var allowed = map[string][]string{
 	"internal/model/jinja/value":             {"internal/model/jinja/marked", "internal/model/jinja/number"},
 	"internal/model/chat":                    {"internal/model/jinja", "internal/model/tokenizer"},
 	"internal/model/quantize":                {"internal/model/modelfile", "internal/model/modelfile/gguf", "internal/model/quant", "internal/model/tokenizer"},
+	"internal/model/synth":                   {"internal/model/modelfile/gguf", "internal/model/quant", "internal/model/quantize", "internal/model/tokenizer"},
+	"internal/model/bench":                   {"internal/engine/native", "internal/model/isa", "internal/model/kernel/floats", "internal/model/kernel/packed", "internal/model/llama", "internal/model/modelfile", "internal/model/quant", "internal/model/tensor"},
 	"internal/model/modelstore":              {".", "internal/model/modelfile", "internal/model/quant"},
 
 	"internal/engine":            {},
