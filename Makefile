@@ -7,7 +7,10 @@ SOURCES := $(shell find . -name '*.go' -not -path './.*' -not -name '*_test.go')
            $(shell find internal cmd -type f \( -name '*.txt' -o -name '*.tmpl' -o -name '*.css' -o -name '*.bin' -o -name '*.yml' -o -name '*.yaml' -o -name '*.tsv' \) -not -path '*/testdata/*')
 FUZZTIME ?= 20s
 
-.PHONY: run build test check vuln fuzz bench heads clean
+# The packages whose arithmetic comes in several sets of instructions.
+RUNTIME := ./internal/model/isa ./internal/model/kernel/... ./internal/model/tensor ./internal/model/llama ./internal/engine/native
+
+.PHONY: run build test test-levels test-arm64 check check-generated generate vuln fuzz bench heads clean
 
 # run triages the example day, rules and inventory and all.
 run: bin/casemate
@@ -22,19 +25,49 @@ test:
 	go vet ./...
 	go test ./...
 
+# test-levels runs the model runtime's tests once for each set of instructions. A
+# set that this processor lacks is skipped, and said to be. Nothing is cached: the
+# variable is read before the tests' cache begins to watch what is read.
+test-levels:
+	@set -e; for level in generic avx2 avx512 avx512vnni; do \
+		export CASEMATE_REQUIRE=$$level; \
+		if [ $$level != generic ] && ! go test -count=1 -run '^TestCheck$$' ./internal/model/isa >/dev/null 2>&1; then \
+			echo "$$level: skipped, this processor lacks it"; continue; fi; \
+		echo "$$level:"; go test -count=1 $(RUNTIME); \
+	done
+
+# test-arm64 runs the model runtime's portable code as a 64-bit Arm processor
+# would, whose compiler fuses products and sums where the source lets it.
+test-arm64:
+	@if command -v qemu-aarch64 >/dev/null; then GOARCH=arm64 go test -exec qemu-aarch64 -short $(RUNTIME); \
+	else echo 'test-arm64: skipped, qemu-aarch64 is not installed (Debian: qemu-user)'; fi
+
 # check is what a change must pass before it lands. The race detector is the
 # one tool that needs a C compiler.
 check:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'run gofmt -w on these'; exit 1; }
 	go vet ./...
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	$(MAKE) check-generated
 	go test -tags purego ./...
+	$(MAKE) test-levels test-arm64
 	CGO_ENABLED=1 go test -race -short ./...
 	GOARCH=arm64 go vet ./...
 	@if [ -d "$(SHARED)/data" ]; then \
 		go run ./cmd/knowledge-facts --from $(SHARED)/data --out bin/facts.bin && \
 		cmp bin/facts.bin internal/security/knowledge/facts.bin; fi
 	$(MAKE) fuzz
+
+# generate writes the assembly again. The same generators give the same bytes.
+generate:
+	go generate ./internal/model/kernel/...
+
+# check-generated fails if the assembly in the tree is not what its generators
+# write, and leaves there what they write.
+check-generated:
+	@sums() { find internal/model/kernel -name '*_amd64.s' -o -name '*_stubs_amd64.go' | sort | xargs -r sha256sum; }; \
+	before=$$(sums) && $(MAKE) -s generate && after=$$(sums) && \
+	{ test "$$before" = "$$after" || { echo 'generated assembly was out of date: commit what make generate wrote'; exit 1; }; }
 
 # vuln compares the dependencies with the public vulnerability database, which
 # is the one check that needs the network.
