@@ -1,0 +1,150 @@
+package floats
+
+import (
+	"fmt"
+
+	"github.com/casemate-ai/casemate/internal/model/isa"
+	"github.com/casemate-ai/casemate/internal/model/quant"
+)
+
+// Shape says how the numbers of AddProducts and Multiply lie: T rows of x, K
+// numbers each, meet Panels panels of Lanes rows of w. Distances are in numbers.
+type Shape struct {
+	Type         quant.Type // of w: F32, F16 or BF16
+	Panels, T, K int
+	XStride      int // from a row of x to the next
+	WStride      int // from w[k] of a panel to w[k+1]: Lanes where Pack wrote it
+	PanelStride  int // from a panel to the next: K*Lanes where Pack wrote them
+	OutStride    int // from the results of a row of x to those of the next
+}
+
+// Packed returns the shape where panels written by Pack lie one after the other,
+// and rows of x and results do, too.
+func Packed(t quant.Type, panels, T, K int) Shape {
+	return Shape{
+		Type: t, Panels: panels, T: T, K: K,
+		XStride: K, WStride: Lanes, PanelStride: K * Lanes, OutStride: panels * Lanes,
+	}
+}
+
+// AddProducts adds to sum the products of each row of x with each row of w.
+//
+//	sum  sum[t*OutStride+p*Lanes+r] += Σ x[t,k]·w[p,k,r] for t < T, p < Panels,
+//	     r < Lanes
+//	w    w[p,k,r] is number p*PanelStride+k*WStride+r, little-endian; the values
+//	     of attention, [K,D] row-major, are Shape{WStride: D, PanelStride: Lanes}
+//	x    x[t,k] is x[t*XStride+k]
+//
+// A row's products are added in float32 from +0, in the order of k, Run at a
+// time; the sums of the runs are added to sum in float64, in order. So a longer
+// row may come in pieces that are multiples of Run, and no element's bits depend
+// on Panels, T or the distances. The slices must not overlap. It panics if one
+// is too short, a distance is negative, results would overlap or Type is none of
+// those above.
+func AddProducts(sum []float64, w []byte, x []float32, s Shape) { addProducts(chosen, sum, w, x, s) }
+
+func addProducts(l isa.Level, sum []float64, w []byte, x []float32, s Shape) {
+	if s.empty() {
+		return
+	}
+	s.check("AddProducts", len(sum), len(w), len(x))
+	if !addVector(l, sum, w, x, s) {
+		addPortable(sum, w, x, s)
+	}
+}
+
+// Direct is how long a row may be for Multiply to need no memory for sums.
+const Direct = 512
+
+// SumsSize returns how many numbers Multiply needs for the sums of s.
+func (s Shape) SumsSize() int {
+	if s.K <= Direct {
+		return 0
+	}
+	return s.T * s.Panels * Lanes
+}
+
+// Multiply writes the products of each row of x with each row of w.
+//
+//	out   out[t*OutStride+p*Lanes+r] = Σ x[t,k]·w[p,k,r] for t < T, p < Panels,
+//	      r < Lanes
+//	w, x  as AddProducts has them
+//	sums  at least s.SumsSize() numbers of memory; what they are does not matter
+//
+// A result is what AddProducts adds to +0, rounded to float32 once; with K of at
+// most Run that is a sum in float32. For speed, give all rows of x that there
+// are, up to 512, and some 8 panels, so that each is read from near caches. The
+// slices must not overlap. It panics as AddProducts does.
+func Multiply(out []float32, w []byte, x []float32, s Shape, sums []float64) {
+	multiply(chosen, out, w, x, s, sums)
+}
+
+func multiply(l isa.Level, out []float32, w []byte, x []float32, s Shape, sums []float64) {
+	if s.empty() {
+		for t := range max(s.T, 0) {
+			clear(out[t*s.OutStride:][:max(s.Panels, 0)*Lanes])
+		}
+		return
+	}
+	s.check("Multiply", len(out), len(w), len(x))
+	if s.K <= Direct {
+		multiplyTiles(l, out, w, x, s)
+		return
+	}
+	sums = sums[:s.SumsSize()]
+	clear(sums)
+	in := s
+	in.OutStride = s.Panels * Lanes
+	addProducts(l, sums, w, x, in)
+	for t := range s.T {
+		round(l, out[t*s.OutStride:], sums[t*in.OutStride:][:in.OutStride])
+	}
+}
+
+const (
+	tileRows   = 14
+	tilePanels = 4
+)
+
+// multiplyTiles is Multiply with the sums of a few rows and panels at a time.
+func multiplyTiles(l isa.Level, out []float32, w []byte, x []float32, s Shape) {
+	var memory [tileRows * tilePanels * Lanes]float64
+	size := numberSize("Multiply", s.Type)
+	for p := 0; p < s.Panels; p += tilePanels {
+		in := s
+		in.Panels = min(tilePanels, s.Panels-p)
+		in.OutStride = in.Panels * Lanes
+		for t := 0; t < s.T; t += tileRows {
+			in.T = min(tileRows, s.T-t)
+			sums := memory[:in.T*in.OutStride]
+			clear(sums)
+			addProducts(l, sums, w[p*s.PanelStride*size:], x[t*s.XStride:], in)
+			for i := range in.T {
+				round(l, out[(t+i)*s.OutStride+p*Lanes:], sums[i*in.OutStride:][:in.OutStride])
+			}
+		}
+	}
+}
+
+// empty reports whether nothing is added.
+func (s Shape) empty() bool { return s.Panels <= 0 || s.T <= 0 || s.K <= 0 }
+
+// check panics if a slice of so many numbers or, for w, bytes is too short.
+func (s Shape) check(name string, out, w, x int) {
+	size := numberSize(name, s.Type)
+	if min(s.XStride, s.WStride, s.PanelStride, s.OutStride) < 0 || s.T > 1 && s.OutStride < s.Panels*Lanes {
+		panic(fmt.Sprintf("floats: %s: a distance is negative or results overlap: %+v", name, s))
+	}
+	if (s.T-1)*s.OutStride+s.Panels*Lanes > out || (s.T-1)*s.XStride+s.K > x ||
+		((s.Panels-1)*s.PanelStride+(s.K-1)*s.WStride+Lanes)*size > w {
+		panic(fmt.Sprintf("floats: %s: %d results, %d bytes of w and %d numbers of x are too few: %+v", name, out, w, x, s))
+	}
+}
+
+// round writes each number of sums as the nearest float32 to out.
+func round(l isa.Level, out []float32, sums []float64) {
+	out = out[:len(sums)]
+	for i := roundVector(l, out, sums); i < len(sums); i++ {
+		out[i] = float32(sums[i])
+	}
+}
