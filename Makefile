@@ -60,12 +60,12 @@ check:
 
 # generate writes the assembly again. The same generators give the same bytes.
 generate:
-	go generate ./internal/model/kernel/...
+	go generate ./internal/model/kernel/... ./internal/model/tensor
 
 # check-generated fails if the assembly in the tree is not what its generators
 # write, and leaves there what they write.
 check-generated:
-	@sums() { find internal/model/kernel -name '*_amd64.s' -o -name '*_stubs_amd64.go' | sort | xargs -r sha256sum; }; \
+	@sums() { find internal/model -name '*_amd64.s' -o -name '*_stubs_amd64.go' | sort | xargs -r sha256sum; }; \
 	before=$$(sums) && $(MAKE) -s generate && after=$$(sums) && \
 	{ test "$$before" = "$$after" || { echo 'generated assembly was out of date: commit what make generate wrote'; exit 1; }; }
 
