@@ -31,9 +31,10 @@ func checkTarget(m *modelfile.Model, path string) error {
 	return nil
 }
 
-// replace has fill write a temporary file and puts it in the place of path, so
-// that path is never half there.
-func replace(path string, fill func(*os.File) error) (err error) {
+// Replace has fill write a temporary file beside path and puts it in the place of
+// path when it is whole, so that path is never half there. If anything goes wrong
+// the temporary file is removed.
+func Replace(path string, fill func(*os.File) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp-*")
 	if err != nil {
 		return err

@@ -62,7 +62,7 @@ func Quantize(ctx context.Context, m *modelfile.Model, path string, o Options) (
 		return nil, err
 	}
 	var r *Report
-	err = replace(path, func(f *os.File) error {
+	err = Replace(path, func(f *os.File) error {
 		r, err = write(ctx, m, f, entries, jobs, o)
 		return err
 	})
