@@ -1,0 +1,20 @@
+package packed
+
+import (
+	"github.com/casemate-ai/casemate/internal/model/isa"
+	"github.com/casemate-ai/casemate/internal/model/quant"
+)
+
+// QuantizeAt is Activations.Quantize with the instructions of a level.
+func QuantizeAt(l isa.Level, a *Activations, i int, x []float32) {
+	t := a.tiles[i]
+	implementations(l).quantize(a.bytes(i), x[t.first*a.k:(t.first+t.rows)*a.k], t.height, a.k)
+}
+
+// MultiplyAt is Multiply with the instructions of a level.
+func MultiplyAt(l isa.Level, out []float32, stride, R int, t quant.Type, panels []byte, a *Activations, i int) {
+	implementations(l).multiply(newProduct(out, stride, R, t, panels, a, i))
+}
+
+// TileBytes returns the memory of a tile.
+func TileBytes(a *Activations, i int) []byte { return a.bytes(i) }
