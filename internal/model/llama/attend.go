@@ -42,8 +42,8 @@ func (m *Model) attend(w *tensor.Worker, layer int, a attention) {
 	f, d := attendScratch(rows, D, P)
 	floats, doubles := w.Floats(f), w.Doubles(d)
 	queries, floats := floats[:rows*P], floats[rows*P:]
-	keys, floats := floats[:pageTokens*P], floats[pageTokens*P:]
-	values, floats := floats[:pageTokens*P], floats[pageTokens*P:]
+	keys, floats := floats[:PageTokens*P], floats[PageTokens*P:]
+	values, floats := floats[:PageTokens*P], floats[PageTokens*P:]
 	sums, score := doubles[:rows*D], doubles[rows*D:]
 
 	seen := make([]kernel.Attention, rows)
@@ -56,9 +56,9 @@ func (m *Model) attend(w *tensor.Worker, layer int, a attention) {
 	scale := 1 / math.Sqrt(float64(D))
 	first := a.run.position + a.from
 	last := first + a.n - 1
-	for page := m.oldest(first) / pageTokens; page*pageTokens <= last; page++ {
-		base := page * pageTokens
-		n := min(pageTokens, last+1-base)
+	for page := m.oldest(first) / PageTokens; page*PageTokens <= last; page++ {
+		base := page * PageTokens
+		n := min(PageTokens, last+1-base)
 		k := cache.get(keys, layer, 0, a.head, page, n)
 		v := cache.get(values, layer, 1, a.head, page, n)
 		clear(score[:rows*n])
@@ -85,7 +85,7 @@ func (m *Model) attend(w *tensor.Worker, layer int, a attention) {
 // rows: queries, a page of keys, one of values and what Attention.Add needs; the
 // rows' sums and scores.
 func attendScratch(rows, D, padded int) (floats, doubles int) {
-	return rows*padded + 2*pageTokens*padded + D + pageTokens, rows * (D + pageTokens)
+	return rows*padded + 2*PageTokens*padded + D + PageTokens, rows * (D + PageTokens)
 }
 
 // oldest returns the first position that a query sees.

@@ -7,11 +7,6 @@ import (
 	"github.com/casemate-ai/casemate/internal/model/quant"
 )
 
-// pageTokens is how many positions a page holds: the unit in which a cache
-// grows, is copied after a fork, and is attended to. With 8B's shape a page is
-// 4 MiB of F32.
-const pageTokens = 16
-
 // Cache holds the keys and values of one sequence of tokens. It grows in pages
 // as tokens come, and shares pages with caches forked from it until one of them
 // writes. A cache is used by one goroutine at a time; forks are caches of their
@@ -21,15 +16,14 @@ type Cache struct {
 	layout   cacheLayout
 	capacity int
 	length   int
-	pages    []*page
+	pages    []*Page
 }
 
-// page holds keys and values of pageTokens positions, of all layers: for each
-// layer and head the keys of all positions, then the values.
-type page struct {
+// numbers is the memory of a page: for each layer and head the keys of all
+// positions, then the values.
+type numbers struct {
 	floats []float32 // F32
 	blocks []byte    // any other type
-	shared bool      // another cache has it too: copy before writing
 }
 
 // cacheLayout says where in a page things are.
@@ -45,14 +39,14 @@ type cacheLayout struct {
 func newCacheLayout(c modelfile.Config, t quant.Type) cacheLayout {
 	elements, bytes := t.Block()
 	padded := (c.HeadSize + elements - 1) / elements * elements
-	perPage := c.Layers * 2 * c.KVHeads * pageTokens * padded
+	perPage := c.Layers * 2 * c.KVHeads * PageTokens * padded
 	return cacheLayout{t, c.KVHeads, c.HeadSize, padded, perPage, int64(perPage/elements) * int64(bytes)}
 }
 
 // start returns the number at which the keys (which 0) or values (which 1) of a
 // layer's head begin.
 func (l cacheLayout) start(layer, which, head int) int {
-	return ((layer*2+which)*l.heads + head) * pageTokens * l.padded
+	return ((layer*2+which)*l.heads + head) * PageTokens * l.padded
 }
 
 // NewCache returns an empty cache for at most capacity tokens; 0 means as many
@@ -85,61 +79,34 @@ func (c *Cache) Type() quant.Type { return c.layout.kind }
 // Bytes returns the memory of the cache's pages, shared ones included.
 func (c *Cache) Bytes() int64 { return int64(len(c.pages)) * c.layout.pageBytes }
 
-// Truncate forgets all tokens but the first n, and frees pages that are then
-// empty. It panics if the cache holds fewer.
-func (c *Cache) Truncate(n int) {
-	if n < 0 || n > c.length {
-		panic(fmt.Sprintf("llama: Truncate: %d of %d tokens", n, c.length))
-	}
-	c.length = n
-	keep := (n + pageTokens - 1) / pageTokens
-	clear(c.pages[keep:])
-	c.pages = c.pages[:keep]
-}
-
-// Fork returns a cache that holds the same tokens. What is written to one is not
-// seen in the other; pages are shared until then, so a fork is cheap. It must
-// not run at the same time as a pass or another Fork of the same cache.
-func (c *Cache) Fork() *Cache {
-	for _, p := range c.pages {
-		if !p.shared { // never written twice: forks of forks may run at once
-			p.shared = true
-		}
-	}
-	f := *c
-	f.pages = append([]*page(nil), c.pages...)
-	return &f
-}
-
-// reserve makes room for n more tokens, at least one, so that writing them
-// touches no page of another cache.
-func (c *Cache) reserve(n int) {
-	if last := c.length / pageTokens; last < len(c.pages) && c.pages[last].shared {
-		c.pages[last] = c.pages[last].clone()
-	}
-	for len(c.pages)*pageTokens < c.length+n {
-		c.pages = append(c.pages, c.layout.newPage())
-	}
-}
-
-func (l cacheLayout) newPage() *page {
+// newNumbers returns the memory of a page, all zero.
+func (l cacheLayout) newNumbers() numbers {
 	if l.kind == quant.F32 {
-		return &page{floats: make([]float32, l.perPage)}
+		return numbers{floats: make([]float32, l.perPage)}
 	}
-	return &page{blocks: make([]byte, l.pageBytes)}
+	return numbers{blocks: make([]byte, l.pageBytes)}
 }
 
-func (p *page) clone() *page {
-	return &page{floats: append([]float32(nil), p.floats...), blocks: append([]byte(nil), p.blocks...)}
+func (n numbers) clear() {
+	clear(n.floats)
+	clear(n.blocks)
 }
+
+func (n numbers) copyFrom(from numbers) {
+	copy(n.floats, from.floats)
+	copy(n.blocks, from.blocks)
+}
+
+// size returns the memory in bytes.
+func (n numbers) size() int64 { return 4*int64(len(n.floats)) + int64(len(n.blocks)) }
 
 // put stores a head's key (which 0) or value (which 1) of a position.
 //
 //	x  [padded], zeros after the head's own numbers
 func (c *Cache) put(layer, which, head, position int, x []float32) {
 	l := c.layout
-	p := c.pages[position/pageTokens]
-	start := l.start(layer, which, head) + position%pageTokens*l.padded
+	p := c.pages[position/PageTokens]
+	start := l.start(layer, which, head) + position%PageTokens*l.padded
 	if l.kind == quant.F32 {
 		copy(p.floats[start:start+l.padded], x)
 		return
@@ -149,7 +116,7 @@ func (c *Cache) put(layer, which, head, position int, x []float32) {
 }
 
 // get returns the keys or values of a head at the first n positions of a page,
-// [n,padded]: in place or in scratch, [pageTokens·padded].
+// [n,padded]: in place or in scratch, [PageTokens·padded].
 func (c *Cache) get(scratch []float32, layer, which, head, page, n int) []float32 {
 	l := c.layout
 	p := c.pages[page]

@@ -16,6 +16,3 @@ func Table(c modelfile.Config, position int) (cos, sin []float32, err error) {
 	r.table(cos, sin, position)
 	return cos, sin, err
 }
-
-// PageTokens is how many positions a page of a cache holds.
-const PageTokens = pageTokens

@@ -97,6 +97,7 @@ func (m *Model) Forward(ctx context.Context, batch []Sequence) ([]Result, error)
 	}
 	defer m.unlock()
 	p, err := m.plan(batch)
+	defer p.release()
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +139,7 @@ func (m *Model) pass(ctx context.Context, p *plan) error {
 // plan is a batch, checked, and how far it is.
 type plan struct {
 	batch   []Sequence // with caches
+	own     []*Cache   // those that last for the pass
 	before  []int      // lengths of the caches
 	wants   []want
 	current int // sequence
@@ -150,12 +152,16 @@ func (m *Model) plan(batch []Sequence) (*plan, error) {
 	used := map[*Cache]bool{}
 	for i := range p.batch {
 		s := &p.batch[i]
+		own := s.Cache == nil
 		if err := m.checkSequence(s, used); err != nil {
-			return nil, fmt.Errorf("sequence %d: %w", i, err)
+			return p, fmt.Errorf("sequence %d: %w", i, err)
+		}
+		if own {
+			p.own = append(p.own, s.Cache)
 		}
 		w, err := m.newWant(s)
 		if err != nil {
-			return nil, fmt.Errorf("sequence %d: %w", i, err)
+			return p, fmt.Errorf("sequence %d: %w", i, err)
 		}
 		p.wants = append(p.wants, w)
 		p.before = append(p.before, s.Cache.length)
@@ -212,6 +218,13 @@ func (p *plan) next(n int) *chunk {
 		p.index += take
 	}
 	return k
+}
+
+// release gives back the pages of caches that last for the pass.
+func (p *plan) release() {
+	for _, c := range p.own {
+		c.Release()
+	}
 }
 
 // undo makes the caches as they were.

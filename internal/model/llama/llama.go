@@ -47,6 +47,7 @@ type Model struct {
 	chunk  int
 	rope   rope
 	pool   *tensor.Pool
+	pages  pagePool
 
 	embedding  *tensor.Matrix
 	layers     []layer

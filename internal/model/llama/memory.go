@@ -43,6 +43,6 @@ func MemoryNeeded(m *modelfile.Model, o Options, tokens int, t quant.Type) Memor
 // CacheBytes returns the memory that a cache of so many tokens takes. It is a
 // whole number of pages.
 func CacheBytes(c modelfile.Config, tokens int, t quant.Type) int64 {
-	pages := (int64(max(tokens, 0)) + pageTokens - 1) / pageTokens
+	pages := (int64(max(tokens, 0)) + PageTokens - 1) / PageTokens
 	return pages * newCacheLayout(c, t).pageBytes
 }
