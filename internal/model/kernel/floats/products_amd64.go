@@ -1,0 +1,218 @@
+//go:build !purego
+
+package floats
+
+import (
+	"unsafe"
+
+	"github.com/casemate-ai/casemate/internal/model/isa"
+	"github.com/casemate-ai/casemate/internal/model/quant"
+)
+
+//go:generate go -C ../../../../_asm run ./floats -part panels -pkg floats -out ../internal/model/kernel/floats/panels_amd64.s -stubs ../internal/model/kernel/floats/panels_stubs_amd64.go
+
+const (
+	// callProducts bounds K in a call of assembly, which cannot be interrupted.
+	callProducts = 4096
+	// blockProducts is how many numbers of the panels of a block are met by all
+	// rows of x before the next: so many stay in the second cache.
+	blockProducts = 512
+	blockPanels   = 8
+	// fewRows is up to how many rows of x the panels are streamed from memory
+	// once, without blocks.
+	fewRows = 4
+	// packStride is the distance of the rows of x that a block copies. It is not
+	// a power of two, whose multiples share one set of the first cache.
+	packStride = blockProducts + 16
+)
+
+// tiles are how many rows of x the assembly takes at a time, by level and
+// panels, the most first.
+var (
+	tiles512 = [5][]int{1: {14, 8, 4, 2, 1}, 2: {14, 12, 10, 8, 7, 6, 5, 4, 3, 2, 1}, 4: {4, 3, 2, 1}}
+	tiles256 = [5][]int{1: {6, 5, 4, 3, 2, 1}, 2: {2, 1}}
+)
+
+// products is a shape with its pointers, distances in bytes.
+type products struct {
+	level                                    isa.Level
+	format                                   quant.Type
+	sum                                      unsafe.Pointer
+	w                                        unsafe.Pointer
+	x                                        unsafe.Pointer
+	sumStride, wStride, panelStride, xStride int
+}
+
+// addVector is AddProducts for a level that has vectors. The slices have been
+// checked, so that what it points to lies within them.
+func addVector(l isa.Level, sum []float64, w []byte, x []float32, s Shape) bool {
+	if l < isa.AVX2 {
+		return false
+	}
+	size := numberSize("AddProducts", s.Type)
+	p := products{
+		level: l, format: s.Type,
+		sum: unsafe.Pointer(&sum[0]), w: unsafe.Pointer(&w[0]), x: unsafe.Pointer(&x[0]),
+		sumStride: s.OutStride * 8, wStride: s.WStride * size, panelStride: s.PanelStride * size, xStride: s.XStride * 4,
+	}
+	switch {
+	case s.T <= fewRows:
+		p.stream(s)
+	case s.K <= blockProducts:
+		p.tiles(s.Panels, s.T, s.K)
+	default:
+		p.blocks(x, s)
+	}
+	return true
+}
+
+// at returns p further on by so many panels, rows of x and products.
+func (p *products) at(panels, t, k int) products {
+	q := *p
+	q.sum = unsafe.Add(p.sum, t*p.sumStride+panels*Lanes*8)
+	q.w = unsafe.Add(p.w, panels*p.panelStride+k*p.wStride)
+	q.x = unsafe.Add(p.x, t*p.xStride+k*4)
+	return q
+}
+
+// stream takes few rows of x: each group of panels is read from end to end.
+func (p *products) stream(s Shape) {
+	for n, rest := 0, s.Panels; rest > 0; rest -= n {
+		n = p.most(s.T, rest)
+		for k := 0; k < s.K; k += callProducts {
+			q := p.at(s.Panels-rest, 0, k)
+			q.tile(n, s.T, min(callProducts, s.K-k))
+		}
+	}
+}
+
+// tiles takes all rows of x with all panels.
+func (p *products) tiles(panels, T, K int) {
+	for n, rest := 0, panels; rest > 0; rest -= n {
+		n = p.most(T, rest)
+		q := p.at(panels-rest, 0, 0)
+		q.tile(n, T, K)
+	}
+}
+
+// blocks is tiles for long rows: block by block of panels, and of those a block
+// of products after the other, with rows of x that are copied to where they lie
+// side by side.
+func (p *products) blocks(x []float32, s Shape) {
+	var memory [tileRows * packStride]float32
+	for panel := 0; panel < s.Panels; panel += blockPanels {
+		panels := min(blockPanels, s.Panels-panel)
+		for k := 0; k < s.K; k += blockProducts {
+			K := min(blockProducts, s.K-k)
+			for t := 0; t < s.T; t += tileRows {
+				T := min(tileRows, s.T-t)
+				for i := range T {
+					copy(memory[i*packStride:][:K], x[(t+i)*s.XStride+k:])
+				}
+				q := p.at(panel, t, k)
+				q.x, q.xStride = unsafe.Pointer(&memory), packStride*4
+				q.tiles(panels, T, K)
+			}
+		}
+	}
+}
+
+// most is how many panels the assembly takes at a time, for T rows of x and so
+// many panels.
+func (p *products) most(T, panels int) int {
+	switch {
+	case panels >= 4 && p.level >= isa.AVX512 && T <= 4:
+		return 4
+	case panels >= 2 && (p.level >= isa.AVX512 || T <= 2):
+		return 2
+	}
+	return 1
+}
+
+// tile takes all rows of x with as many panels as the assembly takes at a time.
+func (p *products) tile(panels, T, K int) {
+	sizes := tiles512[panels]
+	if p.level < isa.AVX512 {
+		sizes = tiles256[panels]
+	}
+	for t, rows := 0, 0; t < T; t += rows {
+		for T-t < sizes[0] {
+			sizes = sizes[1:]
+		}
+		rows = sizes[0]
+		q := p.at(0, t, 0)
+		q.call(panels, rows, K)
+	}
+}
+
+// call calls the assembly.
+func (p *products) call(panels, rows, K int) {
+	sum, w, x := (*float64)(p.sum), (*byte)(p.w), (*float32)(p.x)
+	ss, ws, ps, xs := p.sumStride, p.wStride, p.panelStride, p.xStride
+	if p.level < isa.AVX512 {
+		switch {
+		case p.format == quant.F32 && panels == 1:
+			addF32x1AVX2(sum, w, x, K, ss, ws, ps, xs, rows)
+		case p.format == quant.F32:
+			addF32x2AVX2(sum, w, x, K, ss, ws, ps, xs, rows)
+		case p.format == quant.F16 && panels == 1:
+			addF16x1AVX2(sum, w, x, K, ss, ws, ps, xs, rows)
+		case p.format == quant.F16:
+			addF16x2AVX2(sum, w, x, K, ss, ws, ps, xs, rows)
+		case panels == 1:
+			addBF16x1AVX2(sum, w, x, K, ss, ws, ps, xs, rows)
+		default:
+			addBF16x2AVX2(sum, w, x, K, ss, ws, ps, xs, rows)
+		}
+		return
+	}
+	switch p.format {
+	case quant.F32:
+		switch panels {
+		case 1:
+			addF32x1AVX512(sum, w, x, K, ss, ws, ps, xs, rows)
+		case 2:
+			addF32x2AVX512(sum, w, x, K, ss, ws, ps, xs, rows)
+		default:
+			addF32x4AVX512(sum, w, x, K, ss, ws, ps, xs, rows)
+		}
+	case quant.F16:
+		switch panels {
+		case 1:
+			addF16x1AVX512(sum, w, x, K, ss, ws, ps, xs, rows)
+		case 2:
+			addF16x2AVX512(sum, w, x, K, ss, ws, ps, xs, rows)
+		default:
+			addF16x4AVX512(sum, w, x, K, ss, ws, ps, xs, rows)
+		}
+	default:
+		switch panels {
+		case 1:
+			addBF16x1AVX512(sum, w, x, K, ss, ws, ps, xs, rows)
+		case 2:
+			addBF16x2AVX512(sum, w, x, K, ss, ws, ps, xs, rows)
+		default:
+			addBF16x4AVX512(sum, w, x, K, ss, ws, ps, xs, rows)
+		}
+	}
+}
+
+// roundVector rounds a multiple of Lanes numbers and returns how many.
+func roundVector(l isa.Level, out []float32, sums []float64) int {
+	n := len(sums) / Lanes * Lanes
+	switch {
+	case n == 0 || l < isa.AVX2:
+		return 0
+	case l < isa.AVX512:
+		roundAVX2(&out[0], &sums[0], n)
+	default:
+		roundAVX512(&out[0], &sums[0], n)
+	}
+	return n
+}
+
+func packVector(isa.Level, []byte, int, []byte, int, int) int { return 0 }
+
+func widenVector(isa.Level, []float32, quant.Type, []byte) int { return 0 }
+
+func narrowVector(isa.Level, []byte, quant.Type, []float32) int { return 0 }
