@@ -50,6 +50,10 @@ type Sequence struct {
 	// the token whose log-probability after Tokens[i] is wanted, or None. It is
 	// nil or as long as Tokens.
 	Targets []int
+	// Choices is Targets for several tokens: Choices[i] are those whose
+	// log-probabilities after Tokens[i] are wanted. It is nil or as long as
+	// Tokens.
+	Choices [][]int
 	Hidden  []HiddenRequest
 }
 
@@ -60,6 +64,8 @@ type Result struct {
 	// LogProbs has, for each entry of Targets, its natural log-probability; 0
 	// for None.
 	LogProbs []float64
+	// Choices has the log-probabilities of Sequence.Choices.
+	Choices [][]float64
 	// Hidden has, for each request, [C] for each position; or one if pooled.
 	Hidden [][][]float32
 }

@@ -12,6 +12,7 @@ import (
 type want struct {
 	logits  *collector // nil if none
 	targets []int
+	choices [][]int
 	hidden  []*collector
 	result  Result
 }
@@ -28,17 +29,8 @@ type collector struct {
 // newWant checks what a sequence asks for.
 func (m *Model) newWant(s *Sequence) (want, error) {
 	var w want
-	if s.Targets != nil {
-		if len(s.Targets) != len(s.Tokens) {
-			return w, fmt.Errorf("%d targets for %d tokens", len(s.Targets), len(s.Tokens))
-		}
-		for _, t := range s.Targets {
-			if t != None && (t < 0 || t >= m.config.Vocabulary) {
-				return w, &TokenError{t, m.config.Vocabulary}
-			}
-		}
-		w.targets = s.Targets
-		w.result.LogProbs = make([]float64, len(s.Targets))
+	if err := m.wantLogProbs(&w, s); err != nil {
+		return w, err
 	}
 	var err error
 	if s.AllLogits {
@@ -57,6 +49,38 @@ func (m *Model) newWant(s *Sequence) (want, error) {
 		w.hidden = append(w.hidden, c)
 	}
 	return w, nil
+}
+
+// wantLogProbs checks targets and choices.
+func (m *Model) wantLogProbs(w *want, s *Sequence) error {
+	if s.Targets != nil {
+		if len(s.Targets) != len(s.Tokens) {
+			return fmt.Errorf("%d targets for %d tokens", len(s.Targets), len(s.Tokens))
+		}
+		for _, t := range s.Targets {
+			if t != None && (t < 0 || t >= m.config.Vocabulary) {
+				return &TokenError{t, m.config.Vocabulary}
+			}
+		}
+		w.targets = s.Targets
+		w.result.LogProbs = make([]float64, len(s.Targets))
+	}
+	if s.Choices != nil {
+		if len(s.Choices) != len(s.Tokens) {
+			return fmt.Errorf("choices for %d of %d tokens", len(s.Choices), len(s.Tokens))
+		}
+		w.choices = s.Choices
+		w.result.Choices = make([][]float64, len(s.Choices))
+		for i, tokens := range s.Choices {
+			for _, t := range tokens {
+				if t < 0 || t >= m.config.Vocabulary {
+					return &TokenError{t, m.config.Vocabulary}
+				}
+			}
+			w.result.Choices[i] = make([]float64, len(tokens))
+		}
+	}
+	return nil
 }
 
 func (m *Model) newHidden(h HiddenRequest, tokens int) (*collector, error) {
@@ -202,7 +226,12 @@ func (w *want) needsNorm(index int) bool {
 }
 
 func (w *want) needsLogits(index int) bool {
-	return w.logits.wants(index) || w.targets != nil && w.targets[index] != None
+	return w.logits.wants(index) || w.needsSum(index)
+}
+
+// needsSum says whether a position's log-probabilities are asked for.
+func (w *want) needsSum(index int) bool {
+	return w.targets != nil && w.targets[index] != None || w.choices != nil && len(w.choices[index]) > 0
 }
 
 // emit computes and hands out the output norm of some rows, and logits of those
@@ -234,10 +263,23 @@ func (m *Model) emit(rows []output) error {
 		if o.want.logits.wants(o.index) {
 			o.want.logits.take(o.index, row)
 		}
-		if t := o.want.targets; t != nil && t[o.index] != None {
-			o.want.result.LogProbs[o.index] = LogProb(row, t[o.index])
+		if o.want.needsSum(o.index) {
+			o.want.weigh(o.index, row, kernel.LogSumExp(row))
 		}
 	})
+}
+
+// weigh keeps the log-probabilities that are asked for at a position, given its
+// logits and the logarithm of the sum of their exponentials.
+func (w *want) weigh(index int, logits []float32, total float64) {
+	if w.targets != nil && w.targets[index] != None {
+		w.result.LogProbs[index] = float64(logits[w.targets[index]]) - total
+	}
+	if w.choices != nil {
+		for i, t := range w.choices[index] {
+			w.result.Choices[index][i] = float64(logits[t]) - total
+		}
+	}
 }
 
 // results gathers what was collected.
