@@ -1,0 +1,113 @@
+package floats
+
+import "math"
+
+func addGeneric(y, x []float32) {
+	for i := range y {
+		y[i] += x[i]
+	}
+}
+
+func scaleGeneric(out, x []float32, f float32) {
+	for i := range out {
+		out[i] = x[i] * f
+	}
+}
+
+func blendGeneric(y, x []float32, f, g float32) {
+	for i := range y {
+		y[i] = float32(y[i]*f) + float32(x[i]*g)
+	}
+}
+
+// squareGeneric has no product to round: that of two float32 is a float64. x
+// begins at a multiple of normLanes.
+func squareGeneric(lanes *[normLanes]float64, x []float32) {
+	for ; len(x) >= normLanes; x = x[normLanes:] {
+		for i := range lanes {
+			v := float64(x[i])
+			lanes[i] += v * v
+		}
+	}
+	for i, v := range x {
+		lanes[i] += float64(v) * float64(v)
+	}
+}
+
+func gainGeneric(out, x, w []float32, f float32) {
+	for i := range out {
+		out[i] = float32(x[i]*f) * w[i]
+	}
+}
+
+func swiGLUGeneric(out, gate, up []float32) {
+	for i := range out {
+		g := gate[i]
+		out[i] = float32(g/(1+exp(-g))) * up[i]
+	}
+}
+
+func pairGeneric(x, cos, sin []float32) {
+	for i, c := range cos {
+		s := sin[i]
+		a, b := x[2*i], x[2*i+1]
+		x[2*i] = float32(a*c) - float32(b*s)
+		x[2*i+1] = float32(a*s) + float32(b*c)
+	}
+}
+
+func halfGeneric(low, high, cos, sin []float32) {
+	for i, c := range cos {
+		s := sin[i]
+		a, b := low[i], high[i]
+		low[i] = float32(a*c) - float32(b*s)
+		high[i] = float32(a*s) + float32(b*c)
+	}
+}
+
+// The constants of Exp, all float32.
+const (
+	// Below expFloor e^x is less than half of the smallest float32, and from
+	// expCeil on more than the largest.
+	expFloor, expCeil = -104, 89
+
+	log2e = 1 / math.Ln2
+	// ln2 is split: ln2Hi has nine bits, so that n·ln2Hi is not rounded.
+	ln2Hi = 0.693359375
+	ln2Lo = math.Ln2 - ln2Hi
+	// Adding 1.5·2^23 rounds to a whole number, which is then in the low bits.
+	expShift = 3 << 22
+
+	// p is (e^r-1-r)/r² for |r| ≤ ln 2/2, the largest relative error of the
+	// whole being the least: 4e-9.
+	expP0 = 0.49999994
+	expP1 = 0.16666521
+	expP2 = 0.04166839
+	expP3 = 0.008368716
+	expP4 = 0.0013814602
+)
+
+// exp is Exp of one number.
+func exp(x float32) float32 {
+	if x < expFloor {
+		x = expFloor
+	}
+	if x > expCeil {
+		x = expCeil
+	}
+	shifted := float32(x*log2e) + expShift
+	n := shifted - expShift
+	r := float32(x-float32(n*ln2Hi)) - float32(n*ln2Lo)
+	p := float32(expP4*r) + expP3
+	p = float32(p*r) + expP2
+	p = float32(p*r) + expP1
+	p = float32(p*r) + expP0
+	p = 1 + float32(float32(p*float32(r*r))+r)
+	k := int32(math.Float32bits(shifted) - math.Float32bits(expShift))
+	half := k >> 1
+	return float32(p*power2(half)) * power2(k-half)
+}
+
+// power2 returns 2^k for k from -126 to 127. What it returns for a k that no
+// number has, but a NaN, does not matter.
+func power2(k int32) float32 { return math.Float32frombits(uint32(k+127) << 23) }
