@@ -99,9 +99,10 @@ var allowed = map[string][]string{
 	"internal/model/bench":                   {"internal/engine/native", "internal/model/isa", "internal/model/kernel/floats", "internal/model/kernel/packed", "internal/model/llama", "internal/model/modelfile", "internal/model/quant", "internal/model/tensor"},
 	"internal/model/modelstore":              {".", "internal/model/modelfile", "internal/model/quant"},
 
-	"internal/engine":            {},
-	"internal/engine/native":     {".", "internal/engine", "internal/model/adapter", "internal/model/chat", "internal/model/grammar", "internal/model/llama", "internal/model/modelfile", "internal/model/quant", "internal/model/sample", "internal/model/tokenizer"},
-	"internal/engine/enginetest": {"internal/engine", "internal/engine/native", "internal/model/modelfile/modeltest"},
+	"internal/engine":               {},
+	"internal/engine/native":        {".", "internal/engine", "internal/engine/native/prefix", "internal/model/adapter", "internal/model/chat", "internal/model/grammar", "internal/model/llama", "internal/model/modelfile", "internal/model/quant", "internal/model/sample", "internal/model/tokenizer"},
+	"internal/engine/native/prefix": {},
+	"internal/engine/enginetest":    {"internal/engine", "internal/engine/native", "internal/model/modelfile/modeltest"},
 
 	"internal/learn/corpus":    {".", "internal/security/feed"},
 	"internal/learn/technique": {"internal/learn/corpus", "internal/model/lexical", "internal/model/linear"},
