@@ -1,8 +1,10 @@
 // Package llama computes language models of the Llama family: llama, mistral,
 // qwen2 and qwen3, told apart by their configuration and by the tensors they
-// have. Weights stay where the model file has them, in the format they have
-// there, and are multiplied with float32 activations; nothing is rounded that
-// the file does not round.
+// have. Weights are put in an order that is fast to multiply by when a model is
+// loaded, with the numbers that the file has. Weights of 4 bytes or 2 are
+// multiplied in float32. For weights of blocks, activations are rounded to 8
+// bits before each product, as package packed says; Options.Exact rounds
+// nothing.
 //
 // A token's results depend on the tokens before it and on nothing else: their
 // bits are the same for any number of threads, alone or among other sequences,
@@ -27,6 +29,12 @@ type Options struct {
 	Chunk int
 	// Adapter changes the model's matrices as they are used; nil means none.
 	Adapter *adapter.Adapter
+	// Exact multiplies weights of blocks in float32, as the file has them: many
+	// times slower, and nothing is rounded that the file does not round.
+	Exact bool
+	// Progress is told while the model is loaded how many bytes of its weights
+	// are ready, of how many. It is called by any goroutine, one at a time.
+	Progress func(done, total int64)
 }
 
 // DefaultChunk is how many tokens go through the layers together.
@@ -47,6 +55,7 @@ type Model struct {
 	chunk  int
 	rope   rope
 	pool   *tensor.Pool
+	store  *tensor.Store // of packed weights
 	pages  pagePool
 
 	embedding  *tensor.Matrix
@@ -59,25 +68,36 @@ type Model struct {
 }
 
 // Load makes a model ready to run. It checks that all weights are there and have
-// the shape that the configuration asks for, and reads only vectors among them.
+// the shape that the configuration asks for, and packs them into memory of its
+// own, on all threads; 5 GB take seconds. What has been packed is not read again:
+// of m the embedding stays in use, and weights of formats that are not packed.
 // m must stay open as long as the model is used. Close the model when done.
 func Load(m *modelfile.Model, o Options) (*Model, error) {
-	c := m.Config
-	if err := checkConfig(c); err != nil {
+	if err := checkConfig(m.Config); err != nil {
 		return nil, fmt.Errorf("load model %q: %w", m.Path, err)
 	}
-	l := &Model{file: m, config: c, chunk: o.chunk(), pool: tensor.NewPool(o.Threads), turn: make(chan struct{}, 1)}
-	var err error
-	// Within the pool, a file that is cut while it is read is an error.
-	if fault := l.pool.Do(1, func(*tensor.Worker, int) { err = l.loadWeights(m, o.Adapter) }); fault != nil {
-		err = fault
-	}
-	if err != nil {
+	l := &Model{file: m, config: m.Config, chunk: o.chunk(), pool: tensor.NewPool(o.Threads), turn: make(chan struct{}, 1)}
+	if err := l.load(o); err != nil {
 		l.pool.Close()
 		return nil, fmt.Errorf("load model %q: %w", m.Path, err)
 	}
 	l.turn <- struct{}{}
 	return l, nil
+}
+
+// load finds and packs the weights.
+func (m *Model) load(o Options) error {
+	var matrices []*tensor.Matrix
+	var err error
+	// Within the pool, a file that is cut while it is read is an error.
+	if fault := m.pool.Do(1, func(*tensor.Worker, int) { matrices, err = m.loadWeights(m.file, o.Adapter) }); fault != nil {
+		err = fault
+	}
+	if err != nil {
+		return err
+	}
+	m.store, err = tensor.NewStore(m.pool, matrices, tensor.Packing{Exact: o.Exact, Progress: o.Progress, Done: m.file.Release})
+	return err
 }
 
 // checkConfig refuses what the arithmetic cannot do.
@@ -102,11 +122,12 @@ func checkConfig(c modelfile.Config) error {
 	return nil
 }
 
-// Close ends the model's workers. It waits for a pass under way and does not
-// close the file. A closed model's passes fail with tensor.ErrClosed.
+// Close ends the model's workers and frees its weights. It waits for a pass under
+// way and does not close the file. A closed model's passes fail with tensor.ErrClosed.
 func (m *Model) Close() error {
 	<-m.turn
 	m.pool.Close()
+	m.store.Close()
 	m.turn <- struct{}{}
 	return nil
 }

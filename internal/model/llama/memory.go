@@ -10,7 +10,7 @@ import (
 
 // Memory is what a model needs, in bytes.
 type Memory struct {
-	Weights int64 // of the file; mapped, so the system may page them out
+	Weights int64 // packed, and those of the file that are used as they are
 	Cache   int64 // keys and values of one sequence
 	Scratch int64 // activations of one pass
 }
@@ -19,14 +19,12 @@ type Memory struct {
 func (m Memory) Total() int64 { return m.Weights + m.Cache + m.Scratch }
 
 // MemoryNeeded returns what a model needs for one sequence of so many tokens
-// with keys and values of type t: quant.F32, quant.F16 or quant.Q8_0. Threads
-// and Chunk of o count, and the adapter does not; it loads nothing.
+// with keys and values of type t: quant.F32, quant.F16 or quant.Q8_0.
+// Threads, Chunk and Exact of o count, and the adapter does not; it loads
+// nothing.
 func MemoryNeeded(m *modelfile.Model, o Options, tokens int, t quant.Type) Memory {
 	c := m.Config
-	need := Memory{Cache: CacheBytes(c, tokens, t)}
-	for _, x := range m.Tensors {
-		need.Weights += int64(len(x.Data))
-	}
+	need := Memory{Weights: weightBytes(m, o.Exact), Cache: CacheBytes(c, tokens, t)}
 	threads := o.Threads
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
@@ -35,9 +33,28 @@ func MemoryNeeded(m *modelfile.Model, o Options, tokens int, t quant.Type) Memor
 	row := 3*c.Width + 2*c.HeadSize*(c.Heads+c.KVHeads) + 2*c.FeedForward + ropeDims(c)
 	padded := newCacheLayout(c, t).padded
 	f, d := attendScratch(min(T, attendTokens)*(c.Heads/max(c.KVHeads, 1)), c.HeadSize, padded)
-	worker := tensor.Scratch(T, max(c.Width, c.FeedForward)) + 4*int64(f) + 8*int64(d)
-	need.Scratch = 4*int64(T)*int64(row) + 4*logitRows*int64(c.Vocabulary) + int64(threads)*worker
+	need.Scratch = 4*int64(T)*int64(row) + 4*logitRows*int64(c.Vocabulary) + int64(threads)*(4*int64(f)+8*int64(d))
+	need.Scratch += tensor.Scratch(threads, T, max(c.Width, c.Heads*c.HeadSize, c.FeedForward))
 	return need
+}
+
+// weightBytes returns the memory of weights: packed matrices, and what of the
+// file is read as it is: the rows of the embedding, which is packed as well where
+// it is the output, vectors, and formats that are not packed. It can be paged
+// out, and of the embedding most never comes in.
+func weightBytes(m *modelfile.Model, exact bool) int64 {
+	tied, sum := m.Tensor("output.weight") == nil, int64(0)
+	for _, x := range m.Tensors {
+		embedding, packed := x.Name == "token_embd.weight", int64(0)
+		if len(x.Shape) == 2 && (!embedding || tied) {
+			packed = tensor.PackedSize(x.Type, x.Shape[0], x.Shape[1], exact)
+		}
+		if packed == 0 || embedding {
+			sum += int64(len(x.Data))
+		}
+		sum += packed
+	}
+	return sum
 }
 
 // CacheBytes returns the memory that a cache of so many tokens takes. It is a

@@ -33,11 +33,13 @@ type layer struct {
 type loader struct {
 	tensors map[string]*modelfile.Tensor
 	deltas  map[string]*adapter.Delta
+	pack    []*tensor.Matrix // those that products use
 	err     error
 }
 
-// loadWeights finds every tensor of the model.
-func (l *Model) loadWeights(m *modelfile.Model, a *adapter.Adapter) error {
+// loadWeights finds every tensor of the model. It returns the matrices that are
+// to be packed.
+func (l *Model) loadWeights(m *modelfile.Model, a *adapter.Adapter) ([]*tensor.Matrix, error) {
 	ld := &loader{tensors: map[string]*modelfile.Tensor{}, deltas: map[string]*adapter.Delta{}}
 	for _, t := range m.Tensors {
 		ld.tensors[t.Name] = t
@@ -45,7 +47,7 @@ func (l *Model) loadWeights(m *modelfile.Model, a *adapter.Adapter) error {
 	if a != nil {
 		deltas, err := a.For(m)
 		if err != nil {
-			return fmt.Errorf("use adapter %q: %w", a.Path, err)
+			return nil, fmt.Errorf("use adapter %q: %w", a.Path, err)
 		}
 		for _, d := range deltas {
 			ld.deltas[d.Name] = d
@@ -58,6 +60,7 @@ func (l *Model) loadWeights(m *modelfile.Model, a *adapter.Adapter) error {
 		l.output = ld.linear("output", c.Vocabulary, c.Width)
 	} else {
 		l.output = linear{w: l.embedding}
+		ld.use(l.embedding)
 		ld.adapt(&l.output, "output.weight", c.Vocabulary, c.Width)
 	}
 	for i := range c.Layers {
@@ -71,14 +74,14 @@ func (l *Model) loadWeights(m *modelfile.Model, a *adapter.Adapter) error {
 		divisors = ld.vector("rope_freqs.weight", ropeDims(c)/2)
 	}
 	if ld.err != nil {
-		return ld.err
+		return nil, ld.err
 	}
 	for name := range ld.deltas {
-		return fmt.Errorf("use adapter %q: it changes tensor %q, which cannot be adapted", a.Path, name)
+		return nil, fmt.Errorf("use adapter %q: it changes tensor %q, which cannot be adapted", a.Path, name)
 	}
 	var err error
 	l.rope, err = newRope(c, divisors)
-	return err
+	return ld.pack, err
 }
 
 func (ld *loader) layer(prefix string, c modelfile.Config) layer {
@@ -104,6 +107,7 @@ func (ld *loader) layer(prefix string, c modelfile.Config) layer {
 // linear finds a matrix, its bias if the model has one, and its adapter.
 func (ld *loader) linear(name string, rows, cols int) linear {
 	l := linear{w: ld.matrix(name+".weight", rows, cols)}
+	ld.use(l.w)
 	if ld.tensors[name+".bias"] != nil {
 		l.bias = ld.vector(name+".bias", rows)
 	}
@@ -128,6 +132,16 @@ func (ld *loader) adapt(l *linear, name string, rows, cols int) {
 	l.scale = d.Scale
 	if errA != nil || errB != nil {
 		ld.err = fmt.Errorf("adapter of tensor %q has the wrong size", name)
+		return
+	}
+	ld.use(l.a)
+	ld.use(l.b)
+}
+
+// use says that products use a matrix.
+func (ld *loader) use(m *tensor.Matrix) {
+	if m != nil {
+		ld.pack = append(ld.pack, m)
 	}
 }
 

@@ -55,3 +55,22 @@ func BenchmarkMul(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkDo is what sharing work costs: items that do nothing.
+func BenchmarkDo(b *testing.B) {
+	for _, threads := range []int{1, 2} {
+		for _, n := range []int{1, 2, 16} {
+			b.Run(fmt.Sprintf("threads=%d/items=%d", threads, n), func(b *testing.B) {
+				p := tensor.NewPool(threads)
+				defer p.Close()
+				nothing := func(*tensor.Worker, int) {}
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := p.Do(n, nothing); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
