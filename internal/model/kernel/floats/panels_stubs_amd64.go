@@ -79,12 +79,72 @@ func addBF16x1AVX2(sum *float64, w *byte, x *float32, k int, sumStride int, wStr
 //go:noescape
 func addBF16x2AVX2(sum *float64, w *byte, x *float32, k int, sumStride int, wStride int, panelStride int, xStride int, rows int)
 
-// roundAVX512 writes n numbers, a multiple of 16 that is not zero, as float32.
+// roundAVX512 rounds sums to float32. n is a multiple of 16 and not zero.
 //
 //go:noescape
-func roundAVX512(out *float32, sums *float64, n int)
+func roundAVX512(dst *float32, src *float64, n int)
 
-// roundAVX2 writes n numbers, a multiple of 16 that is not zero, as float32.
+// roundAVX2 rounds sums to float32. n is a multiple of 16 and not zero.
 //
 //go:noescape
-func roundAVX2(out *float32, sums *float64, n int)
+func roundAVX2(dst *float32, src *float64, n int)
+
+// packWordsAVX512 transposes n numbers of 4 bytes, a multiple of 16 and not zero, of each of 16 rows, which are stride bytes apart.
+//
+//go:noescape
+func packWordsAVX512(dst *byte, src *byte, stride int, n int)
+
+// packHalvesAVX512 transposes n pairs of numbers of 2 bytes, a multiple of 16 and not zero, of each of 16 rows, which are stride bytes apart.
+//
+//go:noescape
+func packHalvesAVX512(dst *byte, src *byte, stride int, n int)
+
+// packWordsAVX2 transposes n numbers of 4 bytes, a multiple of 8 and not zero, of each of 16 rows, which are stride bytes apart.
+//
+//go:noescape
+func packWordsAVX2(dst *byte, src *byte, stride int, n int)
+
+// packHalvesAVX2 transposes n pairs of numbers of 2 bytes, a multiple of 8 and not zero, of each of 16 rows, which are stride bytes apart.
+//
+//go:noescape
+func packHalvesAVX2(dst *byte, src *byte, stride int, n int)
+
+// widenF16AVX512 turns binary16 into float32; a signalling NaN stays one. n is a multiple of 16 and not zero.
+//
+//go:noescape
+func widenF16AVX512(dst *float32, src *byte, n int)
+
+// widenBF16AVX512 turns bfloat16 into float32. n is a multiple of 16 and not zero.
+//
+//go:noescape
+func widenBF16AVX512(dst *float32, src *byte, n int)
+
+// widenF16AVX2 turns binary16 into float32; a signalling NaN stays one. n is a multiple of 16 and not zero.
+//
+//go:noescape
+func widenF16AVX2(dst *float32, src *byte, n int)
+
+// widenBF16AVX2 turns bfloat16 into float32. n is a multiple of 16 and not zero.
+//
+//go:noescape
+func widenBF16AVX2(dst *float32, src *byte, n int)
+
+// narrowF16AVX512 rounds float32 to binary16, to even. n is a multiple of 16 and not zero.
+//
+//go:noescape
+func narrowF16AVX512(dst *byte, src *float32, n int)
+
+// narrowBF16AVX512 rounds float32 to bfloat16, to even. n is a multiple of 16 and not zero.
+//
+//go:noescape
+func narrowBF16AVX512(dst *byte, src *float32, n int)
+
+// narrowF16AVX2 rounds float32 to binary16, to even. n is a multiple of 16 and not zero.
+//
+//go:noescape
+func narrowF16AVX2(dst *byte, src *float32, n int)
+
+// narrowBF16AVX2 rounds float32 to bfloat16, to even. n is a multiple of 16 and not zero.
+//
+//go:noescape
+func narrowBF16AVX2(dst *byte, src *float32, n int)

@@ -91,6 +91,7 @@ func multiply(l isa.Level, out []float32, w []byte, x []float32, s Shape, sums [
 		multiplyTiles(l, out, w, x, s)
 		return
 	}
+	need("Multiply", len(sums), s.SumsSize())
 	sums = sums[:s.SumsSize()]
 	clear(sums)
 	in := s

@@ -211,8 +211,78 @@ func roundVector(l isa.Level, out []float32, sums []float64) int {
 	return n
 }
 
-func packVector(isa.Level, []byte, int, []byte, int, int) int { return 0 }
+// packVector packs as many columns as come in whole vectors, if there are Lanes
+// rows, and returns how many.
+func packVector(l isa.Level, dst []byte, size int, src []byte, n, cols int) int {
+	unit := 4 / size // numbers in 4 bytes
+	if l < isa.AVX2 || n < Lanes || cols%unit != 0 {
+		return 0
+	}
+	square := 8
+	if l >= isa.AVX512 {
+		square = 16
+	}
+	units := cols / unit / square * square
+	if units == 0 {
+		return 0
+	}
+	switch to, from, stride := &dst[0], &src[0], cols*size; {
+	case size == 4 && l >= isa.AVX512:
+		packWordsAVX512(to, from, stride, units)
+	case size == 4:
+		packWordsAVX2(to, from, stride, units)
+	case l >= isa.AVX512:
+		packHalvesAVX512(to, from, stride, units)
+	default:
+		packHalvesAVX2(to, from, stride, units)
+	}
+	return units * unit
+}
 
-func widenVector(isa.Level, []float32, quant.Type, []byte) int { return 0 }
+// widenVector widens a multiple of 16 numbers and returns how many.
+func widenVector(l isa.Level, dst []float32, t quant.Type, src []byte) int {
+	n := len(dst) / 16 * 16
+	if l < isa.AVX2 || n == 0 {
+		return 0
+	}
+	switch to, from := &dst[0], &src[0]; {
+	case t == quant.F32:
+		copy(bytesOf(dst[:n]), src)
+	case t == quant.F16 && l >= isa.AVX512:
+		widenF16AVX512(to, from, n)
+	case t == quant.F16:
+		widenF16AVX2(to, from, n)
+	case l >= isa.AVX512:
+		widenBF16AVX512(to, from, n)
+	default:
+		widenBF16AVX2(to, from, n)
+	}
+	return n
+}
 
-func narrowVector(isa.Level, []byte, quant.Type, []float32) int { return 0 }
+// narrowVector narrows a multiple of 16 numbers and returns how many.
+func narrowVector(l isa.Level, dst []byte, t quant.Type, src []float32) int {
+	n := len(src) / 16 * 16
+	if l < isa.AVX2 || n == 0 {
+		return 0
+	}
+	switch to, from := &dst[0], &src[0]; {
+	case t == quant.F32:
+		copy(dst, bytesOf(src[:n]))
+	case t == quant.F16 && l >= isa.AVX512:
+		narrowF16AVX512(to, from, n)
+	case t == quant.F16:
+		narrowF16AVX2(to, from, n)
+	case l >= isa.AVX512:
+		narrowBF16AVX512(to, from, n)
+	default:
+		narrowBF16AVX2(to, from, n)
+	}
+	return n
+}
+
+// bytesOf returns the memory of x, which this processor keeps in little-endian
+// order as files do.
+func bytesOf(x []float32) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
+}
