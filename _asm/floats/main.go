@@ -11,7 +11,8 @@ import (
 
 // parts are the files of assembly, each with its functions.
 var parts = map[string]func(){
-	"panels": panels,
+	"panels":  panels,
+	"vectors": vectors,
 }
 
 func main() {

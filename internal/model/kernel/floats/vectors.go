@@ -15,8 +15,10 @@ func Add(y, x []float32) { add(chosen, y, x) }
 
 func add(l isa.Level, y, x []float32) {
 	x = x[:len(y)]
-	n := addVectors(l, y, x)
-	addGeneric(y[n:], x[n:])
+	for n := addVectors(l, y, x); n > 0; n = addVectors(l, y, x) {
+		y, x = y[n:], x[n:]
+	}
+	addGeneric(y, x)
 }
 
 // Scale writes x times f.
@@ -28,8 +30,10 @@ func Scale(out, x []float32, f float32) { scale(chosen, out, x, f) }
 
 func scale(l isa.Level, out, x []float32, f float32) {
 	x = x[:len(out)]
-	n := scaleVectors(l, out, x, f)
-	scaleGeneric(out[n:], x[n:], f)
+	for n := scaleVectors(l, out, x, f); n > 0; n = scaleVectors(l, out, x, f) {
+		out, x = out[n:], x[n:]
+	}
+	scaleGeneric(out, x, f)
 }
 
 // Blend makes y the sum of y·f and x·g, both rounded before they are added.
@@ -41,8 +45,10 @@ func Blend(y, x []float32, f, g float32) { blend(chosen, y, x, f, g) }
 
 func blend(l isa.Level, y, x []float32, f, g float32) {
 	x = x[:len(y)]
-	n := blendVectors(l, y, x, f, g)
-	blendGeneric(y[n:], x[n:], f, g)
+	for n := blendVectors(l, y, x, f, g); n > 0; n = blendVectors(l, y, x, f, g) {
+		y, x = y[n:], x[n:]
+	}
+	blendGeneric(y, x, f, g)
 }
 
 // normLanes is how many sums of squares run side by side.
@@ -70,23 +76,31 @@ func rmsNorm(l isa.Level, out, x, w []float32, eps float64) {
 	}
 	out = out[:len(x)]
 	for ; len(x) > 0; out, x = out[C:], x[C:] {
-		var lanes [normLanes]float64
-		n := squareVectors(l, &lanes, x[:C])
-		squareGeneric(&lanes, x[n:C])
-		f := float32(1 / math.Sqrt(tree(&lanes)/float64(C)+eps))
-		n = gainVectors(l, out[:C], x[:C], w, f)
-		gainGeneric(out[n:C], x[n:C], w[n:], f)
+		f := float32(1 / math.Sqrt(sumSquares(l, x[:C])/float64(C)+eps))
+		gain(l, out[:C], x[:C], w, f)
 	}
 }
 
-// tree adds up the sums of RMSNorm.
-func tree(lanes *[normLanes]float64) float64 {
+func sumSquares(l isa.Level, x []float32) float64 {
+	var lanes [normLanes]float64
+	for n := squareVectors(l, &lanes, x); n > 0; n = squareVectors(l, &lanes, x) {
+		x = x[n:]
+	}
+	squareGeneric(&lanes, x)
 	for half := normLanes / 2; half > 0; half /= 2 {
 		for i := range half {
 			lanes[i] += lanes[half+i]
 		}
 	}
 	return lanes[0]
+}
+
+// gain writes x·f·w.
+func gain(l isa.Level, out, x, w []float32, f float32) {
+	for n := gainVectors(l, out, x, w, f); n > 0; n = gainVectors(l, out, x, w, f) {
+		out, x, w = out[n:], x[n:], w[n:]
+	}
+	gainGeneric(out, x, w, f)
 }
 
 // SwiGLU multiplies each number of up by that of gate times its logistic
@@ -102,8 +116,10 @@ func SwiGLU(out, gate, up []float32) { swiGLU(chosen, out, gate, up) }
 
 func swiGLU(l isa.Level, out, gate, up []float32) {
 	gate, up = gate[:len(out)], up[:len(out)]
-	n := swiGLUVectors(l, out, gate, up)
-	swiGLUGeneric(out[n:], gate[n:], up[n:])
+	for n := swiGLUVectors(l, out, gate, up); n > 0; n = swiGLUVectors(l, out, gate, up) {
+		out, gate, up = out[n:], gate[n:], up[n:]
+	}
+	swiGLUGeneric(out, gate, up)
 }
 
 // Exp writes e to each number of x, within 9e-8 of its value: 0 where that is
@@ -120,9 +136,11 @@ func Exp(out, x []float32) { exponentials(chosen, out, x) }
 
 func exponentials(l isa.Level, out, x []float32) {
 	x = x[:len(out)]
-	n := expVectors(l, out, x)
-	for i, v := range x[n:] {
-		out[n+i] = exp(v)
+	for n := expVectors(l, out, x); n > 0; n = expVectors(l, out, x) {
+		out, x = out[n:], x[n:]
+	}
+	for i, v := range x {
+		out[i] = exp(v)
 	}
 }
 
