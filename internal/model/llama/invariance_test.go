@@ -39,7 +39,7 @@ func flatten(r llama.Result) answers {
 }
 
 // sameBits reports the first token whose answers differ in any bit.
-func sameBits(t *rapid.T, what string, got, want answers) {
+func sameBits(t failer, what string, got, want answers) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("%s: %d tokens, want %d", what, len(got), len(want))
@@ -54,7 +54,7 @@ func sameBits(t *rapid.T, what string, got, want answers) {
 }
 
 // forward runs one pass and flattens its answers, one a sequence.
-func forward(t *rapid.T, m *llama.Model, batch ...llama.Sequence) []answers {
+func forward(t failer, m *llama.Model, batch ...llama.Sequence) []answers {
 	t.Helper()
 	r, err := m.Forward(context.Background(), batch)
 	if err != nil {
@@ -67,7 +67,7 @@ func forward(t *rapid.T, m *llama.Model, batch ...llama.Sequence) []answers {
 	return all
 }
 
-func newCache(t *rapid.T, m *llama.Model, kind quant.Type) *llama.Cache {
+func newCache(t failer, m *llama.Model, kind quant.Type) *llama.Cache {
 	t.Helper()
 	c, err := m.NewCache(1000, kind)
 	if err != nil {
@@ -79,8 +79,7 @@ func newCache(t *rapid.T, m *llama.Model, kind quant.Type) *llama.Cache {
 // drawModel draws a shape and a format, and makes a model of them.
 func drawModel(t *rapid.T) *modelfile.Model {
 	kind := rapid.SampledFrom([]quant.Type{quant.F32, quant.F16, quant.BF16, quant.Q8_0, quant.Q4_0, quant.Q5_1}).Draw(t, "type")
-	elements, _ := kind.Block()
-	return randomModel(drawConfig(t, elements > 1), kind, rapid.Uint64().Draw(t, "seed"))
+	return randomModel(drawConfig(t, kind), kind, rapid.Uint64().Draw(t, "seed"))
 }
 
 func drawCacheType(t *rapid.T) quant.Type {
@@ -90,27 +89,36 @@ func drawCacheType(t *rapid.T) quant.Type {
 // TestInvariance draws a model and a text, computes it in one pass on one thread,
 // and then in every other way: nothing may change a bit.
 func TestInvariance(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		m, kind := drawModel(t), drawCacheType(t)
-		options := llama.Options{}
-		if rapid.Bool().Draw(t, "adapted") {
-			options.Adapter = randomAdapter(m, 5)
-		}
-		base := options
-		base.Threads = 1
-		one := load(t, m, base)
-		ids := randomTokens(m.Config, rapid.IntRange(2, 60).Draw(t, "tokens"), 7)
-		layers := m.Config.Layers
-		want := forward(t, one, everything(newCache(t, one, kind), ids, layers))[0]
+	rapid.Check(t, func(t *rapid.T) { checkInvariance(t, drawModel(t), 60) })
+}
 
-		options.Threads = rapid.SampledFrom([]int{2, 3, 5}).Draw(t, "threads")
-		options.Chunk = rapid.SampledFrom([]int{1, 2, 3, 5, 16, 17, 31}).Draw(t, "chunk")
-		other := load(t, m, options)
-		sameBits(t, "other threads and chunks", forward(t, other, everything(newCache(t, other, kind), ids, layers))[0], want)
-		checkPieces(t, one, kind, ids, want)
-		checkBatch(t, one, kind, ids, want)
-		checkForks(t, one, kind, ids, want)
+// TestInvarianceK is TestInvariance for formats of 256 numbers a block.
+func TestInvarianceK(t *testing.T) {
+	some(t, 10, func(t *rapid.T) {
+		kind := rapid.SampledFrom([]quant.Type{quant.Q4_K, quant.Q5_K, quant.Q6_K}).Draw(t, "type")
+		checkInvariance(t, randomModel(drawConfig(t, kind), kind, rapid.Uint64().Draw(t, "seed")), 30)
 	})
+}
+
+func checkInvariance(t *rapid.T, m *modelfile.Model, most int) {
+	kind, options := drawCacheType(t), llama.Options{}
+	if rapid.Bool().Draw(t, "adapted") {
+		options.Adapter = randomAdapter(m, 5)
+	}
+	base := options
+	base.Threads = 1
+	one := load(t, m, base)
+	ids := randomTokens(m.Config, rapid.IntRange(2, most).Draw(t, "tokens"), 7)
+	layers := m.Config.Layers
+	want := forward(t, one, everything(newCache(t, one, kind), ids, layers))[0]
+
+	options.Threads = rapid.SampledFrom([]int{2, 3, 5}).Draw(t, "threads")
+	options.Chunk = rapid.SampledFrom([]int{1, 2, 3, 5, 16, 17, 31}).Draw(t, "chunk")
+	other := load(t, m, options)
+	sameBits(t, "other threads and chunks", forward(t, other, everything(newCache(t, other, kind), ids, layers))[0], want)
+	checkPieces(t, one, kind, ids, want)
+	checkBatch(t, one, kind, ids, want)
+	checkForks(t, one, kind, ids, want)
 }
 
 // checkPieces computes a text token by token, and in pieces with parts forgotten
@@ -170,40 +178,6 @@ func checkForks(t *rapid.T, m *llama.Model, kind quant.Type, ids []int, want ans
 	}
 	sameBits(t, "on a fork", first, want[n:])
 	sameBits(t, "on a fork that was written before", second, want[n:])
-}
-
-// TestInvarianceLong is TestInvariance for a text of several chunks of default
-// size and more rows than a panel has.
-func TestInvarianceLong(t *testing.T) {
-	for _, kind := range []quant.Type{quant.F32, quant.F16, quant.Q8_0} {
-		t.Run(kind.String(), func(t *testing.T) {
-			c := modelfile.Config{Architecture: "qwen3", Layers: 2, Width: 64, Heads: 4, KVHeads: 2, HeadSize: 16, FeedForward: 96, Vocabulary: 100, Context: 512, NormEpsilon: 1e-6}
-			c.RoPE.Base = 10000
-			m := randomModel(c, quant.Q8_0, 3)
-			ids := randomTokens(c, 300, 4)
-			var want answers
-			for _, o := range []llama.Options{{Threads: 1}, {Threads: 2, Chunk: 64}, {Threads: 3, Chunk: 7}, {Threads: 5, Chunk: 1000}} {
-				l := load(t, m, o)
-				cache, err := l.NewCache(0, kind)
-				if err != nil {
-					t.Fatal(err)
-				}
-				r, err := l.Forward(context.Background(), []llama.Sequence{everything(cache, ids, c.Layers)})
-				if err != nil {
-					t.Fatal(err)
-				}
-				got := flatten(r[0])
-				if want == nil {
-					want = got
-				}
-				for i := range want {
-					if !slices.EqualFunc(got[i], want[i], func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }) {
-						t.Fatalf("%+v: token %d differs", o, i)
-					}
-				}
-			}
-		})
-	}
 }
 
 // TestLogProbs compares scores of options with those of one pass over prefix and

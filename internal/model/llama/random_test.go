@@ -1,10 +1,13 @@
 package llama_test
 
 import (
+	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"strings"
+	"testing"
 
 	"pgregory.net/rapid"
 
@@ -13,34 +16,53 @@ import (
 	"github.com/casemate-ai/casemate/internal/model/quant"
 )
 
-// drawConfig draws a small shape of any architecture. Widths are multiples of 32
-// where blocks says that tensors come in blocks.
-func drawConfig(t *rapid.T, blocks bool) modelfile.Config {
-	unit := 1
-	if blocks {
-		unit = 32
-	}
+// drawConfig draws a small shape of any architecture, whose matrices can be of a
+// format: a block of 256 fills a row at least, one of 32 makes rows its multiple.
+func drawConfig(t *rapid.T, kind quant.Type) modelfile.Config {
+	unit, _ := kind.Block()
 	kv := rapid.IntRange(1, 3).Draw(t, "kv")
 	c := modelfile.Config{
 		Architecture: rapid.SampledFrom([]string{"llama", "mistral", "qwen2", "qwen3"}).Draw(t, "architecture"),
 		Layers:       rapid.IntRange(1, 3).Draw(t, "layers"),
-		Width:        unit * rapid.IntRange(1, 96/unit).Draw(t, "width"),
+		Width:        unit * rapid.IntRange(1, max(1, 96/unit)).Draw(t, "width"),
 		KVHeads:      kv,
 		Heads:        kv * rapid.IntRange(1, 3).Draw(t, "group"),
 		HeadSize:     rapid.SampledFrom([]int{2, 4, 5, 7, 8, 16, 30, 32, 33, 64}).Draw(t, "head"),
-		FeedForward:  unit * rapid.IntRange(1, 128/unit).Draw(t, "feed"),
+		FeedForward:  unit * rapid.IntRange(1, max(1, 128/unit)).Draw(t, "feed"),
 		Vocabulary:   rapid.IntRange(2, 70).Draw(t, "vocabulary"),
 		Context:      1 << rapid.IntRange(8, 12).Draw(t, "context"),
 		NormEpsilon:  1e-5,
 	}
-	if blocks {
+	switch unit {
+	case 32:
 		c.HeadSize = 32 * rapid.IntRange(1, 2).Draw(t, "blocks of a head")
+	case 256:
+		c.Layers = min(c.Layers, 2)
+		heads := rapid.SampledFrom([][3]int{{32, 8, 2}, {64, 4, 4}, {64, 4, 1}, {128, 2, 1}, {256, 1, 1}}).Draw(t, "heads")
+		c.HeadSize, c.Heads, c.KVHeads = heads[0], heads[1], heads[2]
 	}
 	if rapid.Bool().Draw(t, "window") {
 		c.SlidingWindow = rapid.IntRange(1, 40).Draw(t, "positions")
 	}
 	c.RoPE = drawRoPE(t, c)
 	return c
+}
+
+// some is rapid.Check with a share of its usual number of tries, one in so many,
+// for what takes long.
+func some(t *testing.T, of int, property func(*rapid.T)) {
+	t.Helper()
+	checks := flag.Lookup("rapid.checks")
+	before := checks.Value.String()
+	n, err := strconv.Atoi(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := checks.Value.Set(strconv.Itoa(max(1, n/of))); err != nil {
+		t.Fatal(err)
+	}
+	defer checks.Value.Set(before)
+	rapid.Check(t, property)
 }
 
 func drawRoPE(t *rapid.T, c modelfile.Config) modelfile.RoPE {

@@ -10,19 +10,22 @@ import (
 )
 
 // reference computes a model slowly in float64, position by position, with the
-// whole history in plain slices. It is written to be read, not to be fast.
+// whole history in plain slices. It is written to be read, not to be fast. What
+// it rounds is the activations that meet weights of some formats: see rounder.
 type reference struct {
 	c      modelfile.Config
 	w      map[string][]float64
+	types  map[string]quant.Type
 	deltas map[string]*adapter.Delta
 	keys   [][][]float64 // layer, position, [KV·D]
 	values [][][]float64
-	layers [][][]float64 // layer+1 (0 is the embedding), position, [C]
+	rounder
 }
 
 func newReference(m *modelfile.Model, deltas []*adapter.Delta) *reference {
-	r := &reference{c: m.Config, w: map[string][]float64{}, deltas: map[string]*adapter.Delta{}}
+	r := &reference{c: m.Config, w: map[string][]float64{}, types: map[string]quant.Type{}, deltas: map[string]*adapter.Delta{}}
 	for _, t := range m.Tensors {
+		r.types[t.Name] = t.Type
 		n := 1
 		for _, d := range t.Shape {
 			n *= d
@@ -37,19 +40,20 @@ func newReference(m *modelfile.Model, deltas []*adapter.Delta) *reference {
 		r.deltas[d.Name] = d
 	}
 	r.keys, r.values = make([][][]float64, m.Config.Layers), make([][][]float64, m.Config.Layers)
-	r.layers = make([][][]float64, m.Config.Layers+1)
 	return r
 }
 
-// apply is W·x, the bias, and the adapter.
+// apply is W·x, with x rounded if W's format asks for it, the bias, and the
+// adapter.
 func (r *reference) apply(name string, x []float64) []float64 {
-	w := r.w[name+".weight"]
-	if name == "output" && w == nil {
-		w = r.w["token_embd.weight"]
+	of := name + ".weight"
+	if name == "output" && r.w[of] == nil {
+		of = "token_embd.weight"
 	}
+	w, rounded := r.w[of], r.round(x, r.types[of])
 	out := make([]float64, len(w)/len(x))
 	for i := range out {
-		for j, v := range x {
+		for j, v := range rounded {
 			out[i] += w[i*len(x)+j] * v
 		}
 		if b := r.w[name+".bias"]; b != nil {
@@ -181,39 +185,51 @@ func (r *reference) attend(layer int, q []float64) []float64 {
 	return out
 }
 
+// embed returns the row of a token.
+func (r *reference) embed(token int) []float64 {
+	return r.w["token_embd.weight"][token*r.c.Width : (token+1)*r.c.Width]
+}
+
+// block returns what layer l makes of x at the next position, and leaves in
+// r.doubt whether the roundings on the way are in doubt.
+func (r *reference) block(l int, x []float64) []float64 {
+	D, out := r.c.HeadSize, append([]float64(nil), x...)
+	position := len(r.keys[l])
+	r.doubt = false
+	name := func(s string) string { return fmt.Sprintf("blk.%d.%s", l, s) }
+	h := r.norm(name("attn_norm.weight"), out)
+	q, k, v := r.apply(name("attn_q"), h), r.apply(name("attn_k"), h), r.apply(name("attn_v"), h)
+	if r.w[name("attn_q_norm.weight")] != nil {
+		for i := 0; i < len(q); i += D {
+			copy(q[i:], r.norm(name("attn_q_norm.weight"), q[i:i+D]))
+		}
+		for i := 0; i < len(k); i += D {
+			copy(k[i:], r.norm(name("attn_k_norm.weight"), k[i:i+D]))
+		}
+	}
+	r.rotate(q, position)
+	r.rotate(k, position)
+	r.keys[l], r.values[l] = append(r.keys[l], k), append(r.values[l], v)
+	r.remember(l)
+	for i, v := range r.apply(name("attn_output"), r.attend(l, q)) {
+		out[i] += v
+	}
+	h = r.norm(name("ffn_norm.weight"), out)
+	gate, up := r.apply(name("ffn_gate"), h), r.apply(name("ffn_up"), h)
+	for i, g := range gate {
+		gate[i] = g / (1 + math.Exp(-g)) * up[i]
+	}
+	for i, v := range r.apply(name("ffn_down"), gate) {
+		out[i] += v
+	}
+	return out
+}
+
 // step takes one token and returns its logits and what the output norm gives.
 func (r *reference) step(token int) (logits, hidden []float64) {
-	C, D := r.c.Width, r.c.HeadSize
-	position := len(r.keys[0])
-	x := append([]float64(nil), r.w["token_embd.weight"][token*C:(token+1)*C]...)
-	r.layers[0] = append(r.layers[0], append([]float64(nil), x...))
+	x := r.embed(token)
 	for l := range r.c.Layers {
-		name := func(s string) string { return fmt.Sprintf("blk.%d.%s", l, s) }
-		h := r.norm(name("attn_norm.weight"), x)
-		q, k, v := r.apply(name("attn_q"), h), r.apply(name("attn_k"), h), r.apply(name("attn_v"), h)
-		if r.w[name("attn_q_norm.weight")] != nil {
-			for i := 0; i < len(q); i += D {
-				copy(q[i:], r.norm(name("attn_q_norm.weight"), q[i:i+D]))
-			}
-			for i := 0; i < len(k); i += D {
-				copy(k[i:], r.norm(name("attn_k_norm.weight"), k[i:i+D]))
-			}
-		}
-		r.rotate(q, position)
-		r.rotate(k, position)
-		r.keys[l], r.values[l] = append(r.keys[l], k), append(r.values[l], v)
-		for i, v := range r.apply(name("attn_output"), r.attend(l, q)) {
-			x[i] += v
-		}
-		h = r.norm(name("ffn_norm.weight"), x)
-		gate, up := r.apply(name("ffn_gate"), h), r.apply(name("ffn_up"), h)
-		for i, g := range gate {
-			gate[i] = g / (1 + math.Exp(-g)) * up[i]
-		}
-		for i, v := range r.apply(name("ffn_down"), gate) {
-			x[i] += v
-		}
-		r.layers[l+1] = append(r.layers[l+1], append([]float64(nil), x...))
+		x = r.block(l, x)
 	}
 	hidden = r.norm("output_norm.weight", x)
 	return r.apply("output", hidden), hidden
