@@ -100,7 +100,8 @@ var allowed = map[string][]string{
 	"internal/model/modelstore":              {".", "internal/model/modelfile", "internal/model/quant"},
 
 	"internal/engine":               {},
-	"internal/engine/native":        {".", "internal/engine", "internal/engine/native/prefix", "internal/model/adapter", "internal/model/chat", "internal/model/grammar", "internal/model/llama", "internal/model/modelfile", "internal/model/quant", "internal/model/sample", "internal/model/tokenizer"},
+	"internal/engine/native":        {".", "internal/engine", "internal/engine/native/batch", "internal/model/adapter", "internal/model/chat", "internal/model/grammar", "internal/model/llama", "internal/model/modelfile", "internal/model/quant", "internal/model/sample", "internal/model/tokenizer"},
+	"internal/engine/native/batch":  {"internal/engine/native/prefix", "internal/model/llama", "internal/model/quant"},
 	"internal/engine/native/prefix": {},
 	"internal/engine/enginetest":    {"internal/engine", "internal/engine/native", "internal/model/modelfile/modeltest"},
 

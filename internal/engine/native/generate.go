@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate/internal/engine"
+	"github.com/casemate-ai/casemate/internal/engine/native/batch"
 	"github.com/casemate-ai/casemate/internal/model/chat"
 	"github.com/casemate-ai/casemate/internal/model/grammar"
-	"github.com/casemate-ai/casemate/internal/model/llama"
 	"github.com/casemate-ai/casemate/internal/model/sample"
 	"github.com/casemate-ai/casemate/internal/model/tokenizer"
 )
@@ -27,19 +27,21 @@ type answer struct {
 	request engine.GenerateRequest
 	emit    func(engine.Piece) error
 
-	cache  *llama.Cache
-	tokens []int // prompt and answer, as far as they are in the cache
-	logits []float32
+	sequence *batch.Sequence
+	logits   []float32
 
 	sampler  *sample.Sampler
 	schema   schema
 	matcher  *grammar.Matcher // nil without a schema, and while the model thinks
+	masked   bool             // allowed is what matcher allows next
+	allowed  []uint64
 	decoder  *tokenizer.Decoder
 	thoughts *chat.Thoughts
 	stopper  *sample.Stopper
 
 	out            engine.Generation
 	text, thinking strings.Builder
+	pieces         []engine.Piece // to be emitted
 }
 
 // Generate continues a prompt.
@@ -57,22 +59,27 @@ func (e *Engine) Generate(ctx context.Context, r engine.GenerateRequest, emit fu
 	if extra == 0 {
 		extra = min(max(room, 1), leastTokens) // what the memory is held against; the context itself ends the answer
 	}
-	if a.cache, a.logits, err = e.prefill(ctx, prompt, extra); err != nil {
+	if err := e.fits(len(prompt), extra); err != nil {
 		return engine.Generation{}, err
 	}
-	a.tokens = prompt
+	sequence, first, err := e.requests.Start(ctx, batch.Prompt{Tokens: prompt, Room: extra, Share: true, Logits: true})
+	if err != nil {
+		return engine.Generation{}, e.explain(err)
+	}
+	a.sequence, a.logits = sequence, first.Logits
 	a.out.PromptTokens = len(prompt)
-	if err := a.sampler.Prime(prompt); err != nil {
-		return engine.Generation{}, err
-	}
 	limit := r.MaxTokens
 	if limit == 0 {
 		limit = room
 	}
-	if err := a.run(ctx, limit); err != nil {
+	err = a.sampler.Prime(prompt)
+	if err == nil {
+		err = a.run(ctx, limit)
+	}
+	sequence.End(err == nil)
+	if err != nil {
 		return engine.Generation{}, err
 	}
-	e.prefixes.keep(a.tokens[:a.cache.Len()], a.cache)
 	return a.out, a.finish()
 }
 
@@ -134,38 +141,46 @@ func (a *answer) prompt() ([]int, error) {
 	return ids, nil
 }
 
-// run picks tokens until the answer ends.
+// run picks tokens until the answer ends. While the model computes what follows
+// a token, its text is emitted and the schema's next mask is made.
 func (a *answer) run(ctx context.Context, limit int) error {
 	for {
-		if len(a.out.IDs) >= limit {
-			a.out.Finish = engine.FinishLength
-			return nil
-		}
 		choice, err := a.sampler.Next(a.logits, a.mask())
 		if err != nil {
 			return fmt.Errorf("pick token %d of the answer: %w", len(a.out.IDs)+1, err)
 		}
 		done, err := a.take(choice)
-		if err != nil || done {
+		if err != nil {
 			return err
 		}
-		if len(a.out.IDs) >= limit { // the logits after the last token are not needed
-			continue
+		if !done && len(a.out.IDs) >= limit { // the logits after the last token are not needed
+			a.out.Finish, done = engine.FinishLength, true
 		}
-		results, err := a.engine.model.Forward(ctx, []llama.Sequence{{Cache: a.cache, Tokens: []int{choice.ID}, Logits: []int{-1}}})
-		if err != nil {
+		if done {
+			return a.speak()
+		}
+		if err := a.sequence.Next(ctx, choice.ID); err != nil {
 			return a.engine.explain(err)
 		}
-		a.logits = results[0].Logits[0]
+		if err := a.speak(); err != nil {
+			return err
+		}
+		a.mask()
+		if a.logits, err = a.sequence.Wait(ctx); err != nil {
+			return a.engine.explain(err)
+		}
 	}
 }
 
 // mask returns which tokens may come next; nil means all.
 func (a *answer) mask() []uint64 {
-	if a.matcher != nil {
-		return a.matcher.Mask()
+	if a.matcher == nil {
+		return a.engine.spoken
 	}
-	return a.engine.spoken
+	if !a.masked {
+		a.allowed, a.masked = a.matcher.Mask(), true
+	}
+	return a.allowed
 }
 
 // take adds a token to the answer and says whether it is the last.
@@ -175,12 +190,12 @@ func (a *answer) take(c sample.Choice) (done bool, err error) {
 		a.out.Tokens = append(a.out.Tokens, a.logprob(c))
 	}
 	a.out.IDs = append(a.out.IDs, c.ID)
-	a.tokens = append(a.tokens, c.ID)
 	if err := a.sampler.Accept(c.ID); err != nil {
 		return false, err
 	}
 	constrained := a.matcher != nil
 	if constrained {
+		a.masked = false
 		if err := a.matcher.Accept(c.ID); err != nil {
 			return false, fmt.Errorf("hold token %d to the schema: %w", c.ID, err)
 		}
@@ -223,9 +238,7 @@ func (a *answer) hear(parts []chat.Part) (stopped bool, err error) {
 	for _, p := range parts {
 		if p.Thinking {
 			a.thinking.WriteString(p.Text)
-			if err := a.say(p.Text, true); err != nil {
-				return false, err
-			}
+			a.say(p.Text, true)
 			continue
 		}
 		if a.schema.grammar != nil && a.matcher == nil {
@@ -238,8 +251,8 @@ func (a *answer) hear(parts []chat.Part) (stopped bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		if err := a.write(string(safe)); err != nil || stop {
-			return stop, err
+		if a.write(string(safe)); stop {
+			return true, nil
 		}
 	}
 	if a.schema.grammar != nil && a.matcher == nil && !a.thoughts.Thinking() {
@@ -249,17 +262,27 @@ func (a *answer) hear(parts []chat.Part) (stopped bool, err error) {
 }
 
 // write adds to the text of the answer.
-func (a *answer) write(text string) error {
+func (a *answer) write(text string) {
 	a.text.WriteString(text)
-	return a.say(text, false)
+	a.say(text, false)
 }
 
-// say emits a piece.
-func (a *answer) say(text string, thinking bool) error {
-	if a.emit == nil || text == "" {
-		return nil
+// say adds a piece to those that are to be emitted.
+func (a *answer) say(text string, thinking bool) {
+	if a.emit != nil && text != "" {
+		a.pieces = append(a.pieces, engine.Piece{Text: text, Thinking: thinking})
 	}
-	return a.emit(engine.Piece{Text: text, Thinking: thinking})
+}
+
+// speak emits what there is.
+func (a *answer) speak() error {
+	for _, p := range a.pieces {
+		if err := a.emit(p); err != nil {
+			return err
+		}
+	}
+	a.pieces = a.pieces[:0]
+	return nil
 }
 
 // complete says whether the schema leaves nothing to say.
@@ -267,7 +290,7 @@ func (a *answer) complete() bool {
 	if a.matcher == nil || !a.matcher.Done() {
 		return false
 	}
-	for i, word := range a.matcher.Mask() {
+	for i, word := range a.mask() {
 		for _, end := range a.engine.ends {
 			if end/64 == i {
 				word &^= 1 << (end % 64)
@@ -289,9 +312,12 @@ func (a *answer) finish() error {
 		}
 		if stopped {
 			a.out.Finish = engine.FinishString
-		} else if err := a.write(string(a.stopper.Flush(nil))); err != nil {
-			return err
+		} else {
+			a.write(string(a.stopper.Flush(nil)))
 		}
+	}
+	if err := a.speak(); err != nil {
+		return err
 	}
 	a.out.AnswerTokens = len(a.out.IDs)
 	a.out.Text, a.out.Thinking = a.text.String(), a.thinking.String()

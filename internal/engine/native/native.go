@@ -15,6 +15,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/engine"
+	"github.com/casemate-ai/casemate/internal/engine/native/batch"
 	"github.com/casemate-ai/casemate/internal/model/adapter"
 	"github.com/casemate-ai/casemate/internal/model/chat"
 	"github.com/casemate-ai/casemate/internal/model/grammar"
@@ -40,19 +41,22 @@ type Options struct {
 	// Catalogue gives the identifiers that "x-casemate-id" of a schema names;
 	// nil knows none.
 	Catalogue func(kind string) (grammar.Catalogue, error)
-	// Prefixes is how many computed prompts are kept for those that begin alike;
-	// 0 means DefaultPrefixes, negative means none.
-	Prefixes int
+	// PrefixBytes bounds the memory of what is kept of finished requests for
+	// those that begin alike; 0 means a quarter of what is free when the model
+	// has been opened, or half a GiB where the system does not say. Negative
+	// keeps none. It gives way when requests need the memory.
+	PrefixBytes int64
 	// Progress, where not nil, is told how many of a prompt's tokens have been
-	// computed.
+	// computed: of the oldest prompt under way, by one call at a time.
 	Progress func(done, total int)
 	// AnyMemory opens a model, and starts a request, that the memory looks too
 	// small for.
 	AnyMemory bool
 }
 
-// DefaultPrefixes is how many computed prompts are kept.
-const DefaultPrefixes = 4
+// unknownPrefixBytes is what is kept of finished requests where the system does
+// not tell how much memory is free.
+const unknownPrefixBytes = 512 << 20
 
 // leastTokens is what must fit the memory, besides the weights, for a model to
 // be worth opening.
@@ -70,7 +74,7 @@ type Engine struct {
 	ends    []int          // ids that end an answer
 	spoken  []uint64       // ids that the tokenizer knows, where the model has more rows; else nil
 
-	prefixes prefixes
+	requests *batch.Batcher
 	schemas  schemas
 	close    sync.Once
 	closed   error
@@ -163,15 +167,31 @@ func (e *Engine) prepare() {
 		}
 	}
 	e.chat, e.noChat = chat.New(e.file.ChatTemplate, spec)
-	e.prefixes.limit = e.options.Prefixes
-	if e.prefixes.limit == 0 {
-		e.prefixes.limit = DefaultPrefixes
-	}
+	e.requests = batch.New(e.model, e.batching(os.DirFS("/")))
 	e.info = engine.Info{Name: e.options.Name, Architecture: c.Architecture, Digest: e.options.Digest, Context: e.options.Context,
 		Vocabulary: c.Vocabulary, Layers: c.Layers, Width: c.Width}
 	if e.info.Name == "" {
 		e.info.Name = c.Name
 	}
+}
+
+// batching returns how requests are run.
+func (e *Engine) batching(root fs.FS) batch.Options {
+	o, c := e.options, e.file.Config
+	b := batch.Options{Context: o.Context, Vocabulary: c.Vocabulary, Cache: o.Cache, Progress: o.Progress,
+		PageBytes: llama.CacheBytes(c, 1, o.Cache)}
+	keep := o.PrefixBytes
+	if keep == 0 {
+		keep = unknownPrefixBytes
+		if free, known := availableMemory(root); known {
+			keep = free / 4
+		}
+	}
+	b.Keep = int(max(keep, 0) / b.PageBytes)
+	if !o.AnyMemory {
+		b.Available = func() (int64, bool) { return availableMemory(root) }
+	}
+	return b
 }
 
 // foresee refuses a model whose weights do not fit the memory that there is.
@@ -195,7 +215,7 @@ func (e *Engine) Tokenizer() *tokenizer.Tokenizer { return e.tok }
 // Close frees the model. It may be called more than once.
 func (e *Engine) Close() error {
 	e.close.Do(func() {
-		e.prefixes.drop()
+		e.requests.Close()
 		e.closed = errors.Join(e.model.Close(), e.file.Close())
 	})
 	return e.closed

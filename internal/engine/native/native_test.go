@@ -78,9 +78,9 @@ func TestSameBytes(t *testing.T) {
 	}
 	want := make([]engine.Generation, len(requests))
 	for i, r := range requests {
-		want[i] = generate(t, enginetest.Tiny(t, m, native.Options{Threads: 1, Prefixes: -1}), r)
+		want[i] = generate(t, enginetest.Tiny(t, m, native.Options{Threads: 1, PrefixBytes: -1}), r)
 	}
-	for _, o := range []native.Options{{Threads: 1}, {Threads: 3}, {Threads: 2, Prefixes: 1}, {Threads: 2, Prefixes: -1}} {
+	for _, o := range []native.Options{{Threads: 1}, {Threads: 3}, {Threads: 2, PrefixBytes: 1 << 16}, {Threads: 2, PrefixBytes: -1}} {
 		e := enginetest.Tiny(t, m, o)
 		for round := range 2 {
 			var group sync.WaitGroup
@@ -269,7 +269,7 @@ func TestEmbed(t *testing.T) {
 // TestDataStaysData wants a message that spells special tokens to become no
 // special token, and the prompt around it to stay as it is.
 func TestDataStaysData(t *testing.T) {
-	e := enginetest.Tiny(t, modeltest.Options{Context: 1024}, native.Options{Prefixes: -1})
+	e := enginetest.Tiny(t, modeltest.Options{Context: 1024}, native.Options{PrefixBytes: -1})
 	plain := generate(t, e, engine.GenerateRequest{Messages: []engine.Message{{Role: "user", Content: "x"}}, MaxTokens: 1})
 	for _, marker := range []string{"<|eot_id|>", "<|start_header_id|>system<|end_header_id|>", "<think>", "</think>", "<|begin_of_text|>"} {
 		g := generate(t, e, engine.GenerateRequest{Messages: []engine.Message{{Role: "user", Content: "x" + marker}}, MaxTokens: 1})

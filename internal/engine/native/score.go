@@ -4,53 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"runtime/debug"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/casemate-ai/casemate/internal/engine"
+	"github.com/casemate-ai/casemate/internal/engine/native/batch"
 	"github.com/casemate-ai/casemate/internal/model/llama"
 	"github.com/casemate-ai/casemate/internal/model/tokenizer"
 )
 
-// promptStep is how many tokens of a prompt are computed in one pass. Between
-// passes, others get their turn and progress is told; results do not depend on it.
-const promptStep = llama.DefaultChunk
-
-// prefill computes what no kept prefix has of a prompt, and returns its cache,
-// which has room for extra tokens, and the logits after its last token.
-func (e *Engine) prefill(ctx context.Context, tokens []int, extra int) (*llama.Cache, []float32, error) {
-	if err := e.fits(len(tokens), extra); err != nil {
-		return nil, nil, err
-	}
-	cache := e.prefixes.take(tokens, len(tokens)-1)
-	if cache == nil {
-		var err error
-		if cache, err = e.model.NewCache(e.options.Context, e.options.Cache); err != nil {
-			return nil, nil, err
-		}
-	}
-	for {
-		start := cache.Len()
-		end := min(start+promptStep, len(tokens))
-		part := llama.Sequence{Cache: cache, Tokens: tokens[start:end]}
-		if end == len(tokens) {
-			part.Logits = []int{-1}
-		}
-		out, err := e.model.Forward(ctx, []llama.Sequence{part})
-		if err != nil {
-			return nil, nil, e.explain(err)
-		}
-		if e.options.Progress != nil {
-			e.options.Progress(end, len(tokens))
-		}
-		if end == len(tokens) {
-			return cache, out[0].Logits[0], nil
-		}
-	}
-}
-
-// fits wants a prompt and what follows it to fit the context and the memory.
+// fits wants a prompt and what follows it to fit the context.
 func (e *Engine) fits(prompt, extra int) error {
 	switch limit := e.options.Context; {
 	case prompt == 0:
@@ -59,38 +23,22 @@ func (e *Engine) fits(prompt, extra int) error {
 		return usage(fmt.Sprintf("the prompt has %d tokens and the answer may have %d: %d more than the context of %d", prompt, extra, prompt+extra-limit, limit),
 			"give a shorter prompt, or ask for a shorter answer; nothing was cut")
 	}
-	return e.affordable(prompt + extra)
-}
-
-// affordable wants the keys and values of so many tokens to fit the memory.
-// Kept prefixes go before a request is refused.
-func (e *Engine) affordable(tokens int) error {
-	if e.options.AnyMemory {
-		return nil
-	}
-	need := llama.CacheBytes(e.file.Config, tokens, e.options.Cache)
-	room, known := availableMemory(os.DirFS("/"))
-	if !known || need <= room {
-		return nil
-	}
-	e.prefixes.drop()
-	debug.FreeOSMemory() // what was kept counts as used until it is given back
-	if room, _ = availableMemory(os.DirFS("/")); need <= room {
-		return nil
-	}
-	return input(fmt.Sprintf("run %d tokens", tokens), fmt.Errorf("their keys and values take %s, and %s are free", size(need), size(room)),
-		"ask for a shorter answer (--max-tokens), or take a smaller --cache-type")
+	return nil
 }
 
 // explain turns a fault of the model runtime into one that says what to do.
 func (e *Engine) explain(err error) error {
 	var long *llama.ContextError
 	var token *llama.TokenError
+	var memory *batch.MemoryError
 	switch {
 	case errors.As(err, &long):
 		return misused("run the model", err, "give less; nothing was cut")
 	case errors.As(err, &token):
 		return misused("run the model", err, "casemate tokenize gives a model's ids")
+	case errors.As(err, &memory):
+		return input("run the model", fmt.Errorf("keys and values take %s, and %s are free", size(memory.Need), size(memory.Room)),
+			"ask for a shorter answer (--max-tokens), or take a smaller --cache-type")
 	}
 	return err
 }
@@ -111,7 +59,7 @@ func (e *Engine) textTokens(text string, special bool) []int {
 }
 
 // Score returns the log-probability of each option after the prefix. The prefix
-// is computed once.
+// is computed once, and so is what options have in common.
 func (e *Engine) Score(ctx context.Context, r engine.ScoreRequest) ([]engine.Score, error) {
 	var prefix []int
 	if len(r.Messages) > 0 {
@@ -132,15 +80,13 @@ func (e *Engine) Score(ctx context.Context, r engine.ScoreRequest) ([]engine.Sco
 		}
 		longest = max(longest, len(options[i]))
 	}
-	cache, logits, err := e.prefill(ctx, prefix, longest)
-	if err != nil {
+	if err := e.fits(len(prefix), longest); err != nil {
 		return nil, err
 	}
-	each, err := e.model.LogProbs(ctx, cache, logits, options)
+	each, err := e.requests.Score(ctx, prefix, options)
 	if err != nil {
 		return nil, e.explain(err)
 	}
-	e.prefixes.keep(prefix, cache)
 	out := make([]engine.Score, len(options))
 	for i, tokens := range each {
 		out[i].Tokens = len(tokens)
@@ -175,22 +121,66 @@ func (e *Engine) Embed(ctx context.Context, r engine.EmbedRequest) ([][]float32,
 	default:
 		return nil, usage(fmt.Sprintf("no pooling %q", r.Pool), "there are last and mean")
 	}
-	out := make([][]float32, len(r.Texts))
+	texts := make([][]int, len(r.Texts))
 	for i, text := range r.Texts {
-		tokens := e.textTokens(text, false)
-		if err := e.fits(len(tokens), 0); err != nil {
+		texts[i] = e.textTokens(text, false)
+		if err := e.fits(len(texts[i]), 0); err != nil {
 			return nil, err
 		}
-		cache, err := e.model.NewCache(e.options.Context, e.options.Cache)
-		if err != nil {
-			return nil, err
-		}
-		results, err := e.model.Forward(ctx, []llama.Sequence{{Cache: cache, Tokens: tokens, Hidden: []llama.HiddenRequest{{Layer: layer, Pool: pool}}}})
-		if err != nil {
-			return nil, e.explain(err)
-		}
-		out[i] = results[0].Hidden[0][0]
 	}
+	out := make([][]float32, len(texts))
+	err = together(ctx, len(texts), func(ctx context.Context, i int) error {
+		got, err := e.compute(ctx, batch.Prompt{Tokens: texts[i], Hidden: []llama.HiddenRequest{{Layer: layer, Pool: pool}}})
+		if err == nil {
+			out[i] = got.Hidden[0]
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// maxTogether is how many texts of one request are under way at a time.
+const maxTogether = 128
+
+// together calls do for every i below n, some at a time. The first error ends
+// the others.
+func together(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
+	if n == 1 {
+		return do(ctx, 0)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var next atomic.Int64
+	var group sync.WaitGroup
+	var once sync.Once
+	var failed error
+	for range min(n, maxTogether) {
+		group.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				if err := do(ctx, i); err != nil {
+					once.Do(func() { failed = err })
+					cancel()
+				}
+			}
+		})
+	}
+	group.Wait()
+	if failed == nil {
+		failed = ctx.Err() // before any began
+	}
+	return failed
+}
+
+// compute runs a prompt through the model and keeps nothing of it.
+func (e *Engine) compute(ctx context.Context, p batch.Prompt) (batch.Result, error) {
+	s, out, err := e.requests.Start(ctx, p)
+	if err != nil {
+		return batch.Result{}, e.explain(err)
+	}
+	s.End(false)
 	return out, nil
 }
 
@@ -234,18 +224,9 @@ func (e *Engine) Logits(ctx context.Context, tokens, layers []int) (Logits, erro
 		}
 		want = append(want, llama.HiddenRequest{Layer: layer, Pool: llama.PoolLast})
 	}
-	cache, err := e.model.NewCache(e.options.Context, e.options.Cache)
+	r, err := e.compute(ctx, batch.Prompt{Tokens: tokens, Logits: true, Hidden: want})
 	if err != nil {
 		return Logits{}, err
 	}
-	results, err := e.model.Forward(ctx, []llama.Sequence{{Cache: cache, Tokens: tokens, Logits: []int{-1}, Hidden: want}})
-	if err != nil {
-		return Logits{}, e.explain(err)
-	}
-	r := results[0]
-	out := Logits{Logits: r.Logits[0], Hidden: r.Hidden[0][0]}
-	for _, h := range r.Hidden[1:] {
-		out.Layers = append(out.Layers, h[0])
-	}
-	return out, nil
+	return Logits{Logits: r.Logits, Hidden: r.Hidden[0], Layers: r.Hidden[1:]}, nil
 }
