@@ -5,6 +5,9 @@ package packed
 import "github.com/casemate-ai/casemate/internal/model/isa"
 
 // implementations returns the arithmetic of a level.
-func implementations(isa.Level) implementation {
+func implementations(l isa.Level) implementation {
+	if l >= isa.AVX512VNNI {
+		return vnni
+	}
 	return generic
 }
