@@ -18,7 +18,7 @@ const (
 // values.
 func attention() {
 	for _, m := range machines() {
-		for _, f := range formats[:2] {
+		for _, f := range append(formats[:2:2], format{name: "Q8", size: 1}) {
 			a := attend{m, f}
 			a.scores()
 			a.values()
@@ -30,6 +30,22 @@ func attention() {
 type attend struct {
 	*machine
 	format format
+}
+
+// q8 says whether numbers are bytes, q8Group of which share a scale of F16.
+func (a attend) q8() bool { return a.format.load == nil }
+
+const q8Group = 32
+
+// load reads numbers and makes them float32; scale is only for bytes.
+func (a attend) load(from Mem, to, scale reg.VecPhysical) {
+	if !a.q8() {
+		a.format.load(from, to)
+		return
+	}
+	VPMOVSXBD(from, to)
+	VCVTDQ2PS(to, to)
+	VMULPS(scale, to, to)
 }
 
 // most is how many queries a call takes: their sums must fit the registers.
@@ -107,49 +123,52 @@ func query(r, k int) Mem {
 	return m
 }
 
+// scoreSet is the registers of scores for R queries and some pages: rows of sums,
+// and for each register of a row keys and, where they are bytes, scales.
+type scoreSet struct {
+	R, pages, n       int // n registers a row
+	sums, keys, scale []reg.VecPhysical
+	rest              []reg.VecPhysical
+	next              int // of rest
+}
+
+// spare returns one of the registers for what is soon used up.
+func (s *scoreSet) spare() reg.VecPhysical {
+	r := s.rest[s.next%len(s.rest)]
+	s.next++
+	return r
+}
+
 // scoresOf is scores for R queries.
 func (a attend) scoresOf(R, pages int) {
 	label := func(s string) string { return fmt.Sprintf("%s%d", s, R) }
-	per := 16 / a.width // registers a page
-	n := per * pages    // registers a row
-	sums, keys, rest := a.vec[:R*n], a.vec[R*n:R*n+n], a.vec[R*n+n:]
+	n := 16 / a.width * pages
+	s := &scoreSet{R: R, pages: pages, n: n, sums: a.vec[:R*n], keys: a.vec[R*n : R*n+n], rest: a.vec[R*n+n:]}
+	parts := 1
+	if a.q8() {
+		s.scale, s.rest, parts = s.rest[:n], s.rest[n:], run/q8Group
+	}
 	result := func(r, i int) Mem { return Mem{Base: scoresOut, Disp: r*rowBytes + 4*a.width*i} }
-	zero := rest[0]
-	VXORPS(zero.AsX(), zero.AsX(), zero.AsX())
+	zero := s.rest[0]
+	VXORPS(zero, zero, zero)
 	for r := range R {
 		for i := range n {
 			VMOVUPS(zero, result(r, i))
 		}
 	}
 	Label(label("run"))
-	for _, s := range sums {
-		VXORPS(s.AsX(), s.AsX(), s.AsX())
+	for _, sum := range s.sums {
+		VXORPS(sum, sum, sum)
 	}
-	MOVQ(keysLeft, runLeft)
-	CMPQ(runLeft, Imm(run))
-	JLE(LabelRef(label("short")))
-	MOVQ(U32(run), runLeft)
-	Label(label("short"))
-	SUBQ(runLeft, keysLeft)
-	SUBQ(Imm(4), runLeft)
-	JLT(LabelRef(label("single")))
-	Label(label("four"))
-	a.scoreSteps(R, pages, 4, sums, keys, rest)
-	SUBQ(Imm(4), runLeft)
-	JGE(LabelRef(label("four")))
-	Label(label("single"))
-	ADDQ(Imm(4), runLeft)
-	JEQ(LabelRef(label("end")))
-	Label(label("one"))
-	a.scoreSteps(R, pages, 1, sums, keys, rest)
-	DECQ(runLeft)
-	JNE(LabelRef(label("one")))
+	for part := range parts {
+		a.scorePart(s, run/parts, label(fmt.Sprintf("part%dof", part)), label("end"))
+	}
 	Label(label("end"))
 	for r := range R {
 		for i := range n {
-			s := sums[r*n+i]
-			VADDPS(result(r, i), s, s)
-			VMOVUPS(s, result(r, i))
+			sum := s.sums[r*n+i]
+			VADDPS(result(r, i), sum, sum)
+			VMOVUPS(sum, result(r, i))
 		}
 	}
 	TESTQ(keysLeft, keysLeft)
@@ -158,43 +177,84 @@ func (a attend) scoresOf(R, pages int) {
 	RET()
 }
 
+// scorePart adds up to size products, and jumps to end if there are none after
+// them.
+func (a attend) scorePart(s *scoreSet, size int, name, end string) {
+	if a.q8() {
+		for p := range s.pages {
+			for i := range 16 / a.width {
+				VCVTPH2PS(Mem{Base: pageKeys[p], Disp: 2 * a.width * i}, s.scale[p*16/a.width+i])
+			}
+			ADDQ(Imm(32), pageKeys[p])
+			ADDQ(Imm(32), pageAhead[p])
+		}
+	}
+	MOVQ(keysLeft, runLeft)
+	CMPQ(runLeft, Imm(uint64(size)))
+	JLE(LabelRef(name + "short"))
+	MOVQ(U32(uint32(size)), runLeft)
+	Label(name + "short")
+	SUBQ(runLeft, keysLeft)
+	SUBQ(Imm(4), runLeft)
+	JLT(LabelRef(name + "single"))
+	Label(name + "four")
+	a.scoreSteps(s, 4)
+	SUBQ(Imm(4), runLeft)
+	JGE(LabelRef(name + "four"))
+	Label(name + "single")
+	ADDQ(Imm(4), runLeft)
+	JEQ(LabelRef(name + "end"))
+	Label(name + "one")
+	a.scoreSteps(s, 1)
+	DECQ(runLeft)
+	JNE(LabelRef(name + "one"))
+	Label(name + "end")
+	TESTQ(keysLeft, keysLeft)
+	JEQ(LabelRef(end))
+}
+
 // scoreSteps adds so many products to each sum and goes on.
-func (a attend) scoreSteps(R, pages, steps int, sums, keys, rest []reg.VecPhysical) {
+func (a attend) scoreSteps(s *scoreSet, steps int) {
 	per := 16 / a.width
-	n := per * pages
 	bytes := 16 * a.format.size // of a number of all positions of a page
-	next := 0
 	for k := range steps {
-		for p := range pages {
+		for p := range s.pages {
 			if k*bytes%64 == 0 {
 				PREFETCHT1(Mem{Base: pageAhead[p], Disp: k * bytes})
 			}
 			for i := range per {
-				a.format.load(Mem{Base: pageKeys[p], Disp: k*bytes + a.width*a.format.size*i}, keys[p*per+i])
+				at := p*per + i
+				scale := s.keys[at]
+				if a.q8() {
+					scale = s.scale[at]
+				}
+				a.load(Mem{Base: pageKeys[p], Disp: k*bytes + a.width*a.format.size*i}, s.keys[at], scale)
 			}
 		}
-		for r := range R {
-			q, t := rest[next%len(rest)], 0
-			next++
+		for r := range s.R {
+			q := s.spare()
 			VBROADCASTSS(query(r, k), q)
-			for i := range n {
-				product := rest[next%len(rest)]
-				next++
-				if i == n-1 { // the query is not needed after this
-					product = q
-				}
-				VMULPS(q, keys[i], product)
-				VADDPS(product, sums[r*n+i], sums[r*n+i])
-				t++
-			}
+			a.addProducts(q, s.keys, s.sums[r*s.n:][:s.n], s.spare)
 		}
 	}
-	for p := range pages {
+	for p := range s.pages {
 		ADDQ(U32(uint32(steps*bytes)), pageKeys[p])
 		ADDQ(U32(uint32(steps*bytes)), pageAhead[p])
 	}
-	for i := range (R + 2) / 3 {
+	for i := range (s.R + 2) / 3 {
 		ADDQ(Imm(uint64(4*steps)), queries[i])
+	}
+}
+
+// addProducts adds x times each of v to its sum; x is used up.
+func (a attend) addProducts(x reg.VecPhysical, v, sums []reg.VecPhysical, spare func() reg.VecPhysical) {
+	for i := range sums {
+		product := x
+		if i < len(sums)-1 {
+			product = spare()
+		}
+		VMULPS(x, v[i], product)
+		VADDPS(product, sums[i], sums[i])
 	}
 }
 
@@ -225,7 +285,12 @@ func (a attend) values() {
 	Load(Param("factor"), factorsAt)
 	Load(Param("P"), valuesLeft)
 	MOVQ(valuesLeft, valueRow)
-	IMUL3Q(Imm(uint64(a.format.size)), valueRow, valueRow)
+	if a.q8() { // 34 bytes for 32 numbers
+		SHRQ(Imm(4), valueRow)
+		ADDQ(valuesLeft, valueRow)
+	} else {
+		IMUL3Q(Imm(uint64(a.format.size)), valueRow, valueRow)
+	}
 	XORQ(valueOffset, valueOffset)
 	Load(Param("R"), pageEnd)
 	a.choose(pageEnd)
@@ -239,23 +304,25 @@ func (a attend) values() {
 
 // valuesOf is values for R rows of weights.
 func (a attend) valuesOf(R int) {
-	per := 16 / a.width
-	widths := []int{1} // in 16 numbers
-	if a.wide() {
-		widths = []int{2, 1}
-		if R <= 4 {
-			widths = []int{4, 2, 1}
-		}
-	}
-	for _, w := range widths {
+	for _, w := range a.widths(R) {
 		label := func(s string) string { return fmt.Sprintf("%s%dx%d", s, R, w) }
 		Label(label("numbers"))
-		CMPQ(valuesLeft, Imm(uint64(16*w)))
+		CMPQ(valuesLeft, Imm(uint64(w)))
 		JLT(LabelRef(label("less")))
-		a.valueBlock(R, w*per, label)
-		SUBQ(Imm(uint64(16*w)), valuesLeft)
-		ADDQ(U32(uint32(16*w*a.format.size)), valueOffset)
-		ADDQ(U32(uint32(64*w)), valuesOut)
+		bytes := w * a.format.size
+		if a.q8() {
+			bytes += 2 * w / q8Group
+		}
+		pieces := 1
+		if a.q8() && !a.wide() { // there is room for the sums of 16 numbers
+			pieces = 2
+		}
+		for i := range pieces {
+			a.valueBlock(R, w/pieces, w/pieces*i, func(s string) string { return label(fmt.Sprintf("%s%d", s, i)) + "at" })
+			ADDQ(U32(uint32(4*w/pieces)), valuesOut)
+		}
+		SUBQ(Imm(uint64(w)), valuesLeft)
+		ADDQ(U32(uint32(bytes)), valueOffset)
 		JMP(LabelRef(label("numbers")))
 		Label(label("less"))
 	}
@@ -263,58 +330,49 @@ func (a attend) valuesOf(R int) {
 	RET()
 }
 
-// valueBlock adds n registers of each position.
-func (a attend) valueBlock(R, n int, label func(string) string) {
-	sums, v, rest := a.vec[:R*n], a.vec[R*n:R*n+n], a.vec[R*n+n:]
-	for _, s := range sums {
-		VXORPS(s.AsX(), s.AsX(), s.AsX())
+// widths returns how many numbers to take at a time, the most first.
+func (a attend) widths(R int) []int {
+	switch {
+	case a.wide() && a.q8() && R <= 4:
+		return []int{64, 32}
+	case a.q8():
+		return []int{32}
+	case a.wide() && R <= 4:
+		return []int{64, 32, 16}
+	case a.wide():
+		return []int{32, 16}
 	}
-	Load(Param("from"), position)
-	Label(label("page"))
-	// valueAt = pages[position/16] + position%16·valueRow + valueOffset
-	MOVQ(position, pageEnd)
-	SHRQ(Imm(4), pageEnd)
-	LEAQ(Mem{Base: pageEnd, Index: pageEnd, Scale: 2}, pageEnd)
-	MOVQ(Mem{Base: pagesAt, Index: pageEnd, Scale: 8}, valueAt)
-	MOVQ(Mem{Base: aheadAt, Index: pageEnd, Scale: 8}, valueAhead)
-	ADDQ(valueOffset, valueAt)
-	ADDQ(valueOffset, valueAhead)
-	MOVQ(position, pageEnd)
-	ANDQ(Imm(15), pageEnd)
-	IMULQ(valueRow, pageEnd)
-	ADDQ(pageEnd, valueAt)
-	ADDQ(pageEnd, valueAhead)
-	MOVQ(position, pageEnd)
-	ORQ(Imm(15), pageEnd)
-	INCQ(pageEnd)
+	return []int{16}
+}
+
+// valueBlock adds so many numbers of each position, from the first on, behind
+// valueOffset.
+func (a attend) valueBlock(R, numbers, first int, label func(string) string) {
+	n := numbers / a.width
+	sums, v, rest := a.vec[:R*n], a.vec[R*n:R*n+n], a.vec[R*n+n:]
+	next := 0
+	spare := func() reg.VecPhysical {
+		next++
+		return rest[1+next%(len(rest)-1)]
+	}
+	for _, s := range sums {
+		VXORPS(s, s, s)
+	}
 	to, err := Param("to").Resolve()
 	if err != nil {
 		panic(err)
 	}
-	CMPQ(pageEnd, to.Addr)
-	JLE(LabelRef(label("position")))
-	MOVQ(to.Addr, pageEnd)
+	Load(Param("from"), position)
+	Label(label("page"))
+	a.enterPage(to.Addr, label)
 	Label(label("position"))
 	for i := range n {
-		if i*a.width*a.format.size%64 == 0 {
-			PREFETCHT1(Mem{Base: valueAhead, Disp: i * a.width * a.format.size})
-		}
-		a.format.load(Mem{Base: valueAt, Disp: i * a.width * a.format.size}, v[i])
+		a.loadValue(first+i*a.width, v[i], rest[0])
 	}
-	next := 0
 	for r := range R {
-		p := rest[next%len(rest)]
-		next++
-		VBROADCASTSS(Mem{Base: weightsAt, Index: position, Scale: 4, Disp: r * rowBytes}, p)
-		for i := range n {
-			product := rest[next%len(rest)]
-			next++
-			if i == n-1 {
-				product = p
-			}
-			VMULPS(p, v[i], product)
-			VADDPS(product, sums[r*n+i], sums[r*n+i])
-		}
+		w := spare()
+		VBROADCASTSS(Mem{Base: weightsAt, Index: position, Scale: 4, Disp: r * rowBytes}, w)
+		a.addProducts(w, v, sums[r*n:][:n], spare)
 	}
 	ADDQ(valueRow, valueAt)
 	ADDQ(valueRow, valueAhead)
@@ -323,23 +381,72 @@ func (a attend) valueBlock(R, n int, label func(string) string) {
 	JLT(LabelRef(label("position")))
 	CMPQ(position, to.Addr)
 	JLT(LabelRef(label("page")))
-	// out = out·factor + sums
-	out := valueAt
+	a.blend(R, n, sums, rest)
+}
+
+// enterPage points to what position is at, and to where its page, or what is
+// asked of it, ends.
+func (a attend) enterPage(to Op, label func(string) string) {
+	slice := pageEnd
+	MOVQ(position, slice)
+	SHRQ(Imm(4), slice)
+	LEAQ(Mem{Base: slice, Index: slice, Scale: 2}, slice)
+	MOVQ(Mem{Base: pagesAt, Index: slice, Scale: 8}, valueAt)
+	MOVQ(Mem{Base: aheadAt, Index: slice, Scale: 8}, valueAhead)
+	row := pageEnd
+	MOVQ(position, row)
+	ANDQ(Imm(15), row)
+	IMULQ(valueRow, row)
+	ADDQ(valueOffset, row)
+	ADDQ(row, valueAt)
+	ADDQ(row, valueAhead)
+	MOVQ(position, pageEnd)
+	ORQ(Imm(15), pageEnd)
+	INCQ(pageEnd)
+	CMPQ(pageEnd, to)
+	JLE(LabelRef(label("position")))
+	MOVQ(to, pageEnd)
+}
+
+// loadValue reads a register of numbers from number i behind valueAt on. Those of
+// a group of bytes come one after another, so that its scale is there.
+func (a attend) loadValue(i int, to, scale reg.VecPhysical) {
+	disp := i * a.format.size
+	if a.q8() {
+		group := Mem{Base: valueAt, Disp: i / q8Group * (q8Group + 2)}
+		if i%q8Group == 0 || i%q8Group == 16 && a.width == 8 {
+			halves := scale.AsX()
+			if a.wide() {
+				halves = scale.AsY()
+			}
+			VPBROADCASTW(group, halves)
+			VCVTPH2PS(halves, scale)
+		}
+		disp = group.Disp + 2 + i%q8Group
+	}
+	if i*a.format.size%64 == 0 {
+		PREFETCHT1(Mem{Base: valueAhead, Disp: disp})
+	}
+	a.load(Mem{Base: valueAt, Disp: disp}, to, scale)
+}
+
+// blend makes out out times factor, and the sums.
+func (a attend) blend(R, n int, sums, rest []reg.VecPhysical) {
+	out, row := valueAt, position
 	MOVQ(valuesOut, out)
+	Load(Param("P"), row)
+	SHLQ(Imm(2), row)
 	for r := range R {
-		f := rest[0]
+		f, t := rest[0], rest[1]
 		VBROADCASTSS(Mem{Base: factorsAt, Disp: 4 * r}, f)
 		for i := range n {
-			t, at := rest[1], Mem{Base: out, Disp: 4 * a.width * i}
+			at := Mem{Base: out, Disp: 4 * a.width * i}
 			VMULPS(at, f, t)
 			VADDPS(sums[r*n+i], t, t)
 			VMOVUPS(t, at)
 		}
 		if r < R-1 {
-			// A row of out has as many numbers as a position.
-			for range 4 / a.format.size {
-				ADDQ(valueRow, out)
-			}
+			ADDQ(row, out)
 		}
 	}
 }

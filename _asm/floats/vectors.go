@@ -59,8 +59,6 @@ func vectors() {
 		m.pairs()
 		m.halves()
 		m.softmax()
-		m.keysQ8()
-		m.valuesQ8()
 	}
 	attention()
 }
@@ -402,57 +400,4 @@ func (m *machine) reduce(r reg.VecPhysical, temp []reg.VecPhysical, combine func
 	combine(r.AsX(), t.AsX())
 	VMOVSHDUP(r.AsX(), t.AsX())
 	combine(r.AsX(), t.AsX())
-}
-
-// keysQ8 multiplies bytes by the scales of the positions they belong to.
-func (m *machine) keysQ8() {
-	TEXT("keysQ8"+m.name, NOSPLIT, "func(dst *float32, src *byte, groups int)")
-	dst, src, groups := Load(Param("dst"), GP64()), Load(Param("src"), GP64()), Load(Param("groups"), GP64())
-	regs := 16 / m.width
-	v := m.vec
-	Label("group")
-	for i := range regs {
-		VCVTPH2PS(Mem{Base: src, Disp: 2 * m.width * i}, v[i])
-	}
-	for k := range 32 {
-		for i := range regs {
-			t := v[regs+(k*regs+i)%8]
-			VPMOVSXBD(Mem{Base: src, Disp: 32 + 16*k + m.width*i}, t)
-			VCVTDQ2PS(t, t)
-			VMULPS(v[i], t, t)
-			VMOVUPS(t, Mem{Base: dst, Disp: 64*k + 4*m.width*i})
-		}
-	}
-	ADDQ(U32(32*64), dst)
-	ADDQ(U32(32+32*16), src)
-	DECQ(groups)
-	JNE(LabelRef("group"))
-	VZEROUPPER()
-	RET()
-}
-
-// valuesQ8 multiplies bytes by their block's scale.
-func (m *machine) valuesQ8() {
-	TEXT("valuesQ8"+m.name, NOSPLIT, "func(dst *float32, src *byte, groups int)")
-	dst, src, groups := Load(Param("dst"), GP64()), Load(Param("src"), GP64()), Load(Param("groups"), GP64())
-	v := m.vec
-	h := GP32()
-	Label("group")
-	MOVWLZX(Mem{Base: src}, h)
-	VMOVD(h, v[0].AsX())
-	VCVTPH2PS(v[0].AsX(), v[0].AsX())
-	VBROADCASTSS(v[0].AsX(), v[0])
-	for i := range 32 / m.width {
-		t := v[1+i]
-		VPMOVSXBD(Mem{Base: src, Disp: 2 + m.width*i}, t)
-		VCVTDQ2PS(t, t)
-		VMULPS(v[0], t, t)
-		VMOVUPS(t, Mem{Base: dst, Disp: 4 * m.width * i})
-	}
-	ADDQ(U32(128), dst)
-	ADDQ(Imm(34), src)
-	DECQ(groups)
-	JNE(LabelRef("group"))
-	VZEROUPPER()
-	RET()
 }

@@ -15,13 +15,14 @@ const Block = 128
 //
 //	out    [R,Block]: out[r,16p+i] = Σ q[r,k]·keys[p][k,i]; what lies beyond the
 //	       pages may be overwritten
-//	keys   pages, Block/Lanes at most, each [D,Lanes] numbers of t, little-endian
+//	keys   pages, Block/Lanes at most, laid out as PutKey says
 //	q      [R,D]
 //	ahead  pages of at least the same size that will be read next, or nil
 //
-// t is F32 or F16. Products are added in float32 from +0, in the order of k, Run
-// at a time; the sums of the runs are added in float32, too, from +0. The slices
-// must not overlap. It panics if one is too short.
+// t is F32, F16 or Q8_0; its numbers are float32 exactly. Products are added in
+// float32 from +0, in the order of k, Run at a time; the sums of the runs are
+// added in float32, too, from +0. The slices must not overlap. It panics if one
+// is too short.
 func Scores(out []float32, t quant.Type, keys [][]byte, q []float32, D int, ahead [][]byte) {
 	scores(chosen, out, t, keys, q, D, ahead)
 }
@@ -30,7 +31,7 @@ func scores(l isa.Level, out []float32, t quant.Type, keys [][]byte, q []float32
 	if D <= 0 || len(q) == 0 || len(keys) == 0 {
 		return
 	}
-	R, size := len(q)/D, pageNumberSize("Scores", t)*D*Lanes
+	R, size := len(q)/D, KeyPage(t, D)
 	if len(keys) > Block/Lanes || len(ahead) != 0 && len(ahead) < len(keys) || R*D != len(q) || len(out) < R*Block {
 		panic(fmt.Sprintf("floats: Scores: %d pages, %d ahead, %d numbers of queries of %d and %d of results do not fit", len(keys), len(ahead), len(q), D, len(out)))
 	}
@@ -46,13 +47,13 @@ func scores(l isa.Level, out []float32, t quant.Type, keys [][]byte, q []float32
 //
 //	out     [R,P]: out[r] = out[r]·factor[r] + Σ w[r,i]·values[i], i from from to
 //	        to-1
-//	values  pages, Block/Lanes at most, each [Lanes,P] numbers of t, little-endian
-//	P       a multiple of Lanes
+//	values  pages, Block/Lanes at most, laid out as PutValue says
+//	P       as Padded gives it
 //	w       [R,Block]
 //	factor  [R]
 //	ahead   pages of at least the same size that will be read next, or nil
 //
-// t is F32 or F16. Products are added in float32 from +0, in the order of
+// t is F32, F16 or Q8_0. Products are added in float32 from +0, in the order of
 // positions; out times factor is rounded before that sum is added. What lies
 // outside from to to is not read. The slices must not overlap. It panics if one
 // is too short.
@@ -65,8 +66,8 @@ func addValues(l isa.Level, out []float32, t quant.Type, values [][]byte, P int,
 	if R == 0 || P <= 0 {
 		return
 	}
-	size := pageNumberSize("AddValues", t) * P * Lanes
-	if P%Lanes != 0 || from < 0 || from >= to || to > len(values)*Lanes || to > Block || len(out) < R*P || len(w) < R*Block || len(ahead) != 0 && len(ahead) < len(values) {
+	size := ValuePage(t, P)
+	if Padded(t, P) != P || from < 0 || from >= to || to > len(values)*Lanes || to > Block || len(out) < R*P || len(w) < R*Block || len(ahead) != 0 && len(ahead) < len(values) {
 		panic(fmt.Sprintf("floats: AddValues: positions %d to %d of %d pages, %d ahead, %d rows of %d, %d weights and %d results do not fit", from, to, len(values), len(ahead), R, P, len(w), len(out)))
 	}
 	checkPages("AddValues", values, size)
@@ -83,17 +84,6 @@ func checkPages(name string, pages [][]byte, size int) {
 			panic(fmt.Sprintf("floats: %s: page %d has %d bytes, want %d", name, i, len(p), size))
 		}
 	}
-}
-
-// pageNumberSize returns the bytes of a number of keys or values.
-func pageNumberSize(name string, t quant.Type) int {
-	switch t {
-	case quant.F32:
-		return 4
-	case quant.F16:
-		return 2
-	}
-	panic(fmt.Sprintf("floats: %s: %v is not F32 or F16", name, t))
 }
 
 // Softmax turns the scores of a block into weights, relative to the largest
@@ -124,50 +114,5 @@ func softmax(l isa.Level, score []float32, n int, scale float32, top, total, fac
 	}
 	if R > 0 && !softmaxVectors(l, score, n, scale, top, total, factor) {
 		softmaxGeneric(score, n, scale, top, total, factor)
-	}
-}
-
-const (
-	// Q8Group is how many numbers of a key or value of 8 bits share a scale.
-	Q8Group = 32
-	// q8KeyBytes is Lanes scales of F16 and Q8Group rows of Lanes numbers.
-	q8KeyBytes = 2*Lanes + Q8Group*Lanes
-	// q8ValueBytes is a scale of F16 and Q8Group numbers: a block of Q8_0.
-	q8ValueBytes = 2 + Q8Group
-)
-
-// KeysFromQ8 turns a page of keys into float32, each number being exact.
-//
-//	dst  [D,Lanes]; D is a multiple of Q8Group
-//	src  for every Q8Group of D: Lanes scales of F16, then [Q8Group,Lanes] bytes
-//
-// It panics if dst is no whole number of groups or src is too short.
-func KeysFromQ8(dst []float32, src []byte) { keysFromQ8(chosen, dst, src) }
-
-func keysFromQ8(l isa.Level, dst []float32, src []byte) {
-	groups := len(dst) / (Q8Group * Lanes)
-	if groups*Q8Group*Lanes != len(dst) || len(src) < groups*q8KeyBytes {
-		panic(fmt.Sprintf("floats: KeysFromQ8: %d bytes for %d numbers", len(src), len(dst)))
-	}
-	if groups > 0 && !keysFromQ8Vectors(l, dst, src) {
-		keysFromQ8Generic(dst, src)
-	}
-}
-
-// ValuesFromQ8 turns numbers of Q8_0 into float32, each number being exact.
-//
-//	dst  [n]; n is a multiple of Q8Group
-//	src  for every Q8Group of n: a scale of F16, then Q8Group bytes
-//
-// It panics if dst is no whole number of groups or src is too short.
-func ValuesFromQ8(dst []float32, src []byte) { valuesFromQ8(chosen, dst, src) }
-
-func valuesFromQ8(l isa.Level, dst []float32, src []byte) {
-	groups := len(dst) / Q8Group
-	if groups*Q8Group != len(dst) || len(src) < groups*q8ValueBytes {
-		panic(fmt.Sprintf("floats: ValuesFromQ8: %d bytes for %d numbers", len(src), len(dst)))
-	}
-	if groups > 0 && !valuesFromQ8Vectors(l, dst, src) {
-		valuesFromQ8Generic(dst, src)
 	}
 }

@@ -1,7 +1,6 @@
 package floats_test
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -19,23 +18,73 @@ func panics(f func()) (did bool) {
 	return false
 }
 
-// randomPages returns pages of n numbers each, and what they are as float32.
-func randomPages(r *rand.Rand, t quant.Type, pages, n int) (data [][]byte, numbers [][]float32) {
-	for range pages {
-		d, x := encode(t, random(r, n))
-		data, numbers = append(data, d), append(numbers, x)
+var pageTypes = []quant.Type{quant.F32, quant.F16, quant.Q8_0}
+
+// rounded returns what PutKey and PutValue make of numbers, as their comments
+// say it.
+func rounded(t quant.Type, x []float32) []float32 {
+	if t != quant.Q8_0 {
+		_, back := encode(t, x)
+		return back
 	}
-	return data, numbers
+	var back []float32
+	for group := range slices.Chunk(x, 32) {
+		largest := 0.0
+		for _, v := range group {
+			largest = max(largest, math.Abs(float64(v)))
+		}
+		_, scale := encode(quant.F16, []float32{float32(largest) / 127})
+		for _, v := range group {
+			n := float32(0)
+			if scale[0] > 0 {
+				n = float32(math.RoundToEven(float64(v * (1 / scale[0]))))
+			}
+			back = append(back, min(max(n, -127), 127)*scale[0])
+		}
+	}
+	return back
+}
+
+// keyPages returns pages of random keys of D numbers, and the keys as they are
+// there: key[position][k].
+func keyPages(r *rand.Rand, t quant.Type, pages, D int) (data [][]byte, keys [][]float32) {
+	for range pages {
+		page := make([]byte, floats.KeyPage(t, D))
+		for i := range floats.Lanes {
+			x := random(r, D)
+			floats.PutKey(page, t, i, x)
+			keys = append(keys, rounded(t, x))
+		}
+		data = append(data, page)
+	}
+	return data, keys
+}
+
+// valuePages is keyPages for values.
+func valuePages(r *rand.Rand, t quant.Type, pages, D int) (data [][]byte, values [][]float32) {
+	for range pages {
+		page := make([]byte, floats.ValuePage(t, D))
+		for i := range page {
+			page[i] = 0xff // what is not written is NaN
+		}
+		for i := range floats.Lanes {
+			x := random(r, D)
+			floats.PutValue(page, t, i, x)
+			values = append(values, rounded(t, x))
+		}
+		data = append(data, page)
+	}
+	return data, values
 }
 
 // TestScores compares every set of instructions with plain sums.
 func TestScores(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for _, kind := range []quant.Type{quant.F32, quant.F16} {
+	for _, kind := range pageTypes {
 		for _, D := range []int{1, 2, 3, 4, 5, 7, 16, 33, 63, 64, 65, 80, 128, 200} {
 			for R := 1; R <= 9; R++ {
 				pages := 1 + r.IntN(floats.Block/floats.Lanes)
-				data, keys := randomPages(r, kind, pages, D*floats.Lanes)
+				data, keys := keyPages(r, kind, pages, D)
 				q := random(r, R*D)
 				want := make([]float32, R*floats.Block)
 				for i := range R * pages * floats.Lanes {
@@ -44,7 +93,7 @@ func TestScores(t *testing.T) {
 					for k := 0; k < D; k += floats.Run {
 						var run float32
 						for j := k; j < min(k+floats.Run, D); j++ {
-							run += float32(q[r*D+j] * keys[p/floats.Lanes][j*floats.Lanes+p%floats.Lanes])
+							run += float32(q[r*D+j] * keys[p][j])
 						}
 						want[at] += run
 					}
@@ -68,35 +117,35 @@ func TestScores(t *testing.T) {
 // that are not asked for are not finite.
 func TestAddValues(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	for _, kind := range []quant.Type{quant.F32, quant.F16} {
-		for _, P := range []int{16, 32, 48, 64, 80, 96, 112, 128, 144, 256} {
+	for _, kind := range pageTypes {
+		for _, D := range []int{1, 16, 30, 32, 48, 64, 80, 96, 112, 128, 144, 200, 256} {
 			for R := 1; R <= 9; R++ {
 				pages := 1 + r.IntN(floats.Block/floats.Lanes)
 				from := r.IntN(pages * floats.Lanes)
 				to := from + 1 + r.IntN(pages*floats.Lanes-from)
-				checkValues(t, r, kind, P, R, pages, from, to)
+				checkValues(t, r, kind, D, R, pages, from, to)
 			}
-			checkValues(t, r, kind, P, 4, 8, 0, floats.Block)
+			checkValues(t, r, kind, D, 4, 8, 0, floats.Block)
 		}
 	}
 }
 
-func checkValues(t *testing.T, r *rand.Rand, kind quant.Type, P, R, pages, from, to int) {
-	data, values := randomPages(r, kind, pages, P*floats.Lanes)
+func checkValues(t *testing.T, r *rand.Rand, kind quant.Type, D, R, pages, from, to int) {
+	data, values := valuePages(r, kind, pages, D)
+	P := floats.Padded(kind, D)
 	w, factor, before := random(r, R*floats.Block), random(r, R), random(r, R*P)
 	want := make([]float32, R*P)
 	for i := range want {
 		row, d := i/P, i%P
 		var sum float32
-		for p := from; p < to; p++ {
-			sum += float32(w[row*floats.Block+p] * values[p/floats.Lanes][p%floats.Lanes*P+d])
+		for p := from; p < to && d < D; p++ {
+			sum += float32(w[row*floats.Block+p] * values[p][d])
 		}
 		want[i] = float32(before[i]*factor[row]) + sum
 	}
-	nan, _ := encode(kind, slices.Repeat([]float32{float32(math.NaN())}, P))
 	for p := range pages * floats.Lanes {
 		if p < from || p >= to {
-			copy(data[p/floats.Lanes][p%floats.Lanes*len(nan):], nan)
+			floats.PutValue(data[p/floats.Lanes], kind, p%floats.Lanes, slices.Repeat([]float32{float32(math.NaN())}, D))
 		}
 	}
 	for _, l := range isa.Levels() {
@@ -156,7 +205,7 @@ func TestSoftmaxExact(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for _, spread := range []float64{0, 0.1, 3, 50} {
 		const blocks, P, scale = 5, 16, 0.125
-		data, values := randomPages(r, quant.F32, floats.Block/floats.Lanes*blocks, P*floats.Lanes)
+		data, values := valuePages(r, quant.F32, floats.Block/floats.Lanes*blocks, P)
 		all := make([]float32, blocks*floats.Block)
 		for i := range all {
 			all[i] = float32(r.NormFloat64() * spread / scale)
@@ -175,7 +224,7 @@ func TestSoftmaxExact(t *testing.T) {
 			e := math.Exp(float64(s)*scale - largest)
 			sum += e
 			for d := range want {
-				want[d] += e * float64(values[i/floats.Lanes][i%floats.Lanes*P+d])
+				want[d] += e * float64(values[i][d])
 			}
 		}
 		if d := math.Abs(float64(total[0])/sum - 1); d > 4e-6 {
@@ -185,46 +234,6 @@ func TestSoftmaxExact(t *testing.T) {
 			if got := float64(out[d] / total[0]); math.Abs(got-want[d]/sum) > 2e-6 {
 				t.Errorf("spread %v: [%d] = %v, want %v", spread, d, got, want[d]/sum)
 			}
-		}
-	}
-}
-
-// TestFromQ8 compares with quant and with what KeysFromQ8 says of its layout.
-func TestFromQ8(t *testing.T) {
-	r := rand.New(rand.NewPCG(9, 10))
-	for groups := 1; groups <= 6; groups++ {
-		const page, value = 2*floats.Lanes + floats.Q8Group*floats.Lanes, 2 + floats.Q8Group
-		src := make([]byte, groups*page)
-		for i := range src {
-			src[i] = byte(r.Uint32())
-		}
-		want := make([]float32, groups*floats.Q8Group*floats.Lanes)
-		for g := range groups {
-			for i := range floats.Lanes {
-				h := quant.ToF16(float32(r.NormFloat64()))
-				binary.LittleEndian.PutUint16(src[g*page+2*i:], h)
-				for k := range floats.Q8Group {
-					at := k*floats.Lanes + i
-					want[g*floats.Q8Group*floats.Lanes+at] = float32(int8(src[g*page+2*floats.Lanes+at])) * quant.FromF16(h)
-				}
-			}
-		}
-		native := make([]byte, groups*value)
-		for i := range native {
-			native[i] = byte(r.Uint32())
-		}
-		for g := range groups {
-			binary.LittleEndian.PutUint16(native[g*value:], quant.ToF16(float32(r.NormFloat64())))
-		}
-		wantNative := make([]float32, groups*floats.Q8Group)
-		quant.Dequantize(wantNative, quant.Q8_0, native)
-		for _, l := range isa.Levels() {
-			got := make([]float32, len(want))
-			floats.KeysFromQ8At(l, got, src)
-			sameNumbers(t, fmt.Sprintf("%v: keys", l), got, want)
-			got = got[:len(wantNative)]
-			floats.ValuesFromQ8At(l, got, native)
-			sameNumbers(t, fmt.Sprintf("%v: values", l), got, wantNative)
 		}
 	}
 }
@@ -243,7 +252,7 @@ func TestAttentionPanics(t *testing.T) {
 		"Scores, ahead":      func() { floats.Scores(zeros(256), quant.F32, pages(2, 256), zeros(8), 4, pages(1, 256)) },
 		"Scores, ahead page": func() { floats.Scores(zeros(256), quant.F32, pages(1, 256), zeros(8), 4, pages(1, 255)) },
 		"Scores, queries":    func() { floats.Scores(zeros(256), quant.F32, pages(1, 256), zeros(7), 4, nil) },
-		"Scores, type":       func() { floats.Scores(zeros(256), quant.Q8_0, pages(1, 256), zeros(8), 4, nil) },
+		"Scores, type":       func() { floats.Scores(zeros(256), quant.BF16, pages(1, 256), zeros(8), 4, nil) },
 		"AddValues, out":     values(zeros(31), zeros(256), 0, 16, pages(1, 1024), 16),
 		"AddValues, weights": values(zeros(32), zeros(255), 0, 16, pages(1, 1024), 16),
 		"AddValues, page":    values(zeros(32), zeros(256), 0, 16, pages(1, 1023), 16),
@@ -254,10 +263,6 @@ func TestAttentionPanics(t *testing.T) {
 		"Softmax, scores":    func() { floats.Softmax(zeros(255), 16, 1, zeros(2), zeros(2), zeros(2)) },
 		"Softmax, n":         func() { floats.Softmax(zeros(256), 17, 1, zeros(2), zeros(2), zeros(2)) },
 		"Softmax, rows":      func() { floats.Softmax(zeros(256), 16, 1, zeros(2), zeros(1), zeros(2)) },
-		"KeysFromQ8":         func() { floats.KeysFromQ8(zeros(512), make([]byte, 543)) },
-		"KeysFromQ8, part":   func() { floats.KeysFromQ8(zeros(500), make([]byte, 544)) },
-		"ValuesFromQ8":       func() { floats.ValuesFromQ8(zeros(64), make([]byte, 67)) },
-		"ValuesFromQ8, part": func() { floats.ValuesFromQ8(zeros(33), make([]byte, 68)) },
 	} {
 		if !panics(f) {
 			t.Errorf("%s of the wrong size did not panic", name)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/casemate-ai/casemate/internal/model/isa"
 	"github.com/casemate-ai/casemate/internal/model/kernel/floats"
-	"github.com/casemate-ai/casemate/internal/model/quant"
 )
 
 // fence is memory between two pages that cannot be touched.
@@ -120,16 +119,16 @@ func TestAttentionBounds(t *testing.T) {
 	}
 	score, out, q, factor := newFence(t, 1<<14), newFence(t, 1<<15), newFence(t, 1<<15), newFence(t, 1<<12)
 	top, total := newFence(t, 1<<12), newFence(t, 1<<12)
-	for _, kind := range []quant.Type{quant.F32, quant.F16} {
+	for _, kind := range pageTypes {
 		for R := 1; R <= 20; R++ {
 			for _, D := range []int{1, 5, 16, 32, 64, 80, 128, 176} {
 				atEnd, n := r.IntN(2) == 0, 1+r.IntN(len(fences))
-				P := (D + floats.Lanes - 1) / floats.Lanes * floats.Lanes
+				P := floats.Padded(kind, D)
 				for _, l := range isa.Levels() {
 					var keys, values [][]byte
 					for _, f := range fences[:n] {
-						keys = append(keys, f.bytes(floats.Lanes*D*kind.Size(1), atEnd))
-						values = append(values, f.bytes(floats.Lanes*P*kind.Size(1), atEnd))
+						keys = append(keys, f.bytes(floats.KeyPage(kind, D), atEnd))
+						values = append(values, f.bytes(floats.ValuePage(kind, D), atEnd))
 					}
 					s := score.floats(R*floats.Block, atEnd)
 					floats.ScoresAt(l, s, kind, keys, q.floats(R*D, atEnd), D, keys)
@@ -138,16 +137,6 @@ func TestAttentionBounds(t *testing.T) {
 					to := from + 1 + r.IntN(n*floats.Lanes-from)
 					floats.AddValuesAt(l, out.floats(R*P, atEnd), kind, values, P, s, from, to, factor.floats(R, atEnd), values)
 				}
-			}
-		}
-	}
-	for groups := 1; groups <= 5; groups++ {
-		for _, atEnd := range []bool{true, false} {
-			for _, l := range isa.Levels() {
-				keys := fences[0].bytes(groups*(32+32*floats.Lanes), atEnd)
-				floats.KeysFromQ8At(l, out.floats(groups*32*floats.Lanes, atEnd), keys)
-				values := fences[0].bytes(groups*34, atEnd)
-				floats.ValuesFromQ8At(l, out.floats(groups*32, atEnd), values)
 			}
 		}
 	}

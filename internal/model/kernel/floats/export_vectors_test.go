@@ -13,6 +13,4 @@ var (
 	ScoresAt       = scores
 	AddValuesAt    = addValues
 	SoftmaxAt      = softmax
-	KeysFromQ8At   = keysFromQ8
-	ValuesFromQ8At = valuesFromQ8
 )

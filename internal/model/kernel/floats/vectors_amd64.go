@@ -168,10 +168,13 @@ func scoresVectors(l isa.Level, out []float32, t quant.Type, keys [][]byte, q []
 			k, a := &page[0], &ahead[p][0]
 			for r := 0; r < R; r += rows256 {
 				n, o, q := min(rows256, R-r), &out[r*Block+p*Lanes], &q[r*D]
-				if t == quant.F32 {
+				switch t {
+				case quant.F32:
 					scoresF32AVX2(o, q, n, D, k, a)
-				} else {
+				case quant.F16:
 					scoresF16AVX2(o, q, n, D, k, a)
+				default:
+					scoresQ8AVX2(o, q, n, D, k, a)
 				}
 			}
 		}
@@ -184,10 +187,13 @@ func scoresVectors(l isa.Level, out []float32, t quant.Type, keys [][]byte, q []
 		k0, k1, a0, a1 := &keys[p][0], &keys[second][0], &ahead[p][0], &ahead[second][0]
 		for r := 0; r < R; r += rows512 {
 			n, o, q := min(rows512, R-r), &out[r*Block+p*Lanes], &q[r*D]
-			if t == quant.F32 {
+			switch t {
+			case quant.F32:
 				scoresF32AVX512(o, q, n, D, k0, k1, a0, a1)
-			} else {
+			case quant.F16:
 				scoresF16AVX512(o, q, n, D, k0, k1, a0, a1)
+			default:
+				scoresQ8AVX512(o, q, n, D, k0, k1, a0, a1)
 			}
 		}
 	}
@@ -210,39 +216,17 @@ func valuesVectors(l isa.Level, out []float32, t quant.Type, values [][]byte, P 
 		switch {
 		case l >= isa.AVX512 && t == quant.F32:
 			valuesF32AVX512(o, P, v, w, from, to, f, n, a)
-		case l >= isa.AVX512:
+		case l >= isa.AVX512 && t == quant.F16:
 			valuesF16AVX512(o, P, v, w, from, to, f, n, a)
+		case l >= isa.AVX512:
+			valuesQ8AVX512(o, P, v, w, from, to, f, n, a)
 		case t == quant.F32:
 			valuesF32AVX2(o, P, v, w, from, to, f, n, a)
-		default:
+		case t == quant.F16:
 			valuesF16AVX2(o, P, v, w, from, to, f, n, a)
+		default:
+			valuesQ8AVX2(o, P, v, w, from, to, f, n, a)
 		}
-	}
-	return true
-}
-
-func keysFromQ8Vectors(l isa.Level, dst []float32, src []byte) bool {
-	if l < isa.AVX2 {
-		return false
-	}
-	groups := len(dst) / (Q8Group * Lanes)
-	if l >= isa.AVX512 {
-		keysQ8AVX512(&dst[0], &src[0], groups)
-	} else {
-		keysQ8AVX2(&dst[0], &src[0], groups)
-	}
-	return true
-}
-
-func valuesFromQ8Vectors(l isa.Level, dst []float32, src []byte) bool {
-	if l < isa.AVX2 {
-		return false
-	}
-	groups := len(dst) / Q8Group
-	if l >= isa.AVX512 {
-		valuesQ8AVX512(&dst[0], &src[0], groups)
-	} else {
-		valuesQ8AVX2(&dst[0], &src[0], groups)
 	}
 	return true
 }

@@ -120,20 +120,52 @@ func power2(k int32) float32 { return math.Float32frombits(uint32(k+127) << 23) 
 // scoresGeneric turns a run of a page into float32 once for all queries.
 func scoresGeneric(out []float32, t quant.Type, keys [][]byte, q []float32, D int) {
 	var w [Run * Lanes]float32
-	R, size := len(q)/D, pageNumberSize("Scores", t)
+	R := len(q) / D
 	for r := range R {
 		clear(out[r*Block:][:len(keys)*Lanes])
 	}
 	for p, page := range keys {
 		for k := 0; k < D; k += Run {
 			n := min(Run, D-k)
-			widenPortable(w[:n*Lanes], t, page[k*Lanes*size:])
+			widenKeys(w[:n*Lanes], t, page, k)
 			for r := range R {
 				var sum [Lanes]float32
 				addLanes(&sum, w[:n*Lanes], q[r*D+k:][:n])
 				addGeneric(out[r*Block+p*Lanes:][:Lanes], sum[:])
 			}
 		}
+	}
+}
+
+// widenKeys turns the numbers of a page of keys from number k on, a multiple of
+// Run, into float32.
+func widenKeys(dst []float32, t quant.Type, page []byte, k int) {
+	if t != quant.Q8_0 {
+		widenPortable(dst, t, page[k*Lanes*pageNumberSize(t):])
+		return
+	}
+	var scale [Lanes]float32
+	for page = page[k/q8Group*q8KeyBytes:]; len(dst) > 0; page = page[q8KeyBytes:] {
+		widenPortable(scale[:], quant.F16, page)
+		n := min(len(dst), q8Group*Lanes)
+		for i, b := range page[2*Lanes:][:n] {
+			dst[i] = float32(int8(b)) * scale[i%Lanes]
+		}
+		dst = dst[n:]
+	}
+}
+
+// widenValue turns Lanes numbers of a value, from number d on, a multiple of
+// Lanes, into float32.
+func widenValue(dst []float32, t quant.Type, row []byte, d int) {
+	if t != quant.Q8_0 {
+		widenPortable(dst, t, row[d*pageNumberSize(t):])
+		return
+	}
+	row = row[d/q8Group*q8ValueBytes:]
+	scale := quant.FromF16(binary.LittleEndian.Uint16(row))
+	for i, b := range row[2+d%q8Group:][:Lanes] {
+		dst[i] = float32(int8(b)) * scale
 	}
 }
 
@@ -157,10 +189,9 @@ func addLanes(sum *[Lanes]float32, w, x []float32) {
 // queries.
 func valuesGeneric(out []float32, t quant.Type, values [][]byte, P int, w []float32, from, to int, factor []float32) {
 	var v [Block * Lanes]float32
-	size := pageNumberSize("AddValues", t)
 	for d := 0; d < P; d += Lanes {
 		for i := from; i < to; i++ {
-			widenPortable(v[(i-from)*Lanes:][:Lanes], t, values[i/Lanes][(i%Lanes*P+d)*size:])
+			widenValue(v[(i-from)*Lanes:][:Lanes], t, values[i/Lanes][i%Lanes*valueRow(t, P):], d)
 		}
 		for r, f := range factor {
 			var sum [Lanes]float32
@@ -196,24 +227,5 @@ func softmaxGeneric(score []float32, n int, scale float32, top, total, factor []
 		}
 		f := exp(old - largest)
 		top[r], factor[r], total[r] = largest, f, float32(total[r]*f)+lanes[0]
-	}
-}
-
-func keysFromQ8Generic(dst []float32, src []byte) {
-	for ; len(dst) > 0; dst, src = dst[Q8Group*Lanes:], src[q8KeyBytes:] {
-		var scale [Lanes]float32
-		widenPortable(scale[:], quant.F16, src)
-		for i, b := range src[2*Lanes : q8KeyBytes] {
-			dst[i] = float32(int8(b)) * scale[i%Lanes]
-		}
-	}
-}
-
-func valuesFromQ8Generic(dst []float32, src []byte) {
-	for ; len(dst) > 0; dst, src = dst[Q8Group:], src[q8ValueBytes:] {
-		scale := quant.FromF16(binary.LittleEndian.Uint16(src))
-		for i, b := range src[2:q8ValueBytes] {
-			dst[i] = float32(int8(b)) * scale
-		}
 	}
 }

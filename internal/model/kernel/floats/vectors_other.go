@@ -38,7 +38,3 @@ func scoresVectors(isa.Level, []float32, quant.Type, [][]byte, []float32, int, [
 func valuesVectors(isa.Level, []float32, quant.Type, [][]byte, int, []float32, int, int, []float32, [][]byte) bool {
 	return false
 }
-
-func keysFromQ8Vectors(isa.Level, []float32, []byte) bool { return false }
-
-func valuesFromQ8Vectors(isa.Level, []float32, []byte) bool { return false }

@@ -27,10 +27,6 @@ func halfAVX512(low *float32, high *float32, cos *float32, sin *float32, n int)
 
 func softmaxAVX512(score *float32, n int, scale float32, top *float32, total *float32, factor *float32, R int)
 
-func keysQ8AVX512(dst *float32, src *byte, groups int)
-
-func valuesQ8AVX512(dst *float32, src *byte, groups int)
-
 func addAVX2(y *float32, x *float32, n int)
 
 func scaleAVX2(out *float32, x *float32, n int, f float32)
@@ -54,10 +50,6 @@ func halfAVX2(low *float32, high *float32, cos *float32, sin *float32, n int)
 
 func softmaxAVX2(score *float32, n int, scale float32, top *float32, total *float32, factor *float32, R int)
 
-func keysQ8AVX2(dst *float32, src *byte, groups int)
-
-func valuesQ8AVX2(dst *float32, src *byte, groups int)
-
 // R is at most 8.
 func scoresF32AVX512(out *float32, q *float32, R int, D int, k0 *byte, k1 *byte, ahead0 *byte, ahead1 *byte)
 
@@ -70,6 +62,12 @@ func scoresF16AVX512(out *float32, q *float32, R int, D int, k0 *byte, k1 *byte,
 // R is at most 8.
 func valuesF16AVX512(out *float32, P int, pages *[]byte, w *float32, from int, to int, factor *float32, R int, ahead *[]byte)
 
+// R is at most 8.
+func scoresQ8AVX512(out *float32, q *float32, R int, D int, k0 *byte, k1 *byte, ahead0 *byte, ahead1 *byte)
+
+// R is at most 8.
+func valuesQ8AVX512(out *float32, P int, pages *[]byte, w *float32, from int, to int, factor *float32, R int, ahead *[]byte)
+
 // R is at most 4.
 func scoresF32AVX2(out *float32, q *float32, R int, D int, k *byte, ahead *byte)
 
@@ -81,3 +79,9 @@ func scoresF16AVX2(out *float32, q *float32, R int, D int, k *byte, ahead *byte)
 
 // R is at most 4.
 func valuesF16AVX2(out *float32, P int, pages *[]byte, w *float32, from int, to int, factor *float32, R int, ahead *[]byte)
+
+// R is at most 4.
+func scoresQ8AVX2(out *float32, q *float32, R int, D int, k *byte, ahead *byte)
+
+// R is at most 4.
+func valuesQ8AVX2(out *float32, P int, pages *[]byte, w *float32, from int, to int, factor *float32, R int, ahead *[]byte)
