@@ -11,7 +11,8 @@ import (
 
 // parts are the files of assembly, each with its functions.
 var parts = map[string]func(){
-	"vnni": vnni,
+	"vnni":    vnni,
+	"maddubs": func() { avx2(); avx512(); pack() },
 }
 
 func main() {

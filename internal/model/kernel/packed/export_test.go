@@ -18,3 +18,8 @@ func MultiplyAt(l isa.Level, out []float32, stride, R int, t quant.Type, panels 
 
 // TileBytes returns the memory of a tile.
 func TileBytes(a *Activations, i int) []byte { return a.bytes(i) }
+
+// PackAt is Pack with the instructions of a level.
+func PackAt(l isa.Level, dst []byte, t quant.Type, src []byte, n, cols int) {
+	pack(implementations(l), dst, t, src, n, cols)
+}

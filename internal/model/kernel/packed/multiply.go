@@ -13,6 +13,8 @@ type implementation struct {
 	quantize func(dst []byte, x []float32, height, K int)
 	// multiply is Multiply, its arguments checked.
 	multiply func(p product)
+	// pack is Pack for 16 rows, its arguments checked; nil: row by row.
+	pack func(dst []byte, t quant.Type, src []byte)
 }
 
 // product is what Multiply is asked for.

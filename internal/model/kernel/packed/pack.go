@@ -15,10 +15,16 @@ import (
 //
 // n is 1 to 16; rows that are missing become zeros. It panics if a slice has
 // another length or the type is not packed.
-func Pack(dst []byte, t quant.Type, src []byte, n, cols int) {
+func Pack(dst []byte, t quant.Type, src []byte, n, cols int) { pack(chosen, dst, t, src, n, cols) }
+
+func pack(by implementation, dst []byte, t quant.Type, src []byte, n, cols int) {
 	size := PanelSize(t, cols)
 	if n < 1 || n > Lanes || len(dst) != size || len(src) != n*size/Lanes {
 		panic(fmt.Sprintf("packed: Pack: %d rows of %d columns of %v from %d to %d bytes", n, cols, t, len(src), len(dst)))
+	}
+	if n == Lanes && by.pack != nil {
+		by.pack(dst, t, src)
+		return
 	}
 	if n < Lanes {
 		clear(dst)

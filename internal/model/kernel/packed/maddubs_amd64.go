@@ -1,0 +1,95 @@
+//go:build !purego
+
+package packed
+
+import "github.com/casemate-ai/casemate/internal/model/quant"
+
+//go:generate go -C ../../../../_asm run ./packed -part maddubs -pkg packed -out ../internal/model/kernel/packed/maddubs_amd64.s -stubs ../internal/model/kernel/packed/maddubs_stubs_amd64.go
+
+// The arithmetic for processors without VNNI.
+var (
+	avx2   = implementation{quantize: quantizeGeneric, multiply: multiplyAVX2, pack: packAVX2}
+	avx512 = implementation{quantize: quantizeGeneric, multiply: multiplyAVX512, pack: packAVX2}
+)
+
+// maddubsKernel multiplies a panel, or half of one, by some rows of a tile.
+//
+//	out     [rows][16] results, or the first of a half
+//	panel   its first unit, or that of a half
+//	scales  the float16 numbers it begins with, where it does, or those of a half
+//	x       the first of the rows in the first group of the tile
+//	blocks  of a panel
+//	height  of the tile
+type maddubsKernel func(out *float32, panel, scales, x *byte, blocks, height, rows int)
+
+func multiplyAVX512(p product) {
+	var out [maxHeight][Lanes]float32
+	kernel := kernelAVX512(p.weight)
+	if kernel == nil {
+		multiplyGeneric(p)
+		return
+	}
+	blocks := p.K / (describe(p.weight).groups * Group)
+	for r := 0; r < p.R; r += Lanes {
+		panel := &p.panels[r/Lanes*p.size]
+		kernel(&out[0][0], panel, panel, &p.tile[0], blocks, p.height, p.height)
+		p.store(out[:p.rows], 0, r)
+	}
+}
+
+// store writes results of rows of the tile, from row t on, with panel row r and
+// those after it.
+func (p *product) store(from [][Lanes]float32, t, r int) {
+	for i := range from {
+		copy(p.out[(t+i)*p.stride+r:(t+i)*p.stride+p.R], from[i][:])
+	}
+}
+
+// rowsAVX2 is how many rows of a tile a kernel for AVX2 takes at most, and
+// wholeAVX2 with how many it takes both halves of a panel at once.
+const rowsAVX2, wholeAVX2 = 4, 2
+
+func multiplyAVX2(p product) {
+	var out [rowsAVX2][Lanes]float32
+	kernel := kernelAVX2(p.weight)
+	if kernel == nil {
+		multiplyGeneric(p)
+		return
+	}
+	blocks := p.K / (describe(p.weight).groups * Group)
+	for r := 0; r < p.R; r += Lanes {
+		panel := p.panels[r/Lanes*p.size:]
+		for t := 0; t < p.rows; t += rowsAVX2 {
+			x, rows := &p.tile[4*t], min(rowsAVX2, p.rows-t)
+			kernel(&out[0][0], &panel[0], &panel[0], x, blocks, p.height, rows)
+			if rows > wholeAVX2 {
+				kernel(&out[0][Lanes/2], &panel[unit/2], &panel[Lanes], x, blocks, p.height, rows)
+			}
+			p.store(out[:rows], t, r)
+		}
+	}
+}
+
+func kernelAVX512(t quant.Type) maddubsKernel {
+	switch t {
+	case quant.Q4_K:
+		return q4_KAVX512
+	case quant.Q5_K:
+		return q5_KAVX512
+	case quant.Q6_K:
+		return q6_KAVX512
+	}
+	return nil
+}
+
+func kernelAVX2(t quant.Type) maddubsKernel {
+	switch t {
+	case quant.Q4_K:
+		return q4_KAVX2
+	case quant.Q5_K:
+		return q5_KAVX2
+	case quant.Q6_K:
+		return q6_KAVX2
+	}
+	return nil
+}
