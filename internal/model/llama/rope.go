@@ -38,8 +38,9 @@ func newRope(c modelfile.Config, divisors []float32) (rope, error) {
 	if !(s.Base > 1) || math.IsInf(s.Base, 0) {
 		return r, fmt.Errorf("rotary base %v is not larger than 1", s.Base)
 	}
+	powers := roots(s.Base, dims)
 	for i := range r.frequencies {
-		r.frequencies[i] = math.Pow(s.Base, -2*float64(i)/float64(dims))
+		r.frequencies[i] = powers[2*i]
 	}
 	for i, d := range divisors {
 		if !(d > 0) || math.IsInf(float64(d), 0) {
@@ -81,7 +82,7 @@ func (r *rope) scaleLlama3(s modelfile.RoPE) error {
 		turns := float64(s.OriginalContext) * f / (2 * math.Pi)
 		keep := (turns - s.LowFreq) / (s.HighFreq - s.LowFreq)
 		keep = min(max(keep, 0), 1)
-		r.frequencies[i] = (1-keep)*f/s.Factor + keep*f
+		r.frequencies[i] = float64((1-keep)*f/s.Factor) + float64(keep*f)
 	}
 	return nil
 }
@@ -107,20 +108,20 @@ func (r *rope) scaleYaRN(s modelfile.RoPE, dims int) error {
 		return fmt.Errorf("rotary scaling yarn between turns %v and %v of context %d, attention %v, makes no sense", fast, slow, s.OriginalContext, s.Attention)
 	}
 	pair := func(turns float64) float64 {
-		return float64(dims) * math.Log(float64(s.OriginalContext)/(turns*2*math.Pi)) / (2 * math.Log(s.Base))
+		return float64(dims) * logarithm(float64(s.OriginalContext)/(turns*2*math.Pi)) / (2 * logarithm(s.Base))
 	}
 	low := max(math.Floor(pair(fast)), 0)
 	high := min(math.Ceil(pair(slow)), float64(dims-1))
 	for i, f := range r.frequencies {
 		stretch := (float64(i) - low) / max(high-low, 0.001)
 		stretch = min(max(stretch, 0), 1)
-		r.frequencies[i] = stretch*f/s.Factor + (1-stretch)*f
+		r.frequencies[i] = float64(stretch*f/s.Factor) + float64((1-stretch)*f)
 	}
 	switch {
 	case s.Attention > 0:
 		r.magnitude = s.Attention
 	case s.Factor > 1:
-		r.magnitude = 0.1*math.Log(s.Factor) + 1
+		r.magnitude = float64(0.1*logarithm(s.Factor)) + 1
 	}
 	return nil
 }
@@ -129,7 +130,7 @@ func (r *rope) scaleYaRN(s modelfile.RoPE, dims int) error {
 // a float64: at position 131,072 it is right to 2e-11.
 func (r *rope) table(cos, sin []float32, position int) {
 	for i, f := range r.frequencies {
-		s, c := math.Sincos(float64(position) * f)
+		s, c := sincos(float64(position) * f)
 		cos[i], sin[i] = float32(c*r.magnitude), float32(s*r.magnitude)
 	}
 }
