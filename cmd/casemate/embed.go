@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 
 	"github.com/casemate-ai/casemate/internal/engine"
@@ -30,7 +31,7 @@ func (c *embedCmd) Run(s *streams) error {
 	}
 	defer e.Close()
 	info := e.Info()
-	return answerLines(s, c.File, func(line []byte) (any, error) {
+	return answerLines(s, c.File, linesTogether, func(ctx context.Context, line []byte) (any, error) {
 		var in struct {
 			ID   json.RawMessage `json:"id"`
 			Text *string         `json:"text"`
@@ -41,7 +42,7 @@ func (c *embedCmd) Run(s *streams) error {
 		if in.Text == nil {
 			return nil, faulty(`the line has no "text"`)
 		}
-		v, err := e.Embed(s.ctx, engine.EmbedRequest{Texts: []string{*in.Text}, Layer: c.Layer, Pool: engine.Pool(c.Pool)})
+		v, err := e.Embed(ctx, engine.EmbedRequest{Texts: []string{*in.Text}, Layer: c.Layer, Pool: engine.Pool(c.Pool)})
 		if err != nil {
 			return nil, lineOrModel(err)
 		}

@@ -3,11 +3,13 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/casemate-ai/casemate"
 )
@@ -23,52 +25,175 @@ type brokenLine struct {
 	Line  int             `json:"line"` // from 1
 }
 
+// Lines that wait for a model's answer, so that it runs many in one pass: their
+// number, and the bytes of them all.
+const (
+	linesTogether = 64
+	linesBytes    = maxModelLine
+)
+
 // answerLines reads a file of JSON lines ("-" is standard input), and writes
-// what answer makes of each, in order and at once. Where answer fails for a
-// reason that lies in the line, an object with "error" stands in its place and
-// the command ends with exit code 4; any other failure ends it.
-func answerLines(s *streams, file string, answer func(line []byte) (any, error)) error {
+// what answer makes of each: in their order, each as soon as it and those before
+// it are done. Where answer fails for a reason that lies in the line, an object
+// with "error" stands in its place and the command ends with exit code 4; any
+// other failure ends it. So many lines are answered together, at most; the
+// context that answer is given ends when answers are wanted no more.
+func answerLines(s *streams, file string, together int, answer func(ctx context.Context, line []byte) (any, error)) error {
 	in, done, err := openInput(s, file)
 	if err != nil {
 		return err
 	}
 	defer done()
-	r := bufio.NewReaderSize(in, 64<<10)
+	ctx, cancel := context.WithCancel(s.ctx)
+	defer cancel()
+	q := &lineQueue{lines: make(chan *openLine, together+1), slots: make(chan struct{}, together), room: sync.NewCond(new(sync.Mutex))}
+	go q.read(ctx, interruptibleReader(ctx, in), answer)
 	out := bufio.NewWriterSize(s.stdout, 64<<10)
 	lines, broken := 0, 0
-	for number := 1; ; number++ {
-		line, long, err := readLine(r, maxModelLine)
-		switch {
-		case err == io.EOF && len(line) == 0 && !long:
+	for {
+		line, err := q.next(out)
+		if err != nil {
+			return fmt.Errorf("write answers: %w", err)
+		}
+		if line == nil {
 			return endLines(s, out, lines, broken)
-		case err != nil && err != io.EOF:
-			return errors.Join(out.Flush(), fmt.Errorf("read line %d: %w", number, err))
-		case len(bytes.TrimSpace(line)) == 0 && !long:
-			continue
 		}
-		var result any
+		result, err := line.result, line.err
 		var bad *badLine
-		if long {
-			err = faulty("the line is longer than %d MiB", maxModelLine>>20)
-		} else {
-			result, err = answer(line)
-		}
 		if errors.As(err, &bad) {
 			broken++
-			result = brokenLine{ID: idOf(line), Error: bad.Error(), Line: number}
+			result = brokenLine{ID: idOf(line.text), Error: bad.Error(), Line: line.number}
 		} else if err != nil {
-			return errors.Join(out.Flush(), fmt.Errorf("line %d: %w", number, err))
+			return errors.Join(out.Flush(), err)
 		}
 		lines++
 		if err := writeJSON(out, result, false); err != nil {
-			return fmt.Errorf("write the answer to line %d: %w", number, err)
+			return fmt.Errorf("write the answer to line %d: %w", line.number, err)
 		}
-		if r.Buffered() == 0 { // whoever waits for an answer gets it
-			if err := out.Flush(); err != nil {
-				return fmt.Errorf("write the answer to line %d: %w", number, err)
-			}
-		}
+		q.leave(line)
 	}
+}
+
+// openLine is a line and, once done is closed, its answer.
+type openLine struct {
+	number int // from 1
+	text   []byte
+	result any
+	err    error
+	done   chan struct{}
+}
+
+// lineQueue is the lines that are being answered.
+type lineQueue struct {
+	lines chan *openLine // in order; closed after the last; has room for all and an error
+	slots chan struct{}  // one for each
+	room  *sync.Cond
+	bytes int // of all lines; guarded by room.L
+}
+
+// read starts the answer to each line as there is room for it.
+func (q *lineQueue) read(ctx context.Context, in io.Reader, answer func(ctx context.Context, line []byte) (any, error)) {
+	defer close(q.lines)
+	r := bufio.NewReaderSize(in, 64<<10)
+	for number := 1; ; number++ {
+		text, long, err := readLine(r, maxModelLine)
+		line := &openLine{number: number, text: text, done: make(chan struct{})}
+		switch {
+		case err == io.EOF && len(text) == 0 && !long:
+			return
+		case err != nil && err != io.EOF:
+			q.fail(line, err)
+			return
+		case len(bytes.TrimSpace(text)) == 0 && !long:
+			continue
+		}
+		select {
+		case q.slots <- struct{}{}:
+		case <-ctx.Done():
+			q.fail(line, ctx.Err())
+			return
+		}
+		if !q.enter(ctx, line) {
+			q.fail(line, ctx.Err())
+			return
+		}
+		q.lines <- line
+		if long {
+			line.err = faulty("the line is longer than %d MiB", maxModelLine>>20)
+			close(line.done)
+			continue
+		}
+		go func() {
+			defer close(line.done)
+			if line.result, line.err = answer(ctx, text); line.err != nil {
+				line.err = fmt.Errorf("line %d: %w", number, line.err)
+			}
+		}()
+	}
+}
+
+// fail ends the queue with an error in a line's place.
+func (q *lineQueue) fail(line *openLine, err error) {
+	line.err = fmt.Errorf("read line %d: %w", line.number, err)
+	close(line.done)
+	q.lines <- line
+}
+
+// enter waits until the line's bytes have room, or are all there is. It returns
+// false if the context ends before.
+func (q *lineQueue) enter(ctx context.Context, line *openLine) bool {
+	stop := context.AfterFunc(ctx, func() {
+		q.room.L.Lock() // nobody is between looking and waiting
+		defer q.room.L.Unlock()
+		q.room.Broadcast()
+	})
+	defer stop()
+	q.room.L.Lock()
+	defer q.room.L.Unlock()
+	for q.bytes > 0 && q.bytes+len(line.text) > linesBytes && ctx.Err() == nil {
+		q.room.Wait()
+	}
+	q.bytes += len(line.text)
+	return ctx.Err() == nil
+}
+
+// leave makes room for others.
+func (q *lineQueue) leave(line *openLine) {
+	<-q.slots
+	q.room.L.Lock()
+	defer q.room.L.Unlock()
+	q.bytes -= len(line.text)
+	q.room.Signal()
+}
+
+// next returns the next line when it is answered, or nil after the last. What is
+// written goes out before it waits: whoever waits for an answer gets it.
+func (q *lineQueue) next(out *bufio.Writer) (*openLine, error) {
+	select {
+	case line := <-q.lines:
+		return line, line.wait(out)
+	default:
+	}
+	if err := out.Flush(); err != nil {
+		return nil, err
+	}
+	line := <-q.lines
+	return line, line.wait(out)
+}
+
+// wait waits for the answer.
+func (l *openLine) wait(out *bufio.Writer) error {
+	if l == nil {
+		return nil
+	}
+	select {
+	case <-l.done:
+		return nil
+	default:
+	}
+	err := out.Flush()
+	<-l.done
+	return err
 }
 
 // endLines writes what is left, and says how many lines could not be answered.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"math"
 
@@ -47,7 +48,7 @@ func (c *scoreCmd) Run(s *streams) error {
 	}
 	defer e.Close()
 	info := e.Info()
-	return answerLines(s, c.File, func(line []byte) (any, error) {
+	return answerLines(s, c.File, linesTogether, func(ctx context.Context, line []byte) (any, error) {
 		var in scoreLine
 		if err := decodeLine(line, &in); err != nil {
 			return nil, err
@@ -64,7 +65,7 @@ func (c *scoreCmd) Run(s *streams) error {
 		if in.Prefix != nil {
 			request.Prefix = *in.Prefix
 		}
-		scores, err := e.Score(s.ctx, request)
+		scores, err := e.Score(ctx, request)
 		if err != nil {
 			return nil, lineOrModel(err)
 		}
@@ -79,7 +80,7 @@ func (c *scoreCmd) Run(s *streams) error {
 		}
 		prior := make([]float64, len(in.Options))
 		for _, prefix := range in.ContentFree {
-			base, err := e.Score(s.ctx, engine.ScoreRequest{Prefix: prefix, Options: in.Options})
+			base, err := e.Score(ctx, engine.ScoreRequest{Prefix: prefix, Options: in.Options})
 			if err != nil {
 				return nil, lineOrModel(err)
 			}

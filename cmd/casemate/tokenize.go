@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -36,7 +37,7 @@ func (c *tokenizeCmd) Run(s *streams) error {
 		return err
 	}
 	if c.JSONL {
-		return answerLines(s, c.File, func(line []byte) (any, error) { return c.line(t, line) })
+		return answerLines(s, c.File, 1, func(_ context.Context, line []byte) (any, error) { return c.line(t, line) })
 	}
 	in, done, err := openInput(s, c.File)
 	if err != nil {
