@@ -284,8 +284,8 @@ func TestCacheMemory(t *testing.T) {
 	c := small()
 	m := smallModel(t, llama.Options{Threads: 1})
 	perPosition := map[quant.Type]int64{
-		quant.F32:  4 * 3 * 2 * 2 * 8,
-		quant.F16:  2 * 3 * 2 * 2 * 8,
+		quant.F32:  4 * 3 * 2 * (8 + 16), // a value of 8 numbers is filled up to 16
+		quant.F16:  2 * 3 * 2 * (8 + 16),
 		quant.Q8_0: 34 * 3 * 2 * 2, // a block of 32 holds a head of 8
 	}
 	for kind, bytes := range perPosition {

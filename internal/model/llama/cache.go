@@ -3,6 +3,7 @@ package llama
 import (
 	"fmt"
 
+	"github.com/casemate-ai/casemate/internal/model/kernel/floats"
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
 	"github.com/casemate-ai/casemate/internal/model/quant"
 )
@@ -20,33 +21,27 @@ type Cache struct {
 }
 
 // numbers is the memory of a page: for each layer and head the keys of all
-// positions, then the values.
-type numbers struct {
-	floats []float32 // F32
-	blocks []byte    // any other type
-}
+// positions, as floats.PutKey lays them out, then the values, as PutValue does.
+type numbers struct{ bytes []byte }
 
 // cacheLayout says where in a page things are.
 type cacheLayout struct {
-	kind      quant.Type
-	heads     int // KV
-	head      int // D
-	padded    int // D, rounded up to a whole number of blocks
-	perPage   int // numbers
-	pageBytes int64
+	kind       quant.Type
+	heads      int // KV
+	padded     int // numbers of a value
+	key, value int // bytes of a layer's keys or values of one head
+	pageBytes  int64
 }
 
 func newCacheLayout(c modelfile.Config, t quant.Type) cacheLayout {
-	elements, bytes := t.Block()
-	padded := (c.HeadSize + elements - 1) / elements * elements
-	perPage := c.Layers * 2 * c.KVHeads * PageTokens * padded
-	return cacheLayout{t, c.KVHeads, c.HeadSize, padded, perPage, int64(perPage/elements) * int64(bytes)}
+	key, value := floats.KeyPage(t, c.HeadSize), floats.ValuePage(t, c.HeadSize)
+	size := int64(c.Layers) * int64(c.KVHeads) * int64(key+value)
+	return cacheLayout{t, c.KVHeads, floats.Padded(t, c.HeadSize), key, value, size}
 }
 
-// start returns the number at which the keys (which 0) or values (which 1) of a
-// layer's head begin.
-func (l cacheLayout) start(layer, which, head int) int {
-	return ((layer*2+which)*l.heads + head) * PageTokens * l.padded
+// keys returns a layer's keys of a head, and all that follows in the page.
+func (l cacheLayout) keys(n numbers, layer, head int) []byte {
+	return n.bytes[(layer*l.heads+head)*(l.key+l.value):]
 }
 
 // NewCache returns an empty cache for at most capacity tokens; 0 means as many
@@ -80,51 +75,45 @@ func (c *Cache) Type() quant.Type { return c.layout.kind }
 func (c *Cache) Bytes() int64 { return int64(len(c.pages)) * c.layout.pageBytes }
 
 // newNumbers returns the memory of a page, all zero.
-func (l cacheLayout) newNumbers() numbers {
-	if l.kind == quant.F32 {
-		return numbers{floats: make([]float32, l.perPage)}
-	}
-	return numbers{blocks: make([]byte, l.pageBytes)}
-}
+func (l cacheLayout) newNumbers() numbers { return numbers{make([]byte, l.pageBytes)} }
 
-func (n numbers) clear() {
-	clear(n.floats)
-	clear(n.blocks)
-}
+func (n numbers) clear() { clear(n.bytes) }
 
-func (n numbers) copyFrom(from numbers) {
-	copy(n.floats, from.floats)
-	copy(n.blocks, from.blocks)
-}
+func (n numbers) copyFrom(from numbers) { copy(n.bytes, from.bytes) }
 
 // size returns the memory in bytes.
-func (n numbers) size() int64 { return 4*int64(len(n.floats)) + int64(len(n.blocks)) }
+func (n numbers) size() int64 { return int64(len(n.bytes)) }
 
-// put stores a head's key (which 0) or value (which 1) of a position.
+// put stores a head's key and value of a position.
 //
-//	x  [padded], zeros after the head's own numbers
-func (c *Cache) put(layer, which, head, position int, x []float32) {
+//	key, value  [D]
+func (c *Cache) put(layer, head, position int, key, value []float32) {
 	l := c.layout
-	p := c.pages[position/PageTokens]
-	start := l.start(layer, which, head) + position%PageTokens*l.padded
-	if l.kind == quant.F32 {
-		copy(p.floats[start:start+l.padded], x)
-		return
-	}
-	first, size := l.kind.Size(start), l.kind.Size(l.padded)
-	quant.Quantize(p.blocks[first:first+size], l.kind, x[:l.padded])
+	at := l.keys(c.pages[position/PageTokens].numbers, layer, head)
+	floats.PutKey(at[:l.key], l.kind, position%PageTokens, key)
+	floats.PutValue(at[l.key:l.key+l.value], l.kind, position%PageTokens, value)
 }
 
-// get returns the keys or values of a head at the first n positions of a page,
-// [n,padded]: in place or in scratch, [PageTokens·padded].
-func (c *Cache) get(scratch []float32, layer, which, head, page, n int) []float32 {
-	l := c.layout
-	p := c.pages[page]
-	start, count := l.start(layer, which, head), n*l.padded
-	if l.kind == quant.F32 {
-		return p.floats[start : start+count]
+// blockPages is memory for pages of a block.
+type blockPages struct {
+	keys, values, next [floats.Block / PageTokens][]byte
+}
+
+// block returns the pages of a block of which n positions are wanted: of a
+// layer's head the keys and the values, and the keys of the block that follows,
+// as far as there is one, to be read ahead. Pages may be longer than they are.
+func (c *Cache) block(memory *blockPages, layer, head, base, n int) (keys, values, next [][]byte) {
+	first, count := base/PageTokens, (n+PageTokens-1)/PageTokens
+	for i := range count {
+		at := c.layout.keys(c.pages[first+i].numbers, layer, head)
+		memory.keys[i], memory.values[i] = at, at[c.layout.key:]
 	}
-	first := l.kind.Size(start)
-	quant.Dequantize(scratch[:count], l.kind, p.blocks[first:first+l.kind.Size(count)])
-	return scratch[:count]
+	after := first + len(memory.next)
+	if after >= len(c.pages) {
+		return memory.keys[:count], memory.values[:count], nil
+	}
+	for i := range count {
+		memory.next[i] = c.layout.keys(c.pages[min(after+i, len(c.pages)-1)].numbers, layer, head)
+	}
+	return memory.keys[:count], memory.values[:count], memory.next[:count]
 }

@@ -32,8 +32,9 @@ func MemoryNeeded(m *modelfile.Model, o Options, tokens int, t quant.Type) Memor
 	T := min(o.chunk(), max(tokens, 1))
 	row := 3*c.Width + 2*c.HeadSize*(c.Heads+c.KVHeads) + 2*c.FeedForward + ropeDims(c)
 	padded := newCacheLayout(c, t).padded
-	f, d := attendScratch(min(T, attendTokens)*(c.Heads/max(c.KVHeads, 1)), c.HeadSize, padded)
-	need.Scratch = 4*int64(T)*int64(row) + 4*logitRows*int64(c.Vocabulary) + int64(threads)*(4*int64(f)+8*int64(d))
+	G := c.Heads / max(c.KVHeads, 1)
+	attend := attendScratch(min(T, max(attendRows/max(G, 1), 1))*G, c.HeadSize, padded)
+	need.Scratch = 4*int64(T)*int64(row) + 4*logitRows*int64(c.Vocabulary) + 4*int64(threads)*int64(attend) + 4*maxParts*int64(partSize(padded))
 	need.Scratch += tensor.Scratch(threads, T, max(c.Width, c.Heads*c.HeadSize, c.FeedForward))
 	return need
 }

@@ -3,7 +3,7 @@ package llama
 import (
 	"context"
 
-	"github.com/casemate-ai/casemate/internal/model/kernel"
+	"github.com/casemate-ai/casemate/internal/model/kernel/floats"
 	"github.com/casemate-ai/casemate/internal/model/tensor"
 )
 
@@ -22,6 +22,8 @@ type chunk struct {
 	runs  []run
 	ids   []int // [T]
 	owner []int // [T] index into runs
+
+	attention *attention
 }
 
 // scratch is the activations of a chunk of T tokens.
@@ -32,11 +34,12 @@ type scratch struct {
 	gate, up         []float32 // [T,F]
 	cos, sin         []float32 // [T,dims/2]
 	low, change      []float32 // [T,rank], [T,rows]: of adapters
+	parts            []float32 // of attention
 	logits           []float32 // [logitRows,V]
 }
 
-// floats returns n numbers of *s, which grows as needed.
-func floats(s *[]float32, n int) []float32 {
+// floats32 returns n numbers of *s, which grows as needed.
+func floats32(s *[]float32, n int) []float32 {
 	if cap(*s) < n {
 		*s = make([]float32, n)
 	}
@@ -48,19 +51,19 @@ func floats(s *[]float32, n int) []float32 {
 func (s *scratch) fit(m *Model, T int) {
 	c := m.config
 	for _, b := range []*[]float32{&s.x, &s.normed, &s.added} {
-		floats(b, T*c.Width)
+		floats32(b, T*c.Width)
 	}
 	for _, b := range []*[]float32{&s.query, &s.attended} {
-		floats(b, T*c.Heads*c.HeadSize)
+		floats32(b, T*c.Heads*c.HeadSize)
 	}
 	for _, b := range []*[]float32{&s.key, &s.value} {
-		floats(b, T*c.KVHeads*c.HeadSize)
+		floats32(b, T*c.KVHeads*c.HeadSize)
 	}
 	for _, b := range []*[]float32{&s.gate, &s.up} {
-		floats(b, T*c.FeedForward)
+		floats32(b, T*c.FeedForward)
 	}
 	for _, b := range []*[]float32{&s.cos, &s.sin} {
-		floats(b, T*len(m.rope.frequencies))
+		floats32(b, T*len(m.rope.frequencies))
 	}
 }
 
@@ -69,6 +72,7 @@ func (s *scratch) fit(m *Model, T int) {
 func (m *Model) through(ctx context.Context, k *chunk, tap func(layer int, x []float32)) error {
 	T, s, C := len(k.ids), &m.scratch, m.config.Width
 	s.fit(m, T)
+	k.attention = m.planAttention(k.runs)
 	n := len(m.rope.frequencies)
 	err := m.pool.Do(T, func(_ *tensor.Worker, t int) {
 		m.embedding.Row(s.x[t*C:(t+1)*C], k.ids[t])
@@ -91,6 +95,9 @@ func (m *Model) through(ctx context.Context, k *chunk, tap func(layer int, x []f
 	return ctx.Err()
 }
 
+// activated is how many numbers of SwiGLU make a piece of work.
+const activated = 4096
+
 // block is one layer: attention, then feed-forward, each added to what came in.
 func (m *Model) block(i int, k *chunk) error {
 	l, s, T := &m.layers[i], &m.scratch, len(k.ids)
@@ -103,7 +110,7 @@ func (m *Model) block(i int, k *chunk) error {
 	if err := m.place(i, k); err != nil {
 		return err
 	}
-	if err := m.attendAll(i, k.runs); err != nil {
+	if err := m.attendAll(i, k.attention); err != nil {
 		return err
 	}
 	if err := m.project(s.attended, T, into{&l.attentionOut, s.added}); err != nil {
@@ -116,8 +123,10 @@ func (m *Model) block(i int, k *chunk) error {
 		return err
 	}
 	F := m.config.FeedForward
-	err := m.pool.Do(T, func(_ *tensor.Worker, t int) {
-		kernel.SwiGLU(s.gate[t*F:(t+1)*F], s.gate[t*F:(t+1)*F], s.up[t*F:(t+1)*F])
+	pieces := (T*F + activated - 1) / activated
+	err := m.pool.Do(pieces, func(_ *tensor.Worker, i int) {
+		from, to := i*activated, min((i+1)*activated, T*F)
+		floats.SwiGLU(s.gate[from:to], s.gate[from:to], s.up[from:to])
 	})
 	if err != nil {
 		return err
@@ -132,7 +141,7 @@ func (m *Model) block(i int, k *chunk) error {
 func (m *Model) norm(gain []float32, T int) error {
 	C, s := m.config.Width, &m.scratch
 	return m.pool.Do(T, func(_ *tensor.Worker, t int) {
-		kernel.RMSNorm(s.normed[t*C:(t+1)*C], s.x[t*C:(t+1)*C], gain, m.config.NormEpsilon)
+		floats.RMSNorm(s.normed[t*C:(t+1)*C], s.x[t*C:(t+1)*C], gain, m.config.NormEpsilon)
 	})
 }
 
@@ -141,46 +150,43 @@ func (m *Model) addNorm(gain []float32, T int) error {
 	C, s := m.config.Width, &m.scratch
 	return m.pool.Do(T, func(_ *tensor.Worker, t int) {
 		x := s.x[t*C : (t+1)*C]
-		add(x, s.added[t*C:(t+1)*C])
+		floats.Add(x, s.added[t*C:(t+1)*C])
 		if gain != nil {
-			kernel.RMSNorm(s.normed[t*C:(t+1)*C], x, gain, m.config.NormEpsilon)
+			floats.RMSNorm(s.normed[t*C:(t+1)*C], x, gain, m.config.NormEpsilon)
 		}
 	})
 }
 
-// add adds x to y.
-func add(y, x []float32) {
-	x = x[:len(y)]
-	for i := range y {
-		y[i] += x[i]
-	}
-}
+// placed is how many tokens it takes for place to divide its work by tokens, not
+// by heads.
+const placed = 16
 
 // place norms and turns queries and keys, and stores keys and values.
 func (m *Model) place(i int, k *chunk) error {
+	T, KV := len(k.ids), m.config.KVHeads
+	if T < placed {
+		return m.pool.Do(T*KV, func(_ *tensor.Worker, j int) { m.placeHeads(i, k, j/KV, j%KV, 1) })
+	}
+	return m.pool.Do(T, func(_ *tensor.Worker, t int) { m.placeHeads(i, k, t, 0, KV) })
+}
+
+// placeHeads does so for a token and the queries that share n key heads.
+func (m *Model) placeHeads(i int, k *chunk, t, head, n int) {
 	l, s, c := &m.layers[i], &m.scratch, m.config
-	D, n := c.HeadSize, len(m.rope.frequencies)
-	return m.pool.Do(len(k.ids), func(w *tensor.Worker, t int) {
-		query := s.query[t*c.Heads*D : (t+1)*c.Heads*D]
-		key := s.key[t*c.KVHeads*D : (t+1)*c.KVHeads*D]
-		value := s.value[t*c.KVHeads*D : (t+1)*c.KVHeads*D]
-		if l.queryNorm != nil {
-			kernel.RMSNorm(query, query, l.queryNorm, c.NormEpsilon)
-			kernel.RMSNorm(key, key, l.keyNorm, c.NormEpsilon)
-		}
-		cos, sin := s.cos[t*n:(t+1)*n], s.sin[t*n:(t+1)*n]
-		m.rope.rotate(query, D, cos, sin)
-		m.rope.rotate(key, D, cos, sin)
-		r := &k.runs[k.owner[t]]
-		padded := w.Floats(r.cache.layout.padded)
-		clear(padded)
-		for h := range c.KVHeads {
-			copy(padded, key[h*D:(h+1)*D])
-			r.cache.put(i, 0, h, r.position+t-r.row, padded)
-			copy(padded, value[h*D:(h+1)*D])
-			r.cache.put(i, 1, h, r.position+t-r.row, padded)
-		}
-	})
+	D, G, N := c.HeadSize, c.Heads/c.KVHeads, len(m.rope.frequencies)
+	query := s.query[(t*c.KVHeads+head)*G*D:][:n*G*D]
+	key, value := s.key[(t*c.KVHeads+head)*D:][:n*D], s.value[(t*c.KVHeads+head)*D:][:n*D]
+	if l.queryNorm != nil {
+		floats.RMSNorm(query, query, l.queryNorm, c.NormEpsilon)
+		floats.RMSNorm(key, key, l.keyNorm, c.NormEpsilon)
+	}
+	cos, sin := s.cos[t*N:(t+1)*N], s.sin[t*N:(t+1)*N]
+	m.rope.rotate(query, D, cos, sin)
+	m.rope.rotate(key, D, cos, sin)
+	r := &k.runs[k.owner[t]]
+	for h := range n {
+		r.cache.put(i, head+h, r.position+t-r.row, key[h*D:(h+1)*D], value[h*D:(h+1)*D])
+	}
 }
 
 // into is a linear map and where its result goes, [T,rows].
@@ -202,7 +208,7 @@ func (m *Model) project(x []float32, T int, maps ...into) error {
 		rows := p.l.w.Rows
 		if p.l.bias != nil {
 			for t := range T {
-				add(p.out[t*rows:(t+1)*rows], p.l.bias)
+				floats.Add(p.out[t*rows:(t+1)*rows], p.l.bias)
 			}
 		}
 		if err := m.adapt(p, x, T); err != nil {
@@ -217,13 +223,13 @@ func (m *Model) adapt(p into, x []float32, T int) error {
 	if p.l.a == nil {
 		return nil
 	}
-	low, change := floats(&m.scratch.low, T*p.l.a.Rows), floats(&m.scratch.change, T*p.l.w.Rows)
+	low, change := floats32(&m.scratch.low, T*p.l.a.Rows), floats32(&m.scratch.change, T*p.l.w.Rows)
 	if err := p.l.a.Mul(m.pool, low, x, T); err != nil {
 		return err
 	}
 	if err := p.l.b.Mul(m.pool, change, low, T); err != nil {
 		return err
 	}
-	kernel.Axpy(p.out[:len(change)], p.l.scale, change)
+	floats.Blend(p.out[:len(change)], change, 1, p.l.scale)
 	return nil
 }

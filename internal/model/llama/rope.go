@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/casemate-ai/casemate/internal/model/kernel"
+	"github.com/casemate-ai/casemate/internal/model/kernel/floats"
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
 )
 
@@ -138,8 +138,8 @@ func (r *rope) table(cos, sin []float32, position int) {
 // rotate turns the heads, of D numbers each, in x.
 func (r *rope) rotate(x []float32, D int, cos, sin []float32) {
 	if r.interleaved {
-		kernel.RotatePairs(x, D, cos, sin)
+		floats.RotatePairs(x, D, cos, sin)
 	} else {
-		kernel.RotateHalves(x, D, cos, sin)
+		floats.RotateHalves(x, D, cos, sin)
 	}
 }

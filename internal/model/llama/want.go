@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/casemate-ai/casemate/internal/model/kernel"
+	"github.com/casemate-ai/casemate/internal/model/kernel/floats"
 	"github.com/casemate-ai/casemate/internal/model/tensor"
 )
 
@@ -241,7 +242,7 @@ func (m *Model) emit(rows []output) error {
 	logits := make([]output, 0, len(rows))
 	for _, o := range rows {
 		normed := s.added[len(logits)*C : (len(logits)+1)*C]
-		kernel.RMSNorm(normed, s.x[o.row*C:(o.row+1)*C], m.outputNorm, m.config.NormEpsilon)
+		floats.RMSNorm(normed, s.x[o.row*C:(o.row+1)*C], m.outputNorm, m.config.NormEpsilon)
 		for _, c := range o.want.hidden {
 			if c.layer == OutputNorm && c.wants(o.index) {
 				c.take(o.index, normed)
@@ -254,7 +255,7 @@ func (m *Model) emit(rows []output) error {
 	if len(logits) == 0 {
 		return nil
 	}
-	out := floats(&s.logits, len(logits)*V)
+	out := floats32(&s.logits, len(logits)*V)
 	if err := m.project(s.added, len(logits), into{&m.output, out}); err != nil {
 		return err
 	}
