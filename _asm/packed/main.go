@@ -12,7 +12,7 @@ import (
 // parts are the files of assembly, each with its functions.
 var parts = map[string]func(){
 	"vnni":    vnni,
-	"maddubs": func() { avx2(); avx512(); pack() },
+	"maddubs": func() { avx2(); avx512(); pack(); quantize() },
 }
 
 func main() {

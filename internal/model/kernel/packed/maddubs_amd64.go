@@ -8,8 +8,8 @@ import "github.com/casemate-ai/casemate/internal/model/quant"
 
 // The arithmetic for processors without VNNI.
 var (
-	avx2   = implementation{quantize: quantizeGeneric, multiply: multiplyAVX2, pack: packAVX2}
-	avx512 = implementation{quantize: quantizeGeneric, multiply: multiplyAVX512, pack: packAVX2}
+	avx2   = implementation{quantize: quantizeRows, multiply: multiplyAVX2, pack: packAVX2}
+	avx512 = implementation{quantize: quantizeRows, multiply: multiplyAVX512, pack: packAVX2}
 )
 
 // maddubsKernel multiplies a panel, or half of one, by some rows of a tile.
@@ -92,4 +92,14 @@ func kernelAVX2(t quant.Type) maddubsKernel {
 		return q6_KAVX2
 	}
 	return nil
+}
+
+// quantizeRows fills a tile, row by row.
+func quantizeRows(dst []byte, x []float32, height, K int) {
+	if len(x) < height*K {
+		clear(dst)
+	}
+	for t := 0; t*K < len(x); t++ {
+		quantizeAVX2(&dst[4*t], &x[t*K], height, K/Group)
+	}
 }

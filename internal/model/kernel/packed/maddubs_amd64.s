@@ -22045,3 +22045,134 @@ piece:
 	JNE         block
 	VZEROUPPER
 	RET
+
+DATA rounding<>+0(SB)/4, $0x00000000
+DATA rounding<>+4(SB)/4, $0x00000004
+DATA rounding<>+8(SB)/4, $0x00000001
+DATA rounding<>+12(SB)/4, $0x00000005
+DATA rounding<>+16(SB)/4, $0x00000002
+DATA rounding<>+20(SB)/4, $0x00000006
+DATA rounding<>+24(SB)/4, $0x00000003
+DATA rounding<>+28(SB)/4, $0x00000007
+GLOBL rounding<>(SB), RODATA|NOPTR, $32
+
+// func quantizeAVX2(dst *byte, x *float32, height int, groups int)
+// Requires: AVX, AVX2
+TEXT ·quantizeAVX2(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         height+16(FP), DX
+	MOVQ         groups+24(FP), BX
+	SHLQ         $0x02, DX
+	LEAQ         (DX)(DX*2), SI
+	MOVL         $0x7fffffff, DI
+	VMOVD        DI, X15
+	VPBROADCASTD X15, Y15
+	MOVL         $0x01010101, DI
+	VMOVD        DI, X14
+	VPBROADCASTD X14, Y14
+	VMOVDQU      rounding<>+0(SB), Y13
+	MOVL         $0x42fe0000, DI
+	VMOVD        DI, X12
+	VPBROADCASTD X12, Y12
+	MOVL         $0x00010001, DI
+	VMOVD        DI, X11
+	VPBROADCASTD X11, Y11
+	MOVL         $0x7f800000, DI
+	VMOVD        DI, X10
+	VPBROADCASTD X10, Y10
+	MOVL         $0x7fc00000, DI
+	VMOVD        DI, X9
+	VPBROADCASTD X9, Y9
+
+group:
+	VMOVUPS      (CX), Y0
+	VPAND        Y15, Y0, Y4
+	VMOVUPS      32(CX), Y1
+	VPAND        Y15, Y1, Y5
+	VPMAXUD      Y5, Y4, Y4
+	VMOVUPS      64(CX), Y2
+	VPAND        Y15, Y2, Y5
+	VPMAXUD      Y5, Y4, Y4
+	VMOVUPS      96(CX), Y3
+	VPAND        Y15, Y3, Y5
+	VPMAXUD      Y5, Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X5
+	VPMAXUD      X5, X4, X4
+	VPSHUFD      $0x4e, X4, X5
+	VPMAXUD      X5, X4, X4
+	VPSHUFD      $0xb1, X4, X5
+	VPMAXUD      X5, X4, X4
+	VDIVPS       X12, X4, X6
+	VDIVPS       X4, X12, X7
+	VPCMPGTD     X7, X10, X8
+	VPAND        X8, X7, X7
+	VPAND        X8, X6, X6
+	VPCMPGTD     X4, X10, X8
+	VPAND        X8, X7, X7
+	VPANDN       X9, X8, X5
+	VPOR         X5, X6, X6
+	VBROADCASTSS X7, Y7
+	VPBROADCASTD X8, Y8
+	VPAND        Y8, Y0, Y0
+	VMULPS       Y7, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPAND        Y8, Y1, Y1
+	VMULPS       Y7, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPAND        Y8, Y2, Y2
+	VMULPS       Y7, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPAND        Y8, Y3, Y3
+	VMULPS       Y7, Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y1, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPACKSSWB    Y2, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPMADDUBSW   Y0, Y14, Y1
+	VPMADDWD     Y11, Y1, Y1
+	VPSHUFD      $0x4e, Y1, Y2
+	VPADDD       Y2, Y1, Y1
+	VPSHUFD      $0xb1, Y1, Y2
+	VPADDD       Y2, Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X2
+	VPADDD       X2, X1, X3
+	VEXTRACTI128 $0x01, Y0, X4
+	VMOVD        X0, (AX)
+	VPEXTRD      $0x01, X0, (AX)(DX*1)
+	VPEXTRD      $0x02, X0, (AX)(DX*2)
+	VPEXTRD      $0x03, X0, (AX)(SI*1)
+	LEAQ         (AX)(DX*4), AX
+	VMOVD        X4, (AX)
+	VPEXTRD      $0x01, X4, (AX)(DX*1)
+	VPEXTRD      $0x02, X4, (AX)(DX*2)
+	VPEXTRD      $0x03, X4, (AX)(SI*1)
+	LEAQ         (AX)(DX*4), AX
+	VMOVD        X6, (AX)
+	VCVTDQ2PS    X3, X5
+	VMULSS       X6, X5, X5
+	VMOVD        X5, (AX)(DX*1)
+	VPSLLD       $0x07, X3, X5
+	VPXOR        X4, X4, X4
+	VPSUBD       X5, X4, X5
+	VMOVD        X5, (AX)(DX*2)
+	VPSLLD       $0x03, X3, X5
+	VPXOR        X4, X4, X4
+	VPSUBD       X5, X4, X5
+	VMOVD        X5, (AX)(SI*1)
+	LEAQ         (AX)(DX*4), AX
+	VPSLLD       $0x05, X1, X5
+	VPXOR        X4, X4, X4
+	VPSUBD       X5, X4, X5
+	VMOVD        X5, (AX)
+	VPSLLD       $0x05, X2, X5
+	VPXOR        X4, X4, X4
+	VPSUBD       X5, X4, X5
+	VMOVD        X5, (AX)(DX*1)
+	ADDQ         $0x00000080, CX
+	LEAQ         (AX)(DX*2), AX
+	DECQ         BX
+	JNE          group
+	VZEROUPPER
+	RET

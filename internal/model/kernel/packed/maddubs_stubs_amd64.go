@@ -24,3 +24,6 @@ func q6_KAVX512(out *float32, panel *byte, scales *byte, x *byte, blocks int, he
 
 //go:noescape
 func interleaveAVX2(dst *byte, dstNext int, src *byte, srcNext int, row int, blocks int, pieces int, flip uint32)
+
+//go:noescape
+func quantizeAVX2(dst *byte, x *float32, height int, groups int)
