@@ -8,125 +8,140 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// How many blocks to prefetch ahead.
-const (
-	aheadQ8_0 = 8
-	aheadQ4_0 = 16
-	aheadK    = 2
-)
-
-func q8_0(h, p int) {
-	const block, numbers = 544, 32
-	k := begin("q8_0", h, p, block, aheadQ8_0, 0, p)
-	Label("block")
-	k.halfScales(0)
-	k.start(0, at128)
-	for c := range 8 {
-		k.four(0, 4*c, func(q int, to reg.VecPhysical) {
-			k.prefetch(k.w, q, numbers+c*line)
-			VMOVDQU64(k.at(k.w, q, numbers+c*line), to)
-		})
+// vnni writes the kernels for AVX-512 with VNNI.
+func vnni() {
+	table()
+	for _, s := range []struct{ h, p int }{{1, 1}, {1, 2}, {2, 2}, {3, 2}, {4, 2}, {6, 2}, {8, 2}, {12, 2}} {
+		simple("q8_0", s.h, s.p, 544, 8, at128)
+		simple("q4_0", s.h, s.p, 288, 16, at8)
+		q4_K(s.h, s.p)
+		q5_K(s.h, s.p)
+		q6_K(s.h, s.p)
 	}
-	k.finish(0, k.mask, nil, false)
-	ADDQ(operand.U32(uint32(row*h)), k.x)
-	k.next("block", block, aheadQ8_0)
-	k.end()
 }
 
-func q4_0(h, p int) {
-	const block, numbers = 288, 32
-	k := begin("q4_0", h, p, block, aheadQ4_0, 0, p+1)
-	nibble := k.masks[p]
-	constant(0x0f, nibble)
-	Label("block")
-	k.halfScales(0)
-	k.start(0, at8)
-	for c := range 8 {
-		k.four(0, 4*c, func(q int, to reg.VecPhysical) {
-			at := numbers + c%4*line
-			if c < 4 {
-				k.prefetch(k.w, q, at)
+// simple writes a kernel for blocks of 32 columns with a float16 scale: bytes,
+// or nibbles if the block is that small. Sums of integers begin at start.
+func simple(name string, h, p, block, ahead, start int) {
+	const numbers = 32
+	k := begin(name, h, p, block, ahead, p*line, false)
+	small := block < 8*line
+	if small {
+		constant(0x0f, k.masks[0])
+	}
+	k.run(loop{
+		groups: []group{{
+			start: start,
+			load: func(c, q int, to reg.VecPhysical) {
+				if !small {
+					k.prefetch(k.w, q, numbers+c*line)
+					VMOVDQU64(k.at(k.w, q, numbers+c*line), to)
+					return
+				}
+				if c < 4 {
+					k.prefetch(k.w, q, numbers+c*line)
+				}
+				k.nibbles(k.at(k.w, q, numbers+c%4*line), c >= 4, to)
+			},
+			scale: func(q int, _ bool) operand.Op { return k.local(q * line) },
+		}},
+		scales: func() {
+			for q := range p {
+				t := k.temporaries()[q]
+				VCVTPH2PS(k.at(k.w, q, 0), t)
+				VMOVAPS(t, k.local(q*line))
 			}
-			k.nibbles(k.at(k.w, q, at), nibble, c >= 4, to)
-		})
-	}
-	k.finish(0, k.mask, nil, false)
-	ADDQ(operand.U32(uint32(row*h)), k.x)
-	k.next("block", block, aheadQ4_0)
+		},
+		next: func() {
+			ADDQ(operand.U32(uint32(row*h)), k.x)
+			k.nextBlock(block, ahead)
+		},
+	})
 	k.end()
 }
 
-// mask is a register of those beside the sums, as the scale of panel q.
-func (k *kernel) mask(q int) operand.Op { return k.masks[q] }
-
-// halfScales turns float16 scales at a place of the block into masks 0 and 1.
-func (k *kernel) halfScales(at int) {
-	for q := range k.p {
-		VCVTPH2PS(k.at(k.w, q, at), k.masks[q])
-	}
-}
-
-// nibbles loads the low or high halves of bytes.
-func (k *kernel) nibbles(from operand.Mem, mask reg.VecPhysical, high bool, to reg.VecPhysical) {
+// nibbles loads the low or high halves of bytes. Mask 0 must have them.
+func (k *kernel) nibbles(from operand.Mem, high bool, to reg.VecPhysical) {
 	if !high {
-		VPANDD(from, mask, to)
+		VPANDD(from, k.masks[0], to)
 		return
 	}
 	VPSRLD(operand.Imm(4), from, to)
-	VPANDD(mask, to, to)
+	VPANDD(k.masks[0], to, to)
 }
 
-// shuffles writes the table that picks byte i of each 4 and puts zeros above it.
-func shuffles() {
-	GLOBL("pickByte", 8|16) // RODATA, NOPTR
+// merge puts the bits of mask 1 of bytes, shifted left (or right, if less than
+// 0) into those of a register.
+func (k *kernel) merge(from operand.Mem, shift int, t, to reg.VecPhysical) {
+	switch {
+	case shift > 0:
+		VPSLLD(operand.Imm(uint64(shift)), from, t)
+	case shift < 0:
+		VPSRLD(operand.Imm(uint64(-shift)), from, t)
+	default:
+		VPTERNLOGD(operand.U8(0xf8), from, k.masks[1], to) // to | mask & from
+		return
+	}
+	VPTERNLOGD(operand.U8(0xf8), k.masks[1], t, to) // to | t & mask
+}
+
+// Where the constants are.
+const (
+	pick   = 0        // 4 lines: picks byte i of each 4 and puts zeros above it
+	low4   = 4 * line // 4 bytes of 0x0f
+	low6   = low4 + 4 // of 0x3f
+	high2  = low6 + 4 // of 0x30
+	high4  = high2 + 4
+	length = high4 + 4
+)
+
+// table writes the constants.
+func table() {
+	GLOBL("constants", 8|16) // RODATA, NOPTR
 	for i := range 4 {
 		for j := range 16 {
-			DATA(i*line+4*j, operand.U32(uint32(0x80808000+i+4*(j%4))))
+			DATA(pick+i*line+4*j, operand.U32(uint32(0x80808000+i+4*(j%4))))
 		}
 	}
+	DATA(low4, operand.U32(0x0f0f0f0f))
+	DATA(low6, operand.U32(0x3f3f3f3f))
+	DATA(high2, operand.U32(0x30303030))
+	DATA(high4, operand.U32(0xf0f0f0f0))
 }
 
-// pick is the table for byte i.
-func pick(i int) operand.Mem {
-	return operand.NewDataAddr(operand.Symbol{Name: "pickByte", Static: true}, i*line)
+// fixed is a place among the constants.
+func fixed(at int) operand.Mem {
+	return operand.NewDataAddr(operand.Symbol{Name: "constants", Static: true}, at)
 }
-
-// stackK is what scalesK needs on the stack for p panels.
-func stackK(p int) int { return 16 * p * line }
 
 // scalesK puts the scales and minima of the 8 groups of Q4_K and Q5_K, as floats
 // and multiplied by the block's, on the stack: for each group those of each
 // panel, then the minima.
 func (k *kernel) scalesK() {
-	d, dmin, u0, u1, u2, low, high := zmm[0], zmm[1], zmm[2], zmm[3], zmm[4], zmm[5], zmm[6]
-	m0f, m30, m3f := zmm[7], zmm[8], zmm[9]
-	constant(0x0f, m0f)
-	constant(0x30, m30)
-	constant(0x3f, m3f)
+	r := k.temporaries()
+	d, dmin, u0, u1, u2, low, high := r[0], r[1], r[2], r[3], r[4], r[5], r[6]
 	for q := range k.p {
-		k.prefetch(k.w, q, 0)
-		VMOVDQU64(k.at(k.w, q, 0), d)
-		for i, u := range []reg.VecPhysical{u0, u1, u2} {
-			k.prefetch(k.w, q, (i+1)*line)
-			VMOVDQU64(k.at(k.w, q, (i+1)*line), u)
+		for i, u := range []reg.VecPhysical{d, u0, u1, u2} {
+			k.prefetch(k.w, q, i*line)
+			VMOVDQU64(k.at(k.w, q, i*line), u)
 		}
 		VPSRLD(operand.Imm(16), d, dmin)
 		for _, r := range []reg.VecPhysical{d, dmin} {
 			VPMOVDW(r, r.AsY())
 			VCVTPH2PS(r.AsY(), r)
 		}
-		VPANDD(m3f, u0, low)
+		VPANDD_BCST(fixed(low6), u0, low)
 		VPSRLD(operand.Imm(2), u0, u0)
-		VPANDD(m30, u0, u0)
-		VPANDD(m0f, u2, high)
+		VPANDD_BCST(fixed(high2), u0, u0)
+		VPANDD_BCST(fixed(low4), u2, high)
 		VPORD(u0, high, high)
 		k.pickScales(low, high, d, 0, q)
 
-		VPANDD(m3f, u1, low)
+		VPANDD_BCST(fixed(low6), u1, low)
 		VPSRLD(operand.Imm(2), u1, u1)
-		VPANDD(m30, u1, u1)
+		VPANDD_BCST(fixed(high2), u1, u1)
 		VPSRLD(operand.Imm(4), u2, u2)
-		VPANDD(m0f, u2, high)
+		VPANDD_BCST(fixed(low4), u2, high)
 		VPORD(u1, high, high)
 		k.pickScales(low, high, dmin, 1, q)
 	}
@@ -135,176 +150,230 @@ func (k *kernel) scalesK() {
 // pickScales stores the bytes of two registers as floats, times d.
 func (k *kernel) pickScales(low, high, d reg.VecPhysical, which, q int) {
 	for g := range 8 {
-		from, to := low, zmm[10+g%4]
+		from, to := low, k.temporaries()[7+g%4]
 		if g >= 4 {
 			from = high
 		}
-		VPSHUFB(pick(g%4), from, to)
+		VPSHUFB(fixed(pick+g%4*line), from, to)
 		VCVTDQ2PS(to, to)
 		VMULPS(d, to, to)
 		VMOVAPS(to, k.local(((2*g+which)*k.p+q)*line))
 	}
 }
 
-func q4_K(h, p int) { fourBits("q4_K", h, p, 2304, 256, 0) }
-
-func q5_K(h, p int) { fourBits("q5_K", h, p, 2816, 768, 256) }
-
-// fourBits writes a kernel for Q4_K or, where high bits are at a place, Q5_K.
-// Nibbles are at numbers.
-func fourBits(name string, h, p, block, numbers, highs int) {
-	masks := 1
-	if highs > 0 {
-		masks = 3
+// stored returns the scales, or minima, that scalesK stored for a group of a
+// loop over so many groups. The register scales is where the loop's are.
+func (k *kernel) stored(scales reg.Register, g, groups, which int) func(q int, back bool) operand.Op {
+	return func(q int, back bool) operand.Op {
+		at := ((2*g+which)*k.p + q) * line
+		if back {
+			at -= groups * 2 * k.p * line
+		}
+		return operand.Mem{Base: scales, Disp: at}
 	}
-	k := begin(name, h, p, block, aheadK, stackK(p), masks)
-	nibble := k.masks[0]
-	constant(0x0f, nibble)
-	if highs > 0 {
-		constant(0x10, k.masks[1])
-	}
+}
+
+// q4_K goes through two groups, whose nibbles share bytes, at a time.
+func q4_K(h, p int) {
+	const block, ahead, numbers = 2304, 2, 256
+	k := begin("q4_K", h, p, block, ahead, 16*p*line, false)
+	constant(0x0f, k.masks[0])
 	chunk, scales, left := GP64(), GP64(), GP64()
-	Label("block")
-	k.scalesK()
-	if highs > 0 {
-		r := GP32()
-		MOVL(operand.U32(28), r)
-		VPBROADCASTD(r, k.masks[2])
-	}
 	LEAQ(operand.Mem{Base: k.w, Disp: numbers}, chunk)
-	MOVQ(k.stack, scales)
-	MOVQ(operand.U32(4), left)
-	Label("chunk")
+	XORQ(left, left)
+	l := loop{
+		scales: func() {
+			TESTQ(left, left)
+			JNE(operand.LabelRef("prepared"))
+			k.scalesK()
+			MOVQ(k.stack, scales)
+			MOVQ(operand.U32(4), left)
+			Label("prepared")
+		},
+		next: func() {
+			ADDQ(operand.U32(512), chunk)
+			ADDQ(operand.U32(uint32(4*p*line)), scales)
+			ADDQ(operand.U32(uint32(2*row*h)), k.x)
+			DECQ(left)
+			JNE(operand.LabelRef("loop"))
+			k.nextBlock(block, ahead)
+			LEAQ(operand.Mem{Base: k.w, Disp: numbers}, chunk)
+		},
+	}
 	for g := range 2 {
-		k.start(g, 0)
-		for c := range 8 {
-			k.four(g, 4*c, func(q int, to reg.VecPhysical) {
+		l.groups = append(l.groups, group{
+			index: g,
+			load: func(c, q int, to reg.VecPhysical) {
 				if g == 0 {
 					k.prefetch(chunk, q, c*line)
-				} else if highs > 0 && c < 2 {
-					// The high bits' 8 lines are asked for two a chunk: see below.
 				}
-				k.nibbles(k.at(chunk, q, c*line), nibble, g == 1, to)
-				if highs > 0 {
-					t := k.broadcast[q]
-					VMOVDQU64(k.at(k.w, q, highs+c*line), t)
-					VPRORVD(k.masks[2], t, t)
-					VPTERNLOGD(operand.U8(0xf8), k.masks[1], t, to) // to | t & mask
-				}
-			})
-		}
-		if highs > 0 {
-			one := GP32()
-			MOVL(operand.U32(1), one)
-			VPBROADCASTD(one, k.broadcast[0])
-			VPADDD(k.broadcast[0], k.masks[2], k.masks[2])
-		}
-		stored := func(which int) func(q int) operand.Op {
-			return func(q int) operand.Op {
-				return operand.Mem{Base: scales, Disp: ((2*g+which)*p + q) * line}
-			}
-		}
-		k.finish(g, stored(0), stored(1), false)
+				k.nibbles(k.at(chunk, q, c*line), g == 1, to)
+			},
+			scale: k.stored(scales, g, 2, 0),
+			low:   k.stored(scales, g, 2, 1),
+		})
 	}
-	ADDQ(operand.U32(512), chunk)
-	ADDQ(operand.U32(uint32(4*p*line)), scales)
-	ADDQ(operand.U32(uint32(2*row*h)), k.x)
-	DECQ(left)
-	JNE(operand.LabelRef("chunk"))
-	if highs > 0 {
-		for q := range p {
-			for c := range 8 {
-				k.prefetch(k.w, q, highs+c*line)
-			}
-		}
-	}
-	k.next("block", block, aheadK)
+	k.run(l)
 	k.end()
 }
 
+// q5_K goes through half a block, 4 groups, at a time. The high bits of the first
+// half are put on the stack with the two halves of each byte exchanged, and those
+// of the second as they are, so that a group's shift is that of both halves.
+func q5_K(h, p int) {
+	const block, ahead, highs, numbers = 2816, 2, 256, 768
+	exchanged := 16 * p * line
+	k := begin("q5_K", h, p, block, ahead, exchanged+16*p*line, false)
+	constant(0x0f, k.masks[0])
+	constant(0x10, k.masks[1])
+	chunk, scales, high, left := GP64(), GP64(), GP64(), GP64()
+	LEAQ(operand.Mem{Base: k.w, Disp: numbers}, chunk)
+	XORQ(left, left)
+	readied := 0
+	l := loop{
+		ready: func() {
+			label := fmt.Sprintf("ready%d", readied) // it is written twice
+			readied++
+			TESTQ(left, left)
+			JNE(operand.LabelRef(label))
+			k.exchange(highs, exchanged)
+			LEAQ(k.local(exchanged), high)
+			Label(label)
+		},
+		scales: func() {
+			TESTQ(left, left)
+			JNE(operand.LabelRef("prepared"))
+			k.scalesK()
+			MOVQ(k.stack, scales)
+			MOVQ(operand.U32(2), left)
+			Label("prepared")
+		},
+		next: func() {
+			ADDQ(operand.U32(1024), chunk)
+			ADDQ(operand.U32(uint32(8*p*line)), scales)
+			ADDQ(operand.U32(uint32(8*p*line)), high)
+			ADDQ(operand.U32(uint32(4*row*h)), k.x)
+			DECQ(left)
+			JNE(operand.LabelRef("loop"))
+			k.nextBlock(block, ahead)
+			LEAQ(operand.Mem{Base: k.w, Disp: numbers}, chunk)
+		},
+	}
+	for g := range 4 {
+		l.groups = append(l.groups, group{
+			index: g,
+			load: func(c, q int, to reg.VecPhysical) {
+				at := (g/2*8 + c) * line
+				if g%2 == 0 {
+					k.prefetch(chunk, q, at)
+				}
+				k.nibbles(k.at(chunk, q, at), g%2 == 1, to)
+				k.merge(operand.Mem{Base: high, Disp: (c*p + q) * line}, -g, k.broadcast[q], to)
+			},
+			scale: k.stored(scales, g, 4, 0),
+			low:   k.stored(scales, g, 4, 1),
+		})
+	}
+	k.run(l)
+	k.end()
+}
+
+// exchange puts the high bits of a block on the stack twice.
+func (k *kernel) exchange(highs, to int) {
+	t, u := zmm[0], zmm[1]
+	for q := range k.p {
+		for c := range 8 {
+			k.prefetch(k.w, q, highs+c*line)
+			VMOVDQU64(k.at(k.w, q, highs+c*line), t)
+			VMOVDQA64(t, k.local(to+((8+c)*k.p+q)*line))
+			VPSRLD(operand.Imm(4), t, u)
+			VPSLLD(operand.Imm(4), t, t)
+			VPANDD_BCST(fixed(high4), t, t)
+			VPTERNLOGD_BCST(operand.U8(0xf8), fixed(low4), u, t) // t | u & 0x0f
+			VMOVDQA64(t, k.local(to+(c*k.p+q)*line))
+		}
+	}
+}
+
+// q6_K goes through half a block, 4 groups, at a time.
 func q6_K(h, p int) {
 	const (
-		block   = 3360
-		scaleAt = 32
-		highs   = scaleAt + 4*line
-		lows    = highs + 16*line
+		block, ahead = 3360, 2
+		highs        = 32 + 4*line
+		lows         = highs + 16*line
 	)
-	// The stack: a block's 16 scales and d of each panel, then half sums.
-	halves := (16*p + p) * line
-	k := begin("q6_K", h, p, block, aheadK, halves+h*p*line, 2)
-	nibble, high := k.masks[0], k.masks[1]
-	constant(0x0f, nibble)
-	constant(0x30, high)
-	base, scales, left := GP64(), GP64(), GP64()
-	Label("block")
-	k.scalesQ6K(scaleAt)
-	MOVQ(k.w, base)
-	MOVQ(k.stack, scales)
-	lowAt := GP64()
-	LEAQ(operand.Mem{Base: k.w, Disp: lows}, lowAt)
-	MOVQ(operand.U32(2), left)
-	Label("half")
-	for j := range 4 {
-		load := func(c int) func(q int, to reg.VecPhysical) {
-			return func(q int, to reg.VecPhysical) {
-				if j < 2 {
-					k.prefetch(lowAt, q, (8*(j%2)+c)*line)
-				} else if j == 2 {
-					k.prefetch(base, q, highs+c*line)
-				}
-				k.nibbles(k.at(lowAt, q, (8*(j%2)+c)*line), nibble, j >= 2, to)
-				t := k.broadcast[q]
-				VPRORD(operand.Imm(uint64((2*j+28)%32)), k.at(base, q, highs+c*line), t)
-				VPTERNLOGD(operand.U8(0xf8), high, t, to)
-			}
-		}
-		scale := func(half int) func(q int) operand.Mem {
-			return func(q int) operand.Mem {
-				return operand.Mem{Base: scales, Disp: ((2*j+half)*p + q) * line}
-			}
-		}
-		k.start(j, at32Low)
-		for c := range 4 {
-			k.four(j, 4*c, load(c))
-		}
-		for i := range h * p {
-			VCVTDQ2PS(k.int(i), k.int(i))
-			VMULPS(scale(0)(i%p), k.int(i), k.int(i))
-			VMOVAPS(k.int(i), k.local(halves+i*line))
-		}
-		k.start(j, at32High)
-		for c := range 4 {
-			k.four(j, 16+4*c, load(4+c))
-		}
-		for i := range h * p {
-			VCVTDQ2PS(k.int(i), k.int(i))
-			VMULPS(scale(1)(i%p), k.int(i), k.int(i))
-			VADDPS(k.local(halves+i*line), k.int(i), k.int(i))
-		}
-		k.finish(j, func(q int) operand.Op { return k.local((16*p + q) * line) }, nil, true)
+	k := begin("q6_K", h, p, block, ahead, 17*p*line, true)
+	constant(0x0f, k.masks[0])
+	constant(0x30, k.masks[1])
+	low, high, scales, left := GP64(), GP64(), GP64(), GP64()
+	start := func() {
+		LEAQ(operand.Mem{Base: k.w, Disp: lows}, low)
+		LEAQ(operand.Mem{Base: k.w, Disp: highs}, high)
 	}
-	ADDQ(operand.U32(512), base)
-	ADDQ(operand.U32(1024), lowAt)
-	ADDQ(operand.U32(uint32(8*p*line)), scales)
-	ADDQ(operand.U32(uint32(4*row*h)), k.x)
-	DECQ(left)
-	JNE(operand.LabelRef("half"))
-	k.next("block", block, aheadK)
+	start()
+	XORQ(left, left)
+	l := loop{
+		scales: func() {
+			TESTQ(left, left)
+			JNE(operand.LabelRef("prepared"))
+			k.scalesQ6K()
+			MOVQ(k.stack, scales)
+			MOVQ(operand.U32(2), left)
+			Label("prepared")
+		},
+		next: func() {
+			ADDQ(operand.U32(1024), low)
+			ADDQ(operand.U32(512), high)
+			ADDQ(operand.U32(uint32(8*p*line)), scales)
+			ADDQ(operand.U32(uint32(4*row*h)), k.x)
+			DECQ(left)
+			JNE(operand.LabelRef("loop"))
+			k.nextBlock(block, ahead)
+			start()
+		},
+	}
+	for g := range 4 {
+		l.groups = append(l.groups, group{
+			index:  g,
+			halved: true,
+			load: func(c, q int, to reg.VecPhysical) {
+				at := (g%2*8 + c) * line
+				switch {
+				case g < 2:
+					k.prefetch(low, q, at)
+				case g == 2:
+					k.prefetch(high, q, c*line)
+				}
+				k.nibbles(k.at(low, q, at), g >= 2, to)
+				k.merge(k.at(high, q, c*line), 4-2*g, k.broadcast[q], to)
+			},
+			scale: func(q int, _ bool) operand.Op { return k.local((16*p + q) * line) },
+			half: func(which, q int, back bool) operand.Op {
+				at := ((2*g+which)*p + q) * line
+				if back {
+					at -= 8 * p * line
+				}
+				return operand.Mem{Base: scales, Disp: at}
+			},
+		})
+	}
+	k.run(l)
 	k.end()
 }
 
 // scalesQ6K puts the 16 scales of a block as floats on the stack, those of each
 // panel together, and after them the block's own.
-func (k *kernel) scalesQ6K(at int) {
+func (k *kernel) scalesQ6K() {
+	r := k.temporaries()
 	for q := range k.p {
-		VCVTPH2PS(k.at(k.w, q, 0), zmm[0])
-		VMOVAPS(zmm[0], k.local((16*k.p+q)*line))
+		VCVTPH2PS(k.at(k.w, q, 0), r[0])
+		VMOVAPS(r[0], k.local((16*k.p+q)*line))
 		for i := range 4 {
 			k.prefetch(k.w, q, i*line)
-			VMOVDQU64(k.at(k.w, q, at+i*line), zmm[0])
+			VMOVDQU64(k.at(k.w, q, 32+i*line), r[0])
 			for j := range 4 {
-				to := zmm[1+j]
-				VPSLLD(operand.Imm(uint64(24-8*j)), zmm[0], to)
+				to := r[1+j]
+				VPSLLD(operand.Imm(uint64(24-8*j)), r[0], to)
 				VPSRAD(operand.Imm(24), to, to)
 				VCVTDQ2PS(to, to)
 				VMOVAPS(to, k.local(((4*i+j)*k.p+q)*line))
@@ -312,5 +381,3 @@ func (k *kernel) scalesQ6K(at int) {
 		}
 	}
 }
-
-var _ = fmt.Sprint

@@ -17,9 +17,9 @@ var zmm = []reg.VecPhysical{
 }
 
 const (
-	line = 64       // bytes of a register, and of a unit of a panel
-	row  = 32 + 6*4 // bytes of a group of a row in a tile
-	ints = 24       // registers that sums of integers may take
+	line     = 64       // bytes of a register, and of a unit of a panel
+	row      = 32 + 6*4 // bytes of a group of a row in a tile
+	cellRegs = 24       // registers 0 to 23 are sums
 )
 
 // Where the parts of a group are in a tile of height 1.
@@ -35,12 +35,14 @@ const (
 // kernel is one function while it is written: products of p panels with a tile
 // of height h. A group of 32 columns has its sums of integers in registers, and
 // 8 times, for 4 columns, a register of weights of each panel meets each row of
-// the tile, broadcast.
+// the tile, broadcast. Then the sums are turned into floats and added up.
+//
+// Few rows have their float sums in registers. Many have them on the stack, and
+// take turns in two halves: while one half multiplies integers, which two of the
+// processor's four pipes do, the other's sums are added up in their shadow.
 type kernel struct {
-	h, p int
-	// memory says that the float sums are on the stack: registers are for the
-	// integers.
-	memory bool
+	h, p  int
+	turns bool
 
 	w, off  reg.Register // the panels' block, and how far the second one is
 	pf, pf1 reg.Register // how far ahead of w to prefetch, and of the second
@@ -49,36 +51,60 @@ type kernel struct {
 	n       reg.Register // blocks left
 	stack   reg.Register // aligned
 	sums    int          // bytes from stack where float sums are
-	free    int          // bytes of the stack that are in use
+	halves  int          // and sums of half a group, of Q6_K
 
 	weights   [2]reg.VecPhysical
 	broadcast [2]reg.VecPhysical
-	masks     []reg.VecPhysical
+	spare     [2]reg.VecPhysical
+	masks     [2]reg.VecPhysical
 }
 
-// vnni writes the kernels for AVX-512 with VNNI.
-func vnni() {
-	shuffles()
-	for _, s := range []struct{ h, p int }{{1, 1}, {1, 2}, {2, 2}, {3, 2}, {4, 2}, {6, 2}, {8, 2}, {12, 2}} {
-		q8_0(s.h, s.p)
-		q4_0(s.h, s.p)
-		q4_K(s.h, s.p)
-		q5_K(s.h, s.p)
-		q6_K(s.h, s.p)
-	}
+// group is what a format does with 32 columns.
+type group struct {
+	index  int // of those that the loop goes through at a time
+	halved bool
+	start  int // where in the tile sums of integers begin; 0 for zero; not if halved
+	// load brings the weights of 4 columns of a panel into a register.
+	load func(column, q int, to reg.VecPhysical)
+	// scale returns a panel's scale, and low what is taken off a unit of
+	// activation, if there is such. back says that the loop has gone on since.
+	scale, low func(q int, back bool) operand.Op
+	// half returns a scale of half a group, if it is halved.
+	half func(which, q int, back bool) operand.Op
+}
+
+// loop is what a kernel repeats.
+type loop struct {
+	groups []group
+	ready  func() // prepares what products need, or nil; it may use registers 0 to 3
+	scales func() // prepares the scales; it may use registers of k.temporaries
+	next   func() // goes on and leaves the flag "not zero" if there is more
+}
+
+// stage is the products of some rows with a group or half of one.
+type stage struct {
+	group    group
+	which    int // of the halves
+	from, to int // rows
 }
 
 // begin starts a function.
 //
 //	block  bytes of a block of a panel
 //	ahead  how many blocks to prefetch ahead
-//	stack  bytes of the stack beside the sums
-func begin(name string, h, p, block, ahead, stack, masks int) *kernel {
+//	stack  bytes of the stack for scales
+//	halved whether there are sums of half a group
+func begin(name string, h, p, block, ahead, stack int, halved bool) *kernel {
 	TEXT(fmt.Sprintf("%sVNNI%dx%d", name, h, p), 0,
 		"func(out *float32, stride int, w *byte, off, jump, blocks int, x *byte, rows, mask int)")
 	Pragma("noescape")
-	k := &kernel{h: h, p: p, memory: 2*h*p > 16, sums: stack}
-	local := AllocLocal(stack + h*p*line + line)
+	k := &kernel{h: h, p: p, turns: h*p > 8, sums: stack}
+	stack += h * p * line
+	if halved {
+		k.halves = stack
+		stack += h * p * line
+	}
+	local := AllocLocal(stack + line)
 	k.stack = GP64()
 	LEAQ(local, k.stack)
 	ADDQ(operand.Imm(line-1), k.stack)
@@ -95,19 +121,14 @@ func begin(name string, h, p, block, ahead, stack, masks int) *kernel {
 	CMOVQLE(k.pf1, k.pf)
 	LEAQ(operand.Mem{Base: k.pf, Index: k.off, Scale: 1}, k.pf1)
 
-	next := 31
-	take := func() reg.VecPhysical { next--; return zmm[next+1] }
-	k.weights = [2]reg.VecPhysical{take(), take()}
-	k.broadcast = [2]reg.VecPhysical{take(), take()}
-	for range masks {
-		k.masks = append(k.masks, take())
-	}
+	k.masks = [2]reg.VecPhysical{zmm[24], zmm[25]}
+	k.spare = [2]reg.VecPhysical{zmm[26], zmm[27]}
+	k.broadcast = [2]reg.VecPhysical{zmm[28], zmm[29]}
+	k.weights = [2]reg.VecPhysical{zmm[30], zmm[31]}
+	VPXORD(zmm[0], zmm[0], zmm[0])
 	for i := range h * p {
-		if k.memory {
-			if i == 0 {
-				VPXORD(zmm[0], zmm[0], zmm[0])
-			}
-			VMOVAPS(zmm[0], k.sum(i))
+		if k.turns {
+			VMOVAPS(zmm[0], k.local(k.sums+i*line))
 		} else {
 			VPXORD(k.float(i), k.float(i), k.float(i))
 		}
@@ -115,19 +136,19 @@ func begin(name string, h, p, block, ahead, stack, masks int) *kernel {
 	return k
 }
 
-// sum is where the float sum of a cell is on the stack.
-func (k *kernel) sum(i int) operand.Mem { return k.local(k.sums + i*line) }
-
 // local is a place on the stack.
 func (k *kernel) local(at int) operand.Mem { return operand.Mem{Base: k.stack, Disp: at} }
 
-// int is the register of the sum of integers of a cell: row t of the tile, panel
-// q is cell t*p+q.
-func (k *kernel) int(i int) reg.VecPhysical { return zmm[i] }
+// float is the register of the float sum of a cell, of few rows.
+func (k *kernel) float(i int) reg.VecPhysical { return zmm[cellRegs-1-i] }
 
-// float is the register of the float sum of a cell. Those below 16 are free for
-// other work between groups.
-func (k *kernel) float(i int) reg.VecPhysical { return zmm[16+i] }
+// temporaries are registers that are free when scales are prepared: at least 12.
+func (k *kernel) temporaries() []reg.VecPhysical {
+	if k.turns {
+		return zmm[k.h/2*k.p : cellRegs]
+	}
+	return zmm[:cellRegs-k.h*k.p]
+}
 
 // at is a place in panel q's block, from a base.
 func (k *kernel) at(base reg.Register, q, disp int) operand.Mem {
@@ -151,84 +172,173 @@ func (k *kernel) part(group, at, t int) operand.Mem {
 	return operand.Mem{Base: k.x, Disp: (group*row+at)*k.h + 4*t}
 }
 
-// start sets the sums of integers to what a group of the tile has at a place, or
-// to zero.
-func (k *kernel) start(group, at int) {
-	for t := range k.h {
-		for q := range k.p {
-			s := k.int(t*k.p + q)
-			switch {
-			case at == 0:
-				VPXORD(s, s, s)
-			case q == 0:
-				VPBROADCASTD(k.part(group, at, t), s)
-			default:
-				VMOVDQA64(k.int(t*k.p), s)
-			}
+// run writes the loop over all columns.
+func (k *kernel) run(l loop) {
+	if l.ready == nil {
+		l.ready = func() {}
+	}
+	stages := l.stages(k)
+	last := stages[len(stages)-1]
+	if !k.turns {
+		Label("loop")
+		l.ready()
+		l.scales()
+		for _, s := range stages {
+			weave(k.products(s), nil)
+			weave(nil, k.sum(s, 0))
 		}
+		l.next()
+		JNE(operand.LabelRef("loop"))
+		return
+	}
+	l.ready()
+	weave(k.products(stages[0]), nil)
+	JMP(operand.LabelRef("scales"))
+	Label("loop")
+	l.ready()
+	weave(k.products(stages[0]), k.sum(last, len(l.groups)))
+	Label("scales")
+	l.scales()
+	for i, s := range stages[1:] {
+		weave(k.products(s), k.sum(stages[i], 0))
+	}
+	l.next()
+	JNE(operand.LabelRef("loop"))
+	weave(nil, k.sum(last, len(l.groups)))
+}
+
+// stages returns what the loop does, in order.
+func (l loop) stages(k *kernel) []stage {
+	var all []stage
+	for _, g := range l.groups {
+		parts := 1
+		if g.halved {
+			parts = 2
+		}
+		for which := range parts {
+			if !k.turns {
+				all = append(all, stage{g, which, 0, k.h})
+				continue
+			}
+			all = append(all, stage{g, which, 0, k.h / 2}, stage{g, which, k.h / 2, k.h})
+		}
+	}
+	return all
+}
+
+// weave writes two sequences into one another, evenly.
+func weave(a, b []func()) {
+	done := 0
+	for i, step := range a {
+		step()
+		for ; done < (i+1)*len(b)/len(a); done++ {
+			b[done]()
+		}
+	}
+	for ; done < len(b); done++ {
+		b[done]()
 	}
 }
 
-// four adds products of four columns: load brings the weights of a panel into a
-// register.
-func (k *kernel) four(group, column int, load func(q int, to reg.VecPhysical)) {
-	for q := range k.p {
-		load(q, k.weights[q])
+// products returns the steps that multiply integers.
+func (k *kernel) products(s stage) (steps []func()) {
+	do := func(f func()) { steps = append(steps, f) }
+	start, columns := s.group.start, 8
+	if s.group.halved {
+		start, columns = at32Low+s.which*(at32High-at32Low), 4
 	}
-	for t := range k.h {
-		x := k.part(group, column, t)
-		if k.p == 1 {
-			VPDPBUSD_BCST(x, k.weights[0], k.int(t))
+	for t := s.from; t < s.to; t++ {
+		for q := range k.p {
+			sum := zmm[t*k.p+q]
+			switch {
+			case start == 0:
+				do(func() { VPXORD(sum, sum, sum) })
+			case q == 0:
+				do(func() { VPBROADCASTD(k.part(s.group.index, start, t), sum) })
+			default:
+				do(func() { VMOVDQA64(zmm[t*k.p], sum) })
+			}
+		}
+	}
+	for c := s.which * columns; c < (s.which+1)*columns; c++ {
+		for q := range k.p {
+			do(func() { s.group.load(c, q, k.weights[q]) })
+		}
+		for t := s.from; t < s.to; t++ {
+			x := k.part(s.group.index, 4*c, t)
+			if k.p == 1 {
+				do(func() { VPDPBUSD_BCST(x, k.weights[0], zmm[t]) })
+				continue
+			}
+			do(func() { VPBROADCASTD(x, k.broadcast[t%2]) })
+			for q := range k.p {
+				do(func() { VPDPBUSD(k.broadcast[t%2], k.weights[q], zmm[t*k.p+q]) })
+			}
+		}
+	}
+	return steps
+}
+
+// sum returns the steps that add a stage's sums up. The loop has gone on by so
+// many groups since its products.
+func (k *kernel) sum(s stage, since int) (steps []func()) {
+	do := func(f func()) { steps = append(steps, f) }
+	back := since > 0
+	unit, f := k.spare[0], k.spare[1]
+	for t := s.from; t < s.to; t++ {
+		for q := range k.p {
+			if i, sum := t*k.p+q, zmm[t*k.p+q]; s.group.halved {
+				do(func() { VCVTDQ2PS(sum, sum) })
+				do(func() { VMULPS(s.group.half(s.which, q, back), sum, sum) })
+				if s.which == 0 {
+					do(func() { VMOVAPS(sum, k.local(k.halves+i*line)) })
+					continue
+				}
+				do(func() { VADDPS(k.local(k.halves+i*line), sum, sum) })
+			}
+		}
+		if s.group.halved && s.which == 0 {
 			continue
 		}
-		b := k.broadcast[t%2]
-		VPBROADCASTD(x, b)
+		do(func() { VBROADCASTSS(k.part(s.group.index-since, atUnit, t), unit) })
 		for q := range k.p {
-			VPDPBUSD(b, k.weights[q], k.int(t*k.p+q))
+			i, sum := t*k.p+q, zmm[t*k.p+q]
+			do(func() { VMULPS(s.group.scale(q, back), unit, f) })
+			if !s.group.halved {
+				do(func() { VCVTDQ2PS(sum, sum) })
+			}
+			do(func() { VMULPS(f, sum, sum) })
+			switch {
+			case !k.turns:
+				do(func() { VADDPS(sum, k.float(i), k.float(i)) })
+			case s.group.low == nil:
+				do(func() { VADDPS(k.local(k.sums+i*line), sum, sum) })
+				do(func() { VMOVAPS(sum, k.local(k.sums+i*line)) })
+			default:
+				do(func() { VADDPS(k.local(k.sums+i*line), sum, sum) })
+			}
+		}
+		if s.group.low == nil {
+			continue
+		}
+		do(func() { VBROADCASTSS(k.part(s.group.index-since, atSum, t), unit) })
+		for q := range k.p {
+			i, sum := t*k.p+q, zmm[t*k.p+q]
+			do(func() { VMULPS(s.group.low(q, back), unit, f) })
+			if !k.turns {
+				do(func() { VSUBPS(f, k.float(i), k.float(i)) })
+				continue
+			}
+			do(func() { VSUBPS(f, sum, sum) })
+			do(func() { VMOVAPS(sum, k.local(k.sums+i*line)) })
 		}
 	}
+	return steps
 }
 
-// finish adds a group's sums, as integers in the registers or, if they are
-// floats already, as they are, to the float sums.
-//
-//	scale  the panels' scales
-//	low    what is taken off a unit of activation, or nil
-func (k *kernel) finish(group int, scale, low func(q int) operand.Op, done bool) {
-	for t := range k.h {
-		unit, sum := k.broadcast[0], k.broadcast[1]
-		VBROADCASTSS(k.part(group, atUnit, t), unit)
-		if low != nil {
-			VBROADCASTSS(k.part(group, atSum, t), sum)
-		}
-		for q := range k.p {
-			i := t*k.p + q
-			s, f := k.int(i), k.weights[q]
-			VMULPS(scale(q), unit, f)
-			if !done {
-				VCVTDQ2PS(s, s)
-			}
-			VMULPS(f, s, s)
-			total := s
-			if k.memory {
-				VADDPS(k.sum(i), s, s)
-			} else {
-				total = k.float(i)
-				VADDPS(s, total, total)
-			}
-			if low != nil {
-				VMULPS(low(q), sum, f)
-				VSUBPS(f, total, total)
-			}
-			if k.memory {
-				VMOVAPS(total, k.sum(i))
-			}
-		}
-	}
-}
-
-// next goes on to the next block, if there is one.
-func (k *kernel) next(label string, block, ahead int) {
+// nextBlock goes on to the next block of the panels and leaves the flag "not
+// zero" if there is one.
+func (k *kernel) nextBlock(block, ahead int) {
 	ADDQ(operand.U32(uint32(block)), k.w)
 	DECQ(k.n)
 	r := GP64()
@@ -238,7 +348,6 @@ func (k *kernel) next(label string, block, ahead int) {
 	ADDQ(r, k.pf)
 	ADDQ(r, k.pf1)
 	TESTQ(k.n, k.n)
-	JNE(operand.LabelRef(label))
 }
 
 // end writes the results and returns.
@@ -254,14 +363,14 @@ func (k *kernel) end() {
 			SHRQ(operand.Imm(16), mask)
 		}
 	}
-	if !k.memory {
+	if !k.turns {
 		for i := range k.h * k.p {
-			VMOVAPS(k.float(i), k.sum(i))
+			VMOVAPS(k.float(i), k.local(k.sums+i*line))
 		}
 	}
 	Label("write")
 	for q := range k.p {
-		VMOVAPS(k.sum(q), zmm[q])
+		VMOVAPS(k.local(k.sums+q*line), zmm[q])
 		VMOVUPS(zmm[q], masks[q], operand.Mem{Base: out, Disp: q * line})
 	}
 	ADDQ(operand.Imm(uint64(k.p*line)), k.stack)
