@@ -195,22 +195,16 @@ type into struct {
 	out []float32
 }
 
-// project applies maps that share their input, [T,cols].
+// project applies maps that share their input, [T,cols]: three at most.
 func (m *Model) project(x []float32, T int, maps ...into) error {
-	products := make([]tensor.Product, len(maps))
+	var products [3]tensor.Product
 	for i, p := range maps {
 		products[i] = tensor.Product{Matrix: p.l.w, Out: p.out}
 	}
-	if err := m.pool.Multiply(x, T, products...); err != nil {
+	if err := m.pool.Multiply(x, T, products[:len(maps)]...); err != nil {
 		return err
 	}
 	for _, p := range maps {
-		rows := p.l.w.Rows
-		if p.l.bias != nil {
-			for t := range T {
-				floats.Add(p.out[t*rows:(t+1)*rows], p.l.bias)
-			}
-		}
 		if err := m.adapt(p, x, T); err != nil {
 			return err
 		}
@@ -218,18 +212,30 @@ func (m *Model) project(x []float32, T int, maps ...into) error {
 	return nil
 }
 
-// adapt adds an adapter's change.
+// adapt adds a map's bias and an adapter's change.
 func (m *Model) adapt(p into, x []float32, T int) error {
-	if p.l.a == nil {
+	rows := p.l.w.Rows
+	var change []float32
+	if p.l.a != nil {
+		low := floats32(&m.scratch.low, T*p.l.a.Rows)
+		change = floats32(&m.scratch.change, T*rows)
+		if err := p.l.a.Mul(m.pool, low, x, T); err != nil {
+			return err
+		}
+		if err := p.l.b.Mul(m.pool, change, low, T); err != nil {
+			return err
+		}
+	}
+	if p.l.bias == nil && change == nil {
 		return nil
 	}
-	low, change := floats32(&m.scratch.low, T*p.l.a.Rows), floats32(&m.scratch.change, T*p.l.w.Rows)
-	if err := p.l.a.Mul(m.pool, low, x, T); err != nil {
-		return err
-	}
-	if err := p.l.b.Mul(m.pool, change, low, T); err != nil {
-		return err
-	}
-	floats.Blend(p.out[:len(change)], change, 1, p.l.scale)
-	return nil
+	return m.pool.Do(T, func(_ *tensor.Worker, t int) {
+		out := p.out[t*rows : (t+1)*rows]
+		if p.l.bias != nil {
+			floats.Add(out, p.l.bias)
+		}
+		if change != nil {
+			floats.Blend(out, change[t*rows:(t+1)*rows], 1, p.l.scale)
+		}
+	})
 }
