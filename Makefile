@@ -60,7 +60,7 @@ check:
 
 # generate writes the assembly again. The same generators give the same bytes.
 generate:
-	go generate ./internal/model/kernel/... ./internal/model/tensor
+	go generate ./internal/model/kernel/... ./internal/model/tensor ./internal/model/bench
 
 # check-generated fails if the assembly in the tree is not what its generators
 # write, and leaves there what they write.

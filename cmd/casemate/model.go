@@ -17,6 +17,7 @@ type modelCmd struct {
 	Verify   modelVerifyCmd   `cmd:"" help:"Read all files of a model of the store and compare them with their digests."`
 	Quantize modelQuantizeCmd `cmd:"" help:"Write a model with fewer bits a weight."`
 	Synth    modelSynthCmd    `cmd:"" help:"Write a random model in the shape of a published one, for measuring."`
+	Bench    modelBenchCmd    `cmd:"" help:"Measure how fast a model runs here, and how near that is to what the machine can do."`
 	Remove   modelRemoveCmd   `cmd:"" help:"Take a model out of the store."`
 	Logits   modelLogitsCmd   `cmd:"" help:"Make one forward pass and print its logits and hidden states, for checking."`
 	Card     modelCardCmd     `cmd:"" help:"Print what a classifier was made from, how good it is, and what it cannot do."`

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/model/quantize"
@@ -24,19 +26,23 @@ func (c *modelSynthCmd) Run(s *streams) error {
 	if err != nil {
 		return &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("--type: %v", err), Hint: "Q4_K_M suits most; Q8_0 is twice as large"}
 	}
-	if c.Threads < 0 || c.Layers < 0 {
-		return &casemate.Error{Code: casemate.CodeUsage, Message: "--threads and --layers cannot be negative", Hint: "leave them out for all processors and the shape's own layers"}
+	shapes := synth.Shapes()
+	if !slices.Contains(shapes, strings.ToLower(c.Shape)) {
+		return &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("--shape: %q is not known", c.Shape), Hint: "it is one of " + strings.Join(shapes, ", ")}
+	}
+	if c.Threads < 0 || c.Layers < 0 || c.Layers > synth.MaxLayers {
+		return &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("--threads cannot be negative, --layers is 0 to %d", synth.MaxLayers), Hint: "leave them out for all processors and the shape's own layers"}
 	}
 	bar := newCountBar(s.stderr, "writing")
 	report, err := synth.Write(s.ctx, c.Out, synth.Options{Shape: c.Shape, Mixture: mixture, Layers: c.Layers, Seed: c.Seed, Threads: c.Threads, Progress: bar.update})
 	bar.done()
 	if err != nil {
-		return &casemate.Error{Code: casemate.CodeInput, Message: fmt.Sprintf("write a model to %q", c.Out), Err: err, Hint: "casemate model synth --help lists shapes and types; a full disk needs another folder"}
+		return &casemate.Error{Code: casemate.CodeInput, Message: fmt.Sprintf("write a model to %q", c.Out), Err: err, Hint: "give the name of a file in a folder that can be written, on a disk with room for it"}
 	}
 	if c.JSON {
 		return writeJSON(s.stdout, synthesized{c.Out, report.Shape, string(report.Mixture), report.Layers, c.Seed, report.Parameters, report.TensorBytes, report.FileBytes}, true)
 	}
-	fmt.Fprintf(s.stdout, "%s: random weights, %s, %v, %d layers, %s parameters, %s\n",
+	fmt.Fprintf(s.stdout, "%s: random weights, %s, %v, layers %d, %s parameters, %s\n",
 		c.Out, report.Shape, report.Mixture, report.Layers, thousands(report.Parameters), bytesText(report.FileBytes))
 	return nil
 }

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package bench
+
+// adviseHuge does nothing: these systems choose pages by themselves.
+func adviseHuge([]byte) {}
+
+// peakMemory returns 0: these systems are not asked.
+func peakMemory() int64 { return 0 }
