@@ -102,21 +102,30 @@ func checkIsolation(t *testing.T, m *llama.Model, kind quant.Type) {
 	sameBits(t, "on a fork", forward(t, m, everything(fork, ids[prefix:], layers))[0], want[prefix:])
 }
 
-// TestSick fails if numbers come out where a token is none.
+// TestSick fails if numbers come out where a token is none, or where one before
+// is, whatever the cache keeps of it.
 func TestSick(t *testing.T) {
-	for _, kind := range []quant.Type{quant.F32, quant.F16, quant.Q8_0, quant.Q4_0, quant.Q4_K, quant.Q5_K, quant.Q6_K} {
+	check := func(kind, cache quant.Type) {
 		m := load(t, poisoned(wide("llama"), kind), llama.Options{Threads: 1})
 		for token, v := range sick {
-			out := logits(t, m, nil, 7, token)
-			numbers := 0
-			for _, x := range out {
-				if x == x {
-					numbers++
+			healthy := v == v && !math.IsInf(float64(v), 0)
+			for _, tokens := range [][]int{{token}, {7, token}, {token, 7, 8}} {
+				out := logits(t, m, newCache(t, m, cache), tokens...)
+				numbers := 0
+				for _, x := range out {
+					if x == x {
+						numbers++
+					}
 				}
-			}
-			if finite := !math.IsInf(float64(v), 0) && v == v; finite && numbers < len(out) || !finite && numbers > 0 {
-				t.Errorf("%v: a token of %v has %d logits of %d that are numbers", kind, v, numbers, len(out))
+				if healthy && numbers < len(out) || !healthy && numbers > 0 {
+					t.Errorf("%v, cache of %v: after tokens %v, of which %d is all %v, %d logits of %d are numbers", kind, cache, tokens, token, v, numbers, len(out))
+				}
 			}
 		}
 	}
+	for _, kind := range []quant.Type{quant.F32, quant.F16, quant.Q8_0, quant.Q4_0, quant.Q4_K, quant.Q5_K, quant.Q6_K} {
+		check(kind, quant.F32)
+	}
+	check(quant.F32, quant.F16)
+	check(quant.F32, quant.Q8_0)
 }
