@@ -84,6 +84,7 @@ func (a attend) scores() {
 		pages, args = 2, "k0, k1, ahead0, ahead1 *byte"
 	}
 	TEXT("scores"+a.format.name+a.name, NOSPLIT, "func(out, q *float32, R, D int, "+args+")")
+	Pragma("noescape")
 	Doc(fmt.Sprintf("R is at most %d.", a.most()))
 	Load(Param("out"), scoresOut)
 	Load(Param("q"), queries[0])
@@ -277,6 +278,7 @@ var (
 // values takes some numbers of all positions, then the next.
 func (a attend) values() {
 	TEXT("values"+a.format.name+a.name, NOSPLIT, "func(out *float32, P int, pages *[]byte, w *float32, from, to int, factor *float32, R int, ahead *[]byte)")
+	Pragma("noescape")
 	Doc(fmt.Sprintf("R is at most %d.", a.most()))
 	Load(Param("out"), valuesOut)
 	Load(Param("pages"), pagesAt)

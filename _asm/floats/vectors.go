@@ -182,6 +182,7 @@ func (m *machine) exp(x, out reg.VecPhysical, t []reg.VecPhysical) {
 // of Exp.
 func (m *machine) elementwise(name, signature, out string, in []string, with string, body func(v []reg.VecPhysical)) {
 	TEXT(name+m.name, NOSPLIT, "func"+signature)
+	Pragma("noescape")
 	o := Load(Param(out), GP64())
 	var from []reg.Register
 	for _, s := range in {
@@ -224,6 +225,7 @@ func (m *machine) elementwise(name, signature, out string, in []string, with str
 // squares adds squares to 32 sums.
 func (m *machine) squares() {
 	TEXT("square"+m.name, NOSPLIT, "func(lanes *float64, x *float32, n int)")
+	Pragma("noescape")
 	Doc("n is a multiple of 32.")
 	lanes, x, n := Load(Param("lanes"), GP64()), Load(Param("x"), GP64()), Load(Param("n"), GP64())
 	doubles := m.width / 2
@@ -250,6 +252,7 @@ func (m *machine) squares() {
 // pairs turns neighbours: x holds two numbers for each angle.
 func (m *machine) pairs() {
 	TEXT("pair"+m.name, NOSPLIT, "func(x, cos, sin *float32, n int)")
+	Pragma("noescape")
 	Doc("n counts pairs and is a multiple of 8.")
 	x, cos, sin, n := Load(Param("x"), GP64()), Load(Param("cos"), GP64()), Load(Param("sin"), GP64()), Load(Param("n"), GP64())
 	v := m.vec
@@ -291,6 +294,7 @@ func (m *machine) pairs() {
 // halves turns numbers that lie apart.
 func (m *machine) halves() {
 	TEXT("half"+m.name, NOSPLIT, "func(low, high, cos, sin *float32, n int)")
+	Pragma("noescape")
 	Doc("n is a multiple of 8, or of 16 with AVX-512.")
 	low, high, cos, sin := Load(Param("low"), GP64()), Load(Param("high"), GP64()), Load(Param("cos"), GP64()), Load(Param("sin"), GP64())
 	n := Load(Param("n"), GP64())
@@ -321,6 +325,7 @@ func (m *machine) halves() {
 // weights.
 func (m *machine) softmax() {
 	TEXT("softmax"+m.name, NOSPLIT, "func(score *float32, n int, scale float32, top, total, factor *float32, R int)")
+	Pragma("noescape")
 	score, n := Load(Param("score"), GP64()), Load(Param("n"), GP64())
 	top, total, factor := Load(Param("top"), GP64()), Load(Param("total"), GP64()), Load(Param("factor"), GP64())
 	R := Load(Param("R"), GP64())

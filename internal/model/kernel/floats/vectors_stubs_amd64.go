@@ -4,84 +4,134 @@
 
 package floats
 
+//go:noescape
 func addAVX512(y *float32, x *float32, n int)
 
+//go:noescape
 func scaleAVX512(out *float32, x *float32, n int, f float32)
 
+//go:noescape
 func blendAVX512(y *float32, x *float32, n int, f float32, h float32)
 
+//go:noescape
 func gainAVX512(out *float32, x *float32, w *float32, n int, f float32)
 
+//go:noescape
 func expAVX512(out *float32, x *float32, n int)
 
+//go:noescape
 func swiGLUAVX512(out *float32, gate *float32, up *float32, n int)
 
 // n is a multiple of 32.
+//
+//go:noescape
 func squareAVX512(lanes *float64, x *float32, n int)
 
 // n counts pairs and is a multiple of 8.
+//
+//go:noescape
 func pairAVX512(x *float32, cos *float32, sin *float32, n int)
 
 // n is a multiple of 8, or of 16 with AVX-512.
+//
+//go:noescape
 func halfAVX512(low *float32, high *float32, cos *float32, sin *float32, n int)
 
+//go:noescape
 func softmaxAVX512(score *float32, n int, scale float32, top *float32, total *float32, factor *float32, R int)
 
+//go:noescape
 func addAVX2(y *float32, x *float32, n int)
 
+//go:noescape
 func scaleAVX2(out *float32, x *float32, n int, f float32)
 
+//go:noescape
 func blendAVX2(y *float32, x *float32, n int, f float32, h float32)
 
+//go:noescape
 func gainAVX2(out *float32, x *float32, w *float32, n int, f float32)
 
+//go:noescape
 func expAVX2(out *float32, x *float32, n int)
 
+//go:noescape
 func swiGLUAVX2(out *float32, gate *float32, up *float32, n int)
 
 // n is a multiple of 32.
+//
+//go:noescape
 func squareAVX2(lanes *float64, x *float32, n int)
 
 // n counts pairs and is a multiple of 8.
+//
+//go:noescape
 func pairAVX2(x *float32, cos *float32, sin *float32, n int)
 
 // n is a multiple of 8, or of 16 with AVX-512.
+//
+//go:noescape
 func halfAVX2(low *float32, high *float32, cos *float32, sin *float32, n int)
 
+//go:noescape
 func softmaxAVX2(score *float32, n int, scale float32, top *float32, total *float32, factor *float32, R int)
 
 // R is at most 8.
+//
+//go:noescape
 func scoresF32AVX512(out *float32, q *float32, R int, D int, k0 *byte, k1 *byte, ahead0 *byte, ahead1 *byte)
 
 // R is at most 8.
+//
+//go:noescape
 func valuesF32AVX512(out *float32, P int, pages *[]byte, w *float32, from int, to int, factor *float32, R int, ahead *[]byte)
 
 // R is at most 8.
+//
+//go:noescape
 func scoresF16AVX512(out *float32, q *float32, R int, D int, k0 *byte, k1 *byte, ahead0 *byte, ahead1 *byte)
 
 // R is at most 8.
+//
+//go:noescape
 func valuesF16AVX512(out *float32, P int, pages *[]byte, w *float32, from int, to int, factor *float32, R int, ahead *[]byte)
 
 // R is at most 8.
+//
+//go:noescape
 func scoresQ8AVX512(out *float32, q *float32, R int, D int, k0 *byte, k1 *byte, ahead0 *byte, ahead1 *byte)
 
 // R is at most 8.
+//
+//go:noescape
 func valuesQ8AVX512(out *float32, P int, pages *[]byte, w *float32, from int, to int, factor *float32, R int, ahead *[]byte)
 
 // R is at most 4.
+//
+//go:noescape
 func scoresF32AVX2(out *float32, q *float32, R int, D int, k *byte, ahead *byte)
 
 // R is at most 4.
+//
+//go:noescape
 func valuesF32AVX2(out *float32, P int, pages *[]byte, w *float32, from int, to int, factor *float32, R int, ahead *[]byte)
 
 // R is at most 4.
+//
+//go:noescape
 func scoresF16AVX2(out *float32, q *float32, R int, D int, k *byte, ahead *byte)
 
 // R is at most 4.
+//
+//go:noescape
 func valuesF16AVX2(out *float32, P int, pages *[]byte, w *float32, from int, to int, factor *float32, R int, ahead *[]byte)
 
 // R is at most 4.
+//
+//go:noescape
 func scoresQ8AVX2(out *float32, q *float32, R int, D int, k *byte, ahead *byte)
 
 // R is at most 4.
+//
+//go:noescape
 func valuesQ8AVX2(out *float32, P int, pages *[]byte, w *float32, from int, to int, factor *float32, R int, ahead *[]byte)
