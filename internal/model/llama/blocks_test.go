@@ -10,7 +10,8 @@ import (
 )
 
 // The shapes in which a text is cut here lie about the borders that the
-// arithmetic has: tiles of a few rows, pages of 16 positions, blocks of 128.
+// arithmetic has: tiles of a few rows, pages of 16 positions, blocks of 128,
+// segments of 1,024.
 
 // wide is a shape whose matrices can be of any format.
 func wide(architecture string) modelfile.Config {
@@ -124,6 +125,39 @@ func checkLong(t *testing.T, m *modelfile.Model, kind quant.Type) {
 		}
 	}
 	sameBits(t, "after forks", forward(t, one, everything(truncated(cache, 130), ids[130:], layers))[0], want[130:])
+}
+
+// TestInvarianceSegments computes a text of more than two segments of positions,
+// which workers may share out, in one pass and in part; with windows, some of the
+// queries of a pass see nothing of a segment.
+func TestInvarianceSegments(t *testing.T) {
+	const tokens = 2070
+	for _, test := range []struct {
+		window int
+		cache  quant.Type
+	}{{0, quant.F32}, {0, quant.Q8_0}, {1000, quant.F16}, {1025, quant.F32}, {20, quant.F32}} {
+		t.Run(fmt.Sprintf("%d %v", test.window, test.cache), func(t *testing.T) {
+			c := modelfile.Config{
+				Architecture: "mistral", Layers: 1, Width: 16, Heads: 2, KVHeads: 1, HeadSize: 8,
+				FeedForward: 16, Vocabulary: 50, Context: 4096, NormEpsilon: 1e-6, SlidingWindow: test.window,
+			}
+			c.RoPE.Base = 10000
+			m := randomModel(c, quant.F32, 3)
+			ids := randomTokens(c, tokens, 4)
+			one, many := load(t, m, llama.Options{Threads: 1, Chunk: 512}), load(t, m, llama.Options{Threads: 3, Chunk: 100})
+			cache, other := newCache(t, one, test.cache), newCache(t, many, test.cache)
+			want := forward(t, one, everything(cache, ids, c.Layers))[0]
+			sameBits(t, "on threads", forward(t, many, everything(other, ids, c.Layers))[0], want)
+			for _, at := range []int{1000, 1023, 1024, 1044, 2047, 2048} {
+				f, g := cache.Fork(), other.Fork()
+				f.Truncate(at)
+				g.Truncate(at)
+				sameBits(t, fmt.Sprintf("token %d", at), forward(t, one, everything(f, ids[at:at+1], c.Layers))[0], want[at:at+1])
+				sameBits(t, fmt.Sprintf("from %d on", at+1), forward(t, one, everything(f, ids[at+1:at+20], c.Layers))[0], want[at+1:at+20])
+				sameBits(t, fmt.Sprintf("token %d on threads", at), forward(t, many, everything(g, ids[at:at+1], c.Layers))[0], want[at:at+1])
+			}
+		})
+	}
 }
 
 func truncated(c *llama.Cache, n int) *llama.Cache {

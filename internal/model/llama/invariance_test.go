@@ -69,7 +69,7 @@ func forward(t failer, m *llama.Model, batch ...llama.Sequence) []answers {
 
 func newCache(t failer, m *llama.Model, kind quant.Type) *llama.Cache {
 	t.Helper()
-	c, err := m.NewCache(1000, kind)
+	c, err := m.NewCache(4000, kind)
 	if err != nil {
 		t.Fatal(err)
 	}
