@@ -18,6 +18,7 @@ func vnni() {
 		q5_K(s.h, s.p)
 		q6_K(s.h, s.p)
 	}
+	spread()
 }
 
 // simple writes a kernel for blocks of 32 columns with a float16 scale: bytes,

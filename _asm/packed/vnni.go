@@ -53,6 +53,8 @@ type kernel struct {
 	sums    int          // bytes from stack where float sums are
 	halves  int          // and sums of half a group, of Q6_K
 
+	held bool // masks hold the scales of panels while they are needed
+
 	weights   [2]reg.VecPhysical
 	broadcast [2]reg.VecPhysical
 	spare     [2]reg.VecPhysical
@@ -121,10 +123,7 @@ func begin(name string, h, p, block, ahead, stack int, halved bool) *kernel {
 	CMOVQLE(k.pf1, k.pf)
 	LEAQ(operand.Mem{Base: k.pf, Index: k.off, Scale: 1}, k.pf1)
 
-	k.masks = [2]reg.VecPhysical{zmm[24], zmm[25]}
-	k.spare = [2]reg.VecPhysical{zmm[26], zmm[27]}
-	k.broadcast = [2]reg.VecPhysical{zmm[28], zmm[29]}
-	k.weights = [2]reg.VecPhysical{zmm[30], zmm[31]}
+	k.assign()
 	VPXORD(zmm[0], zmm[0], zmm[0])
 	for i := range h * p {
 		if k.turns {
@@ -134,6 +133,14 @@ func begin(name string, h, p, block, ahead, stack int, halved bool) *kernel {
 		}
 	}
 	return k
+}
+
+// assign gives registers to what is not a sum.
+func (k *kernel) assign() {
+	k.masks = [2]reg.VecPhysical{zmm[24], zmm[25]}
+	k.spare = [2]reg.VecPhysical{zmm[26], zmm[27]}
+	k.broadcast = [2]reg.VecPhysical{zmm[28], zmm[29]}
+	k.weights = [2]reg.VecPhysical{zmm[30], zmm[31]}
 }
 
 // local is a place on the stack.
@@ -282,55 +289,99 @@ func (k *kernel) products(s stage) (steps []func()) {
 // sum returns the steps that add a stage's sums up. The loop has gone on by so
 // many groups since its products.
 func (k *kernel) sum(s stage, since int) (steps []func()) {
-	do := func(f func()) { steps = append(steps, f) }
 	back := since > 0
+	if s.group.halved {
+		steps = k.half(s, back)
+		if s.which == 0 {
+			return steps
+		}
+	}
+	do := func(f func()) { steps = append(steps, f) }
 	unit, f := k.spare[0], k.spare[1]
+	scale := k.hold(do, s.group.scale, back)
+	var later []func()
 	for t := s.from; t < s.to; t++ {
-		for q := range k.p {
-			if i, sum := t*k.p+q, zmm[t*k.p+q]; s.group.halved {
-				do(func() { VCVTDQ2PS(sum, sum) })
-				do(func() { VMULPS(s.group.half(s.which, q, back), sum, sum) })
-				if s.which == 0 {
-					do(func() { VMOVAPS(sum, k.local(k.halves+i*line)) })
-					continue
-				}
-				do(func() { VADDPS(k.local(k.halves+i*line), sum, sum) })
-			}
-		}
-		if s.group.halved && s.which == 0 {
-			continue
-		}
 		do(func() { VBROADCASTSS(k.part(s.group.index-since, atUnit, t), unit) })
 		for q := range k.p {
 			i, sum := t*k.p+q, zmm[t*k.p+q]
-			do(func() { VMULPS(s.group.scale(q, back), unit, f) })
+			do(func() { VMULPS(scale(q), unit, f) })
 			if !s.group.halved {
 				do(func() { VCVTDQ2PS(sum, sum) })
 			}
 			do(func() { VMULPS(f, sum, sum) })
-			switch {
-			case !k.turns:
+			if k.turns {
+				do(func() { VADDPS(k.local(k.sums+i*line), sum, sum) })
+			} else {
 				do(func() { VADDPS(sum, k.float(i), k.float(i)) })
-			case s.group.low == nil:
-				do(func() { VADDPS(k.local(k.sums+i*line), sum, sum) })
+			}
+			if k.turns && s.group.low == nil {
 				do(func() { VMOVAPS(sum, k.local(k.sums+i*line)) })
-			default:
-				do(func() { VADDPS(k.local(k.sums+i*line), sum, sum) })
 			}
 		}
-		if s.group.low == nil {
+		switch {
+		case s.group.low == nil:
+		case k.held:
+			later = append(later, k.takeOff(s, t, since)...)
+		default:
+			steps = append(steps, k.takeOff(s, t, since)...)
+		}
+	}
+	if k.held && s.group.low != nil {
+		k.hold(do, s.group.low, back)
+		steps = append(steps, later...)
+	}
+	return steps
+}
+
+// hold loads scales of the panels into masks, if they are to be held, and
+// returns where to find them.
+func (k *kernel) hold(do func(func()), scale func(q int, back bool) operand.Op, back bool) func(q int) operand.Op {
+	if !k.held {
+		return func(q int) operand.Op { return scale(q, back) }
+	}
+	for q := range k.p {
+		do(func() { VMOVAPS(scale(q, back), k.masks[q]) })
+	}
+	return func(q int) operand.Op { return k.masks[q] }
+}
+
+// takeOff returns the steps that take the minima off the sums of a row.
+func (k *kernel) takeOff(s stage, t, since int) (steps []func()) {
+	do := func(f func()) { steps = append(steps, f) }
+	unit, f := k.spare[0], k.spare[1]
+	do(func() { VBROADCASTSS(k.part(s.group.index-since, atSum, t), unit) })
+	for q := range k.p {
+		i, sum := t*k.p+q, zmm[t*k.p+q]
+		low := s.group.low(q, since > 0)
+		if k.held {
+			low = k.masks[q]
+		}
+		do(func() { VMULPS(low, unit, f) })
+		if !k.turns {
+			do(func() { VSUBPS(f, k.float(i), k.float(i)) })
 			continue
 		}
-		do(func() { VBROADCASTSS(k.part(s.group.index-since, atSum, t), unit) })
+		do(func() { VSUBPS(f, sum, sum) })
+		do(func() { VMOVAPS(sum, k.local(k.sums+i*line)) })
+	}
+	return steps
+}
+
+// half returns the steps that multiply sums of half a group by its scale and
+// keep them, or add them to those of the other half.
+func (k *kernel) half(s stage, back bool) (steps []func()) {
+	do := func(f func()) { steps = append(steps, f) }
+	scale := k.hold(do, func(q int, back bool) operand.Op { return s.group.half(s.which, q, back) }, back)
+	for t := s.from; t < s.to; t++ {
 		for q := range k.p {
 			i, sum := t*k.p+q, zmm[t*k.p+q]
-			do(func() { VMULPS(s.group.low(q, back), unit, f) })
-			if !k.turns {
-				do(func() { VSUBPS(f, k.float(i), k.float(i)) })
-				continue
+			do(func() { VCVTDQ2PS(sum, sum) })
+			do(func() { VMULPS(scale(q), sum, sum) })
+			if s.which == 0 {
+				do(func() { VMOVAPS(sum, k.local(k.halves+i*line)) })
+			} else {
+				do(func() { VADDPS(k.local(k.halves+i*line), sum, sum) })
 			}
-			do(func() { VSUBPS(f, sum, sum) })
-			do(func() { VMOVAPS(sum, k.local(k.sums+i*line)) })
 		}
 	}
 	return steps
@@ -356,13 +407,7 @@ func (k *kernel) end() {
 	stride := Load(Param("stride"), GP64())
 	rows := Load(Param("rows"), GP64())
 	mask := Load(Param("mask"), GP64())
-	masks := []reg.Register{reg.K1, reg.K2}
-	for q := range k.p {
-		KMOVW(mask.(reg.GPVirtual).As32(), masks[q])
-		if q+1 < k.p {
-			SHRQ(operand.Imm(16), mask)
-		}
-	}
+	masks := k.panelMasks(mask)
 	if !k.turns {
 		for i := range k.h * k.p {
 			VMOVAPS(k.float(i), k.local(k.sums+i*line))
@@ -379,6 +424,18 @@ func (k *kernel) end() {
 	JNE(operand.LabelRef("write"))
 	VZEROUPPER()
 	RET()
+}
+
+// panelMasks turns bits into a mask for each panel.
+func (k *kernel) panelMasks(bits reg.Register) []reg.Register {
+	masks := []reg.Register{reg.K1, reg.K2}
+	for q := range k.p {
+		KMOVW(bits.(reg.GPVirtual).As32(), masks[q])
+		if q+1 < k.p {
+			SHRQ(operand.Imm(16), bits)
+		}
+	}
+	return masks
 }
 
 // constant fills a register with a byte.

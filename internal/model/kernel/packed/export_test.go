@@ -23,3 +23,9 @@ func TileBytes(a *Activations, i int) []byte { return a.bytes(i) }
 func PackAt(l isa.Level, dst []byte, t quant.Type, src []byte, n, cols int) {
 	pack(implementations(l), dst, t, src, n, cols)
 }
+
+// MultiplyTilesAt is MultiplyTiles with the instructions of a level.
+func MultiplyTilesAt(l isa.Level, out []float32, stride, R int, t quant.Type, panels []byte, a *Activations, from, to int, scratch []byte) bool {
+	i := implementations(l)
+	return i.tiles != nil && i.tiles(out, stride, R, t, panels, a, from, to, scratch)
+}

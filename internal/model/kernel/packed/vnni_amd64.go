@@ -20,7 +20,7 @@ import "github.com/casemate-ai/casemate/internal/model/quant"
 type vnniKernel func(out *float32, stride int, w *byte, off, jump, blocks int, x *byte, rows, mask int)
 
 // vnni is the arithmetic for AVX-512 with VNNI.
-var vnni = implementation{quantize: quantizeRows, multiply: multiplyVNNI, pack: packAVX2}
+var vnni = implementation{quantize: quantizeRows, multiply: multiplyVNNI, tiles: tilesVNNI, pack: packAVX2}
 
 // vnniKernels returns the kernels of a format, by the height of the tile, for
 // two panels; that at 0 is for height 1 and one panel.

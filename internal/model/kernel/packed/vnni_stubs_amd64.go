@@ -123,3 +123,18 @@ func q5_KVNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks i
 
 //go:noescape
 func q6_KVNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+
+//go:noescape
+func q4_KSpread(dst *byte, w *byte, blocks int)
+
+//go:noescape
+func q5_KSpread(dst *byte, w *byte, blocks int)
+
+//go:noescape
+func q6_KSpread(dst *byte, w *byte, blocks int)
+
+//go:noescape
+func spreadK12x2(out *float32, stride int, w *byte, off int, groups int, x *byte, rows int, mask int, more int)
+
+//go:noescape
+func spreadQ6K12x2(out *float32, stride int, w *byte, off int, groups int, x *byte, rows int, mask int, more int)
