@@ -84,7 +84,15 @@ var (
 	count       = reg.R14
 	inRun       = reg.R15
 	panelStride = reg.R10
+	ahead       = panelStride // once the panels are found
 )
+
+// prefetch is how many products ahead the numbers of w are asked for.
+const prefetch = 64
+
+// prefetches reports whether numbers are asked for. Four panels of 4 bytes are
+// so few cycles of work that the processor's own guess is as good.
+func (k kernel) prefetches() bool { return k.panels < 4 || k.size < 4 }
 
 // wAt are the panels. Where there are four, few rows leave the registers free.
 var wAt = []reg.Register{reg.RSI, reg.RAX, reg.RBX, reg.R13}
@@ -133,6 +141,9 @@ func (k kernel) block() {
 	}
 	for p := 1; p < k.panels; p++ {
 		LEAQ(Mem{Base: wAt[p-1], Index: panelStride, Scale: 1}, wAt[p])
+	}
+	if k.prefetches() {
+		IMUL3Q(Imm(prefetch), wStride, ahead)
 	}
 	unroll := k.unroll()
 	Label(name("run"))
@@ -205,6 +216,9 @@ func (k kernel) products(u int) {
 	for p := range k.panels {
 		for h := range k.parts() {
 			k.load(Mem{Base: wAt[p], Disp: h * k.width * k.size}, k.vec[first+p*k.parts()+h])
+		}
+		if k.prefetches() && u*k.size*lanes%64 == 0 {
+			PREFETCHT0(Mem{Base: wAt[p], Index: ahead, Scale: 1})
 		}
 		ADDQ(wStride, wAt[p])
 	}

@@ -17,13 +17,12 @@ const (
 	// blockProducts is how many numbers of the panels of a block are met by all
 	// rows of x before the next: so many stay in the second cache.
 	blockProducts = 512
-	blockPanels   = 8
 	// fewRows is up to how many rows of x the panels are streamed from memory
 	// once, without blocks.
 	fewRows = 4
-	// packStride is the distance of the rows of x that a block copies. It is not
-	// a power of two, whose multiples share one set of the first cache.
-	packStride = blockProducts + 16
+	// apart keeps the rows of x that a block copies from lying a power of two
+	// apart, whose multiples share one set of the first cache.
+	apart = 16
 )
 
 // tiles are how many rows of x the assembly takes at a time, by level and
@@ -45,7 +44,10 @@ type products struct {
 
 // addVector is AddProducts for a level that has vectors. The slices have been
 // checked, so that what it points to lies within them.
-func addVector(l isa.Level, sum []float64, w []byte, x []float32, s Shape) bool {
+//
+// Where there is memory to make a block of panels float32, that is done once for
+// all rows of x.
+func addVector(l isa.Level, sum []float64, w []byte, x []float32, s Shape, memory []float64) bool {
 	if l < isa.AVX2 {
 		return false
 	}
@@ -61,7 +63,7 @@ func addVector(l isa.Level, sum []float64, w []byte, x []float32, s Shape) bool 
 	case s.K <= blockProducts:
 		p.tiles(s.Panels, s.T, s.K)
 	default:
-		p.blocks(x, s)
+		p.blocks(x, s, memory)
 	}
 	return true
 }
@@ -97,24 +99,47 @@ func (p *products) tiles(panels, T, K int) {
 
 // blocks is tiles for long rows: block by block of panels, and of those a block
 // of products after the other, with rows of x that are copied to where they lie
-// side by side.
-func (p *products) blocks(x []float32, s Shape) {
-	var memory [tileRows * packStride]float32
+// side by side. A single tile of few rows leaves room for longer ones.
+func (p *products) blocks(x []float32, s Shape, memory []float64) {
+	var rows [tileRows * (blockProducts + apart)]float32
+	length := blockProducts
+	switch {
+	case len(memory) > 0:
+		length = wideProducts
+	case s.T < tileRows:
+		length = (len(rows)/s.T - apart) / Run * Run
+	}
 	for panel := 0; panel < s.Panels; panel += blockPanels {
 		panels := min(blockPanels, s.Panels-panel)
-		for k := 0; k < s.K; k += blockProducts {
-			K := min(blockProducts, s.K-k)
+		for k := 0; k < s.K; k += length {
+			K := min(length, s.K-k)
+			block := p.at(panel, 0, k)
+			if len(memory) > 0 {
+				block.widen(memory, panels, K)
+			}
 			for t := 0; t < s.T; t += tileRows {
 				T := min(tileRows, s.T-t)
 				for i := range T {
-					copy(memory[i*packStride:][:K], x[(t+i)*s.XStride+k:])
+					copy(rows[i*(length+apart):][:K], x[(t+i)*s.XStride+k:])
 				}
-				q := p.at(panel, t, k)
-				q.x, q.xStride = unsafe.Pointer(&memory), packStride*4
+				q := block.at(0, t, 0)
+				q.x, q.xStride = unsafe.Pointer(&rows), (length+apart)*4
 				q.tiles(panels, T, K)
 			}
 		}
 	}
+}
+
+// widen makes a block of panels of halves float32.
+func (p *products) widen(memory []float64, panels, K int) {
+	wide := unsafe.Slice((*float32)(unsafe.Pointer(&memory[0])), 2*len(memory))
+	size := numberSize("Multiply", p.format)
+	for i := range panels {
+		q := p.at(i, 0, 0)
+		from := unsafe.Slice((*byte)(q.w), K*Lanes*size)
+		widenVector(p.level, wide[i*K*Lanes:][:K*Lanes], p.format, from)
+	}
+	p.w, p.format, p.wStride, p.panelStride = unsafe.Pointer(&memory[0]), quant.F32, Lanes*4, K*Lanes*4
 }
 
 // most is how many panels the assembly takes at a time, for T rows of x and so

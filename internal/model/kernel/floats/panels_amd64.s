@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func addF32x1AVX512(sum *float64, w *byte, x *float32, k int, sumStride int, wStride int, panelStride int, xStride int, rows int)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·addF32x1AVX512(SB), NOSPLIT, $0-72
 	MOVQ sum+0(FP), DI
 	MOVQ w+8(FP), SI
@@ -29,10 +29,11 @@ TEXT ·addF32x1AVX512(SB), NOSPLIT, $0-72
 	RET
 
 rows14:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (DX)(R11*8), BX
-	SUBQ R11, BX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (DX)(R11*8), BX
+	SUBQ   R11, BX
+	IMUL3Q $0x40, R9, R10
 
 run14:
 	MOVQ    $0x00000040, R15
@@ -59,6 +60,7 @@ run14:
 
 loop14:
 	VMOVUPS      (SI), Z14
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z15
 	VMULPS       Z14, Z15, Z15
@@ -103,6 +105,7 @@ loop14:
 	VMULPS       Z14, Z15, Z15
 	VADDPS       Z15, Z13, Z13
 	VMOVUPS      (SI), Z14
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 4(DX), Z15
 	VMULPS       Z14, Z15, Z15
@@ -157,6 +160,7 @@ rest14:
 
 one14:
 	VMOVUPS      (SI), Z14
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z15
 	VMULPS       Z14, Z15, Z15
@@ -324,10 +328,11 @@ add14:
 	RET
 
 rows8:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (DX)(R11*8), BX
-	SUBQ R11, BX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (DX)(R11*8), BX
+	SUBQ   R11, BX
+	IMUL3Q $0x40, R9, R10
 
 run8:
 	MOVQ    $0x00000040, R15
@@ -348,6 +353,7 @@ run8:
 
 loop8:
 	VMOVUPS      (SI), Z8
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z9
 	VMULPS       Z8, Z9, Z9
@@ -374,6 +380,7 @@ loop8:
 	VMULPS       Z8, Z9, Z9
 	VADDPS       Z9, Z7, Z7
 	VMOVUPS      (SI), Z8
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 4(DX), Z9
 	VMULPS       Z8, Z9, Z9
@@ -410,6 +417,7 @@ rest8:
 
 one8:
 	VMOVUPS      (SI), Z8
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z9
 	VMULPS       Z8, Z9, Z9
@@ -511,7 +519,8 @@ add8:
 	RET
 
 rows4:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run4:
 	MOVQ    $0x00000040, R15
@@ -528,6 +537,7 @@ run4:
 
 loop4:
 	VMOVUPS      (SI), Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z5
 	VMULPS       Z4, Z5, Z5
@@ -542,6 +552,7 @@ loop4:
 	VMULPS       Z4, Z5, Z5
 	VADDPS       Z5, Z3, Z3
 	VMOVUPS      (SI), Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 4(DX), Z5
 	VMULPS       Z4, Z5, Z5
@@ -556,6 +567,7 @@ loop4:
 	VMULPS       Z4, Z5, Z5
 	VADDPS       Z5, Z3, Z3
 	VMOVUPS      (SI), Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Z5
 	VMULPS       Z4, Z5, Z5
@@ -570,6 +582,7 @@ loop4:
 	VMULPS       Z4, Z5, Z5
 	VADDPS       Z5, Z3, Z3
 	VMOVUPS      (SI), Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 12(DX), Z5
 	VMULPS       Z4, Z5, Z5
@@ -593,6 +606,7 @@ rest4:
 
 one4:
 	VMOVUPS      (SI), Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z5
 	VMULPS       Z4, Z5, Z5
@@ -649,7 +663,8 @@ add4:
 	RET
 
 rows2:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run2:
 	MOVQ    $0x00000040, R15
@@ -664,6 +679,7 @@ run2:
 
 loop2:
 	VMOVUPS      (SI), Z2
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z3
 	VMULPS       Z2, Z3, Z3
@@ -672,6 +688,7 @@ loop2:
 	VMULPS       Z2, Z3, Z3
 	VADDPS       Z3, Z1, Z1
 	VMOVUPS      (SI), Z2
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 4(DX), Z3
 	VMULPS       Z2, Z3, Z3
@@ -680,6 +697,7 @@ loop2:
 	VMULPS       Z2, Z3, Z3
 	VADDPS       Z3, Z1, Z1
 	VMOVUPS      (SI), Z2
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Z3
 	VMULPS       Z2, Z3, Z3
@@ -688,6 +706,7 @@ loop2:
 	VMULPS       Z2, Z3, Z3
 	VADDPS       Z3, Z1, Z1
 	VMOVUPS      (SI), Z2
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 12(DX), Z3
 	VMULPS       Z2, Z3, Z3
@@ -705,6 +724,7 @@ rest2:
 
 one2:
 	VMOVUPS      (SI), Z2
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z3
 	VMULPS       Z2, Z3, Z3
@@ -739,7 +759,8 @@ add2:
 	RET
 
 rows1:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run1:
 	MOVQ    $0x00000040, R15
@@ -753,21 +774,25 @@ run1:
 
 loop1:
 	VMOVUPS      (SI), Z1
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z2
 	VMULPS       Z1, Z2, Z2
 	VADDPS       Z2, Z0, Z0
 	VMOVUPS      (SI), Z1
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 4(DX), Z2
 	VMULPS       Z1, Z2, Z2
 	VADDPS       Z2, Z0, Z0
 	VMOVUPS      (SI), Z1
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Z2
 	VMULPS       Z1, Z2, Z2
 	VADDPS       Z2, Z0, Z0
 	VMOVUPS      (SI), Z1
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 12(DX), Z2
 	VMULPS       Z1, Z2, Z2
@@ -782,6 +807,7 @@ rest1:
 
 one1:
 	VMOVUPS      (SI), Z1
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z2
 	VMULPS       Z1, Z2, Z2
@@ -805,7 +831,7 @@ add1:
 	RET
 
 // func addF32x2AVX512(sum *float64, w *byte, x *float32, k int, sumStride int, wStride int, panelStride int, xStride int, rows int)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·addF32x2AVX512(SB), NOSPLIT, $0-72
 	MOVQ sum+0(FP), DI
 	MOVQ w+8(FP), SI
@@ -841,11 +867,12 @@ TEXT ·addF32x2AVX512(SB), NOSPLIT, $0-72
 	RET
 
 rows14:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (DX)(R11*8), BX
-	SUBQ R11, BX
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (DX)(R11*8), BX
+	SUBQ   R11, BX
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run14:
 	MOVQ    $0x00000040, R15
@@ -886,8 +913,10 @@ run14:
 
 loop14:
 	VMOVUPS      (SI), Z28
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z29
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z30
 	VMULPS       Z28, Z30, Z31
@@ -960,8 +989,10 @@ loop14:
 	VMULPS       Z29, Z30, Z30
 	VADDPS       Z30, Z27, Z27
 	VMOVUPS      (SI), Z28
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z29
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 4(DX), Z30
 	VMULPS       Z28, Z30, Z31
@@ -1044,8 +1075,10 @@ rest14:
 
 one14:
 	VMOVUPS      (SI), Z28
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z29
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z30
 	VMULPS       Z28, Z30, Z31
@@ -1339,11 +1372,12 @@ add14:
 	RET
 
 rows12:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (DX)(R11*8), BX
-	SUBQ R11, BX
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (DX)(R11*8), BX
+	SUBQ   R11, BX
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run12:
 	MOVQ    $0x00000040, R15
@@ -1380,8 +1414,10 @@ run12:
 
 loop12:
 	VMOVUPS      (SI), Z24
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z25
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z26
 	VMULPS       Z24, Z26, Z27
@@ -1444,8 +1480,10 @@ loop12:
 	VMULPS       Z25, Z26, Z26
 	VADDPS       Z26, Z23, Z23
 	VMOVUPS      (SI), Z24
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z25
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 4(DX), Z26
 	VMULPS       Z24, Z26, Z27
@@ -1518,8 +1556,10 @@ rest12:
 
 one12:
 	VMOVUPS      (SI), Z24
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z25
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z26
 	VMULPS       Z24, Z26, Z27
@@ -1773,11 +1813,12 @@ add12:
 	RET
 
 rows10:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (DX)(R11*8), BX
-	SUBQ R11, BX
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (DX)(R11*8), BX
+	SUBQ   R11, BX
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run10:
 	MOVQ    $0x00000040, R15
@@ -1810,8 +1851,10 @@ run10:
 
 loop10:
 	VMOVUPS      (SI), Z20
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z21
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z22
 	VMULPS       Z20, Z22, Z23
@@ -1864,8 +1907,10 @@ loop10:
 	VMULPS       Z21, Z22, Z22
 	VADDPS       Z22, Z19, Z19
 	VMOVUPS      (SI), Z20
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z21
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 4(DX), Z22
 	VMULPS       Z20, Z22, Z23
@@ -1928,8 +1973,10 @@ rest10:
 
 one10:
 	VMOVUPS      (SI), Z20
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z21
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z22
 	VMULPS       Z20, Z22, Z23
@@ -2143,11 +2190,12 @@ add10:
 	RET
 
 rows8:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (DX)(R11*8), BX
-	SUBQ R11, BX
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (DX)(R11*8), BX
+	SUBQ   R11, BX
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run8:
 	MOVQ    $0x00000040, R15
@@ -2176,8 +2224,10 @@ run8:
 
 loop8:
 	VMOVUPS      (SI), Z16
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z17
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z18
 	VMULPS       Z16, Z18, Z19
@@ -2220,8 +2270,10 @@ loop8:
 	VMULPS       Z17, Z18, Z18
 	VADDPS       Z18, Z15, Z15
 	VMOVUPS      (SI), Z16
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z17
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 4(DX), Z18
 	VMULPS       Z16, Z18, Z19
@@ -2274,8 +2326,10 @@ rest8:
 
 one8:
 	VMOVUPS      (SI), Z16
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z17
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z18
 	VMULPS       Z16, Z18, Z19
@@ -2449,9 +2503,10 @@ add8:
 	RET
 
 rows7:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run7:
 	MOVQ    $0x00000040, R15
@@ -2478,8 +2533,10 @@ run7:
 
 loop7:
 	VMOVUPS      (SI), Z14
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z15
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z16
 	VMULPS       Z14, Z16, Z17
@@ -2517,8 +2574,10 @@ loop7:
 	VMULPS       Z15, Z16, Z16
 	VADDPS       Z16, Z13, Z13
 	VMOVUPS      (SI), Z14
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z15
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 4(DX), Z16
 	VMULPS       Z14, Z16, Z17
@@ -2565,8 +2624,10 @@ rest7:
 
 one7:
 	VMOVUPS      (SI), Z14
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z15
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z16
 	VMULPS       Z14, Z16, Z17
@@ -2719,9 +2780,10 @@ add7:
 	RET
 
 rows6:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run6:
 	MOVQ    $0x00000040, R15
@@ -2746,8 +2808,10 @@ run6:
 
 loop6:
 	VMOVUPS      (SI), Z12
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z13
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z14
 	VMULPS       Z12, Z14, Z15
@@ -2780,8 +2844,10 @@ loop6:
 	VMULPS       Z13, Z14, Z14
 	VADDPS       Z14, Z11, Z11
 	VMOVUPS      (SI), Z12
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z13
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 4(DX), Z14
 	VMULPS       Z12, Z14, Z15
@@ -2823,8 +2889,10 @@ rest6:
 
 one6:
 	VMOVUPS      (SI), Z12
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z13
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z14
 	VMULPS       Z12, Z14, Z15
@@ -2957,8 +3025,9 @@ add6:
 	RET
 
 rows5:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run5:
 	MOVQ    $0x00000040, R15
@@ -2981,8 +3050,10 @@ run5:
 
 loop5:
 	VMOVUPS      (SI), Z10
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z11
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z12
 	VMULPS       Z10, Z12, Z13
@@ -3010,8 +3081,10 @@ loop5:
 	VMULPS       Z11, Z12, Z12
 	VADDPS       Z12, Z9, Z9
 	VMOVUPS      (SI), Z10
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z11
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 4(DX), Z12
 	VMULPS       Z10, Z12, Z13
@@ -3048,8 +3121,10 @@ rest5:
 
 one5:
 	VMOVUPS      (SI), Z10
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z11
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z12
 	VMULPS       Z10, Z12, Z13
@@ -3162,8 +3237,9 @@ add5:
 	RET
 
 rows4:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run4:
 	MOVQ    $0x00000040, R15
@@ -3184,8 +3260,10 @@ run4:
 
 loop4:
 	VMOVUPS      (SI), Z8
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z9
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z10
 	VMULPS       Z8, Z10, Z11
@@ -3208,8 +3286,10 @@ loop4:
 	VMULPS       Z9, Z10, Z10
 	VADDPS       Z10, Z7, Z7
 	VMOVUPS      (SI), Z8
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z9
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 4(DX), Z10
 	VMULPS       Z8, Z10, Z11
@@ -3241,8 +3321,10 @@ rest4:
 
 one4:
 	VMOVUPS      (SI), Z8
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z9
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z10
 	VMULPS       Z8, Z10, Z11
@@ -3335,8 +3417,9 @@ add4:
 	RET
 
 rows3:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run3:
 	MOVQ    $0x00000040, R15
@@ -3355,8 +3438,10 @@ run3:
 
 loop3:
 	VMOVUPS      (SI), Z6
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z7
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z8
 	VMULPS       Z6, Z8, Z9
@@ -3374,8 +3459,10 @@ loop3:
 	VMULPS       Z7, Z8, Z8
 	VADDPS       Z8, Z5, Z5
 	VMOVUPS      (SI), Z6
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z7
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 4(DX), Z8
 	VMULPS       Z6, Z8, Z9
@@ -3393,8 +3480,10 @@ loop3:
 	VMULPS       Z7, Z8, Z8
 	VADDPS       Z8, Z5, Z5
 	VMOVUPS      (SI), Z6
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z7
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 8(DX), Z8
 	VMULPS       Z6, Z8, Z9
@@ -3412,8 +3501,10 @@ loop3:
 	VMULPS       Z7, Z8, Z8
 	VADDPS       Z8, Z5, Z5
 	VMOVUPS      (SI), Z6
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z7
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 12(DX), Z8
 	VMULPS       Z6, Z8, Z9
@@ -3440,8 +3531,10 @@ rest3:
 
 one3:
 	VMOVUPS      (SI), Z6
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z7
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z8
 	VMULPS       Z6, Z8, Z9
@@ -3514,8 +3607,9 @@ add3:
 	RET
 
 rows2:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run2:
 	MOVQ    $0x00000040, R15
@@ -3532,8 +3626,10 @@ run2:
 
 loop2:
 	VMOVUPS      (SI), Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z5
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z6
 	VMULPS       Z4, Z6, Z7
@@ -3546,8 +3642,10 @@ loop2:
 	VMULPS       Z5, Z6, Z6
 	VADDPS       Z6, Z3, Z3
 	VMOVUPS      (SI), Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z5
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 4(DX), Z6
 	VMULPS       Z4, Z6, Z7
@@ -3560,8 +3658,10 @@ loop2:
 	VMULPS       Z5, Z6, Z6
 	VADDPS       Z6, Z3, Z3
 	VMOVUPS      (SI), Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z5
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 8(DX), Z6
 	VMULPS       Z4, Z6, Z7
@@ -3574,8 +3674,10 @@ loop2:
 	VMULPS       Z5, Z6, Z6
 	VADDPS       Z6, Z3, Z3
 	VMOVUPS      (SI), Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z5
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 12(DX), Z6
 	VMULPS       Z4, Z6, Z7
@@ -3597,8 +3699,10 @@ rest2:
 
 one2:
 	VMOVUPS      (SI), Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z5
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z6
 	VMULPS       Z4, Z6, Z7
@@ -3651,8 +3755,9 @@ add2:
 	RET
 
 rows1:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run1:
 	MOVQ    $0x00000040, R15
@@ -3667,8 +3772,10 @@ run1:
 
 loop1:
 	VMOVUPS      (SI), Z2
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z3
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z4
 	VMULPS       Z2, Z4, Z5
@@ -3676,8 +3783,10 @@ loop1:
 	VMULPS       Z3, Z4, Z4
 	VADDPS       Z4, Z1, Z1
 	VMOVUPS      (SI), Z2
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z3
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 4(DX), Z4
 	VMULPS       Z2, Z4, Z5
@@ -3685,8 +3794,10 @@ loop1:
 	VMULPS       Z3, Z4, Z4
 	VADDPS       Z4, Z1, Z1
 	VMOVUPS      (SI), Z2
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z3
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 8(DX), Z4
 	VMULPS       Z2, Z4, Z5
@@ -3694,8 +3805,10 @@ loop1:
 	VMULPS       Z3, Z4, Z4
 	VADDPS       Z4, Z1, Z1
 	VMOVUPS      (SI), Z2
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z3
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 12(DX), Z4
 	VMULPS       Z2, Z4, Z5
@@ -3712,8 +3825,10 @@ rest1:
 
 one1:
 	VMOVUPS      (SI), Z2
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Z3
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z4
 	VMULPS       Z2, Z4, Z5
@@ -4638,7 +4753,7 @@ add1:
 	RET
 
 // func addF16x1AVX512(sum *float64, w *byte, x *float32, k int, sumStride int, wStride int, panelStride int, xStride int, rows int)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·addF16x1AVX512(SB), NOSPLIT, $0-72
 	MOVQ sum+0(FP), DI
 	MOVQ w+8(FP), SI
@@ -4662,10 +4777,11 @@ TEXT ·addF16x1AVX512(SB), NOSPLIT, $0-72
 	RET
 
 rows14:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (DX)(R11*8), BX
-	SUBQ R11, BX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (DX)(R11*8), BX
+	SUBQ   R11, BX
+	IMUL3Q $0x40, R9, R10
 
 run14:
 	MOVQ    $0x00000040, R15
@@ -4692,6 +4808,7 @@ run14:
 
 loop14:
 	VCVTPH2PS    (SI), Z14
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z15
 	VMULPS       Z14, Z15, Z15
@@ -4790,6 +4907,7 @@ rest14:
 
 one14:
 	VCVTPH2PS    (SI), Z14
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z15
 	VMULPS       Z14, Z15, Z15
@@ -4957,10 +5075,11 @@ add14:
 	RET
 
 rows8:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (DX)(R11*8), BX
-	SUBQ R11, BX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (DX)(R11*8), BX
+	SUBQ   R11, BX
+	IMUL3Q $0x40, R9, R10
 
 run8:
 	MOVQ    $0x00000040, R15
@@ -4981,6 +5100,7 @@ run8:
 
 loop8:
 	VCVTPH2PS    (SI), Z8
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z9
 	VMULPS       Z8, Z9, Z9
@@ -5043,6 +5163,7 @@ rest8:
 
 one8:
 	VCVTPH2PS    (SI), Z8
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z9
 	VMULPS       Z8, Z9, Z9
@@ -5144,7 +5265,8 @@ add8:
 	RET
 
 rows4:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run4:
 	MOVQ    $0x00000040, R15
@@ -5161,6 +5283,7 @@ run4:
 
 loop4:
 	VCVTPH2PS    (SI), Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z5
 	VMULPS       Z4, Z5, Z5
@@ -5189,6 +5312,7 @@ loop4:
 	VMULPS       Z4, Z5, Z5
 	VADDPS       Z5, Z3, Z3
 	VCVTPH2PS    (SI), Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Z5
 	VMULPS       Z4, Z5, Z5
@@ -5226,6 +5350,7 @@ rest4:
 
 one4:
 	VCVTPH2PS    (SI), Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z5
 	VMULPS       Z4, Z5, Z5
@@ -5282,7 +5407,8 @@ add4:
 	RET
 
 rows2:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run2:
 	MOVQ    $0x00000040, R15
@@ -5297,6 +5423,7 @@ run2:
 
 loop2:
 	VCVTPH2PS    (SI), Z2
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z3
 	VMULPS       Z2, Z3, Z3
@@ -5313,6 +5440,7 @@ loop2:
 	VMULPS       Z2, Z3, Z3
 	VADDPS       Z3, Z1, Z1
 	VCVTPH2PS    (SI), Z2
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Z3
 	VMULPS       Z2, Z3, Z3
@@ -5338,6 +5466,7 @@ rest2:
 
 one2:
 	VCVTPH2PS    (SI), Z2
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z3
 	VMULPS       Z2, Z3, Z3
@@ -5372,7 +5501,8 @@ add2:
 	RET
 
 rows1:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run1:
 	MOVQ    $0x00000040, R15
@@ -5386,6 +5516,7 @@ run1:
 
 loop1:
 	VCVTPH2PS    (SI), Z1
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z2
 	VMULPS       Z1, Z2, Z2
@@ -5396,6 +5527,7 @@ loop1:
 	VMULPS       Z1, Z2, Z2
 	VADDPS       Z2, Z0, Z0
 	VCVTPH2PS    (SI), Z1
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Z2
 	VMULPS       Z1, Z2, Z2
@@ -5415,6 +5547,7 @@ rest1:
 
 one1:
 	VCVTPH2PS    (SI), Z1
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z2
 	VMULPS       Z1, Z2, Z2
@@ -5438,7 +5571,7 @@ add1:
 	RET
 
 // func addF16x2AVX512(sum *float64, w *byte, x *float32, k int, sumStride int, wStride int, panelStride int, xStride int, rows int)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·addF16x2AVX512(SB), NOSPLIT, $0-72
 	MOVQ sum+0(FP), DI
 	MOVQ w+8(FP), SI
@@ -5474,11 +5607,12 @@ TEXT ·addF16x2AVX512(SB), NOSPLIT, $0-72
 	RET
 
 rows14:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (DX)(R11*8), BX
-	SUBQ R11, BX
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (DX)(R11*8), BX
+	SUBQ   R11, BX
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run14:
 	MOVQ    $0x00000040, R15
@@ -5519,8 +5653,10 @@ run14:
 
 loop14:
 	VCVTPH2PS    (SI), Z28
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z29
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z30
 	VMULPS       Z28, Z30, Z31
@@ -5677,8 +5813,10 @@ rest14:
 
 one14:
 	VCVTPH2PS    (SI), Z28
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z29
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z30
 	VMULPS       Z28, Z30, Z31
@@ -5972,11 +6110,12 @@ add14:
 	RET
 
 rows12:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (DX)(R11*8), BX
-	SUBQ R11, BX
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (DX)(R11*8), BX
+	SUBQ   R11, BX
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run12:
 	MOVQ    $0x00000040, R15
@@ -6013,8 +6152,10 @@ run12:
 
 loop12:
 	VCVTPH2PS    (SI), Z24
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z25
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z26
 	VMULPS       Z24, Z26, Z27
@@ -6151,8 +6292,10 @@ rest12:
 
 one12:
 	VCVTPH2PS    (SI), Z24
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z25
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z26
 	VMULPS       Z24, Z26, Z27
@@ -6406,11 +6549,12 @@ add12:
 	RET
 
 rows10:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (DX)(R11*8), BX
-	SUBQ R11, BX
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (DX)(R11*8), BX
+	SUBQ   R11, BX
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run10:
 	MOVQ    $0x00000040, R15
@@ -6443,8 +6587,10 @@ run10:
 
 loop10:
 	VCVTPH2PS    (SI), Z20
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z21
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z22
 	VMULPS       Z20, Z22, Z23
@@ -6561,8 +6707,10 @@ rest10:
 
 one10:
 	VCVTPH2PS    (SI), Z20
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z21
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z22
 	VMULPS       Z20, Z22, Z23
@@ -6776,11 +6924,12 @@ add10:
 	RET
 
 rows8:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (DX)(R11*8), BX
-	SUBQ R11, BX
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (DX)(R11*8), BX
+	SUBQ   R11, BX
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run8:
 	MOVQ    $0x00000040, R15
@@ -6809,8 +6958,10 @@ run8:
 
 loop8:
 	VCVTPH2PS    (SI), Z16
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z17
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z18
 	VMULPS       Z16, Z18, Z19
@@ -6907,8 +7058,10 @@ rest8:
 
 one8:
 	VCVTPH2PS    (SI), Z16
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z17
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z18
 	VMULPS       Z16, Z18, Z19
@@ -7082,9 +7235,10 @@ add8:
 	RET
 
 rows7:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run7:
 	MOVQ    $0x00000040, R15
@@ -7111,8 +7265,10 @@ run7:
 
 loop7:
 	VCVTPH2PS    (SI), Z14
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z15
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z16
 	VMULPS       Z14, Z16, Z17
@@ -7198,8 +7354,10 @@ rest7:
 
 one7:
 	VCVTPH2PS    (SI), Z14
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z15
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z16
 	VMULPS       Z14, Z16, Z17
@@ -7352,9 +7510,10 @@ add7:
 	RET
 
 rows6:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run6:
 	MOVQ    $0x00000040, R15
@@ -7379,8 +7538,10 @@ run6:
 
 loop6:
 	VCVTPH2PS    (SI), Z12
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z13
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z14
 	VMULPS       Z12, Z14, Z15
@@ -7456,8 +7617,10 @@ rest6:
 
 one6:
 	VCVTPH2PS    (SI), Z12
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z13
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z14
 	VMULPS       Z12, Z14, Z15
@@ -7590,8 +7753,9 @@ add6:
 	RET
 
 rows5:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run5:
 	MOVQ    $0x00000040, R15
@@ -7614,8 +7778,10 @@ run5:
 
 loop5:
 	VCVTPH2PS    (SI), Z10
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z11
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z12
 	VMULPS       Z10, Z12, Z13
@@ -7681,8 +7847,10 @@ rest5:
 
 one5:
 	VCVTPH2PS    (SI), Z10
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z11
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z12
 	VMULPS       Z10, Z12, Z13
@@ -7795,8 +7963,9 @@ add5:
 	RET
 
 rows4:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run4:
 	MOVQ    $0x00000040, R15
@@ -7817,8 +7986,10 @@ run4:
 
 loop4:
 	VCVTPH2PS    (SI), Z8
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z9
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z10
 	VMULPS       Z8, Z10, Z11
@@ -7874,8 +8045,10 @@ rest4:
 
 one4:
 	VCVTPH2PS    (SI), Z8
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z9
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z10
 	VMULPS       Z8, Z10, Z11
@@ -7968,8 +8141,9 @@ add4:
 	RET
 
 rows3:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run3:
 	MOVQ    $0x00000040, R15
@@ -7988,8 +8162,10 @@ run3:
 
 loop3:
 	VCVTPH2PS    (SI), Z6
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z7
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z8
 	VMULPS       Z6, Z8, Z9
@@ -8026,8 +8202,10 @@ loop3:
 	VMULPS       Z7, Z8, Z8
 	VADDPS       Z8, Z5, Z5
 	VCVTPH2PS    (SI), Z6
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z7
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 8(DX), Z8
 	VMULPS       Z6, Z8, Z9
@@ -8073,8 +8251,10 @@ rest3:
 
 one3:
 	VCVTPH2PS    (SI), Z6
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z7
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z8
 	VMULPS       Z6, Z8, Z9
@@ -8147,8 +8327,9 @@ add3:
 	RET
 
 rows2:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run2:
 	MOVQ    $0x00000040, R15
@@ -8165,8 +8346,10 @@ run2:
 
 loop2:
 	VCVTPH2PS    (SI), Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z5
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z6
 	VMULPS       Z4, Z6, Z7
@@ -8193,8 +8376,10 @@ loop2:
 	VMULPS       Z5, Z6, Z6
 	VADDPS       Z6, Z3, Z3
 	VCVTPH2PS    (SI), Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z5
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 8(DX), Z6
 	VMULPS       Z4, Z6, Z7
@@ -8230,8 +8415,10 @@ rest2:
 
 one2:
 	VCVTPH2PS    (SI), Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z5
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z6
 	VMULPS       Z4, Z6, Z7
@@ -8284,8 +8471,9 @@ add2:
 	RET
 
 rows1:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run1:
 	MOVQ    $0x00000040, R15
@@ -8300,8 +8488,10 @@ run1:
 
 loop1:
 	VCVTPH2PS    (SI), Z2
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z3
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z4
 	VMULPS       Z2, Z4, Z5
@@ -8318,8 +8508,10 @@ loop1:
 	VMULPS       Z3, Z4, Z4
 	VADDPS       Z4, Z1, Z1
 	VCVTPH2PS    (SI), Z2
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z3
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 8(DX), Z4
 	VMULPS       Z2, Z4, Z5
@@ -8345,8 +8537,10 @@ rest1:
 
 one1:
 	VCVTPH2PS    (SI), Z2
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z3
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z4
 	VMULPS       Z2, Z4, Z5
@@ -8379,7 +8573,7 @@ add1:
 	RET
 
 // func addF16x4AVX512(sum *float64, w *byte, x *float32, k int, sumStride int, wStride int, panelStride int, xStride int, rows int)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·addF16x4AVX512(SB), NOSPLIT, $0-72
 	MOVQ sum+0(FP), DI
 	MOVQ w+8(FP), SI
@@ -8401,10 +8595,11 @@ TEXT ·addF16x4AVX512(SB), NOSPLIT, $0-72
 	RET
 
 rows4:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
-	LEAQ (AX)(R10*1), BX
-	LEAQ (BX)(R10*1), R13
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	LEAQ   (AX)(R10*1), BX
+	LEAQ   (BX)(R10*1), R13
+	IMUL3Q $0x40, R9, R10
 
 run4:
 	MOVQ    $0x00000040, R15
@@ -8433,12 +8628,16 @@ run4:
 
 loop4:
 	VCVTPH2PS    (SI), Z16
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z17
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VCVTPH2PS    (BX), Z18
+	PREFETCHT0   (BX)(R10*1)
 	ADDQ         R9, BX
 	VCVTPH2PS    (R13), Z19
+	PREFETCHT0   (R13)(R10*1)
 	ADDQ         R9, R13
 	VBROADCASTSS (DX), Z20
 	VMULPS       Z16, Z20, Z21
@@ -8530,12 +8729,16 @@ rest4:
 
 one4:
 	VCVTPH2PS    (SI), Z16
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z17
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VCVTPH2PS    (BX), Z18
+	PREFETCHT0   (BX)(R10*1)
 	ADDQ         R9, BX
 	VCVTPH2PS    (R13), Z19
+	PREFETCHT0   (R13)(R10*1)
 	ADDQ         R9, R13
 	VBROADCASTSS (DX), Z20
 	VMULPS       Z16, Z20, Z21
@@ -8700,10 +8903,11 @@ add4:
 	RET
 
 rows3:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
-	LEAQ (AX)(R10*1), BX
-	LEAQ (BX)(R10*1), R13
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	LEAQ   (AX)(R10*1), BX
+	LEAQ   (BX)(R10*1), R13
+	IMUL3Q $0x40, R9, R10
 
 run3:
 	MOVQ    $0x00000040, R15
@@ -8728,12 +8932,16 @@ run3:
 
 loop3:
 	VCVTPH2PS    (SI), Z12
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z13
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VCVTPH2PS    (BX), Z14
+	PREFETCHT0   (BX)(R10*1)
 	ADDQ         R9, BX
 	VCVTPH2PS    (R13), Z15
+	PREFETCHT0   (R13)(R10*1)
 	ADDQ         R9, R13
 	VBROADCASTSS (DX), Z16
 	VMULPS       Z12, Z16, Z17
@@ -8807,12 +9015,16 @@ rest3:
 
 one3:
 	VCVTPH2PS    (SI), Z12
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z13
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VCVTPH2PS    (BX), Z14
+	PREFETCHT0   (BX)(R10*1)
 	ADDQ         R9, BX
 	VCVTPH2PS    (R13), Z15
+	PREFETCHT0   (R13)(R10*1)
 	ADDQ         R9, R13
 	VBROADCASTSS (DX), Z16
 	VMULPS       Z12, Z16, Z17
@@ -8939,10 +9151,11 @@ add3:
 	RET
 
 rows2:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
-	LEAQ (AX)(R10*1), BX
-	LEAQ (BX)(R10*1), R13
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	LEAQ   (AX)(R10*1), BX
+	LEAQ   (BX)(R10*1), R13
+	IMUL3Q $0x40, R9, R10
 
 run2:
 	MOVQ    $0x00000040, R15
@@ -8963,12 +9176,16 @@ run2:
 
 loop2:
 	VCVTPH2PS    (SI), Z8
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z9
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VCVTPH2PS    (BX), Z10
+	PREFETCHT0   (BX)(R10*1)
 	ADDQ         R9, BX
 	VCVTPH2PS    (R13), Z11
+	PREFETCHT0   (R13)(R10*1)
 	ADDQ         R9, R13
 	VBROADCASTSS (DX), Z12
 	VMULPS       Z8, Z12, Z13
@@ -9024,12 +9241,16 @@ rest2:
 
 one2:
 	VCVTPH2PS    (SI), Z8
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z9
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VCVTPH2PS    (BX), Z10
+	PREFETCHT0   (BX)(R10*1)
 	ADDQ         R9, BX
 	VCVTPH2PS    (R13), Z11
+	PREFETCHT0   (R13)(R10*1)
 	ADDQ         R9, R13
 	VBROADCASTSS (DX), Z12
 	VMULPS       Z8, Z12, Z13
@@ -9118,10 +9339,11 @@ add2:
 	RET
 
 rows1:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
-	LEAQ (AX)(R10*1), BX
-	LEAQ (BX)(R10*1), R13
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	LEAQ   (AX)(R10*1), BX
+	LEAQ   (BX)(R10*1), R13
+	IMUL3Q $0x40, R9, R10
 
 run1:
 	MOVQ    $0x00000040, R15
@@ -9138,12 +9360,16 @@ run1:
 
 loop1:
 	VCVTPH2PS    (SI), Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z5
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VCVTPH2PS    (BX), Z6
+	PREFETCHT0   (BX)(R10*1)
 	ADDQ         R9, BX
 	VCVTPH2PS    (R13), Z7
+	PREFETCHT0   (R13)(R10*1)
 	ADDQ         R9, R13
 	VBROADCASTSS (DX), Z8
 	VMULPS       Z4, Z8, Z9
@@ -9172,12 +9398,16 @@ loop1:
 	VMULPS       Z7, Z8, Z8
 	VADDPS       Z8, Z3, Z3
 	VCVTPH2PS    (SI), Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z5
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VCVTPH2PS    (BX), Z6
+	PREFETCHT0   (BX)(R10*1)
 	ADDQ         R9, BX
 	VCVTPH2PS    (R13), Z7
+	PREFETCHT0   (R13)(R10*1)
 	ADDQ         R9, R13
 	VBROADCASTSS 8(DX), Z8
 	VMULPS       Z4, Z8, Z9
@@ -9215,12 +9445,16 @@ rest1:
 
 one1:
 	VCVTPH2PS    (SI), Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Z5
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VCVTPH2PS    (BX), Z6
+	PREFETCHT0   (BX)(R10*1)
 	ADDQ         R9, BX
 	VCVTPH2PS    (R13), Z7
+	PREFETCHT0   (R13)(R10*1)
 	ADDQ         R9, R13
 	VBROADCASTSS (DX), Z8
 	VMULPS       Z4, Z8, Z9
@@ -9271,7 +9505,7 @@ add1:
 	RET
 
 // func addBF16x1AVX512(sum *float64, w *byte, x *float32, k int, sumStride int, wStride int, panelStride int, xStride int, rows int)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·addBF16x1AVX512(SB), NOSPLIT, $0-72
 	MOVQ sum+0(FP), DI
 	MOVQ w+8(FP), SI
@@ -9295,10 +9529,11 @@ TEXT ·addBF16x1AVX512(SB), NOSPLIT, $0-72
 	RET
 
 rows14:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (DX)(R11*8), BX
-	SUBQ R11, BX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (DX)(R11*8), BX
+	SUBQ   R11, BX
+	IMUL3Q $0x40, R9, R10
 
 run14:
 	MOVQ    $0x00000040, R15
@@ -9326,6 +9561,7 @@ run14:
 loop14:
 	VPMOVZXWD    (SI), Z14
 	VPSLLD       $0x10, Z14, Z14
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z15
 	VMULPS       Z14, Z15, Z15
@@ -9426,6 +9662,7 @@ rest14:
 one14:
 	VPMOVZXWD    (SI), Z14
 	VPSLLD       $0x10, Z14, Z14
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z15
 	VMULPS       Z14, Z15, Z15
@@ -9593,10 +9830,11 @@ add14:
 	RET
 
 rows8:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (DX)(R11*8), BX
-	SUBQ R11, BX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (DX)(R11*8), BX
+	SUBQ   R11, BX
+	IMUL3Q $0x40, R9, R10
 
 run8:
 	MOVQ    $0x00000040, R15
@@ -9618,6 +9856,7 @@ run8:
 loop8:
 	VPMOVZXWD    (SI), Z8
 	VPSLLD       $0x10, Z8, Z8
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z9
 	VMULPS       Z8, Z9, Z9
@@ -9682,6 +9921,7 @@ rest8:
 one8:
 	VPMOVZXWD    (SI), Z8
 	VPSLLD       $0x10, Z8, Z8
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z9
 	VMULPS       Z8, Z9, Z9
@@ -9783,7 +10023,8 @@ add8:
 	RET
 
 rows4:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run4:
 	MOVQ    $0x00000040, R15
@@ -9801,6 +10042,7 @@ run4:
 loop4:
 	VPMOVZXWD    (SI), Z4
 	VPSLLD       $0x10, Z4, Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z5
 	VMULPS       Z4, Z5, Z5
@@ -9831,6 +10073,7 @@ loop4:
 	VADDPS       Z5, Z3, Z3
 	VPMOVZXWD    (SI), Z4
 	VPSLLD       $0x10, Z4, Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Z5
 	VMULPS       Z4, Z5, Z5
@@ -9870,6 +10113,7 @@ rest4:
 one4:
 	VPMOVZXWD    (SI), Z4
 	VPSLLD       $0x10, Z4, Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z5
 	VMULPS       Z4, Z5, Z5
@@ -9926,7 +10170,8 @@ add4:
 	RET
 
 rows2:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run2:
 	MOVQ    $0x00000040, R15
@@ -9942,6 +10187,7 @@ run2:
 loop2:
 	VPMOVZXWD    (SI), Z2
 	VPSLLD       $0x10, Z2, Z2
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z3
 	VMULPS       Z2, Z3, Z3
@@ -9960,6 +10206,7 @@ loop2:
 	VADDPS       Z3, Z1, Z1
 	VPMOVZXWD    (SI), Z2
 	VPSLLD       $0x10, Z2, Z2
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Z3
 	VMULPS       Z2, Z3, Z3
@@ -9987,6 +10234,7 @@ rest2:
 one2:
 	VPMOVZXWD    (SI), Z2
 	VPSLLD       $0x10, Z2, Z2
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z3
 	VMULPS       Z2, Z3, Z3
@@ -10021,7 +10269,8 @@ add2:
 	RET
 
 rows1:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run1:
 	MOVQ    $0x00000040, R15
@@ -10036,6 +10285,7 @@ run1:
 loop1:
 	VPMOVZXWD    (SI), Z1
 	VPSLLD       $0x10, Z1, Z1
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z2
 	VMULPS       Z1, Z2, Z2
@@ -10048,6 +10298,7 @@ loop1:
 	VADDPS       Z2, Z0, Z0
 	VPMOVZXWD    (SI), Z1
 	VPSLLD       $0x10, Z1, Z1
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Z2
 	VMULPS       Z1, Z2, Z2
@@ -10069,6 +10320,7 @@ rest1:
 one1:
 	VPMOVZXWD    (SI), Z1
 	VPSLLD       $0x10, Z1, Z1
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Z2
 	VMULPS       Z1, Z2, Z2
@@ -10092,7 +10344,7 @@ add1:
 	RET
 
 // func addBF16x2AVX512(sum *float64, w *byte, x *float32, k int, sumStride int, wStride int, panelStride int, xStride int, rows int)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·addBF16x2AVX512(SB), NOSPLIT, $0-72
 	MOVQ sum+0(FP), DI
 	MOVQ w+8(FP), SI
@@ -10128,11 +10380,12 @@ TEXT ·addBF16x2AVX512(SB), NOSPLIT, $0-72
 	RET
 
 rows14:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (DX)(R11*8), BX
-	SUBQ R11, BX
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (DX)(R11*8), BX
+	SUBQ   R11, BX
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run14:
 	MOVQ    $0x00000040, R15
@@ -10174,9 +10427,11 @@ run14:
 loop14:
 	VPMOVZXWD    (SI), Z28
 	VPSLLD       $0x10, Z28, Z28
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z29
 	VPSLLD       $0x10, Z29, Z29
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z30
 	VMULPS       Z28, Z30, Z31
@@ -10336,9 +10591,11 @@ rest14:
 one14:
 	VPMOVZXWD    (SI), Z28
 	VPSLLD       $0x10, Z28, Z28
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z29
 	VPSLLD       $0x10, Z29, Z29
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z30
 	VMULPS       Z28, Z30, Z31
@@ -10632,11 +10889,12 @@ add14:
 	RET
 
 rows12:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (DX)(R11*8), BX
-	SUBQ R11, BX
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (DX)(R11*8), BX
+	SUBQ   R11, BX
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run12:
 	MOVQ    $0x00000040, R15
@@ -10674,9 +10932,11 @@ run12:
 loop12:
 	VPMOVZXWD    (SI), Z24
 	VPSLLD       $0x10, Z24, Z24
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z25
 	VPSLLD       $0x10, Z25, Z25
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z26
 	VMULPS       Z24, Z26, Z27
@@ -10816,9 +11076,11 @@ rest12:
 one12:
 	VPMOVZXWD    (SI), Z24
 	VPSLLD       $0x10, Z24, Z24
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z25
 	VPSLLD       $0x10, Z25, Z25
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z26
 	VMULPS       Z24, Z26, Z27
@@ -11072,11 +11334,12 @@ add12:
 	RET
 
 rows10:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (DX)(R11*8), BX
-	SUBQ R11, BX
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (DX)(R11*8), BX
+	SUBQ   R11, BX
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run10:
 	MOVQ    $0x00000040, R15
@@ -11110,9 +11373,11 @@ run10:
 loop10:
 	VPMOVZXWD    (SI), Z20
 	VPSLLD       $0x10, Z20, Z20
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z21
 	VPSLLD       $0x10, Z21, Z21
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z22
 	VMULPS       Z20, Z22, Z23
@@ -11232,9 +11497,11 @@ rest10:
 one10:
 	VPMOVZXWD    (SI), Z20
 	VPSLLD       $0x10, Z20, Z20
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z21
 	VPSLLD       $0x10, Z21, Z21
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z22
 	VMULPS       Z20, Z22, Z23
@@ -11448,11 +11715,12 @@ add10:
 	RET
 
 rows8:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (DX)(R11*8), BX
-	SUBQ R11, BX
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (DX)(R11*8), BX
+	SUBQ   R11, BX
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run8:
 	MOVQ    $0x00000040, R15
@@ -11482,9 +11750,11 @@ run8:
 loop8:
 	VPMOVZXWD    (SI), Z16
 	VPSLLD       $0x10, Z16, Z16
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z17
 	VPSLLD       $0x10, Z17, Z17
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z18
 	VMULPS       Z16, Z18, Z19
@@ -11584,9 +11854,11 @@ rest8:
 one8:
 	VPMOVZXWD    (SI), Z16
 	VPSLLD       $0x10, Z16, Z16
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z17
 	VPSLLD       $0x10, Z17, Z17
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z18
 	VMULPS       Z16, Z18, Z19
@@ -11760,9 +12032,10 @@ add8:
 	RET
 
 rows7:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run7:
 	MOVQ    $0x00000040, R15
@@ -11790,9 +12063,11 @@ run7:
 loop7:
 	VPMOVZXWD    (SI), Z14
 	VPSLLD       $0x10, Z14, Z14
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z15
 	VPSLLD       $0x10, Z15, Z15
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z16
 	VMULPS       Z14, Z16, Z17
@@ -11881,9 +12156,11 @@ rest7:
 one7:
 	VPMOVZXWD    (SI), Z14
 	VPSLLD       $0x10, Z14, Z14
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z15
 	VPSLLD       $0x10, Z15, Z15
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z16
 	VMULPS       Z14, Z16, Z17
@@ -12036,9 +12313,10 @@ add7:
 	RET
 
 rows6:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run6:
 	MOVQ    $0x00000040, R15
@@ -12064,9 +12342,11 @@ run6:
 loop6:
 	VPMOVZXWD    (SI), Z12
 	VPSLLD       $0x10, Z12, Z12
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z13
 	VPSLLD       $0x10, Z13, Z13
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z14
 	VMULPS       Z12, Z14, Z15
@@ -12145,9 +12425,11 @@ rest6:
 one6:
 	VPMOVZXWD    (SI), Z12
 	VPSLLD       $0x10, Z12, Z12
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z13
 	VPSLLD       $0x10, Z13, Z13
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z14
 	VMULPS       Z12, Z14, Z15
@@ -12280,8 +12562,9 @@ add6:
 	RET
 
 rows5:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run5:
 	MOVQ    $0x00000040, R15
@@ -12305,9 +12588,11 @@ run5:
 loop5:
 	VPMOVZXWD    (SI), Z10
 	VPSLLD       $0x10, Z10, Z10
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z11
 	VPSLLD       $0x10, Z11, Z11
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z12
 	VMULPS       Z10, Z12, Z13
@@ -12376,9 +12661,11 @@ rest5:
 one5:
 	VPMOVZXWD    (SI), Z10
 	VPSLLD       $0x10, Z10, Z10
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z11
 	VPSLLD       $0x10, Z11, Z11
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z12
 	VMULPS       Z10, Z12, Z13
@@ -12491,8 +12778,9 @@ add5:
 	RET
 
 rows4:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run4:
 	MOVQ    $0x00000040, R15
@@ -12514,9 +12802,11 @@ run4:
 loop4:
 	VPMOVZXWD    (SI), Z8
 	VPSLLD       $0x10, Z8, Z8
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z9
 	VPSLLD       $0x10, Z9, Z9
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z10
 	VMULPS       Z8, Z10, Z11
@@ -12575,9 +12865,11 @@ rest4:
 one4:
 	VPMOVZXWD    (SI), Z8
 	VPSLLD       $0x10, Z8, Z8
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z9
 	VPSLLD       $0x10, Z9, Z9
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z10
 	VMULPS       Z8, Z10, Z11
@@ -12670,8 +12962,9 @@ add4:
 	RET
 
 rows3:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run3:
 	MOVQ    $0x00000040, R15
@@ -12691,9 +12984,11 @@ run3:
 loop3:
 	VPMOVZXWD    (SI), Z6
 	VPSLLD       $0x10, Z6, Z6
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z7
 	VPSLLD       $0x10, Z7, Z7
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z8
 	VMULPS       Z6, Z8, Z9
@@ -12733,9 +13028,11 @@ loop3:
 	VADDPS       Z8, Z5, Z5
 	VPMOVZXWD    (SI), Z6
 	VPSLLD       $0x10, Z6, Z6
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z7
 	VPSLLD       $0x10, Z7, Z7
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 8(DX), Z8
 	VMULPS       Z6, Z8, Z9
@@ -12784,9 +13081,11 @@ rest3:
 one3:
 	VPMOVZXWD    (SI), Z6
 	VPSLLD       $0x10, Z6, Z6
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z7
 	VPSLLD       $0x10, Z7, Z7
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z8
 	VMULPS       Z6, Z8, Z9
@@ -12859,8 +13158,9 @@ add3:
 	RET
 
 rows2:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run2:
 	MOVQ    $0x00000040, R15
@@ -12878,9 +13178,11 @@ run2:
 loop2:
 	VPMOVZXWD    (SI), Z4
 	VPSLLD       $0x10, Z4, Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z5
 	VPSLLD       $0x10, Z5, Z5
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z6
 	VMULPS       Z4, Z6, Z7
@@ -12910,9 +13212,11 @@ loop2:
 	VADDPS       Z6, Z3, Z3
 	VPMOVZXWD    (SI), Z4
 	VPSLLD       $0x10, Z4, Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z5
 	VPSLLD       $0x10, Z5, Z5
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 8(DX), Z6
 	VMULPS       Z4, Z6, Z7
@@ -12951,9 +13255,11 @@ rest2:
 one2:
 	VPMOVZXWD    (SI), Z4
 	VPSLLD       $0x10, Z4, Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z5
 	VPSLLD       $0x10, Z5, Z5
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z6
 	VMULPS       Z4, Z6, Z7
@@ -13006,8 +13312,9 @@ add2:
 	RET
 
 rows1:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run1:
 	MOVQ    $0x00000040, R15
@@ -13023,9 +13330,11 @@ run1:
 loop1:
 	VPMOVZXWD    (SI), Z2
 	VPSLLD       $0x10, Z2, Z2
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z3
 	VPSLLD       $0x10, Z3, Z3
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z4
 	VMULPS       Z2, Z4, Z5
@@ -13045,9 +13354,11 @@ loop1:
 	VADDPS       Z4, Z1, Z1
 	VPMOVZXWD    (SI), Z2
 	VPSLLD       $0x10, Z2, Z2
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z3
 	VPSLLD       $0x10, Z3, Z3
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 8(DX), Z4
 	VMULPS       Z2, Z4, Z5
@@ -13076,9 +13387,11 @@ rest1:
 one1:
 	VPMOVZXWD    (SI), Z2
 	VPSLLD       $0x10, Z2, Z2
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z3
 	VPSLLD       $0x10, Z3, Z3
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Z4
 	VMULPS       Z2, Z4, Z5
@@ -13111,7 +13424,7 @@ add1:
 	RET
 
 // func addBF16x4AVX512(sum *float64, w *byte, x *float32, k int, sumStride int, wStride int, panelStride int, xStride int, rows int)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·addBF16x4AVX512(SB), NOSPLIT, $0-72
 	MOVQ sum+0(FP), DI
 	MOVQ w+8(FP), SI
@@ -13133,10 +13446,11 @@ TEXT ·addBF16x4AVX512(SB), NOSPLIT, $0-72
 	RET
 
 rows4:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
-	LEAQ (AX)(R10*1), BX
-	LEAQ (BX)(R10*1), R13
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	LEAQ   (AX)(R10*1), BX
+	LEAQ   (BX)(R10*1), R13
+	IMUL3Q $0x40, R9, R10
 
 run4:
 	MOVQ    $0x00000040, R15
@@ -13166,15 +13480,19 @@ run4:
 loop4:
 	VPMOVZXWD    (SI), Z16
 	VPSLLD       $0x10, Z16, Z16
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z17
 	VPSLLD       $0x10, Z17, Z17
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VPMOVZXWD    (BX), Z18
 	VPSLLD       $0x10, Z18, Z18
+	PREFETCHT0   (BX)(R10*1)
 	ADDQ         R9, BX
 	VPMOVZXWD    (R13), Z19
 	VPSLLD       $0x10, Z19, Z19
+	PREFETCHT0   (R13)(R10*1)
 	ADDQ         R9, R13
 	VBROADCASTSS (DX), Z20
 	VMULPS       Z16, Z20, Z21
@@ -13271,15 +13589,19 @@ rest4:
 one4:
 	VPMOVZXWD    (SI), Z16
 	VPSLLD       $0x10, Z16, Z16
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z17
 	VPSLLD       $0x10, Z17, Z17
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VPMOVZXWD    (BX), Z18
 	VPSLLD       $0x10, Z18, Z18
+	PREFETCHT0   (BX)(R10*1)
 	ADDQ         R9, BX
 	VPMOVZXWD    (R13), Z19
 	VPSLLD       $0x10, Z19, Z19
+	PREFETCHT0   (R13)(R10*1)
 	ADDQ         R9, R13
 	VBROADCASTSS (DX), Z20
 	VMULPS       Z16, Z20, Z21
@@ -13444,10 +13766,11 @@ add4:
 	RET
 
 rows3:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
-	LEAQ (AX)(R10*1), BX
-	LEAQ (BX)(R10*1), R13
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	LEAQ   (AX)(R10*1), BX
+	LEAQ   (BX)(R10*1), R13
+	IMUL3Q $0x40, R9, R10
 
 run3:
 	MOVQ    $0x00000040, R15
@@ -13473,15 +13796,19 @@ run3:
 loop3:
 	VPMOVZXWD    (SI), Z12
 	VPSLLD       $0x10, Z12, Z12
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z13
 	VPSLLD       $0x10, Z13, Z13
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VPMOVZXWD    (BX), Z14
 	VPSLLD       $0x10, Z14, Z14
+	PREFETCHT0   (BX)(R10*1)
 	ADDQ         R9, BX
 	VPMOVZXWD    (R13), Z15
 	VPSLLD       $0x10, Z15, Z15
+	PREFETCHT0   (R13)(R10*1)
 	ADDQ         R9, R13
 	VBROADCASTSS (DX), Z16
 	VMULPS       Z12, Z16, Z17
@@ -13560,15 +13887,19 @@ rest3:
 one3:
 	VPMOVZXWD    (SI), Z12
 	VPSLLD       $0x10, Z12, Z12
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z13
 	VPSLLD       $0x10, Z13, Z13
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VPMOVZXWD    (BX), Z14
 	VPSLLD       $0x10, Z14, Z14
+	PREFETCHT0   (BX)(R10*1)
 	ADDQ         R9, BX
 	VPMOVZXWD    (R13), Z15
 	VPSLLD       $0x10, Z15, Z15
+	PREFETCHT0   (R13)(R10*1)
 	ADDQ         R9, R13
 	VBROADCASTSS (DX), Z16
 	VMULPS       Z12, Z16, Z17
@@ -13695,10 +14026,11 @@ add3:
 	RET
 
 rows2:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
-	LEAQ (AX)(R10*1), BX
-	LEAQ (BX)(R10*1), R13
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	LEAQ   (AX)(R10*1), BX
+	LEAQ   (BX)(R10*1), R13
+	IMUL3Q $0x40, R9, R10
 
 run2:
 	MOVQ    $0x00000040, R15
@@ -13720,15 +14052,19 @@ run2:
 loop2:
 	VPMOVZXWD    (SI), Z8
 	VPSLLD       $0x10, Z8, Z8
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z9
 	VPSLLD       $0x10, Z9, Z9
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VPMOVZXWD    (BX), Z10
 	VPSLLD       $0x10, Z10, Z10
+	PREFETCHT0   (BX)(R10*1)
 	ADDQ         R9, BX
 	VPMOVZXWD    (R13), Z11
 	VPSLLD       $0x10, Z11, Z11
+	PREFETCHT0   (R13)(R10*1)
 	ADDQ         R9, R13
 	VBROADCASTSS (DX), Z12
 	VMULPS       Z8, Z12, Z13
@@ -13789,15 +14125,19 @@ rest2:
 one2:
 	VPMOVZXWD    (SI), Z8
 	VPSLLD       $0x10, Z8, Z8
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z9
 	VPSLLD       $0x10, Z9, Z9
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VPMOVZXWD    (BX), Z10
 	VPSLLD       $0x10, Z10, Z10
+	PREFETCHT0   (BX)(R10*1)
 	ADDQ         R9, BX
 	VPMOVZXWD    (R13), Z11
 	VPSLLD       $0x10, Z11, Z11
+	PREFETCHT0   (R13)(R10*1)
 	ADDQ         R9, R13
 	VBROADCASTSS (DX), Z12
 	VMULPS       Z8, Z12, Z13
@@ -13886,10 +14226,11 @@ add2:
 	RET
 
 rows1:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
-	LEAQ (AX)(R10*1), BX
-	LEAQ (BX)(R10*1), R13
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	LEAQ   (AX)(R10*1), BX
+	LEAQ   (BX)(R10*1), R13
+	IMUL3Q $0x40, R9, R10
 
 run1:
 	MOVQ    $0x00000040, R15
@@ -13907,15 +14248,19 @@ run1:
 loop1:
 	VPMOVZXWD    (SI), Z4
 	VPSLLD       $0x10, Z4, Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z5
 	VPSLLD       $0x10, Z5, Z5
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VPMOVZXWD    (BX), Z6
 	VPSLLD       $0x10, Z6, Z6
+	PREFETCHT0   (BX)(R10*1)
 	ADDQ         R9, BX
 	VPMOVZXWD    (R13), Z7
 	VPSLLD       $0x10, Z7, Z7
+	PREFETCHT0   (R13)(R10*1)
 	ADDQ         R9, R13
 	VBROADCASTSS (DX), Z8
 	VMULPS       Z4, Z8, Z9
@@ -13949,15 +14294,19 @@ loop1:
 	VADDPS       Z8, Z3, Z3
 	VPMOVZXWD    (SI), Z4
 	VPSLLD       $0x10, Z4, Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z5
 	VPSLLD       $0x10, Z5, Z5
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VPMOVZXWD    (BX), Z6
 	VPSLLD       $0x10, Z6, Z6
+	PREFETCHT0   (BX)(R10*1)
 	ADDQ         R9, BX
 	VPMOVZXWD    (R13), Z7
 	VPSLLD       $0x10, Z7, Z7
+	PREFETCHT0   (R13)(R10*1)
 	ADDQ         R9, R13
 	VBROADCASTSS 8(DX), Z8
 	VMULPS       Z4, Z8, Z9
@@ -14000,15 +14349,19 @@ rest1:
 one1:
 	VPMOVZXWD    (SI), Z4
 	VPSLLD       $0x10, Z4, Z4
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Z5
 	VPSLLD       $0x10, Z5, Z5
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VPMOVZXWD    (BX), Z6
 	VPSLLD       $0x10, Z6, Z6
+	PREFETCHT0   (BX)(R10*1)
 	ADDQ         R9, BX
 	VPMOVZXWD    (R13), Z7
 	VPSLLD       $0x10, Z7, Z7
+	PREFETCHT0   (R13)(R10*1)
 	ADDQ         R9, R13
 	VBROADCASTSS (DX), Z8
 	VMULPS       Z4, Z8, Z9
@@ -14059,7 +14412,7 @@ add1:
 	RET
 
 // func addF32x1AVX2(sum *float64, w *byte, x *float32, k int, sumStride int, wStride int, panelStride int, xStride int, rows int)
-// Requires: AVX, CMOV
+// Requires: AVX, CMOV, MMX+
 TEXT ·addF32x1AVX2(SB), NOSPLIT, $0-72
 	MOVQ sum+0(FP), DI
 	MOVQ w+8(FP), SI
@@ -14085,8 +14438,9 @@ TEXT ·addF32x1AVX2(SB), NOSPLIT, $0-72
 	RET
 
 rows6:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	IMUL3Q $0x40, R9, R10
 
 run6:
 	MOVQ    $0x00000040, R15
@@ -14112,6 +14466,7 @@ run6:
 loop6:
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y14
 	VMULPS       Y12, Y14, Y15
@@ -14145,6 +14500,7 @@ loop6:
 	VADDPS       Y14, Y11, Y11
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 4(DX), Y14
 	VMULPS       Y12, Y14, Y15
@@ -14178,6 +14534,7 @@ loop6:
 	VADDPS       Y14, Y11, Y11
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Y14
 	VMULPS       Y12, Y14, Y15
@@ -14211,6 +14568,7 @@ loop6:
 	VADDPS       Y14, Y11, Y11
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 12(DX), Y14
 	VMULPS       Y12, Y14, Y15
@@ -14253,6 +14611,7 @@ rest6:
 one6:
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y14
 	VMULPS       Y12, Y14, Y15
@@ -14385,7 +14744,8 @@ add6:
 	RET
 
 rows5:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run5:
 	MOVQ    $0x00000040, R15
@@ -14409,6 +14769,7 @@ run5:
 loop5:
 	VMOVUPS      (SI), Y10
 	VMOVUPS      32(SI), Y11
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y12
 	VMULPS       Y10, Y12, Y13
@@ -14437,6 +14798,7 @@ loop5:
 	VADDPS       Y12, Y9, Y9
 	VMOVUPS      (SI), Y10
 	VMOVUPS      32(SI), Y11
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 4(DX), Y12
 	VMULPS       Y10, Y12, Y13
@@ -14465,6 +14827,7 @@ loop5:
 	VADDPS       Y12, Y9, Y9
 	VMOVUPS      (SI), Y10
 	VMOVUPS      32(SI), Y11
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Y12
 	VMULPS       Y10, Y12, Y13
@@ -14493,6 +14856,7 @@ loop5:
 	VADDPS       Y12, Y9, Y9
 	VMOVUPS      (SI), Y10
 	VMOVUPS      32(SI), Y11
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 12(DX), Y12
 	VMULPS       Y10, Y12, Y13
@@ -14530,6 +14894,7 @@ rest5:
 one5:
 	VMOVUPS      (SI), Y10
 	VMOVUPS      32(SI), Y11
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y12
 	VMULPS       Y10, Y12, Y13
@@ -14642,7 +15007,8 @@ add5:
 	RET
 
 rows4:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run4:
 	MOVQ    $0x00000040, R15
@@ -14664,6 +15030,7 @@ run4:
 loop4:
 	VMOVUPS      (SI), Y8
 	VMOVUPS      32(SI), Y9
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y10
 	VMULPS       Y8, Y10, Y11
@@ -14687,6 +15054,7 @@ loop4:
 	VADDPS       Y10, Y7, Y7
 	VMOVUPS      (SI), Y8
 	VMOVUPS      32(SI), Y9
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 4(DX), Y10
 	VMULPS       Y8, Y10, Y11
@@ -14710,6 +15078,7 @@ loop4:
 	VADDPS       Y10, Y7, Y7
 	VMOVUPS      (SI), Y8
 	VMOVUPS      32(SI), Y9
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Y10
 	VMULPS       Y8, Y10, Y11
@@ -14733,6 +15102,7 @@ loop4:
 	VADDPS       Y10, Y7, Y7
 	VMOVUPS      (SI), Y8
 	VMOVUPS      32(SI), Y9
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 12(DX), Y10
 	VMULPS       Y8, Y10, Y11
@@ -14765,6 +15135,7 @@ rest4:
 one4:
 	VMOVUPS      (SI), Y8
 	VMOVUPS      32(SI), Y9
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y10
 	VMULPS       Y8, Y10, Y11
@@ -14857,7 +15228,8 @@ add4:
 	RET
 
 rows3:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run3:
 	MOVQ    $0x00000040, R15
@@ -14877,6 +15249,7 @@ run3:
 loop3:
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y6, Y8, Y9
@@ -14895,6 +15268,7 @@ loop3:
 	VADDPS       Y8, Y5, Y5
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 4(DX), Y8
 	VMULPS       Y6, Y8, Y9
@@ -14913,6 +15287,7 @@ loop3:
 	VADDPS       Y8, Y5, Y5
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Y8
 	VMULPS       Y6, Y8, Y9
@@ -14931,6 +15306,7 @@ loop3:
 	VADDPS       Y8, Y5, Y5
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 12(DX), Y8
 	VMULPS       Y6, Y8, Y9
@@ -14958,6 +15334,7 @@ rest3:
 one3:
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y6, Y8, Y9
@@ -15030,7 +15407,8 @@ add3:
 	RET
 
 rows2:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run2:
 	MOVQ    $0x00000040, R15
@@ -15048,6 +15426,7 @@ run2:
 loop2:
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y6
 	VMULPS       Y4, Y6, Y7
@@ -15061,6 +15440,7 @@ loop2:
 	VADDPS       Y6, Y3, Y3
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 4(DX), Y6
 	VMULPS       Y4, Y6, Y7
@@ -15074,6 +15454,7 @@ loop2:
 	VADDPS       Y6, Y3, Y3
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Y6
 	VMULPS       Y4, Y6, Y7
@@ -15087,6 +15468,7 @@ loop2:
 	VADDPS       Y6, Y3, Y3
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 12(DX), Y6
 	VMULPS       Y4, Y6, Y7
@@ -15109,6 +15491,7 @@ rest2:
 one2:
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y6
 	VMULPS       Y4, Y6, Y7
@@ -15161,7 +15544,8 @@ add2:
 	RET
 
 rows1:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run1:
 	MOVQ    $0x00000040, R15
@@ -15177,6 +15561,7 @@ run1:
 loop1:
 	VMOVUPS      (SI), Y2
 	VMOVUPS      32(SI), Y3
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y2, Y4, Y5
@@ -15185,6 +15570,7 @@ loop1:
 	VADDPS       Y4, Y1, Y1
 	VMOVUPS      (SI), Y2
 	VMOVUPS      32(SI), Y3
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 4(DX), Y4
 	VMULPS       Y2, Y4, Y5
@@ -15193,6 +15579,7 @@ loop1:
 	VADDPS       Y4, Y1, Y1
 	VMOVUPS      (SI), Y2
 	VMOVUPS      32(SI), Y3
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Y4
 	VMULPS       Y2, Y4, Y5
@@ -15201,6 +15588,7 @@ loop1:
 	VADDPS       Y4, Y1, Y1
 	VMOVUPS      (SI), Y2
 	VMOVUPS      32(SI), Y3
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 12(DX), Y4
 	VMULPS       Y2, Y4, Y5
@@ -15218,6 +15606,7 @@ rest1:
 one1:
 	VMOVUPS      (SI), Y2
 	VMOVUPS      32(SI), Y3
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y2, Y4, Y5
@@ -15250,7 +15639,7 @@ add1:
 	RET
 
 // func addF32x2AVX2(sum *float64, w *byte, x *float32, k int, sumStride int, wStride int, panelStride int, xStride int, rows int)
-// Requires: AVX, CMOV
+// Requires: AVX, CMOV, MMX+
 TEXT ·addF32x2AVX2(SB), NOSPLIT, $0-72
 	MOVQ sum+0(FP), DI
 	MOVQ w+8(FP), SI
@@ -15268,8 +15657,9 @@ TEXT ·addF32x2AVX2(SB), NOSPLIT, $0-72
 	RET
 
 rows2:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run2:
 	MOVQ    $0x00000040, R15
@@ -15291,9 +15681,11 @@ run2:
 loop2:
 	VMOVUPS      (SI), Y8
 	VMOVUPS      32(SI), Y9
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Y10
 	VMOVUPS      32(AX), Y11
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Y12
 	VMULPS       Y8, Y12, Y13
@@ -15315,9 +15707,11 @@ loop2:
 	VADDPS       Y12, Y7, Y7
 	VMOVUPS      (SI), Y8
 	VMOVUPS      32(SI), Y9
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Y10
 	VMOVUPS      32(AX), Y11
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 4(DX), Y12
 	VMULPS       Y8, Y12, Y13
@@ -15339,9 +15733,11 @@ loop2:
 	VADDPS       Y12, Y7, Y7
 	VMOVUPS      (SI), Y8
 	VMOVUPS      32(SI), Y9
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Y10
 	VMOVUPS      32(AX), Y11
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 8(DX), Y12
 	VMULPS       Y8, Y12, Y13
@@ -15363,9 +15759,11 @@ loop2:
 	VADDPS       Y12, Y7, Y7
 	VMOVUPS      (SI), Y8
 	VMOVUPS      32(SI), Y9
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Y10
 	VMOVUPS      32(AX), Y11
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 12(DX), Y12
 	VMULPS       Y8, Y12, Y13
@@ -15396,9 +15794,11 @@ rest2:
 one2:
 	VMOVUPS      (SI), Y8
 	VMOVUPS      32(SI), Y9
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Y10
 	VMOVUPS      32(AX), Y11
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Y12
 	VMULPS       Y8, Y12, Y13
@@ -15487,8 +15887,9 @@ add2:
 	RET
 
 rows1:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run1:
 	MOVQ    $0x00000040, R15
@@ -15506,9 +15907,11 @@ run1:
 loop1:
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Y6
 	VMOVUPS      32(AX), Y7
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y4, Y8, Y9
@@ -15521,9 +15924,11 @@ loop1:
 	VADDPS       Y8, Y3, Y3
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Y6
 	VMOVUPS      32(AX), Y7
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 4(DX), Y8
 	VMULPS       Y4, Y8, Y9
@@ -15536,9 +15941,11 @@ loop1:
 	VADDPS       Y8, Y3, Y3
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Y6
 	VMOVUPS      32(AX), Y7
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 8(DX), Y8
 	VMULPS       Y4, Y8, Y9
@@ -15551,9 +15958,11 @@ loop1:
 	VADDPS       Y8, Y3, Y3
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Y6
 	VMOVUPS      32(AX), Y7
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 12(DX), Y8
 	VMULPS       Y4, Y8, Y9
@@ -15575,9 +15984,11 @@ rest1:
 one1:
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VMOVUPS      (AX), Y6
 	VMOVUPS      32(AX), Y7
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y4, Y8, Y9
@@ -15628,7 +16039,7 @@ add1:
 	RET
 
 // func addF16x1AVX2(sum *float64, w *byte, x *float32, k int, sumStride int, wStride int, panelStride int, xStride int, rows int)
-// Requires: AVX, CMOV, F16C
+// Requires: AVX, CMOV, F16C, MMX+
 TEXT ·addF16x1AVX2(SB), NOSPLIT, $0-72
 	MOVQ sum+0(FP), DI
 	MOVQ w+8(FP), SI
@@ -15654,8 +16065,9 @@ TEXT ·addF16x1AVX2(SB), NOSPLIT, $0-72
 	RET
 
 rows6:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	IMUL3Q $0x40, R9, R10
 
 run6:
 	MOVQ    $0x00000040, R15
@@ -15681,6 +16093,7 @@ run6:
 loop6:
 	VCVTPH2PS    (SI), Y12
 	VCVTPH2PS    16(SI), Y13
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y14
 	VMULPS       Y12, Y14, Y15
@@ -15747,6 +16160,7 @@ loop6:
 	VADDPS       Y14, Y11, Y11
 	VCVTPH2PS    (SI), Y12
 	VCVTPH2PS    16(SI), Y13
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Y14
 	VMULPS       Y12, Y14, Y15
@@ -15822,6 +16236,7 @@ rest6:
 one6:
 	VCVTPH2PS    (SI), Y12
 	VCVTPH2PS    16(SI), Y13
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y14
 	VMULPS       Y12, Y14, Y15
@@ -15954,7 +16369,8 @@ add6:
 	RET
 
 rows5:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run5:
 	MOVQ    $0x00000040, R15
@@ -15978,6 +16394,7 @@ run5:
 loop5:
 	VCVTPH2PS    (SI), Y10
 	VCVTPH2PS    16(SI), Y11
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y12
 	VMULPS       Y10, Y12, Y13
@@ -16034,6 +16451,7 @@ loop5:
 	VADDPS       Y12, Y9, Y9
 	VCVTPH2PS    (SI), Y10
 	VCVTPH2PS    16(SI), Y11
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Y12
 	VMULPS       Y10, Y12, Y13
@@ -16099,6 +16517,7 @@ rest5:
 one5:
 	VCVTPH2PS    (SI), Y10
 	VCVTPH2PS    16(SI), Y11
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y12
 	VMULPS       Y10, Y12, Y13
@@ -16211,7 +16630,8 @@ add5:
 	RET
 
 rows4:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run4:
 	MOVQ    $0x00000040, R15
@@ -16233,6 +16653,7 @@ run4:
 loop4:
 	VCVTPH2PS    (SI), Y8
 	VCVTPH2PS    16(SI), Y9
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y10
 	VMULPS       Y8, Y10, Y11
@@ -16279,6 +16700,7 @@ loop4:
 	VADDPS       Y10, Y7, Y7
 	VCVTPH2PS    (SI), Y8
 	VCVTPH2PS    16(SI), Y9
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Y10
 	VMULPS       Y8, Y10, Y11
@@ -16334,6 +16756,7 @@ rest4:
 one4:
 	VCVTPH2PS    (SI), Y8
 	VCVTPH2PS    16(SI), Y9
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y10
 	VMULPS       Y8, Y10, Y11
@@ -16426,7 +16849,8 @@ add4:
 	RET
 
 rows3:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run3:
 	MOVQ    $0x00000040, R15
@@ -16446,6 +16870,7 @@ run3:
 loop3:
 	VCVTPH2PS    (SI), Y6
 	VCVTPH2PS    16(SI), Y7
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y6, Y8, Y9
@@ -16482,6 +16907,7 @@ loop3:
 	VADDPS       Y8, Y5, Y5
 	VCVTPH2PS    (SI), Y6
 	VCVTPH2PS    16(SI), Y7
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Y8
 	VMULPS       Y6, Y8, Y9
@@ -16527,6 +16953,7 @@ rest3:
 one3:
 	VCVTPH2PS    (SI), Y6
 	VCVTPH2PS    16(SI), Y7
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y6, Y8, Y9
@@ -16599,7 +17026,8 @@ add3:
 	RET
 
 rows2:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run2:
 	MOVQ    $0x00000040, R15
@@ -16617,6 +17045,7 @@ run2:
 loop2:
 	VCVTPH2PS    (SI), Y4
 	VCVTPH2PS    16(SI), Y5
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y6
 	VMULPS       Y4, Y6, Y7
@@ -16643,6 +17072,7 @@ loop2:
 	VADDPS       Y6, Y3, Y3
 	VCVTPH2PS    (SI), Y4
 	VCVTPH2PS    16(SI), Y5
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Y6
 	VMULPS       Y4, Y6, Y7
@@ -16678,6 +17108,7 @@ rest2:
 one2:
 	VCVTPH2PS    (SI), Y4
 	VCVTPH2PS    16(SI), Y5
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y6
 	VMULPS       Y4, Y6, Y7
@@ -16730,7 +17161,8 @@ add2:
 	RET
 
 rows1:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run1:
 	MOVQ    $0x00000040, R15
@@ -16746,6 +17178,7 @@ run1:
 loop1:
 	VCVTPH2PS    (SI), Y2
 	VCVTPH2PS    16(SI), Y3
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y2, Y4, Y5
@@ -16762,6 +17195,7 @@ loop1:
 	VADDPS       Y4, Y1, Y1
 	VCVTPH2PS    (SI), Y2
 	VCVTPH2PS    16(SI), Y3
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Y4
 	VMULPS       Y2, Y4, Y5
@@ -16787,6 +17221,7 @@ rest1:
 one1:
 	VCVTPH2PS    (SI), Y2
 	VCVTPH2PS    16(SI), Y3
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y2, Y4, Y5
@@ -16819,7 +17254,7 @@ add1:
 	RET
 
 // func addF16x2AVX2(sum *float64, w *byte, x *float32, k int, sumStride int, wStride int, panelStride int, xStride int, rows int)
-// Requires: AVX, CMOV, F16C
+// Requires: AVX, CMOV, F16C, MMX+
 TEXT ·addF16x2AVX2(SB), NOSPLIT, $0-72
 	MOVQ sum+0(FP), DI
 	MOVQ w+8(FP), SI
@@ -16837,8 +17272,9 @@ TEXT ·addF16x2AVX2(SB), NOSPLIT, $0-72
 	RET
 
 rows2:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run2:
 	MOVQ    $0x00000040, R15
@@ -16860,9 +17296,11 @@ run2:
 loop2:
 	VCVTPH2PS    (SI), Y8
 	VCVTPH2PS    16(SI), Y9
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Y10
 	VCVTPH2PS    16(AX), Y11
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Y12
 	VMULPS       Y8, Y12, Y13
@@ -16908,9 +17346,11 @@ loop2:
 	VADDPS       Y12, Y7, Y7
 	VCVTPH2PS    (SI), Y8
 	VCVTPH2PS    16(SI), Y9
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Y10
 	VCVTPH2PS    16(AX), Y11
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 8(DX), Y12
 	VMULPS       Y8, Y12, Y13
@@ -16965,9 +17405,11 @@ rest2:
 one2:
 	VCVTPH2PS    (SI), Y8
 	VCVTPH2PS    16(SI), Y9
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Y10
 	VCVTPH2PS    16(AX), Y11
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Y12
 	VMULPS       Y8, Y12, Y13
@@ -17056,8 +17498,9 @@ add2:
 	RET
 
 rows1:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run1:
 	MOVQ    $0x00000040, R15
@@ -17075,9 +17518,11 @@ run1:
 loop1:
 	VCVTPH2PS    (SI), Y4
 	VCVTPH2PS    16(SI), Y5
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Y6
 	VCVTPH2PS    16(AX), Y7
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y4, Y8, Y9
@@ -17105,9 +17550,11 @@ loop1:
 	VADDPS       Y8, Y3, Y3
 	VCVTPH2PS    (SI), Y4
 	VCVTPH2PS    16(SI), Y5
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Y6
 	VCVTPH2PS    16(AX), Y7
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 8(DX), Y8
 	VMULPS       Y4, Y8, Y9
@@ -17144,9 +17591,11 @@ rest1:
 one1:
 	VCVTPH2PS    (SI), Y4
 	VCVTPH2PS    16(SI), Y5
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VCVTPH2PS    (AX), Y6
 	VCVTPH2PS    16(AX), Y7
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y4, Y8, Y9
@@ -17197,7 +17646,7 @@ add1:
 	RET
 
 // func addBF16x1AVX2(sum *float64, w *byte, x *float32, k int, sumStride int, wStride int, panelStride int, xStride int, rows int)
-// Requires: AVX, AVX2, CMOV
+// Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·addBF16x1AVX2(SB), NOSPLIT, $0-72
 	MOVQ sum+0(FP), DI
 	MOVQ w+8(FP), SI
@@ -17223,8 +17672,9 @@ TEXT ·addBF16x1AVX2(SB), NOSPLIT, $0-72
 	RET
 
 rows6:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (R11)(R11*4), R13
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (R11)(R11*4), R13
+	IMUL3Q $0x40, R9, R10
 
 run6:
 	MOVQ    $0x00000040, R15
@@ -17252,6 +17702,7 @@ loop6:
 	VPSLLD       $0x10, Y12, Y12
 	VPMOVZXWD    16(SI), Y13
 	VPSLLD       $0x10, Y13, Y13
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y14
 	VMULPS       Y12, Y14, Y15
@@ -17322,6 +17773,7 @@ loop6:
 	VPSLLD       $0x10, Y12, Y12
 	VPMOVZXWD    16(SI), Y13
 	VPSLLD       $0x10, Y13, Y13
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Y14
 	VMULPS       Y12, Y14, Y15
@@ -17401,6 +17853,7 @@ one6:
 	VPSLLD       $0x10, Y12, Y12
 	VPMOVZXWD    16(SI), Y13
 	VPSLLD       $0x10, Y13, Y13
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y14
 	VMULPS       Y12, Y14, Y15
@@ -17533,7 +17986,8 @@ add6:
 	RET
 
 rows5:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run5:
 	MOVQ    $0x00000040, R15
@@ -17559,6 +18013,7 @@ loop5:
 	VPSLLD       $0x10, Y10, Y10
 	VPMOVZXWD    16(SI), Y11
 	VPSLLD       $0x10, Y11, Y11
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y12
 	VMULPS       Y10, Y12, Y13
@@ -17619,6 +18074,7 @@ loop5:
 	VPSLLD       $0x10, Y10, Y10
 	VPMOVZXWD    16(SI), Y11
 	VPSLLD       $0x10, Y11, Y11
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Y12
 	VMULPS       Y10, Y12, Y13
@@ -17688,6 +18144,7 @@ one5:
 	VPSLLD       $0x10, Y10, Y10
 	VPMOVZXWD    16(SI), Y11
 	VPSLLD       $0x10, Y11, Y11
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y12
 	VMULPS       Y10, Y12, Y13
@@ -17800,7 +18257,8 @@ add5:
 	RET
 
 rows4:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run4:
 	MOVQ    $0x00000040, R15
@@ -17824,6 +18282,7 @@ loop4:
 	VPSLLD       $0x10, Y8, Y8
 	VPMOVZXWD    16(SI), Y9
 	VPSLLD       $0x10, Y9, Y9
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y10
 	VMULPS       Y8, Y10, Y11
@@ -17874,6 +18333,7 @@ loop4:
 	VPSLLD       $0x10, Y8, Y8
 	VPMOVZXWD    16(SI), Y9
 	VPSLLD       $0x10, Y9, Y9
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Y10
 	VMULPS       Y8, Y10, Y11
@@ -17933,6 +18393,7 @@ one4:
 	VPSLLD       $0x10, Y8, Y8
 	VPMOVZXWD    16(SI), Y9
 	VPSLLD       $0x10, Y9, Y9
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y10
 	VMULPS       Y8, Y10, Y11
@@ -18025,7 +18486,8 @@ add4:
 	RET
 
 rows3:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run3:
 	MOVQ    $0x00000040, R15
@@ -18047,6 +18509,7 @@ loop3:
 	VPSLLD       $0x10, Y6, Y6
 	VPMOVZXWD    16(SI), Y7
 	VPSLLD       $0x10, Y7, Y7
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y6, Y8, Y9
@@ -18087,6 +18550,7 @@ loop3:
 	VPSLLD       $0x10, Y6, Y6
 	VPMOVZXWD    16(SI), Y7
 	VPSLLD       $0x10, Y7, Y7
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Y8
 	VMULPS       Y6, Y8, Y9
@@ -18136,6 +18600,7 @@ one3:
 	VPSLLD       $0x10, Y6, Y6
 	VPMOVZXWD    16(SI), Y7
 	VPSLLD       $0x10, Y7, Y7
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y6, Y8, Y9
@@ -18208,7 +18673,8 @@ add3:
 	RET
 
 rows2:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run2:
 	MOVQ    $0x00000040, R15
@@ -18228,6 +18694,7 @@ loop2:
 	VPSLLD       $0x10, Y4, Y4
 	VPMOVZXWD    16(SI), Y5
 	VPSLLD       $0x10, Y5, Y5
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y6
 	VMULPS       Y4, Y6, Y7
@@ -18258,6 +18725,7 @@ loop2:
 	VPSLLD       $0x10, Y4, Y4
 	VPMOVZXWD    16(SI), Y5
 	VPSLLD       $0x10, Y5, Y5
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Y6
 	VMULPS       Y4, Y6, Y7
@@ -18297,6 +18765,7 @@ one2:
 	VPSLLD       $0x10, Y4, Y4
 	VPMOVZXWD    16(SI), Y5
 	VPSLLD       $0x10, Y5, Y5
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y6
 	VMULPS       Y4, Y6, Y7
@@ -18349,7 +18818,8 @@ add2:
 	RET
 
 rows1:
-	LEAQ (R11)(R11*2), R12
+	LEAQ   (R11)(R11*2), R12
+	IMUL3Q $0x40, R9, R10
 
 run1:
 	MOVQ    $0x00000040, R15
@@ -18367,6 +18837,7 @@ loop1:
 	VPSLLD       $0x10, Y2, Y2
 	VPMOVZXWD    16(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y2, Y4, Y5
@@ -18387,6 +18858,7 @@ loop1:
 	VPSLLD       $0x10, Y2, Y2
 	VPMOVZXWD    16(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS 8(DX), Y4
 	VMULPS       Y2, Y4, Y5
@@ -18416,6 +18888,7 @@ one1:
 	VPSLLD       $0x10, Y2, Y2
 	VPMOVZXWD    16(SI), Y3
 	VPSLLD       $0x10, Y3, Y3
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VBROADCASTSS (DX), Y4
 	VMULPS       Y2, Y4, Y5
@@ -18448,7 +18921,7 @@ add1:
 	RET
 
 // func addBF16x2AVX2(sum *float64, w *byte, x *float32, k int, sumStride int, wStride int, panelStride int, xStride int, rows int)
-// Requires: AVX, AVX2, CMOV
+// Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·addBF16x2AVX2(SB), NOSPLIT, $0-72
 	MOVQ sum+0(FP), DI
 	MOVQ w+8(FP), SI
@@ -18466,8 +18939,9 @@ TEXT ·addBF16x2AVX2(SB), NOSPLIT, $0-72
 	RET
 
 rows2:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run2:
 	MOVQ    $0x00000040, R15
@@ -18491,11 +18965,13 @@ loop2:
 	VPSLLD       $0x10, Y8, Y8
 	VPMOVZXWD    16(SI), Y9
 	VPSLLD       $0x10, Y9, Y9
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Y10
 	VPSLLD       $0x10, Y10, Y10
 	VPMOVZXWD    16(AX), Y11
 	VPSLLD       $0x10, Y11, Y11
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Y12
 	VMULPS       Y8, Y12, Y13
@@ -18547,11 +19023,13 @@ loop2:
 	VPSLLD       $0x10, Y8, Y8
 	VPMOVZXWD    16(SI), Y9
 	VPSLLD       $0x10, Y9, Y9
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Y10
 	VPSLLD       $0x10, Y10, Y10
 	VPMOVZXWD    16(AX), Y11
 	VPSLLD       $0x10, Y11, Y11
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 8(DX), Y12
 	VMULPS       Y8, Y12, Y13
@@ -18612,11 +19090,13 @@ one2:
 	VPSLLD       $0x10, Y8, Y8
 	VPMOVZXWD    16(SI), Y9
 	VPSLLD       $0x10, Y9, Y9
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Y10
 	VPSLLD       $0x10, Y10, Y10
 	VPMOVZXWD    16(AX), Y11
 	VPSLLD       $0x10, Y11, Y11
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Y12
 	VMULPS       Y8, Y12, Y13
@@ -18705,8 +19185,9 @@ add2:
 	RET
 
 rows1:
-	LEAQ (R11)(R11*2), R12
-	LEAQ (SI)(R10*1), AX
+	LEAQ   (R11)(R11*2), R12
+	LEAQ   (SI)(R10*1), AX
+	IMUL3Q $0x40, R9, R10
 
 run1:
 	MOVQ    $0x00000040, R15
@@ -18726,11 +19207,13 @@ loop1:
 	VPSLLD       $0x10, Y4, Y4
 	VPMOVZXWD    16(SI), Y5
 	VPSLLD       $0x10, Y5, Y5
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VPMOVZXWD    16(AX), Y7
 	VPSLLD       $0x10, Y7, Y7
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y4, Y8, Y9
@@ -18764,11 +19247,13 @@ loop1:
 	VPSLLD       $0x10, Y4, Y4
 	VPMOVZXWD    16(SI), Y5
 	VPSLLD       $0x10, Y5, Y5
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VPMOVZXWD    16(AX), Y7
 	VPSLLD       $0x10, Y7, Y7
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS 8(DX), Y8
 	VMULPS       Y4, Y8, Y9
@@ -18811,11 +19296,13 @@ one1:
 	VPSLLD       $0x10, Y4, Y4
 	VPMOVZXWD    16(SI), Y5
 	VPSLLD       $0x10, Y5, Y5
+	PREFETCHT0   (SI)(R10*1)
 	ADDQ         R9, SI
 	VPMOVZXWD    (AX), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VPMOVZXWD    16(AX), Y7
 	VPSLLD       $0x10, Y7, Y7
+	PREFETCHT0   (AX)(R10*1)
 	ADDQ         R9, AX
 	VBROADCASTSS (DX), Y8
 	VMULPS       Y4, Y8, Y9

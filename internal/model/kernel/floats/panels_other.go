@@ -9,7 +9,7 @@ import (
 
 func packVector(isa.Level, []byte, int, []byte, int, int) int { return 0 }
 
-func addVector(isa.Level, []float64, []byte, []float32, Shape) bool { return false }
+func addVector(isa.Level, []float64, []byte, []float32, Shape, []float64) bool { return false }
 
 func roundVector(isa.Level, []float32, []float64) int { return 0 }
 

@@ -48,7 +48,13 @@ func addProducts(l isa.Level, sum []float64, w []byte, x []float32, s Shape) {
 		return
 	}
 	s.check("AddProducts", len(sum), len(w), len(x))
-	if !addVector(l, sum, w, x, s) {
+	sumUp(l, sum, w, x, s, nil)
+}
+
+// sumUp is AddProducts after its checks. With s.wideSize() numbers of memory it may
+// be faster.
+func sumUp(l isa.Level, sum []float64, w []byte, x []float32, s Shape, memory []float64) {
+	if !addVector(l, sum, w, x, s, memory) {
 		addPortable(sum, w, x, s)
 	}
 }
@@ -56,12 +62,29 @@ func addProducts(l isa.Level, sum []float64, w []byte, x []float32, s Shape) {
 // Direct is how long a row may be for Multiply to need no memory for sums.
 const Direct = 512
 
-// SumsSize returns how many numbers Multiply needs for the sums of s.
+// SumsSize returns how many numbers of memory Multiply needs for s: sums and, if
+// there are many rows of x, a block of panels of halves as float32.
 func (s Shape) SumsSize() int {
 	if s.K <= Direct {
 		return 0
 	}
-	return s.T * s.Panels * Lanes
+	return s.T*s.Panels*Lanes + s.wideSize()
+}
+
+const (
+	// blockPanels is how many panels meet the same rows of x one after the other.
+	blockPanels = 16
+	// wideRows is from how many rows of x on a block of panels of halves becomes
+	// float32 once for all, wideProducts numbers of each row at a time.
+	wideRows, wideProducts = 96, 256
+)
+
+// wideSize is how many float64 take the memory of a block of panels as float32.
+func (s Shape) wideSize() int {
+	if s.Type == quant.F32 || s.T < wideRows || s.WStride != Lanes {
+		return 0
+	}
+	return min(s.Panels, blockPanels) * wideProducts * Lanes / 2
 }
 
 // Multiply writes the products of each row of x with each row of w.
@@ -73,7 +96,7 @@ func (s Shape) SumsSize() int {
 //
 // A result is what AddProducts adds to +0, rounded to float32 once; with K of at
 // most Run that is a sum in float32. For speed, give all rows of x that there
-// are, up to 512, and some 8 panels, so that each is read from near caches. The
+// are, up to 512, and 16 panels, so that each is read from near caches. The
 // slices must not overlap. It panics as AddProducts does.
 func Multiply(out []float32, w []byte, x []float32, s Shape, sums []float64) {
 	multiply(chosen, out, w, x, s, sums)
@@ -92,11 +115,13 @@ func multiply(l isa.Level, out []float32, w []byte, x []float32, s Shape, sums [
 		return
 	}
 	need("Multiply", len(sums), s.SumsSize())
-	sums = sums[:s.SumsSize()]
-	clear(sums)
 	in := s
 	in.OutStride = s.Panels * Lanes
-	addProducts(l, sums, w, x, in)
+	n := s.T * in.OutStride
+	memory := sums[n:s.SumsSize()]
+	sums = sums[:n]
+	clear(sums)
+	sumUp(l, sums, w, x, in, memory)
 	for t := range s.T {
 		round(l, out[t*s.OutStride:], sums[t*in.OutStride:][:in.OutStride])
 	}
