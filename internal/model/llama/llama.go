@@ -13,9 +13,11 @@ package llama
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/casemate-ai/casemate/internal/model/adapter"
+	"github.com/casemate-ai/casemate/internal/model/isa"
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
 	"github.com/casemate-ai/casemate/internal/model/tensor"
 )
@@ -73,7 +75,7 @@ type Model struct {
 // of m the embedding stays in use, and weights of formats that are not packed.
 // m must stay open as long as the model is used. Close the model when done.
 func Load(m *modelfile.Model, o Options) (*Model, error) {
-	if err := checkConfig(m.Config); err != nil {
+	if err := errors.Join(isa.Check(), checkConfig(m.Config)); err != nil {
 		return nil, fmt.Errorf("load model %q: %w", m.Path, err)
 	}
 	l := &Model{file: m, config: m.Config, chunk: o.chunk(), pool: tensor.NewPool(o.Threads), turn: make(chan struct{}, 1)}
