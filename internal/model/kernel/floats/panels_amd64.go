@@ -23,6 +23,8 @@ const (
 	// apart keeps the rows of x that a block copies from lying a power of two
 	// apart, whose multiples share one set of the first cache.
 	apart = 16
+	// tileRows256 is tileRows for AVX2, which takes six rows at a time.
+	tileRows256 = 12
 )
 
 // tiles are how many rows of x the assembly takes at a time, by level and
@@ -102,7 +104,10 @@ func (p *products) tiles(panels, T, K int) {
 // side by side. A single tile of few rows leaves room for longer ones.
 func (p *products) blocks(x []float32, s Shape, memory []float64) {
 	var rows [tileRows * (blockProducts + apart)]float32
-	length := blockProducts
+	length, tile := blockProducts, tileRows
+	if p.level < isa.AVX512 {
+		tile = tileRows256
+	}
 	switch {
 	case len(memory) > 0:
 		length = wideProducts
@@ -117,8 +122,8 @@ func (p *products) blocks(x []float32, s Shape, memory []float64) {
 			if len(memory) > 0 {
 				block.widen(memory, panels, K)
 			}
-			for t := 0; t < s.T; t += tileRows {
-				T := min(tileRows, s.T-t)
+			for t := 0; t < s.T; t += tile {
+				T := min(tile, s.T-t)
 				for i := range T {
 					copy(rows[i*(length+apart):][:K], x[(t+i)*s.XStride+k:])
 				}

@@ -31,8 +31,8 @@ func Packed(t quant.Type, panels, T, K int) Shape {
 //
 //	sum  sum[t*OutStride+p*Lanes+r] += Σ x[t,k]·w[p,k,r] for t < T, p < Panels,
 //	     r < Lanes
-//	w    w[p,k,r] is number p*PanelStride+k*WStride+r, little-endian; the values
-//	     of attention, [K,D] row-major, are Shape{WStride: D, PanelStride: Lanes}
+//	w    w[p,k,r] is number p*PanelStride+k*WStride+r, little-endian; a matrix
+//	     [K,N] as it is, row-major, is Shape{WStride: N, PanelStride: Lanes}
 //	x    x[t,k] is x[t*XStride+k]
 //
 // A row's products are added in float32 from +0, in the order of k, Run at a
