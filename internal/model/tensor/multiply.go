@@ -19,11 +19,10 @@ const (
 	// few is up to how many rows of activations a product is bound by reading
 	// weights: its work is then runs of panels, read from end to end.
 	few = 12
-	// nearBytes is how much of a matrix stays in a processor's own cache while
-	// tiles of activations pass it: half of 1 MiB.
-	nearBytes = 512 << 10
-	// blockTiles is how many tiles of activations one worker takes at a time.
-	blockTiles = 8
+	// fewUnits and manyUnits are how many units a worker takes at most where
+	// there are few rows, and many: 4 units of 4 panels are read from near caches
+	// by hundreds of rows, and shorten what streams past them.
+	fewUnits, manyUnits = 16, 4
 	// floatRows is how many rows of activations package floats is given at most.
 	floatRows = 512
 	// slab is how many columns of a matrix that is not packed are turned into
@@ -59,8 +58,9 @@ func (p *Pool) Multiply(x []float32, T int, products ...Product) error {
 	defer p.mu.Unlock()
 	q := &p.product
 	defer q.forget()
-	if rounds := q.plan(x, T, products); rounds {
-		if err := q.round(p); err != nil {
+	q.plan(x, T, products)
+	for i := range q.activations {
+		if err := q.activations[i].round(p, x, T, products[0].Matrix.Cols); err != nil {
 			return err
 		}
 	}
@@ -73,21 +73,20 @@ type product struct {
 	T           int
 	parts       []part
 	units       int64 // of all parts
-	activations packed.Activations
+	activations [1]rounded
 }
 
-// part is one matrix's share of the work: units are numbered through all parts.
-// A unit is step panels and a block of tiles; those of the same panels follow
-// one another.
+// part is one matrix's share of the work. Its units are step panels each, and
+// are numbered through all parts.
 type part struct {
 	Product
 	first, units int64
 	step         int
-	blocks       int64
+	rounded      *rounded // activations, if rounded ones are used
 }
 
-// plan divides the work. It says whether activations are to be rounded.
-func (q *product) plan(x []float32, T int, products []Product) (rounds bool) {
+// plan divides the work, and says which activations are to be rounded.
+func (q *product) plan(x []float32, T int, products []Product) {
 	q.x, q.T, q.units = x, T, 0
 	cols := products[0].Matrix.Cols
 	for _, r := range products {
@@ -95,83 +94,85 @@ func (q *product) plan(x []float32, T int, products []Product) (rounds bool) {
 		if m.Cols != cols || len(x) < T*cols || len(r.Out) < T*m.Rows {
 			panic("tensor: Multiply: activations or result too short, or columns differ")
 		}
-		s := part{Product: r, first: q.units, step: 1, blocks: 1}
-		switch m.form {
-		case floatsForm:
-			s.step = 4
-		case packedForm:
-			rounds = true
-			s.step = 2
-			if T > few {
-				s.step = max(2, nearBytes/panelSize(m.form, m.kind, m.Cols)&^1)
-				tiles := (T + few - 1) / few
-				s.blocks = int64(tiles+blockTiles-1) / blockTiles
+		s := part{Product: r, first: q.units, step: 4}
+		if m.form == packedForm {
+			s.rounded = q.rounded(m.kind)
+			if T <= few {
+				s.step = 2
 			}
 		}
-		s.units = int64((m.panelCount()+s.step-1)/s.step) * s.blocks
+		s.units = int64((m.panelCount() + s.step - 1) / s.step)
 		q.units += s.units
 		q.parts = append(q.parts, s)
 	}
-	return rounds
 }
 
 // forget lets go of what the caller owns.
 func (q *product) forget() {
 	clear(q.parts)
 	q.x, q.parts = nil, q.parts[:0]
-}
-
-// round rounds the activations.
-func (q *product) round(p *Pool) error {
-	q.activations.Resize(q.T, q.parts[0].Matrix.Cols)
-	return p.share(int64(q.activations.Tiles()), (*rounding)(q))
-}
-
-// rounding is the task of product.round: a tile an item.
-type rounding product
-
-func (q *rounding) do(_ *Worker, from, to int64) {
-	for i := from; i < to; i++ {
-		q.activations.Quantize(int(i), q.x)
+	for i := range q.activations {
+		q.activations[i].x, q.activations[i].wanted = nil, false
 	}
 }
 
-func (q *rounding) grain(int64, int) int64 { return 1 }
+// rounded returns the activations that weights of a type are multiplied by.
+func (q *product) rounded(quant.Type) *rounded {
+	q.activations[0].wanted = true
+	return &q.activations[0]
+}
 
-// grain gives long runs while there is much to read and short ones towards the
+// rounded is activations of 8 bits. As a task its items are their tiles.
+type rounded struct {
+	packed.Activations
+	wanted bool
+	x      []float32
+}
+
+// round rounds activations if they are wanted.
+func (a *rounded) round(p *Pool, x []float32, T, cols int) error {
+	if !a.wanted {
+		return nil
+	}
+	a.x = x
+	a.Resize(T, cols)
+	return p.share(int64(a.Tiles()), a)
+}
+
+func (a *rounded) do(_ *Worker, from, to int64) {
+	for i := from; i < to; i++ {
+		a.Quantize(int(i), a.x)
+	}
+}
+
+func (a *rounded) grain(int64, int) int64 { return 1 }
+
+// grain gives long runs while there is much to do and short ones towards the
 // end, so that workers end together.
 func (q *product) grain(left int64, workers int) int64 {
 	if q.T > few {
-		return 1
+		return min(max(left/int64(2*workers), 1), manyUnits)
 	}
-	return min(max(left/int64(8*workers), 1), 16)
+	return min(max(left/int64(8*workers), 1), fewUnits)
 }
 
 func (q *product) do(w *Worker, from, to int64) {
 	for i := range q.parts {
 		s := &q.parts[i]
 		a, b := max(from, s.first)-s.first, min(to, s.first+s.units)-s.first
-		if a >= b {
-			continue
-		}
-		if s.blocks == 1 {
-			s.run(w, q, a, b, 0)
-			continue
-		}
-		for ; a < b; a++ {
-			s.run(w, q, a/s.blocks, a/s.blocks+1, int(a%s.blocks)*blockTiles)
+		if a < b {
+			s.run(w, q, int(a), int(b))
 		}
 	}
 }
 
-// run multiplies by neighbouring steps of panels: with blocks, tiles from a
-// tile on.
-func (s *part) run(w *Worker, q *product, from, to int64, tile int) {
+// run does units from to to-1.
+func (s *part) run(w *Worker, q *product, from, to int) {
 	m := s.Matrix
-	first, last := int(from)*s.step, min(int(to)*s.step, m.panelCount())
+	first, last := from*s.step, min(to*s.step, m.panelCount())
 	switch m.form {
 	case packedForm:
-		s.packed(&q.activations, first, last, tile)
+		s.packed(w, first, last)
 	case floatsForm:
 		s.floats(w, q, first, last)
 	default:
@@ -181,15 +182,17 @@ func (s *part) run(w *Worker, q *product, from, to int64, tile int) {
 	}
 }
 
-// packed does panels first to last-1 with a block of tiles.
-func (s *part) packed(a *packed.Activations, first, last, tile int) {
-	m := s.Matrix
+// packed does panels first to last-1.
+func (s *part) packed(w *Worker, first, last int) {
+	m, a := s.Matrix, &s.rounded.Activations
 	size := panelSize(m.form, m.kind, m.Cols)
 	from, to := m.panelRows(first, last)
-	for i := tile; i < min(tile+blockTiles, a.Tiles()); i++ {
-		row, _ := a.Tile(i)
-		packed.Multiply(s.Out[row*m.Rows+from:], m.Rows, to-from, m.kind, m.panels[first*size:last*size], a, i)
+	panels := m.panels[first*size : last*size]
+	if a.Tiles() == 1 {
+		packed.Multiply(s.Out[from:], m.Rows, to-from, m.kind, panels, a, 0)
+		return
 	}
+	packed.MultiplyTiles(s.Out[from:], m.Rows, to-from, m.kind, panels, a, 0, a.Tiles(), w.Bytes(packed.ScratchBytes))
 }
 
 // floats does panels first to last-1. What the rows that fill up the last panel
@@ -265,7 +268,7 @@ func (m *Matrix) part(dst []float32, r, c int) {
 // Scratch returns the bytes that a pool of so many workers needs to multiply T
 // rows of activations by matrices of so many columns, of any format.
 func Scratch(workers, T, cols int) int64 {
-	sums := 8 * floats.Lanes * int64(max(4*min(T, floatRows), T))
-	panel := 4 * int64(floats.Lanes+1) * int64(min(slab, cols))
+	sums := 8 * int64(max(floats.Packed(quant.F16, 16, min(T, floatRows), cols).SumsSize(), floats.Lanes*T))
+	panel := 4*int64(floats.Lanes+1)*int64(min(slab, cols)) + packed.ScratchBytes
 	return packed.Bytes(T, cols) + int64(workers)*(sums+panel)
 }
