@@ -101,8 +101,10 @@ func Widen(dst []float32, t quant.Type, src []byte) { widen(chosen, dst, t, src)
 func widen(l isa.Level, dst []float32, t quant.Type, src []byte) {
 	size := numberSize("Widen", t)
 	need("Widen", len(src), len(dst)*size)
-	n := widenVector(l, dst, t, src)
-	widenPortable(dst[n:], t, src[n*size:])
+	for n := widenVector(l, dst, t, src); n > 0; n = widenVector(l, dst, t, src) {
+		dst, src = dst[n:], src[n*size:]
+	}
+	widenPortable(dst, t, src)
 }
 
 // widenPortable is Widen in portable Go.
@@ -138,8 +140,10 @@ func Narrow(dst []byte, t quant.Type, src []float32) { narrow(chosen, dst, t, sr
 func narrow(l isa.Level, dst []byte, t quant.Type, src []float32) {
 	size := numberSize("Narrow", t)
 	need("Narrow", len(dst), len(src)*size)
-	n := narrowVector(l, dst, t, src)
-	narrowPortable(dst[n*size:], t, src[n:])
+	for n := narrowVector(l, dst, t, src); n > 0; n = narrowVector(l, dst, t, src) {
+		dst, src = dst[n*size:], src[n:]
+	}
+	narrowPortable(dst, t, src)
 }
 
 // narrowPortable is Narrow in portable Go.

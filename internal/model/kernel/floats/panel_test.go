@@ -23,23 +23,29 @@ func TestPack(t *testing.T) {
 			size = 4
 		}
 		for cols := range 101 {
-			for _, n := range []int{0, 1, 7, 15, 16, 16} {
-				src := noise(r, n*cols*size)
-				want := make([]byte, floats.PanelSize(typ, cols))
-				for row := range n {
-					for k := range cols {
-						copy(want[(k*floats.Lanes+row)*size:], src[(row*cols+k)*size:][:size])
-					}
-				}
-				for _, level := range isa.Levels() {
-					got := noise(r, len(want)+1)
-					last := got[len(want)]
-					floats.PackAt(level, got, typ, src, n, cols)
-					if !bytes.Equal(got[:len(want)], want) || got[len(want)] != last {
-						t.Fatalf("%v: Pack(%v, %d rows, %d columns) differs", level, typ, n, cols)
-					}
-				}
+			for _, n := range []int{0, 1, 7, 15, 16} {
+				checkPack(t, r, typ, size, n, cols)
 			}
+		}
+		checkPack(t, r, typ, size, 16, 4200) // more than one call of assembly
+	}
+}
+
+func checkPack(t *testing.T, r *rand.Rand, typ quant.Type, size, n, cols int) {
+	t.Helper()
+	src := noise(r, n*cols*size)
+	want := make([]byte, floats.PanelSize(typ, cols))
+	for row := range n {
+		for k := range cols {
+			copy(want[(k*floats.Lanes+row)*size:], src[(row*cols+k)*size:][:size])
+		}
+	}
+	for _, level := range isa.Levels() {
+		got := noise(r, len(want)+1)
+		last := got[len(want)]
+		floats.PackAt(level, got, typ, src, n, cols)
+		if !bytes.Equal(got[:len(want)], want) || got[len(want)] != last {
+			t.Fatalf("%v: Pack(%v, %d rows, %d columns) differs", level, typ, n, cols)
 		}
 	}
 }
@@ -56,8 +62,8 @@ func noise(r *rand.Rand, n int) []byte {
 // TestWiden compares all numbers of 2 bytes, and every length around the
 // vectors, with package quant.
 func TestWiden(t *testing.T) {
-	all := make([]byte, 0, 1<<17)
-	for i := range 1 << 16 {
+	var all []byte
+	for i := range 1<<16 + 50 { // more than one call of assembly
 		all = binary.LittleEndian.AppendUint16(all, uint16(i))
 	}
 	for _, level := range isa.Levels() {

@@ -14,6 +14,10 @@ import (
 const (
 	// callProducts bounds K in a call of assembly, which cannot be interrupted.
 	callProducts = 4096
+	// callNumbers bounds the numbers that a call converts. It is a multiple of 16.
+	callNumbers = 1 << 15
+	// callUnits bounds the 4-byte units of a row that a call packs.
+	callUnits = 2048
 	// blockProducts is how many numbers of the panels of a block are met by all
 	// rows of x before the next: so many stay in the second cache.
 	blockProducts = 512
@@ -256,22 +260,26 @@ func packVector(l isa.Level, dst []byte, size int, src []byte, n, cols int) int 
 	if units == 0 {
 		return 0
 	}
-	switch to, from, stride := &dst[0], &src[0], cols*size; {
-	case size == 4 && l >= isa.AVX512:
-		packWordsAVX512(to, from, stride, units)
-	case size == 4:
-		packWordsAVX2(to, from, stride, units)
-	case l >= isa.AVX512:
-		packHalvesAVX512(to, from, stride, units)
-	default:
-		packHalvesAVX2(to, from, stride, units)
+	for u := 0; u < units; u += callUnits {
+		n, stride := min(callUnits, units-u), cols*size
+		switch to, from := &dst[u*4*Lanes], &src[u*4]; {
+		case size == 4 && l >= isa.AVX512:
+			packWordsAVX512(to, from, stride, n)
+		case size == 4:
+			packWordsAVX2(to, from, stride, n)
+		case l >= isa.AVX512:
+			packHalvesAVX512(to, from, stride, n)
+		default:
+			packHalvesAVX2(to, from, stride, n)
+		}
 	}
 	return units * unit
 }
 
-// widenVector widens a multiple of 16 numbers and returns how many.
+// widenVector widens a multiple of 16 numbers, not too many for a call, and
+// returns how many.
 func widenVector(l isa.Level, dst []float32, t quant.Type, src []byte) int {
-	n := len(dst) / 16 * 16
+	n := min(len(dst), callNumbers) / 16 * 16
 	if l < isa.AVX2 || n == 0 {
 		return 0
 	}
@@ -290,9 +298,9 @@ func widenVector(l isa.Level, dst []float32, t quant.Type, src []byte) int {
 	return n
 }
 
-// narrowVector narrows a multiple of 16 numbers and returns how many.
+// narrowVector narrows as widenVector widens.
 func narrowVector(l isa.Level, dst []byte, t quant.Type, src []float32) int {
-	n := len(src) / 16 * 16
+	n := min(len(src), callNumbers) / 16 * 16
 	if l < isa.AVX2 || n == 0 {
 		return 0
 	}
