@@ -14,8 +14,8 @@ import (
 const (
 	// callProducts bounds K in a call of assembly, which cannot be interrupted.
 	callProducts = 4096
-	// callNumbers bounds the numbers that a call converts. It is a multiple of 16.
-	callNumbers = 1 << 15
+	// callConverts bounds the numbers that a call converts. It is a multiple of 16.
+	callConverts = 1 << 15
 	// callUnits bounds the 4-byte units of a row that a call packs.
 	callUnits = 2048
 	// blockProducts is how many numbers of the panels of a block are met by all
@@ -279,7 +279,7 @@ func packVector(l isa.Level, dst []byte, size int, src []byte, n, cols int) int 
 // widenVector widens a multiple of 16 numbers, not too many for a call, and
 // returns how many.
 func widenVector(l isa.Level, dst []float32, t quant.Type, src []byte) int {
-	n := min(len(dst), callNumbers) / 16 * 16
+	n := min(len(dst), callConverts) / 16 * 16
 	if l < isa.AVX2 || n == 0 {
 		return 0
 	}
@@ -300,7 +300,7 @@ func widenVector(l isa.Level, dst []float32, t quant.Type, src []byte) int {
 
 // narrowVector narrows as widenVector widens.
 func narrowVector(l isa.Level, dst []byte, t quant.Type, src []float32) int {
-	n := min(len(src), callNumbers) / 16 * 16
+	n := min(len(src), callConverts) / 16 * 16
 	if l < isa.AVX2 || n == 0 {
 		return 0
 	}
