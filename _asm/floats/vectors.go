@@ -61,6 +61,7 @@ func vectors() {
 		m.softmax()
 	}
 	attention()
+	prefetches()
 }
 
 // numbers are the constants of Exp and SwiGLU by name, in the order of the table.
@@ -405,4 +406,17 @@ func (m *machine) reduce(r reg.VecPhysical, temp []reg.VecPhysical, combine func
 	combine(r.AsX(), t.AsX())
 	VMOVSHDUP(r.AsX(), t.AsX())
 	combine(r.AsX(), t.AsX())
+}
+
+// prefetches writes what asks for n bytes.
+func prefetches() {
+	TEXT("prefetch", NOSPLIT, "func(p *byte, n int)")
+	Pragma("noescape")
+	p, n := Load(Param("p"), GP64()), Load(Param("n"), GP64())
+	Label("loop")
+	PREFETCHT1(Mem{Base: p})
+	ADDQ(Imm(64), p)
+	SUBQ(Imm(64), n)
+	JGT(LabelRef("loop"))
+	RET()
 }

@@ -20,6 +20,8 @@ const (
 	// attendShare is how many pieces of work a worker should get, at least, so
 	// that none waits long for another.
 	attendShare = 4
+	// aheadRows is up to how many queries wait for memory more than they compute.
+	aheadRows = 16
 	// maxParts bounds the rows of what segments make that wait for one another.
 	maxParts = 8192
 )
@@ -231,13 +233,13 @@ func (a *attending) segment(s int, to seen) {
 	end := min((s+1)*segmentTokens, first+g.n)
 	start := max(s*segmentTokens, m.oldest(first)/floats.Block*floats.Block)
 	for base := start; base < end; base += floats.Block {
-		a.block(base, to)
+		a.block(base, start, to)
 	}
 }
 
 // block lets those queries that see positions of a block see them: those of
-// tokens low to high-1.
-func (a *attending) block(base int, to seen) {
+// tokens low to high-1. The block at start is the first.
+func (a *attending) block(base, start int, to seen) {
 	m, g := a.m, a.group
 	first := g.run.position + g.from
 	low, high := max(base-first, 0), g.n
@@ -254,6 +256,9 @@ func (a *attending) block(base int, to seen) {
 	keys, values, next := g.run.cache.block(&memory, a.layer, g.head, base, n)
 	rows := func(x []float32, size int) []float32 { return x[low*G*size : high*G*size] }
 	scores, factor := rows(a.scores, floats.Block), rows(a.factor, 1)
+	if base == start && len(factor) <= aheadRows {
+		floats.Prefetch(keys, g.run.cache.layout.key)
+	}
 	floats.Scores(scores, kind, keys, rows(a.query, D), D, values)
 	whole := a.hide(scores, base, first+low, len(keys)*floats.Lanes)
 	floats.Softmax(scores, len(keys)*floats.Lanes, scale, rows(to.top, 1), rows(to.total, 1), factor)

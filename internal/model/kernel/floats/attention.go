@@ -77,6 +77,17 @@ func addValues(l isa.Level, out []float32, t quant.Type, values [][]byte, P int,
 	}
 }
 
+// Prefetch asks for the first n bytes of each page, which are soon read: what
+// Scores and AddValues read first, with nothing before that reads ahead.
+//
+// It panics if a page is shorter.
+func Prefetch(pages [][]byte, n int) {
+	checkPages("Prefetch", pages, n)
+	if n > 0 && chosen > isa.Generic {
+		prefetchVectors(pages, n)
+	}
+}
+
 // checkPages panics if a page is shorter than size.
 func checkPages(name string, pages [][]byte, size int) {
 	for i, p := range pages {

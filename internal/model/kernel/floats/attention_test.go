@@ -260,6 +260,7 @@ func TestAttentionPanics(t *testing.T) {
 		"AddValues, from":    values(zeros(32), zeros(256), -1, 16, pages(1, 1024), 16),
 		"AddValues, none":    values(zeros(32), zeros(256), 3, 3, pages(1, 1024), 16),
 		"AddValues, P":       values(zeros(34), zeros(256), 0, 16, pages(1, 1088), 17),
+		"Prefetch":           func() { floats.Prefetch(pages(2, 63), 64) },
 		"Softmax, scores":    func() { floats.Softmax(zeros(255), 16, 1, zeros(2), zeros(2), zeros(2)) },
 		"Softmax, n":         func() { floats.Softmax(zeros(256), 17, 1, zeros(2), zeros(2), zeros(2)) },
 		"Softmax, rows":      func() { floats.Softmax(zeros(256), 16, 1, zeros(2), zeros(1), zeros(2)) },

@@ -9,16 +9,16 @@ import (
 
 //go:generate go -C ../../../../_asm run ./floats -part vectors -pkg floats -out ../internal/model/kernel/floats/vectors_amd64.s -stubs ../internal/model/kernel/floats/vectors_stubs_amd64.go
 
-// callNumbers bounds what a call of assembly goes through, for it cannot be
+// vectorCall bounds what a call of assembly goes through, for it cannot be
 // interrupted. It is a multiple of what any of them takes at a time.
-const callNumbers = 1 << 16
+const vectorCall = 1 << 16
 
 // whole returns how many of n numbers a call takes: a multiple of unit.
 func whole(l isa.Level, n, unit int) int {
 	if l < isa.AVX2 {
 		return 0
 	}
-	return min(n, callNumbers) / unit * unit
+	return min(n, vectorCall) / unit * unit
 }
 
 func addVectors(l isa.Level, y, x []float32) int {
@@ -229,4 +229,10 @@ func valuesVectors(l isa.Level, out []float32, t quant.Type, values [][]byte, P 
 		}
 	}
 	return true
+}
+
+func prefetchVectors(pages [][]byte, n int) {
+	for _, p := range pages {
+		prefetch(&p[0], n)
+	}
 }

@@ -38,3 +38,5 @@ func scoresVectors(isa.Level, []float32, quant.Type, [][]byte, []float32, int, [
 func valuesVectors(isa.Level, []float32, quant.Type, [][]byte, int, []float32, int, int, []float32, [][]byte) bool {
 	return false
 }
+
+func prefetchVectors([][]byte, int) {}

@@ -135,3 +135,6 @@ func scoresQ8AVX2(out *float32, q *float32, R int, D int, k *byte, ahead *byte)
 //
 //go:noescape
 func valuesQ8AVX2(out *float32, P int, pages *[]byte, w *float32, from int, to int, factor *float32, R int, ahead *[]byte)
+
+//go:noescape
+func prefetch(p *byte, n int)
