@@ -229,24 +229,22 @@ func (s *part) floatsTail(w *Worker, q *product, i int, panel []byte) {
 }
 
 // unpacked does the rows of panel i: it turns them into a panel of float32, slab
-// by slab.
+// by slab. What is in rows that there are not goes to sums that nobody reads.
 func (s *part) unpacked(w *Worker, q *product, i int) {
 	m := s.Matrix
 	from, to := m.panelRows(i, i+1)
 	sums := w.Doubles(q.T * floats.Lanes)
 	clear(sums)
-	row := w.Floats(min(slab, m.Cols))
-	panel := w.Bytes(len(row) * floats.Lanes * 4)
-	clear(panel)
+	K := min(slab, m.Cols)
+	rows := w.Floats(floats.Lanes * K)
+	panel := w.Bytes(len(rows) * 4)
 	for c := 0; c < m.Cols; c += slab {
-		row := row[:min(slab, m.Cols-c)]
+		K := min(slab, m.Cols-c)
 		for r := range to - from {
-			m.part(row, from+r, c)
-			for k, v := range row {
-				binary.LittleEndian.PutUint32(panel[(k*floats.Lanes+r)*4:], math.Float32bits(v))
-			}
+			m.part(rows[r*K:(r+1)*K], from+r, c)
 		}
-		shape := floats.Packed(quant.F32, 1, q.T, len(row))
+		interleave(panel, rows, K)
+		shape := floats.Packed(quant.F32, 1, q.T, K)
 		shape.XStride = m.Cols
 		floats.AddProducts(sums, panel, q.x[c:], shape)
 	}
@@ -254,6 +252,16 @@ func (s *part) unpacked(w *Worker, q *product, i int) {
 		out := s.Out[t*m.Rows+from : t*m.Rows+to]
 		for r := range out {
 			out[r] = float32(sums[t*floats.Lanes+r])
+		}
+	}
+}
+
+// interleave writes rows, [16,K], as a panel of float32, [K,16].
+func interleave(panel []byte, rows []float32, K int) {
+	for k := range K {
+		p := panel[4*floats.Lanes*k:][:4*floats.Lanes]
+		for r := range floats.Lanes {
+			binary.LittleEndian.PutUint32(p[4*r:], math.Float32bits(rows[r*K+k]))
 		}
 	}
 }
@@ -269,6 +277,6 @@ func (m *Matrix) part(dst []float32, r, c int) {
 // rows of activations by matrices of so many columns, of any format.
 func Scratch(workers, T, cols int) int64 {
 	sums := 8 * int64(max(floats.Packed(quant.F16, 16, min(T, floatRows), cols).SumsSize(), floats.Lanes*T))
-	panel := 4*int64(floats.Lanes+1)*int64(min(slab, cols)) + packed.ScratchBytes
+	panel := 8*int64(floats.Lanes)*int64(min(slab, cols)) + packed.ScratchBytes
 	return packed.Bytes(T, cols) + int64(workers)*(sums+panel)
 }
