@@ -81,20 +81,3 @@ func largest(x []float32) float64 {
 	}
 	return float64(top)
 }
-
-// SwiGLU multiplies each number of up by that of gate times its logistic
-// function: out = up · gate / (1 + e^-gate).
-//
-//	out, gate, up  [N]; out may be gate or up
-//
-// It is computed in float64 and rounded once. It panics if gate or up is shorter
-// than out.
-//
-// Source: Shazeer 2020, arXiv:2002.05202.
-func SwiGLU(out, gate, up []float32) {
-	gate, up = gate[:len(out)], up[:len(out)]
-	for i := range out {
-		g := float64(gate[i])
-		out[i] = float32(g / (1 + exp(-g)) * float64(up[i]))
-	}
-}
