@@ -12,8 +12,6 @@ import (
 func vnni() {
 	table()
 	for _, s := range []struct{ h, p int }{{1, 1}, {1, 2}, {2, 2}, {3, 2}, {4, 2}, {6, 2}, {8, 2}, {12, 2}} {
-		simple("q8_0", s.h, s.p, 544, 8, at128)
-		simple("q4_0", s.h, s.p, 288, 16, at8)
 		q4_K(s.h, s.p)
 		q5_K(s.h, s.p)
 		q6_K(s.h, s.p)
@@ -33,6 +31,7 @@ func simple(name string, h, p, block, ahead, start int) {
 	k.run(loop{
 		groups: []group{{
 			start: start,
+			plain: !small,
 			load: func(c, q int, to reg.VecPhysical) {
 				if !small {
 					k.prefetch(k.w, q, numbers+c*line)

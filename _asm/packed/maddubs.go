@@ -44,13 +44,15 @@ type body struct {
 	out    reg.Register // [rows][16] float32 results
 	panel  reg.Register // the block's units
 	scales reg.Register // the block's float16 numbers, where it begins with them
-	x      reg.Register // the tile's group
+	x      reg.Register // the tile's 32 columns
+	x8     reg.Register // the 8th word of them
+	x16    reg.Register // the 16th
 	blocks reg.Register // still to do
 	// step is four times the height of the tile, from four activations to the
 	// next, and its multiples by 3, 5 and 7. Wide code has tiles as high as its
 	// rows are many, so that distances are known and only x moves.
 	step map[int]reg.Register
-	// ahead is how many bytes the group is behind x.
+	// ahead is how many bytes the columns are behind x.
 	ahead int
 }
 
@@ -64,6 +66,8 @@ func maddubs(level string, vec []reg.VecPhysical, shapes []shape) {
 		stack int
 		write func(b *body, stack operand.Mem)
 	}{
+		{"q8_0", 0, func(b *body, _ operand.Mem) { b.by8(true) }},
+		{"q4_0", 0, func(b *body, _ operand.Mem) { b.by8(false) }},
 		{"q4_K", scaleBytes, func(b *body, stack operand.Mem) { b.fiveBits(stack, 0) }},
 		{"q5_K", scaleBytes, func(b *body, stack operand.Mem) { b.fiveBits(stack, 256) }},
 		{"q6_K", 0, func(b *body, _ operand.Mem) { b.sixBits() }},
@@ -108,6 +112,7 @@ func (b *body) arguments() {
 	if b.wide {
 		return
 	}
+	b.x8, b.x16 = GP64(), GP64()
 	one := Load(Param("height"), GP64())
 	SHLQ(operand.Imm(2), one)
 	b.step = map[int]reg.Register{1: one, 3: GP64(), 5: GP64(), 7: GP64()}
@@ -173,39 +178,52 @@ func half(base reg.Register, disp, h int) operand.Mem {
 	return operand.Mem{Base: base, Disp: disp + 32*h}
 }
 
-// word is where the n-th word of row t is in the group of the tile, for words
-// from before to below before+9; x has been moved by before words.
-func (b *body) word(n, before, t int) operand.Mem {
+// group begins 32 columns: words from the 8th and the 16th on are reached from x8
+// and x16.
+func (b *body) group(words int) {
+	if b.wide {
+		return
+	}
+	LEAQ(operand.Mem{Base: b.x, Index: b.step[1], Scale: 8}, b.x8)
+	if words > 16 {
+		LEAQ(operand.Mem{Base: b.x8, Index: b.step[1], Scale: 8}, b.x16)
+	}
+}
+
+// word is where the n-th word of row t is, of those of 32 columns in the tile.
+func (b *body) word(n, t int) operand.Mem {
 	if b.wide {
 		return operand.Mem{Base: b.x, Disp: b.ahead + 4*(n*b.rows+t)}
 	}
-	m := operand.Mem{Base: b.x, Disp: 4 * t}
-	n -= before
-	if n == 0 {
-		return m
+	m := operand.Mem{Base: []reg.Register{b.x, b.x8, b.x16}[n/8], Disp: 4 * t}
+	switch n % 8 {
+	case 0:
+	case 1, 2, 4:
+		m.Index, m.Scale = b.step[1], uint8(n%8)
+	case 6:
+		m.Index, m.Scale = b.step[3], 2
+	default:
+		m.Index, m.Scale = b.step[n%8], 1
 	}
-	for _, odd := range []int{1, 3, 5, 7} {
-		for _, scale := range []int{1, 2, 4, 8} {
-			if odd*scale == n {
-				m.Index, m.Scale = b.step[odd], uint8(scale)
-				return m
-			}
-		}
-	}
-	panic("no way to say that place")
+	return m
 }
 
-// move adds so many words of each row to x.
-func (b *body) move(n int) {
-	if b.wide {
-		b.ahead += 4 * b.rows * n
-		return
+// next goes on to the next 32 columns, that many words further.
+func (b *body) next(words int) {
+	switch {
+	case b.wide:
+		b.ahead += 4 * b.rows * words
+	case words == wordsBy8:
+		LEAQ(operand.Mem{Base: b.x16, Index: b.step[1], Scale: 4}, b.x)
+	default:
+		LEAQ(operand.Mem{Base: b.x8, Index: b.step[1], Scale: 4}, b.x)
 	}
-	m := b.word(n, 0, 0)
-	LEAQ(m, b.x)
 }
 
-// settle makes x point to where move has reached, at the end of a loop.
+// How many words 32 columns of a row of a tile are.
+const wordsBy32, wordsBy8 = 12, 20
+
+// settle makes x point to where next has reached, at the end of a loop.
 func (b *body) settle() {
 	if b.wide {
 		ADDQ(operand.U32(uint32(b.ahead)), b.x)
@@ -256,7 +274,7 @@ func (b *body) add(t, h int, r, low reg.VecPhysical) {
 func (b *body) dot(t int, words []int, to reg.VecPhysical) {
 	for i, n := range words {
 		x := b.tmp[min(i, 1)]
-		VPBROADCASTD(b.word(n, 0, t), x)
+		VPBROADCASTD(b.word(n, t), x)
 		VPMADDUBSW(x, b.w[i], x)
 		if i > 0 {
 			VPADDW(x, b.tmp[0], b.tmp[0])
@@ -342,7 +360,3 @@ func (b *body) put(bits, mask, to reg.VecPhysical) {
 	b.and(mask, bits, bits)
 	b.or(bits, to, to)
 }
-
-// scales turns float16 numbers in memory, as many as a register has lanes, into
-// float32.
-func (b *body) floats(m operand.Mem, to reg.VecPhysical) { VCVTPH2PS(m, to) }

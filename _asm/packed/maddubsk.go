@@ -32,6 +32,7 @@ func (b *body) fiveBits(stack operand.Mem, highs int) {
 	MOVQ(operand.U32(4), left)
 	Label(b.label("chunk"))
 	for g := range 2 {
+		b.group(wordsBy32)
 		for part := range 2 {
 			for h := range b.halves {
 				var words []int
@@ -47,9 +48,8 @@ func (b *body) fiveBits(stack operand.Mem, highs int) {
 			}
 		}
 		b.nextBit(count)
-		b.move(8)
 		b.finishK(sums, scales, 2*line*g)
-		b.move(6)
+		b.next(wordsBy32)
 	}
 	ADDQ(operand.U32(8*line), chunk)
 	ADDQ(operand.U32(4*line), scales)
@@ -109,7 +109,7 @@ func (b *body) highBit(m operand.Mem, count, bit, to reg.VecPhysical) {
 }
 
 // finishK multiplies sums of Q4_K or Q5_K by the scales that are stored at a place
-// and adds them to the results. x is at the 8th word.
+// and adds them to the results.
 func (b *body) finishK(sums [][]reg.VecPhysical, scales reg.Register, at int) {
 	// So many words are in a group of the tile: numbers, then d, then d·S.
 	const unit, unitSum = 8, 9
@@ -119,20 +119,12 @@ func (b *body) finishK(sums [][]reg.VecPhysical, scales reg.Register, at int) {
 		for t := range b.rows {
 			s := sums[t][h]
 			VCVTDQ2PS(s, s)
-			b.times(b.tail(unit, t), b.w[0], b.tmp[1])
+			b.times(b.word(unit, t), b.w[0], b.tmp[1])
 			VMULPS(b.tmp[1], s, s)
-			b.times(b.tail(unitSum, t), b.w[1], b.tmp[1])
+			b.times(b.word(unitSum, t), b.w[1], b.tmp[1])
 			b.add(t, h, s, b.tmp[1])
 		}
 	}
-}
-
-// tail is word when x is at the 8th.
-func (b *body) tail(n, t int) operand.Mem {
-	if b.wide {
-		return b.word(n-8, 0, t)
-	}
-	return b.word(n, 8, t)
 }
 
 // readScales makes the scales and minima of half h of a block ready. A row's unit 0
@@ -211,6 +203,7 @@ func (b *body) sixBits() {
 	MOVQ(operand.U32(2), left)
 	Label(b.label("half"))
 	for j := range 4 {
+		b.group(wordsBy32)
 		for n := 0; n < 8; n += 2 {
 			for h := range b.halves {
 				for i := range 2 {
@@ -220,9 +213,8 @@ func (b *body) sixBits() {
 				b.sum(sums[n/4], []int{n, n + 1}, h, n%4 > 0)
 			}
 		}
-		b.move(8)
 		b.finishQ6(sums, scaleAt, j)
-		b.move(6)
+		b.next(wordsBy32)
 	}
 	ADDQ(operand.U32(2*line), scaleAt)
 	ADDQ(operand.U32(8*line), highAt)
@@ -251,9 +243,9 @@ func (b *body) highBits(m operand.Mem, j int, bits, to reg.VecPhysical) {
 }
 
 // finishQ6 multiplies the sums of group j of four by their scales, two for each
-// row, and adds them to the results. x is at the 8th word.
+// row, and adds them to the results.
 func (b *body) finishQ6(sums [2][][]reg.VecPhysical, scaleAt reg.Register, j int) {
-	const unit, correction = 8, 12
+	const unit, correction = 8, 10
 	for h := range b.halves {
 		for i := range 2 {
 			sc := b.w[i]
@@ -266,7 +258,7 @@ func (b *body) finishQ6(sums [2][][]reg.VecPhysical, scaleAt reg.Register, j int
 		for t := range b.rows {
 			for i := range 2 {
 				s := sums[i][t][h]
-				b.plus(b.tail(correction+i, t), s)
+				b.plus(b.word(correction+i, t), s)
 				VPMULLD(b.w[i], s, s)
 			}
 			VPADDD(sums[1][t][h], sums[0][t][h], sums[0][t][h])
@@ -275,7 +267,7 @@ func (b *body) finishQ6(sums [2][][]reg.VecPhysical, scaleAt reg.Register, j int
 		for t := range b.rows {
 			s := sums[0][t][h]
 			VCVTDQ2PS(s, s)
-			b.times(b.tail(unit, t), b.w[0], b.tmp[1])
+			b.times(b.word(unit, t), b.w[0], b.tmp[1])
 			VMULPS(b.tmp[1], s, s)
 			b.add(t, h, s, nil)
 		}

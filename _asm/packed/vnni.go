@@ -18,7 +18,7 @@ var zmm = []reg.VecPhysical{
 
 const (
 	line     = 64       // bytes of a register, and of a unit of a panel
-	row      = 32 + 6*4 // bytes of a group of a row in a tile
+	row      = 32 + 4*4 // bytes of a group of a row in a tile
 	cellRegs = 24       // registers 0 to 23 are sums
 )
 
@@ -26,10 +26,8 @@ const (
 const (
 	atUnit   = 32
 	atSum    = 36
-	at128    = 40
-	at8      = 44
-	at32Low  = 48
-	at32High = 52
+	at32Low  = 40
+	at32High = 44
 )
 
 // kernel is one function while it is written: products of p panels with a tile
@@ -52,6 +50,7 @@ type kernel struct {
 	stack   reg.Register // aligned
 	sums    int          // bytes from stack where float sums are
 	halves  int          // and sums of half a group, of Q6_K
+	kept    int          // and numbers that one half of the rows has unpacked for the other
 
 	held bool // masks hold the scales of panels while they are needed
 
@@ -65,7 +64,8 @@ type kernel struct {
 type group struct {
 	index  int // of those that the loop goes through at a time
 	halved bool
-	start  int // where in the tile sums of integers begin; 0 for zero; not if halved
+	plain  bool // numbers are loaded as they are
+	start  int  // where in the tile sums of integers begin; 0 for zero; not if halved
 	// load brings the weights of 4 columns of a panel into a register.
 	load func(column, q int, to reg.VecPhysical)
 	// scale returns a panel's scale, and low what is taken off a unit of
@@ -105,6 +105,10 @@ func begin(name string, h, p, block, ahead, stack int, halved bool) *kernel {
 	if halved {
 		k.halves = stack
 		stack += h * p * line
+	}
+	k.kept = stack
+	if k.turns {
+		stack += 8 * p * line
 	}
 	local := AllocLocal(stack + line)
 	k.stack = GP64()
@@ -269,7 +273,15 @@ func (k *kernel) products(s stage) (steps []func()) {
 	}
 	for c := s.which * columns; c < (s.which+1)*columns; c++ {
 		for q := range k.p {
+			kept := k.local(k.kept + (c*k.p+q)*line)
+			if k.turns && !s.group.plain && s.from > 0 {
+				do(func() { VMOVDQA64(kept, k.weights[q]) })
+				continue
+			}
 			do(func() { s.group.load(c, q, k.weights[q]) })
+			if k.turns && !s.group.plain {
+				do(func() { VMOVDQA64(k.weights[q], kept) })
+			}
 		}
 		for t := s.from; t < s.to; t++ {
 			x := k.part(s.group.index, 4*c, t)

@@ -72,8 +72,8 @@ type product struct {
 	x           []float32
 	T           int
 	parts       []part
-	units       int64 // of all parts
-	activations [1]rounded
+	units       int64      // of all parts
+	activations [2]rounded // in small groups and in large ones, as formats want
 }
 
 // part is one matrix's share of the work. Its units are step panels each, and
@@ -117,15 +117,20 @@ func (q *product) forget() {
 }
 
 // rounded returns the activations that weights of a type are multiplied by.
-func (q *product) rounded(quant.Type) *rounded {
-	q.activations[0].wanted = true
-	return &q.activations[0]
+func (q *product) rounded(t quant.Type) *rounded {
+	a := &q.activations[0]
+	if packed.GroupOf(t) == packed.Group {
+		a = &q.activations[1]
+	}
+	a.wanted, a.group = true, packed.GroupOf(t)
+	return a
 }
 
 // rounded is activations of 8 bits. As a task its items are their tiles.
 type rounded struct {
 	packed.Activations
 	wanted bool
+	group  int
 	x      []float32
 }
 
@@ -135,7 +140,7 @@ func (a *rounded) round(p *Pool, x []float32, T, cols int) error {
 		return nil
 	}
 	a.x = x
-	a.Resize(T, cols)
+	a.Resize(T, cols, a.group)
 	return p.share(int64(a.Tiles()), a)
 }
 
@@ -278,5 +283,5 @@ func (m *Matrix) part(dst []float32, r, c int) {
 func Scratch(workers, T, cols int) int64 {
 	sums := 8 * int64(max(floats.Packed(quant.F16, 16, min(T, floatRows), cols).SumsSize(), floats.Lanes*T))
 	panel := 8*int64(floats.Lanes)*int64(min(slab, cols)) + packed.ScratchBytes
-	return packed.Bytes(T, cols) + int64(workers)*(sums+panel)
+	return packed.Bytes(T, cols, 8) + packed.Bytes(T, cols, packed.Group) + int64(workers)*(sums+panel)
 }

@@ -85,7 +85,7 @@ func alone(m *tensor.Matrix, i int, x []float32) float32 {
 	panel := make([]byte, packed.PanelSize(kind, m.Cols))
 	packed.Pack(panel, kind, row, 1, m.Cols)
 	var a packed.Activations
-	a.Resize(1, m.Cols)
+	a.Resize(1, m.Cols, packed.GroupOf(kind))
 	a.Quantize(0, x)
 	out := make([]float32, 1)
 	packed.Multiply(out, 1, 1, kind, panel, &a, 0)

@@ -10,13 +10,14 @@ import (
 // Activations are rows of numbers rounded to 8 bits, in tiles. The zero value is
 // ready to be resized, and its memory is used again.
 //
-// The numbers of a group of 32 neighbours are multiples q·d of d = m/127, where
+// The numbers of a group of 8 or 32 neighbours are multiples q·d of d = m/127, where
 // m is the largest magnitude among them: q is x·(127/m) rounded to the nearest
 // integer, to even in the middle; quotients and product are rounded to float32
 // first. If m is so small that 127/m overflows, all are zero. If one is infinite
 // or not a number, d is NaN, and so is every result of that row.
 type Activations struct {
 	k      int
+	group  int
 	tiles  []tile
 	memory []byte
 }
@@ -41,31 +42,33 @@ func height(n int) int {
 	return maxHeight
 }
 
-// Bytes returns what activations of T rows of K numbers hold.
-func Bytes(T, K int) int64 {
+// Bytes returns what activations of T rows of K numbers hold, if so many share a
+// unit.
+func Bytes(T, K, group int) int64 {
 	full, rest := T/maxHeight, T%maxHeight
 	rows := full * maxHeight
 	if rest > 0 {
 		rows += height(rest)
 	}
-	return int64(rows)*int64(K/Group)*perRow + int64(full+1)*int64(unsafe.Sizeof(tile{}))
+	return int64(rows)*int64(K/Group)*int64(perRow(group)) + int64(full+1)*int64(unsafe.Sizeof(tile{}))
 }
 
-// Resize makes room for T rows of K numbers, whose values are then any. It
-// allocates only if it never had as much. It panics if T is negative or K is no
-// multiple of 32.
-func (a *Activations) Resize(T, K int) {
-	if T < 0 || K < 0 || K%Group != 0 {
-		panic(fmt.Sprintf("packed: Resize: %d rows of %d", T, K))
+// Resize makes room for T rows of K numbers, of which groups of 8 or 32 share a
+// unit, as GroupOf says; their values are then any. It allocates only if it never
+// had as much. It panics if T is negative, K is no multiple of 32 or the group is
+// another.
+func (a *Activations) Resize(T, K, group int) {
+	if T < 0 || K < 0 || K%Group != 0 || group != eight && group != Group {
+		panic(fmt.Sprintf("packed: Resize: %d rows of %d by %d", T, K, group))
 	}
-	a.k = K
+	a.k, a.group = K, group
 	a.tiles = a.tiles[:0]
 	start := 0
 	for first := 0; first < T; first += maxHeight {
 		rows := min(maxHeight, T-first)
 		h := height(rows)
 		a.tiles = append(a.tiles, tile{first: first, rows: rows, height: h, start: start})
-		start += h * K / Group * perRow
+		start += h * K / Group * perRow(group)
 	}
 	if start > cap(a.memory) {
 		a.memory = make([]byte, start)
@@ -82,7 +85,7 @@ func (a *Activations) Tile(i int) (first, n int) { return a.tiles[i].first, a.ti
 // bytes returns the memory of tile i.
 func (a *Activations) bytes(i int) []byte {
 	t := a.tiles[i]
-	size := t.height * a.k / Group * perRow
+	size := t.height * a.k / Group * perRow(a.group)
 	return a.memory[t.start : t.start+size : t.start+size]
 }
 
@@ -92,8 +95,12 @@ func (a *Activations) bytes(i int) []byte {
 //
 // Different tiles may be filled at the same time. It panics if x is too short.
 func (a *Activations) Quantize(i int, x []float32) {
+	a.quantize(chosen, i, x)
+}
+
+func (a *Activations) quantize(by implementation, i int, x []float32) {
 	t := a.tiles[i]
-	chosen.quantize(a.bytes(i), x[t.first*a.k:(t.first+t.rows)*a.k], t.height, a.k)
+	by.quantize(a.bytes(i), x[t.first*a.k:(t.first+t.rows)*a.k], t.height, a.k, a.group)
 }
 
 // chosen is what the processor does best. It never changes.

@@ -31,7 +31,7 @@ func BenchmarkFew(b *testing.B) {
 		panels, R := matrix(q, 96<<20)
 		for _, T := range []int{1, 2, 3, 4, 6, 8, 12} {
 			b.Run(fmt.Sprintf("%v/T=%d", q, T), func(b *testing.B) {
-				a := quantized(isa.Chosen(), numbers(rand.New(rand.NewPCG(2, 2)), T*benchK, false), T, benchK)
+				a := quantized(isa.Chosen(), q, numbers(rand.New(rand.NewPCG(2, 2)), T*benchK, false), T, benchK)
 				out := make([]float32, T*R)
 				b.SetBytes(int64(len(panels)))
 				for b.Loop() {
@@ -50,7 +50,7 @@ func BenchmarkMany(b *testing.B) {
 	for _, q := range types {
 		panels, R := matrix(q, 8<<20)
 		b.Run(fmt.Sprintf("%v/T=%d", q, T), func(b *testing.B) {
-			a := quantized(isa.Chosen(), numbers(rand.New(rand.NewPCG(2, 2)), T*benchK, false), T, benchK)
+			a := quantized(isa.Chosen(), q, numbers(rand.New(rand.NewPCG(2, 2)), T*benchK, false), T, benchK)
 			out := make([]float32, T*R)
 			size := packed.PanelSize(q, benchK)
 			some := most / size / 2 * 2
@@ -70,16 +70,18 @@ func BenchmarkMany(b *testing.B) {
 
 // BenchmarkQuantize rounds activations.
 func BenchmarkQuantize(b *testing.B) {
-	for _, T := range []int{1, 12} {
-		b.Run(fmt.Sprintf("T=%d", T), func(b *testing.B) {
-			x := numbers(rand.New(rand.NewPCG(2, 2)), T*benchK, false)
-			var a packed.Activations
-			a.Resize(T, benchK)
-			b.SetBytes(int64(4 * len(x)))
-			for b.Loop() {
-				a.Quantize(0, x)
-			}
-		})
+	for _, group := range []int{8, 32} {
+		for _, T := range []int{1, 12} {
+			b.Run(fmt.Sprintf("by %d/T=%d", group, T), func(b *testing.B) {
+				x := numbers(rand.New(rand.NewPCG(2, 2)), T*benchK, false)
+				var a packed.Activations
+				a.Resize(T, benchK, group)
+				b.SetBytes(int64(4 * len(x)))
+				for b.Loop() {
+					a.Quantize(0, x)
+				}
+			})
+		}
 	}
 }
 

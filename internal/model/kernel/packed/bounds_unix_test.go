@@ -92,12 +92,12 @@ func packAll(dst []byte, q quant.Type, src []byte, R, K int) {
 func bounds(t *testing.T, q quant.Type, tiles fence, atEnd bool, out []float32, panels []byte, x []float32, T, R, K int) {
 	t.Helper()
 	var probe packed.Activations
-	probe.Resize(T, K)
+	probe.Resize(T, K, packed.GroupOf(q))
 	size := 0
 	for i := range probe.Tiles() {
 		size += len(packed.TileBytes(&probe, i))
 	}
-	a := packed.ActivationsIn(tiles.bytes(size, atEnd), T, K)
+	a := packed.ActivationsIn(tiles.bytes(size, atEnd), T, K, packed.GroupOf(q))
 	for _, l := range isa.Levels() {
 		for i := range a.Tiles() {
 			packed.QuantizeAt(l, a, i, x)

@@ -7,8 +7,7 @@ import (
 
 // QuantizeAt is Activations.Quantize with the instructions of a level.
 func QuantizeAt(l isa.Level, a *Activations, i int, x []float32) {
-	t := a.tiles[i]
-	implementations(l).quantize(a.bytes(i), x[t.first*a.k:(t.first+t.rows)*a.k], t.height, a.k)
+	a.quantize(implementations(l), i, x)
 }
 
 // MultiplyAt is Multiply with the instructions of a level.

@@ -82,8 +82,8 @@ func compareExact(t *testing.T, q quant.Type, data []byte, x []float32, T, K, R 
 	t.Helper()
 	w := make([]float32, R*K)
 	quant.Dequantize(w, q, data)
-	y := rounded(x)
-	got := product(t, isa.Generic, q, pack(q, data, R, K), quantized(isa.Generic, x, T, K), T, R)
+	y := rounded(q, x)
+	got := product(t, isa.Generic, q, pack(q, data, R, K), quantized(isa.Generic, q, x, T, K), T, R)
 	for i, v := range got {
 		want, size := exact(w[i%R*K:][:K], y[i/R*K:][:K], q)
 		if e := math.Abs(float64(v) - want); !(e <= size*4e-7*math.Sqrt(float64(K/32))) {

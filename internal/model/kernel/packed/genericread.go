@@ -12,7 +12,7 @@ type groupOfPanel struct {
 	scale          [Lanes]float32
 	hasLow         bool
 	low            [Lanes]float32 // taken off for each unit of activation, if hasLow
-	offset         int            // where the tile has what corrects the offset; 0 if there is none
+	offset         int            // by 8: where the tile has what corrects the offset
 	halves         bool           // Q6_K: two sums of 16 columns, multiplied by
 	scale0, scale1 [Lanes]int32
 }
@@ -35,7 +35,7 @@ const nibbles = 0x0f0f0f0f
 func (w *groupOfPanel) read(b []byte, t quant.Type, g int) {
 	switch t {
 	case quant.Q8_0:
-		w.offset = at128
+		w.offset = at128By8
 		w.readScales(b)
 		for r := range Lanes {
 			for k := range 8 {
@@ -43,7 +43,7 @@ func (w *groupOfPanel) read(b []byte, t quant.Type, g int) {
 			}
 		}
 	case quant.Q4_0:
-		w.offset = at8
+		w.offset = at8By8
 		w.readScales(b)
 		for r := range Lanes {
 			for k := range 4 {

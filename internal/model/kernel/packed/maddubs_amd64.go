@@ -25,10 +25,6 @@ type maddubsKernel func(out *float32, panel, scales, x *byte, blocks, height, ro
 func multiplyAVX512(p product) {
 	var out [maxHeight][Lanes]float32
 	kernel := kernelAVX512(p.weight)
-	if kernel == nil {
-		multiplyGeneric(p)
-		return
-	}
 	blocks := p.K / (describe(p.weight).groups * Group)
 	for r := 0; r < p.R; r += Lanes {
 		panel := &p.panels[r/Lanes*p.size]
@@ -52,10 +48,6 @@ const rowsAVX2, wholeAVX2 = 4, 2
 func multiplyAVX2(p product) {
 	var out [rowsAVX2][Lanes]float32
 	kernel := kernelAVX2(p.weight)
-	if kernel == nil {
-		multiplyGeneric(p)
-		return
-	}
 	blocks := p.K / (describe(p.weight).groups * Group)
 	for r := 0; r < p.R; r += Lanes {
 		panel := p.panels[r/Lanes*p.size:]
@@ -72,6 +64,10 @@ func multiplyAVX2(p product) {
 
 func kernelAVX512(t quant.Type) maddubsKernel {
 	switch t {
+	case quant.Q8_0:
+		return q8_0AVX512
+	case quant.Q4_0:
+		return q4_0AVX512
 	case quant.Q4_K:
 		return q4_KAVX512
 	case quant.Q5_K:
@@ -79,11 +75,15 @@ func kernelAVX512(t quant.Type) maddubsKernel {
 	case quant.Q6_K:
 		return q6_KAVX512
 	}
-	return nil
+	panic("packed: no kernel")
 }
 
 func kernelAVX2(t quant.Type) maddubsKernel {
 	switch t {
+	case quant.Q8_0:
+		return q8_0AVX2
+	case quant.Q4_0:
+		return q4_0AVX2
 	case quant.Q4_K:
 		return q4_KAVX2
 	case quant.Q5_K:
@@ -91,15 +91,19 @@ func kernelAVX2(t quant.Type) maddubsKernel {
 	case quant.Q6_K:
 		return q6_KAVX2
 	}
-	return nil
+	panic("packed: no kernel")
 }
 
 // quantizeRows fills a tile, row by row.
-func quantizeRows(dst []byte, x []float32, height, K int) {
+func quantizeRows(dst []byte, x []float32, height, K, group int) {
 	if len(x) < height*K {
 		clear(dst)
 	}
+	round := roundBy32AVX2
+	if group == eight {
+		round = roundBy8AVX2
+	}
 	for t := 0; t*K < len(x); t++ {
-		quantizeAVX2(&dst[4*t], &x[t*K], height, K/Group)
+		round(&dst[4*t], &x[t*K], height, K/Group)
 	}
 }

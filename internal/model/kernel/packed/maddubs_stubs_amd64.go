@@ -5,6 +5,12 @@
 package packed
 
 //go:noescape
+func q8_0AVX2(out *float32, panel *byte, scales *byte, x *byte, blocks int, height int, rows int)
+
+//go:noescape
+func q4_0AVX2(out *float32, panel *byte, scales *byte, x *byte, blocks int, height int, rows int)
+
+//go:noescape
 func q4_KAVX2(out *float32, panel *byte, scales *byte, x *byte, blocks int, height int, rows int)
 
 //go:noescape
@@ -12,6 +18,12 @@ func q5_KAVX2(out *float32, panel *byte, scales *byte, x *byte, blocks int, heig
 
 //go:noescape
 func q6_KAVX2(out *float32, panel *byte, scales *byte, x *byte, blocks int, height int, rows int)
+
+//go:noescape
+func q8_0AVX512(out *float32, panel *byte, scales *byte, x *byte, blocks int, height int, rows int)
+
+//go:noescape
+func q4_0AVX512(out *float32, panel *byte, scales *byte, x *byte, blocks int, height int, rows int)
 
 //go:noescape
 func q4_KAVX512(out *float32, panel *byte, scales *byte, x *byte, blocks int, height int, rows int)
@@ -26,4 +38,7 @@ func q6_KAVX512(out *float32, panel *byte, scales *byte, x *byte, blocks int, he
 func interleaveAVX2(dst *byte, dstNext int, src *byte, srcNext int, row int, blocks int, pieces int, flip uint32)
 
 //go:noescape
-func quantizeAVX2(dst *byte, x *float32, height int, groups int)
+func roundBy32AVX2(dst *byte, x *float32, height int, groups int)
+
+//go:noescape
+func roundBy8AVX2(dst *byte, x *float32, height int, groups int)

@@ -40,15 +40,21 @@
 //
 // # Tiles
 //
-// A tile of height H holds, for each group of 32 columns, 56·H bytes:
+// Weights of Q8_0 and Q4_0 meet activations that share a unit by 8, the others
+// such by 32: see GroupOf. A tile of height H holds, for each 32 columns, 80·H or
+// 48·H bytes:
 //
+//	by 8
+//	 0   [8][H][4] int8   the rounded numbers q, four neighbours together
+//	32H  [4][H] float32   d, the unit of each 8
+//	48H  [4][H] int32     -128·S of each 8, S = Σ q
+//	64H  [4][H] int32     -8·S of each 8
+//	by 32
 //	 0   [8][H][4] int8   the rounded numbers q, four neighbours together
 //	32H  [H] float32      d, their unit
 //	36H  [H] float32      d·float32(S), S = Σ q
-//	40H  [H] int32        -128·S
-//	44H  [H] int32        -8·S
-//	48H  [H] int32        -32·(Σ q of the first 16)
-//	52H  [H] int32        -32·(Σ q of the last 16)
+//	40H  [H] int32        -32·(Σ q of the first 16)
+//	44H  [H] int32        -32·(Σ q of the last 16)
 //
 // All is little-endian. The integers are where sums begin whose weights are
 // stored with an offset and without a sign. Rows that fill a tile up are zeros.
@@ -63,13 +69,34 @@ import (
 const (
 	// Lanes is how many rows of weights make a panel.
 	Lanes = 16
-	// Group is how many neighbouring activations share a scale.
+	// Group is how many columns come together in panels and tiles: the length of
+	// a row is a multiple of it.
 	Group = 32
 )
 
+// eight is the other number of activations that share a unit.
+const eight = 8
+
+// GroupOf returns how many neighbouring activations share a unit where they meet
+// weights of a type: 8 for Q8_0 and Q4_0, where rounding by 32
+// would be no more exact than llama.cpp is, and 32 for the others, where it is.
+func GroupOf(t quant.Type) int {
+	if t == quant.Q8_0 || t == quant.Q4_0 {
+		return eight
+	}
+	return Group
+}
+
+// perRow returns how many bytes 32 columns of a row take in a tile.
+func perRow(group int) int {
+	if group == eight {
+		return Group + 3*4*4
+	}
+	return Group + 4*4
+}
+
 const (
-	unit      = 4 * Lanes  // bytes of 4 columns of a panel
-	perRow    = Group + 24 // bytes of a group of a row in a tile
+	unit      = 4 * Lanes // bytes of 4 columns of a panel
 	maxHeight = 12
 )
 

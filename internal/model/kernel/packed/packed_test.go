@@ -59,6 +59,11 @@ func numbers(r *rand.Rand, n int, wild bool) []float32 {
 		for i := range packed.Group {
 			x[g+i] = float32(r.NormFloat64() * scale)
 		}
+		if r.IntN(2) == 0 { // eights of several sizes
+			for i := range packed.Group {
+				x[g+i] *= []float32{1, 0x1p-9, 40, 0}[(i/8+g/32)%4]
+			}
+		}
 		if r.IntN(8) == 0 {
 			x[g+r.IntN(packed.Group)] *= 50
 		}
@@ -86,9 +91,9 @@ func pack(t quant.Type, data []byte, rows, cols int) []byte {
 }
 
 // quantized returns activations of x filled at a level.
-func quantized(l isa.Level, x []float32, T, K int) *packed.Activations {
+func quantized(l isa.Level, q quant.Type, x []float32, T, K int) *packed.Activations {
 	a := new(packed.Activations)
-	a.Resize(T, K)
+	a.Resize(T, K, packed.GroupOf(q))
 	for i := range a.Tiles() {
 		b := packed.TileBytes(a, i)
 		for j := range b {
@@ -128,10 +133,11 @@ func product(t *testing.T, l isa.Level, q quant.Type, panels []byte, a *packed.A
 
 // rounded returns what activations are rounded to, as the document of
 // Activations says, in float64.
-func rounded(x []float32) []float64 {
+func rounded(q quant.Type, x []float32) []float64 {
 	y := make([]float64, len(x))
-	for g := 0; g < len(x); g += packed.Group {
-		group := x[g : g+packed.Group]
+	size := packed.GroupOf(q)
+	for g := 0; g < len(x); g += size {
+		group := x[g : g+size]
 		var most float64
 		for _, v := range group {
 			most = math.Max(most, math.Abs(float64(v)))
@@ -159,9 +165,9 @@ func TestExact(t *testing.T) {
 			x := numbers(r, T*K, wild)
 			w := make([]float32, R*K)
 			quant.Dequantize(w, q, data)
-			y := rounded(x)
+			y := rounded(q, x)
 			l := isa.Generic
-			got := product(t, l, q, pack(q, data, R, K), quantized(l, x, T, K), T, R)
+			got := product(t, l, q, pack(q, data, R, K), quantized(l, q, x, T, K), T, R)
 			for i, v := range got {
 				want, size := exact(w[i%R*K:][:K], y[i/R*K:][:K], q)
 				if size > math.MaxFloat32 {
@@ -215,10 +221,10 @@ var odd = []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(
 
 func compareLevels(t *testing.T, q quant.Type, panels []byte, x []float32, T, K, R int) {
 	t.Helper()
-	a := quantized(isa.Generic, x, T, K)
+	a := quantized(isa.Generic, q, x, T, K)
 	want := product(t, isa.Generic, q, panels, a, T, R)
 	for _, l := range isa.Levels() {
-		b := quantized(l, x, T, K)
+		b := quantized(l, q, x, T, K)
 		for i := range a.Tiles() {
 			if !bytes.Equal(packed.TileBytes(a, i), packed.TileBytes(b, i)) {
 				t.Fatalf("%v T=%d K=%d: tile %d is not that of the portable code", l, T, K, i)
@@ -248,12 +254,12 @@ func TestRows(t *testing.T) {
 			x := numbers(r, T*K, true)
 			var each []float32
 			for j := range T {
-				each = append(each, product(t, l, q, panels, quantized(l, x[j*K:(j+1)*K], 1, K), 1, R)...)
+				each = append(each, product(t, l, q, panels, quantized(l, q, x[j*K:(j+1)*K], 1, K), 1, R)...)
 			}
 			bad := r.IntN(T)
 			x[bad*K+r.IntN(K)] = odd[r.IntN(3)]
 			for n := 1; n <= T; n++ {
-				for i, v := range product(t, l, q, panels, quantized(l, x[:n*K], n, K), n, R) {
+				for i, v := range product(t, l, q, panels, quantized(l, q, x[:n*K], n, K), n, R) {
 					want := each[i]
 					if i/R == bad {
 						want = float32(math.NaN())
@@ -270,16 +276,16 @@ func TestRows(t *testing.T) {
 // TestReuse shows that memory is kept.
 func TestReuse(t *testing.T) {
 	var a packed.Activations
-	a.Resize(100, 256)
+	a.Resize(100, 256, 32)
 	if n := testing.AllocsPerRun(10, func() {
-		a.Resize(3, 256)
-		a.Resize(100, 256)
-		a.Resize(12, 2048)
+		a.Resize(3, 256, 8)
+		a.Resize(100, 256, 32)
+		a.Resize(12, 1024, 8)
 	}); n != 0 {
 		t.Errorf("Resize within what there was allocates %v times", n)
 	}
 	for T := range 50 {
-		a.Resize(T, 64)
+		a.Resize(T, 64, 32)
 		next := 0
 		for i := range a.Tiles() {
 			first, n := a.Tile(i)
@@ -297,7 +303,7 @@ func TestReuse(t *testing.T) {
 // TestWrongUse shows that lengths are checked before anything is read.
 func TestWrongUse(t *testing.T) {
 	var a packed.Activations
-	a.Resize(2, 256)
+	a.Resize(2, 256, 32)
 	panel := make([]byte, packed.PanelSize(quant.Q4_K, 256))
 	row := make([]byte, 144)
 	out := make([]float32, 100)
@@ -305,7 +311,7 @@ func TestWrongUse(t *testing.T) {
 		"a type without panels":  func() { packed.PanelSize(quant.F32, 256) },
 		"half a block":           func() { packed.PanelSize(quant.Q4_K, 128) },
 		"no columns":             func() { packed.PanelSize(quant.Q8_0, 0) },
-		"half a group":           func() { a.Resize(1, 48) },
+		"half a group":           func() { a.Resize(1, 48, 8) },
 		"no rows":                func() { packed.Pack(panel, quant.Q4_K, nil, 0, 256) },
 		"too many rows":          func() { packed.Pack(panel, quant.Q4_K, make([]byte, 17*144), 17, 256) },
 		"rows that are cut":      func() { packed.Pack(panel, quant.Q4_K, row[:143], 1, 256) },

@@ -81,7 +81,7 @@ func (s *spreading) slab(out []float32, stride, R int, t quant.Type, panels []by
 	first := a.tiles[from].first
 	for i := from; i < to; i++ {
 		tile := a.tiles[i]
-		x := &a.bytes(i)[col*perRow/Group*maxHeight]
+		x := &a.bytes(i)[col/Group*perRow(Group)*maxHeight]
 		for r := 0; r < R; r += 2 * Lanes {
 			off := wide
 			if R-r <= Lanes {

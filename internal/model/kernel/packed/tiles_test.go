@@ -23,7 +23,7 @@ func TestTiles(t *testing.T) {
 			R := 1 + r.IntN(150)
 			panels := pack(q, weights(r, q, R, K, true), R, K)
 			x := numbers(r, T*K, true)
-			a := quantized(isa.Generic, x, T, K)
+			a := quantized(isa.Generic, q, x, T, K)
 			want := product(t, isa.Generic, q, panels, a, T, R)
 			for _, l := range isa.Levels() {
 				out := make([]float32, T*(R+1))
@@ -55,7 +55,7 @@ func TestEachTile(t *testing.T) {
 	const T, K, R = 50, 512, 70
 	r := rand.New(rand.NewPCG(9, 8))
 	panels := pack(quant.Q6_K, weights(r, quant.Q6_K, R, K, false), R, K)
-	a := quantized(isa.Chosen(), numbers(r, T*K, false), T, K)
+	a := quantized(isa.Chosen(), quant.Q6_K, numbers(r, T*K, false), T, K)
 	want := product(t, isa.Chosen(), quant.Q6_K, panels, a, T, R)
 	scratch := make([]byte, packed.ScratchBytes)
 	for from := range a.Tiles() {

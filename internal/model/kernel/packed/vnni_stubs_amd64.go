@@ -5,12 +5,6 @@
 package packed
 
 //go:noescape
-func q8_0VNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
-
-//go:noescape
-func q4_0VNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
-
-//go:noescape
 func q4_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
 
 //go:noescape
@@ -18,12 +12,6 @@ func q5_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks in
 
 //go:noescape
 func q6_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
-
-//go:noescape
-func q8_0VNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
-
-//go:noescape
-func q4_0VNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
 
 //go:noescape
 func q4_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
@@ -35,12 +23,6 @@ func q5_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks in
 func q6_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
 
 //go:noescape
-func q8_0VNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
-
-//go:noescape
-func q4_0VNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
-
-//go:noescape
 func q4_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
 
 //go:noescape
@@ -48,12 +30,6 @@ func q5_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks in
 
 //go:noescape
 func q6_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
-
-//go:noescape
-func q8_0VNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
-
-//go:noescape
-func q4_0VNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
 
 //go:noescape
 func q4_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
@@ -65,12 +41,6 @@ func q5_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks in
 func q6_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
 
 //go:noescape
-func q8_0VNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
-
-//go:noescape
-func q4_0VNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
-
-//go:noescape
 func q4_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
 
 //go:noescape
@@ -78,12 +48,6 @@ func q5_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks in
 
 //go:noescape
 func q6_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
-
-//go:noescape
-func q8_0VNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
-
-//go:noescape
-func q4_0VNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
 
 //go:noescape
 func q4_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
@@ -95,12 +59,6 @@ func q5_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks in
 func q6_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
 
 //go:noescape
-func q8_0VNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
-
-//go:noescape
-func q4_0VNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
-
-//go:noescape
 func q4_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
 
 //go:noescape
@@ -108,12 +66,6 @@ func q5_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks in
 
 //go:noescape
 func q6_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
-
-//go:noescape
-func q8_0VNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
-
-//go:noescape
-func q4_0VNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
 
 //go:noescape
 func q4_KVNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
