@@ -30,9 +30,9 @@ const (
 	// took a processor.
 	probeRuns = 80
 	probeTime = 5 * time.Millisecond
-	turns     = 2000      // of a loop in one call, some microseconds
-	readCall  = 1 << 20   // bytes, some 30 microseconds
-	readWhole = 512 << 20 // bytes, and no less than readLeast for a thread
+	turns     = 2000            // of a loop in one call, some microseconds
+	readCall  = 2048 * readUnit // bytes, some 30 microseconds
+	readWhole = 512 << 20       // bytes, and no less than readLeast for a thread
 	readLeast = 64 << 20
 )
 
