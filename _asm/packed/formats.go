@@ -12,52 +12,13 @@ import (
 func vnni() {
 	table()
 	for _, s := range []struct{ h, p int }{{1, 1}, {1, 2}, {2, 2}, {3, 2}, {4, 2}, {6, 2}, {8, 2}, {12, 2}} {
+		eights("q8_0", s.h, s.p, 544, 8)
+		eights("q4_0", s.h, s.p, 288, 16)
 		q4_K(s.h, s.p)
 		q5_K(s.h, s.p)
 		q6_K(s.h, s.p)
 	}
 	spread()
-}
-
-// simple writes a kernel for blocks of 32 columns with a float16 scale: bytes,
-// or nibbles if the block is that small. Sums of integers begin at start.
-func simple(name string, h, p, block, ahead, start int) {
-	const numbers = 32
-	k := begin(name, h, p, block, ahead, p*line, false)
-	small := block < 8*line
-	if small {
-		constant(0x0f, k.masks[0])
-	}
-	k.run(loop{
-		groups: []group{{
-			start: start,
-			plain: !small,
-			load: func(c, q int, to reg.VecPhysical) {
-				if !small {
-					k.prefetch(k.w, q, numbers+c*line)
-					VMOVDQU64(k.at(k.w, q, numbers+c*line), to)
-					return
-				}
-				if c < 4 {
-					k.prefetch(k.w, q, numbers+c*line)
-				}
-				k.nibbles(k.at(k.w, q, numbers+c%4*line), c >= 4, to)
-			},
-			scale: func(q int, _ bool) operand.Op { return k.local(q * line) },
-		}},
-		scales: func() {
-			for q := range p {
-				t := k.temporaries()[q]
-				VCVTPH2PS(k.at(k.w, q, 0), t)
-				VMOVAPS(t, k.local(q*line))
-			}
-		},
-		next: func() {
-			ADDQ(operand.U32(uint32(row*h)), k.x)
-			k.nextBlock(block, ahead)
-		},
-	})
-	k.end()
 }
 
 // nibbles loads the low or high halves of bytes. Mask 0 must have them.
@@ -176,7 +137,7 @@ func (k *kernel) stored(scales reg.Register, g, groups, which int) func(q int, b
 // q4_K goes through two groups, whose nibbles share bytes, at a time.
 func q4_K(h, p int) {
 	const block, ahead, numbers = 2304, 2, 256
-	k := begin("q4_K", h, p, block, ahead, 16*p*line, false)
+	k := begin("q4_K", h, p, block, ahead, 16*p*line, false, h*p > 8)
 	constant(0x0f, k.masks[0])
 	chunk, scales, left := GP64(), GP64(), GP64()
 	LEAQ(operand.Mem{Base: k.w, Disp: numbers}, chunk)
@@ -223,7 +184,7 @@ func q4_K(h, p int) {
 func q5_K(h, p int) {
 	const block, ahead, highs, numbers = 2816, 2, 256, 768
 	exchanged := 16 * p * line
-	k := begin("q5_K", h, p, block, ahead, exchanged+16*p*line, false)
+	k := begin("q5_K", h, p, block, ahead, exchanged+16*p*line, false, h*p > 8)
 	constant(0x0f, k.masks[0])
 	constant(0x10, k.masks[1])
 	chunk, scales, high, left := GP64(), GP64(), GP64(), GP64()
@@ -302,7 +263,7 @@ func q6_K(h, p int) {
 		highs        = 32 + 4*line
 		lows         = highs + 16*line
 	)
-	k := begin("q6_K", h, p, block, ahead, 17*p*line, true)
+	k := begin("q6_K", h, p, block, ahead, 17*p*line, true, h*p > 12)
 	constant(0x0f, k.masks[0])
 	constant(0x30, k.masks[1])
 	low, high, scales, left := GP64(), GP64(), GP64(), GP64()

@@ -25,7 +25,11 @@ func spread() {
 		for g := range 8 {
 			for c := range 8 {
 				to := zmm[c]
+				if g%2 == 0 {
+					k.prefetch(k.w, 0, 256+(g/2*8+c)*line)
+				}
 				k.nibbles(k.at(k.w, 0, 256+(g/2*8+c)*line), g%2 == 1, to)
+				k.claim(g*spreadK + c*line)
 				VMOVDQA64(to, operand.Mem{Base: k.x, Disp: g*spreadK + c*line})
 			}
 		}
@@ -39,8 +43,12 @@ func spread() {
 		for g := range 8 {
 			for c := range 8 {
 				to := zmm[c]
+				if g%2 == 0 {
+					k.prefetch(k.w, 0, 768+(g/2*8+c)*line)
+				}
 				k.nibbles(k.at(k.w, 0, 768+(g/2*8+c)*line), g%2 == 1, to)
 				k.merge(k.at(k.w, 0, 256+c*line), 4-g, k.spare[0], to)
+				k.claim(g*spreadK + c*line)
 				VMOVDQA64(to, operand.Mem{Base: k.x, Disp: g*spreadK + c*line})
 			}
 		}
@@ -57,16 +65,20 @@ func spread() {
 				VMOVAPS(zmm[8+i], to((8+i)*line))
 			}
 			for c := range 8 {
+				if g%4 < 2 {
+					k.prefetch(k.w, 0, 1312+(g/4*16+g%2*8+c)*line)
+				}
 				k.nibbles(k.at(k.w, 0, 1312+(g/4*16+g%2*8+c)*line), g%4 >= 2, zmm[c])
 				k.merge(k.at(k.w, 0, 288+(g/4*8+c)*line), 4-g%4*2, k.spare[0], zmm[c])
+				k.claim(g*spreadQ6K + c*line)
 				VMOVDQA64(zmm[c], to(c*line))
 			}
 		}
 		ADDQ(operand.U32(8*spreadQ6K), k.x)
 	})
 	for _, h := range []int{12} {
-		spreadKernel("spreadK", h, spreadK, group{})
-		spreadKernel("spreadQ6K", h, spreadQ6K, group{halved: true})
+		spreadKernel("spreadK", h, spreadK, group{plain: true})
+		spreadKernel("spreadQ6K", h, spreadQ6K, group{plain: true, halved: true})
 	}
 }
 
@@ -79,6 +91,9 @@ func (k *kernel) storeScales() {
 		}
 	}
 }
+
+// claim asks for a line that is to be written soon.
+func (k *kernel) claim(at int) { PREFETCHT0(operand.Mem{Base: k.x, Disp: at + 4096}) }
 
 // spreadOut writes the function that spreads out blocks of a panel. The body
 // does the one at w, and moves x, which is where it goes to.

@@ -96,11 +96,12 @@ type stage struct {
 //	ahead  how many blocks to prefetch ahead
 //	stack  bytes of the stack for scales
 //	halved whether there are sums of half a group
-func begin(name string, h, p, block, ahead, stack int, halved bool) *kernel {
+//	turns  whether float sums are on the stack
+func begin(name string, h, p, block, ahead, stack int, halved, turns bool) *kernel {
 	TEXT(fmt.Sprintf("%sVNNI%dx%d", name, h, p), 0,
 		"func(out *float32, stride int, w *byte, off, jump, blocks int, x *byte, rows, mask int)")
 	Pragma("noescape")
-	k := &kernel{h: h, p: p, turns: h*p > 8, sums: stack}
+	k := &kernel{h: h, p: p, turns: turns, sums: stack}
 	stack += h * p * line
 	if halved {
 		k.halves = stack

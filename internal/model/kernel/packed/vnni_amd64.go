@@ -26,6 +26,10 @@ var vnni = implementation{quantize: quantizeRows, multiply: multiplyVNNI, tiles:
 // two panels; that at 0 is for height 1 and one panel.
 func vnniKernels(t quant.Type) [maxHeight + 1]vnniKernel {
 	switch t {
+	case quant.Q8_0:
+		return [maxHeight + 1]vnniKernel{q8_0VNNI1x1, q8_0VNNI1x2, q8_0VNNI2x2, q8_0VNNI3x2, q8_0VNNI4x2, 6: q8_0VNNI6x2, 8: q8_0VNNI8x2, 12: q8_0VNNI12x2}
+	case quant.Q4_0:
+		return [maxHeight + 1]vnniKernel{q4_0VNNI1x1, q4_0VNNI1x2, q4_0VNNI2x2, q4_0VNNI3x2, q4_0VNNI4x2, 6: q4_0VNNI6x2, 8: q4_0VNNI8x2, 12: q4_0VNNI12x2}
 	case quant.Q4_K:
 		return [maxHeight + 1]vnniKernel{q4_KVNNI1x1, q4_KVNNI1x2, q4_KVNNI2x2, q4_KVNNI3x2, q4_KVNNI4x2, 6: q4_KVNNI6x2, 8: q4_KVNNI8x2, 12: q4_KVNNI12x2}
 	case quant.Q5_K:
@@ -37,10 +41,6 @@ func vnniKernels(t quant.Type) [maxHeight + 1]vnniKernel {
 }
 
 func multiplyVNNI(p product) {
-	if GroupOf(p.weight) == eight {
-		multiplyAVX512(p)
-		return
-	}
 	kernels := vnniKernels(p.weight)
 	f := describe(p.weight)
 	blocks := p.K / (f.groups * Group)

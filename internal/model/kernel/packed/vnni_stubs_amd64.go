@@ -5,6 +5,12 @@
 package packed
 
 //go:noescape
+func q8_0VNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+
+//go:noescape
+func q4_0VNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+
+//go:noescape
 func q4_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
 
 //go:noescape
@@ -12,6 +18,12 @@ func q5_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks in
 
 //go:noescape
 func q6_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+
+//go:noescape
+func q8_0VNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+
+//go:noescape
+func q4_0VNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
 
 //go:noescape
 func q4_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
@@ -23,6 +35,12 @@ func q5_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks in
 func q6_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
 
 //go:noescape
+func q8_0VNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+
+//go:noescape
+func q4_0VNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+
+//go:noescape
 func q4_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
 
 //go:noescape
@@ -30,6 +48,12 @@ func q5_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks in
 
 //go:noescape
 func q6_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+
+//go:noescape
+func q8_0VNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+
+//go:noescape
+func q4_0VNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
 
 //go:noescape
 func q4_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
@@ -41,6 +65,12 @@ func q5_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks in
 func q6_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
 
 //go:noescape
+func q8_0VNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+
+//go:noescape
+func q4_0VNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+
+//go:noescape
 func q4_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
 
 //go:noescape
@@ -48,6 +78,12 @@ func q5_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks in
 
 //go:noescape
 func q6_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+
+//go:noescape
+func q8_0VNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+
+//go:noescape
+func q4_0VNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
 
 //go:noescape
 func q4_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
@@ -59,6 +95,12 @@ func q5_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks in
 func q6_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
 
 //go:noescape
+func q8_0VNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+
+//go:noescape
+func q4_0VNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+
+//go:noescape
 func q4_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
 
 //go:noescape
@@ -66,6 +108,12 @@ func q5_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks in
 
 //go:noescape
 func q6_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+
+//go:noescape
+func q8_0VNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+
+//go:noescape
+func q4_0VNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
 
 //go:noescape
 func q4_KVNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
