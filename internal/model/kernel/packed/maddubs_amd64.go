@@ -12,23 +12,12 @@ var (
 	avx512 = implementation{quantize: quantizeRows, multiply: multiplyAVX512, pack: packAVX2}
 )
 
-// maddubsKernel multiplies a panel, or half of one, by some rows of a tile.
-//
-//	out     [rows][16] results, or the first of a half
-//	panel   its first unit, or that of a half
-//	scales  the float16 numbers it begins with, where it does, or those of a half
-//	x       the first of the rows in the first group of the tile
-//	blocks  of a panel
-//	height  of the tile
-type maddubsKernel func(out *float32, panel, scales, x *byte, blocks, height, rows int)
-
 func multiplyAVX512(p product) {
 	var out [maxHeight][Lanes]float32
-	kernel := kernelAVX512(p.weight)
 	blocks := p.K / (describe(p.weight).groups * Group)
 	for r := 0; r < p.R; r += Lanes {
 		panel := &p.panels[r/Lanes*p.size]
-		kernel(&out[0][0], panel, panel, &p.tile[0], blocks, p.height, p.height)
+		kernelAVX512(p.weight, &out[0][0], panel, panel, &p.tile[0], blocks, p.height, p.height)
 		p.store(out[:p.rows], 0, r)
 	}
 }
@@ -47,51 +36,70 @@ const rowsAVX2, wholeAVX2 = 4, 2
 
 func multiplyAVX2(p product) {
 	var out [rowsAVX2][Lanes]float32
-	kernel := kernelAVX2(p.weight)
 	blocks := p.K / (describe(p.weight).groups * Group)
 	for r := 0; r < p.R; r += Lanes {
 		panel := p.panels[r/Lanes*p.size:]
 		for t := 0; t < p.rows; t += rowsAVX2 {
 			x, rows := &p.tile[4*t], min(rowsAVX2, p.rows-t)
-			kernel(&out[0][0], &panel[0], &panel[0], x, blocks, p.height, rows)
+			kernelAVX2(p.weight, &out[0][0], &panel[0], &panel[0], x, blocks, p.height, rows)
 			if rows > wholeAVX2 {
-				kernel(&out[0][Lanes/2], &panel[unit/2], &panel[Lanes], x, blocks, p.height, rows)
+				kernelAVX2(p.weight, &out[0][Lanes/2], &panel[unit/2], &panel[Lanes], x, blocks, p.height, rows)
 			}
 			p.store(out[:rows], t, r)
 		}
 	}
 }
 
-func kernelAVX512(t quant.Type) maddubsKernel {
+// kernelAVX512 multiplies a panel by some rows of a tile. Kernels are called by
+// name, so that the compiler sees that out may stay on the stack.
+//
+//	out     [rows][16] results
+//	panel   its first unit
+//	scales  the float16 numbers it begins with, where it does
+//	x       the first of the rows in the first group of the tile
+//	blocks  of a panel
+//	height  of the tile, which has so many rows
+func kernelAVX512(t quant.Type, out *float32, panel, scales, x *byte, blocks, height, rows int) {
 	switch t {
 	case quant.Q8_0:
-		return q8_0AVX512
+		q8_0AVX512(out, panel, scales, x, blocks, height, rows)
 	case quant.Q4_0:
-		return q4_0AVX512
+		q4_0AVX512(out, panel, scales, x, blocks, height, rows)
 	case quant.Q4_K:
-		return q4_KAVX512
+		q4_KAVX512(out, panel, scales, x, blocks, height, rows)
 	case quant.Q5_K:
-		return q5_KAVX512
+		q5_KAVX512(out, panel, scales, x, blocks, height, rows)
 	case quant.Q6_K:
-		return q6_KAVX512
+		q6_KAVX512(out, panel, scales, x, blocks, height, rows)
+	default:
+		panic("packed: no kernel")
 	}
-	panic("packed: no kernel")
 }
 
-func kernelAVX2(t quant.Type) maddubsKernel {
+// kernelAVX2 multiplies a panel, or half of one, by some rows of a tile; see
+// kernelAVX512.
+//
+//	out     [rows][16] results, or the first of the half
+//	panel   its first unit, or that of the half
+//	scales  the float16 numbers it begins with, where it does, or those of the half
+//	x       the first of the rows in the first group of the tile
+//	blocks  of a panel
+//	height  of the tile
+func kernelAVX2(t quant.Type, out *float32, panel, scales, x *byte, blocks, height, rows int) {
 	switch t {
 	case quant.Q8_0:
-		return q8_0AVX2
+		q8_0AVX2(out, panel, scales, x, blocks, height, rows)
 	case quant.Q4_0:
-		return q4_0AVX2
+		q4_0AVX2(out, panel, scales, x, blocks, height, rows)
 	case quant.Q4_K:
-		return q4_KAVX2
+		q4_KAVX2(out, panel, scales, x, blocks, height, rows)
 	case quant.Q5_K:
-		return q5_KAVX2
+		q5_KAVX2(out, panel, scales, x, blocks, height, rows)
 	case quant.Q6_K:
-		return q6_KAVX2
+		q6_KAVX2(out, panel, scales, x, blocks, height, rows)
+	default:
+		panic("packed: no kernel")
 	}
-	panic("packed: no kernel")
 }
 
 // quantizeRows fills a tile, row by row.
