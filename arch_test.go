@@ -96,7 +96,7 @@ var allowed = map[string][]string{
 	"internal/model/chat":                    {"internal/model/jinja", "internal/model/tokenizer"},
 	"internal/model/quantize":                {"internal/model/modelfile", "internal/model/modelfile/gguf", "internal/model/quant", "internal/model/tokenizer"},
 	"internal/model/synth":                   {"internal/model/modelfile", "internal/model/modelfile/gguf", "internal/model/quant", "internal/model/quantize", "internal/model/tokenizer"},
-	"internal/model/bench":                   {"internal/model/isa", "internal/model/kernel/floats", "internal/model/kernel/packed", "internal/model/llama", "internal/model/modelfile", "internal/model/quant", "internal/model/tensor"},
+	"internal/model/bench":                   {"internal/engine/native/batch", "internal/model/isa", "internal/model/llama", "internal/model/modelfile", "internal/model/quant", "internal/model/tensor"},
 	"internal/model/modelstore":              {".", "internal/model/modelfile", "internal/model/quant"},
 
 	"internal/engine":               {},

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/casemate-ai/casemate/internal/engine/native/batch"
 	"github.com/casemate-ai/casemate/internal/model/isa"
 	"github.com/casemate-ai/casemate/internal/model/llama"
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
@@ -35,8 +36,10 @@ type Options struct {
 
 const (
 	// firstPrompt is the prompt of the first token, and of each sequence of a
-	// batch; optionTokens is how long an option is.
+	// batch; decodeAfter is that of one sequence alone, and optionTokens is how
+	// long an option is.
 	firstPrompt  = 16
+	decodeAfter  = 1
 	optionTokens = 4
 	// maxRepeat and MaxTokens bound what a mistake can ask for.
 	maxRepeat = 1000
@@ -105,12 +108,14 @@ type bench struct {
 	o    Options
 	path string
 
-	file  *modelfile.Model
-	model *llama.Model
+	file     *modelfile.Model
+	model    *llama.Model
+	requests *batch.Batcher
 	tokens
 
 	describe Model
 	memory   Memory
+	pages    int64 // most bytes of keys and values so far
 	prices   prices
 	times    times
 	done     int64
@@ -139,8 +144,8 @@ func (b *bench) open(ctx context.Context) (err error) {
 		return err
 	}
 	b.times.load = append(b.times.load, time.Since(start).Seconds())
-	b.tokens = tokens{vocabulary: b.file.Config.Vocabulary}
-	if err := b.first(ctx); err != nil {
+	b.serve()
+	if _, err := b.read(ctx, firstPrompt); err != nil {
 		b.close()
 		return err
 	}
@@ -149,21 +154,27 @@ func (b *bench) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// first computes a short prompt.
-func (b *bench) first(ctx context.Context) error {
-	_, err := b.pass(ctx, llama.Sequence{Tokens: b.some(firstPrompt), Logits: []int{-1}})
-	return err
+// serve lets requests come, as an engine does. Nothing is kept of what was
+// computed: each run computes all of its own.
+func (b *bench) serve() {
+	c := b.file.Config
+	b.tokens = tokens{vocabulary: c.Vocabulary}
+	b.requests = batch.New(b.model, batch.Options{Context: c.Context, Vocabulary: c.Vocabulary, Cache: b.o.Cache,
+		PageBytes: llama.CacheBytes(c, batch.PageTokens, b.o.Cache)})
 }
 
 // close closes what open opened. Errors of unmapping change no figure.
 func (b *bench) close() {
+	if b.requests != nil {
+		b.requests.Close()
+	}
 	if b.model != nil {
 		b.model.Close()
 	}
 	if b.file != nil {
 		b.file.Close()
 	}
-	b.model, b.file = nil, nil
+	b.requests, b.model, b.file = nil, nil, nil
 }
 
 // step tells of progress.

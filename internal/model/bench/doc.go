@@ -4,6 +4,6 @@
 // would give at most, from the bytes that must be read and the multiplications
 // that must be made, and the speeds of memory and arithmetic, measured too.
 //
-// It runs the same forward pass that answers do, on random tokens. Picking
-// tokens, grammars and text are not part of it.
+// Requests go the way that answers go, through package batch, with random
+// tokens. Picking tokens, grammars and text are not part of it.
 package bench

@@ -117,7 +117,7 @@ func (b *bench) report(m Machine) *Report {
 		r.Prompt = rate(t.prompt, o.Prompt, 1, p.prompt(0, o.Prompt, 1), m)
 	}
 	if o.Decode > 0 {
-		r.Decode = rate(t.decode, o.Decode, 1, p.decode(1, 0, o.Decode), m)
+		r.Decode = rate(t.decode, o.Decode, 1, p.decode(1, decodeAfter, o.Decode), m)
 	}
 	if o.Batch > 0 && o.Decode > 0 {
 		r.Batch = rate(t.batch, o.Decode, o.Batch, p.decode(o.Batch, firstPrompt, o.Decode), m)

@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/casemate-ai/casemate/internal/model/llama"
+	"github.com/casemate-ai/casemate/internal/engine/native/batch"
 )
 
 // tokens makes random token ids, the same ones in each run.
@@ -30,7 +30,7 @@ func (t *tokens) some(n int) []int {
 // machine for a while disturbs them alike.
 func (b *bench) measure(ctx context.Context) error {
 	b.describe, b.prices = describe(b.path, b.file), price(b.file, b.o.Cache)
-	if err := b.first(ctx); err != nil { // memory is touched for the first time
+	if _, err := b.read(ctx, firstPrompt); err != nil { // memory is touched for the first time
 		return err
 	}
 	for range b.o.Repeat {
@@ -57,8 +57,7 @@ func (b *bench) measure(ctx context.Context) error {
 
 // used returns the memory that the process has had at most.
 func (b *bench) used() Memory {
-	pages := b.model.PageUse()
-	m := Memory{PeakBytes: peakMemory(), CacheBytes: pages.Held + pages.Free}
+	m := Memory{PeakBytes: peakMemory(), CacheBytes: b.pages}
 	for _, path := range b.file.Files {
 		if info, err := os.Stat(path); err == nil {
 			m.FileBytes += info.Size()
@@ -70,39 +69,42 @@ func (b *bench) used() Memory {
 	return m
 }
 
-// cache returns a cache for so many tokens.
-func (b *bench) cache(capacity int) (*llama.Cache, error) {
-	return b.model.NewCache(capacity, b.o.Cache)
+// end gives up sequences, and notes what memory their keys and values had.
+func (b *bench) end(all ...*batch.Sequence) {
+	pages := b.model.PageUse()
+	b.pages = max(b.pages, pages.Held+pages.Free)
+	for _, s := range all {
+		s.End(false)
+	}
 }
 
-// pass makes a forward pass with one sequence.
-func (b *bench) pass(ctx context.Context, s llama.Sequence) (llama.Result, error) {
-	if s.Cache == nil {
-		c, err := b.cache(len(s.Tokens))
-		if err != nil {
-			return llama.Result{}, err
-		}
-		defer c.Release()
-		s.Cache = c
+// begin computes a prompt, after which so many tokens may follow.
+func (b *bench) begin(ctx context.Context, tokens []int, room int) (*batch.Sequence, error) {
+	s, _, err := b.requests.Start(ctx, batch.Prompt{Tokens: tokens, Room: room, Logits: true})
+	return s, err
+}
+
+// read computes a prompt and gives it up, and returns how long it took.
+func (b *bench) read(ctx context.Context, n int) (float64, error) {
+	tokens := b.some(n)
+	start := time.Now()
+	s, err := b.begin(ctx, tokens, 0)
+	took := time.Since(start).Seconds()
+	if err == nil {
+		b.end(s)
 	}
-	r, err := b.model.Forward(ctx, []llama.Sequence{s})
-	if err != nil {
-		return llama.Result{}, err
-	}
-	return r[0], nil
+	return took, err
 }
 
 func (b *bench) prompt(ctx context.Context) error {
-	s := llama.Sequence{Tokens: b.some(b.o.Prompt), Logits: []int{-1}}
-	start := time.Now()
-	_, err := b.pass(ctx, s)
-	b.times.prompt = append(b.times.prompt, time.Since(start).Seconds())
+	took, err := b.read(ctx, b.o.Prompt)
+	b.times.prompt = append(b.times.prompt, took)
 	return err
 }
 
-// decode computes tokens one by one, beginning with an empty cache.
+// decode computes tokens one by one, after a first one.
 func (b *bench) decode(ctx context.Context) error {
-	took, err := b.together(ctx, 1, 0)
+	took, err := b.together(ctx, 1, decodeAfter)
 	b.times.decode = append(b.times.decode, took)
 	return err
 }
@@ -118,36 +120,34 @@ func (b *bench) batch(ctx context.Context) error {
 // together has sequences compute a prompt and then tokens, and returns how long
 // the tokens took.
 func (b *bench) together(ctx context.Context, sequences, before int) (float64, error) {
-	all := make([]llama.Sequence, sequences)
-	for i := range all {
-		c, err := b.cache(before + b.o.Decode)
+	var all []*batch.Sequence
+	defer func() { b.end(all...) }()
+	for range sequences {
+		s, err := b.begin(ctx, b.some(before), b.o.Decode)
 		if err != nil {
 			return 0, err
 		}
-		defer c.Release()
-		all[i] = llama.Sequence{Cache: c, Tokens: b.some(before)}
-	}
-	if before > 0 {
-		if _, err := b.model.Forward(ctx, all); err != nil {
-			return 0, err
-		}
+		all = append(all, s)
 	}
 	start := time.Now()
 	for range b.o.Decode {
-		for i := range all {
-			all[i].Tokens, all[i].Logits = b.some(1), []int{-1}
+		for _, s := range all {
+			if err := s.Next(ctx, b.some(1)[0]); err != nil {
+				return 0, err
+			}
 		}
-		if _, err := b.model.Forward(ctx, all); err != nil {
-			return 0, err
+		for _, s := range all {
+			if _, err := s.Wait(ctx); err != nil {
+				return 0, err
+			}
 		}
 	}
 	return time.Since(start).Seconds(), nil
 }
 
-// prefix scores all options after one computed beginning, and then one option
-// with a beginning of its own.
+// prefix scores all options after one beginning, and then one option with a
+// beginning of its own.
 func (b *bench) prefix(ctx context.Context) error {
-	beginning := b.some(b.o.Prefix)
 	options := make([][]int, b.o.Options)
 	for i := range options {
 		options[i] = b.some(optionTokens)
@@ -156,25 +156,13 @@ func (b *bench) prefix(ctx context.Context) error {
 		options [][]int
 		times   *[]float64
 	}{{options, &b.times.shared}, {options[:1], &b.times.whole}} {
+		beginning := b.some(b.o.Prefix)
 		start := time.Now()
-		if err := b.score(ctx, beginning, run.options); err != nil {
+		if _, err := b.requests.Score(ctx, beginning, run.options); err != nil {
 			return err
 		}
 		*run.times = append(*run.times, time.Since(start).Seconds())
 	}
+	b.end()
 	return nil
-}
-
-func (b *bench) score(ctx context.Context, beginning []int, options [][]int) error {
-	c, err := b.cache(len(beginning) + optionTokens)
-	if err != nil {
-		return err
-	}
-	defer c.Release()
-	r, err := b.pass(ctx, llama.Sequence{Cache: c, Tokens: beginning, Logits: []int{-1}})
-	if err != nil {
-		return err
-	}
-	_, err = b.model.LogProbs(ctx, c, r.Logits[0], options)
-	return err
 }
