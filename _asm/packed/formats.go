@@ -178,80 +178,88 @@ func q4_K(h, p int) {
 	k.end()
 }
 
-// q5_K goes through half a block, 4 groups, at a time. The high bits of the first
-// half are put on the stack with the two halves of each byte exchanged, and those
-// of the second as they are, so that a group's shift is that of both halves.
+// q5_K goes through two groups at a time, as q4_K. The high bits are put on the
+// stack four times, shifted so that those of a pair of groups are in bits 4 and 5.
 func q5_K(h, p int) {
 	const block, ahead, highs, numbers = 2816, 2, 256, 768
-	exchanged := 16 * p * line
-	k := begin("q5_K", h, p, block, ahead, exchanged+16*p*line, false, h*p > 8)
+	shifted := 16 * p * line
+	k := begin("q5_K", h, p, block, ahead, shifted+32*p*line, false, h*p > 12)
 	constant(0x0f, k.masks[0])
 	constant(0x10, k.masks[1])
 	chunk, scales, high, left := GP64(), GP64(), GP64(), GP64()
 	LEAQ(operand.Mem{Base: k.w, Disp: numbers}, chunk)
 	XORQ(left, left)
-	readied := 0
 	l := loop{
-		ready: func() {
-			label := fmt.Sprintf("ready%d", readied) // it is written twice
-			readied++
-			TESTQ(left, left)
-			JNE(operand.LabelRef(label))
-			k.exchange(highs, exchanged)
-			LEAQ(k.local(exchanged), high)
-			Label(label)
-		},
+		ready: k.first(left, func() {
+			t := zmm[:4]
+			k.highs(highs, 8, func(c, q int, from operand.Mem) {
+				VMOVDQU64(from, t[2])
+				VPSLLD(operand.Imm(4), t[2], t[0])
+				VPSLLD(operand.Imm(2), t[2], t[1])
+				VPSRLD(operand.Imm(2), t[2], t[3])
+				for v := range t {
+					VMOVDQA64(t[v], k.local(shifted+((8*v+c)*p+q)*line))
+				}
+			})
+			LEAQ(k.local(shifted), high)
+		}),
 		scales: func() {
 			TESTQ(left, left)
 			JNE(operand.LabelRef("prepared"))
 			k.scalesK()
 			MOVQ(k.stack, scales)
-			MOVQ(operand.U32(2), left)
+			MOVQ(operand.U32(4), left)
 			Label("prepared")
 		},
 		next: func() {
-			ADDQ(operand.U32(1024), chunk)
-			ADDQ(operand.U32(uint32(8*p*line)), scales)
+			ADDQ(operand.U32(512), chunk)
+			ADDQ(operand.U32(uint32(4*p*line)), scales)
 			ADDQ(operand.U32(uint32(8*p*line)), high)
-			ADDQ(operand.U32(uint32(4*row*h)), k.x)
+			ADDQ(operand.U32(uint32(2*row*h)), k.x)
 			DECQ(left)
 			JNE(operand.LabelRef("loop"))
 			k.nextBlock(block, ahead)
 			LEAQ(operand.Mem{Base: k.w, Disp: numbers}, chunk)
 		},
 	}
-	for g := range 4 {
+	for g := range 2 {
 		l.groups = append(l.groups, group{
 			index: g,
 			load: func(c, q int, to reg.VecPhysical) {
-				at := (g/2*8 + c) * line
-				if g%2 == 0 {
-					k.prefetch(chunk, q, at)
+				if g == 0 {
+					k.prefetch(chunk, q, c*line)
 				}
-				k.nibbles(k.at(chunk, q, at), g%2 == 1, to)
+				k.nibbles(k.at(chunk, q, c*line), g == 1, to)
 				k.merge(operand.Mem{Base: high, Disp: (c*p + q) * line}, -g, k.broadcast[q], to)
 			},
-			scale: k.stored(scales, g, 4, 0),
-			low:   k.stored(scales, g, 4, 1),
+			scale: k.stored(scales, g, 2, 0),
+			low:   k.stored(scales, g, 2, 1),
 		})
 	}
 	k.run(l)
 	k.end()
 }
 
-// exchange puts the high bits of a block on the stack twice.
-func (k *kernel) exchange(highs, to int) {
-	t, u := zmm[0], zmm[1]
+// first returns what writes code that is gone through only if nothing is left of
+// a block. It may be called more than once.
+func (k *kernel) first(left reg.Register, code func()) func() {
+	calls := 0
+	return func() {
+		label := fmt.Sprintf("ready%d", calls)
+		calls++
+		TESTQ(left, left)
+		JNE(operand.LabelRef(label))
+		code()
+		Label(label)
+	}
+}
+
+// highs calls for each of n units of high bits of each panel.
+func (k *kernel) highs(at, n int, each func(c, q int, from operand.Mem)) {
 	for q := range k.p {
-		for c := range 8 {
-			k.prefetch(k.w, q, highs+c*line)
-			VMOVDQU64(k.at(k.w, q, highs+c*line), t)
-			VMOVDQA64(t, k.local(to+((8+c)*k.p+q)*line))
-			VPSRLD(operand.Imm(4), t, u)
-			VPSLLD(operand.Imm(4), t, t)
-			VPANDD_BCST(fixed(high4), t, t)
-			VPTERNLOGD_BCST(operand.U8(0xf8), fixed(low4), u, t) // t | u & 0x0f
-			VMOVDQA64(t, k.local(to+(c*k.p+q)*line))
+		for c := range n {
+			k.prefetch(k.w, q, at+c*line)
+			each(c, q, k.at(k.w, q, at+c*line))
 		}
 	}
 }

@@ -8,15 +8,12 @@ import (
 	"github.com/casemate-ai/casemate/internal/model/quant"
 )
 
-const (
-	// fewTiles are too few to spread weights out for.
-	fewTiles = 3
-	// slab is how many columns are spread out at a time.
-	slab = 4096
-)
+// slab is how many columns are spread out at a time.
+const slab = 4096
 
 // spreading is how a format is spread out for many tiles.
 type spreading struct {
+	tiles  int // with how many it pays
 	group  int // bytes of a group of a panel
 	spread func(dst, w *byte, blocks int)
 	kernel func(out *float32, stride int, w *byte, off, groups int, x *byte, rows, mask, more int)
@@ -25,11 +22,11 @@ type spreading struct {
 func spreadings(t quant.Type) spreading {
 	switch t {
 	case quant.Q4_K:
-		return spreading{640, q4_KSpread, spreadK12x2}
+		return spreading{12, 640, q4_KSpread, spreadK12x2}
 	case quant.Q5_K:
-		return spreading{640, q5_KSpread, spreadK12x2}
+		return spreading{12, 640, q5_KSpread, spreadK12x2}
 	case quant.Q6_K:
-		return spreading{704, q6_KSpread, spreadQ6K12x2}
+		return spreading{3, 704, q6_KSpread, spreadQ6K12x2}
 	}
 	return spreading{}
 }
@@ -42,7 +39,7 @@ func tilesVNNI(out []float32, stride, R int, t quant.Type, panels []byte, a *Act
 	if a.tiles[to-1].height < maxHeight {
 		full--
 	}
-	if s.spread == nil || full-from < fewTiles {
+	if s.spread == nil || full-from < s.tiles {
 		return false
 	}
 	first := a.tiles[from].first

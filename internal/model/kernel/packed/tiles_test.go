@@ -15,7 +15,7 @@ func TestTiles(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	scratch := make([]byte, packed.ScratchBytes)
 	for _, q := range types {
-		for n, T := range []int{36, 37, 48, 59, 61, 40} {
+		for n, T := range []int{36, 37, 145, 168, 61, 150} {
 			K := 256 * (1 + r.IntN(3))
 			if n == 5 {
 				K = 4096 + 512
