@@ -201,6 +201,45 @@ func TestClose(t *testing.T) {
 	}
 }
 
+// TestCloseWhileBusy closes a model, and with it frees its weights, while passes
+// come from several goroutines: each ends with its own bits or ErrClosed.
+func TestCloseWhileBusy(t *testing.T) {
+	f, tokens := randomModel(wide("llama"), quant.Q4_K, 1), randomTokens(wide("llama"), 9, 1)
+	want := logits(t, load(t, f, llama.Options{Threads: 1}), nil, tokens...)
+	for range 5 {
+		m, err := llama.Load(f, llama.Options{Threads: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		started := make(chan struct{}, 4)
+		for range cap(started) {
+			all.Go(func() {
+				for n := 0; ; n++ {
+					r, err := m.Forward(context.Background(), []llama.Sequence{{Tokens: tokens, Logits: []int{-1}}})
+					if n == 0 {
+						started <- struct{}{}
+					}
+					if err != nil {
+						if !errors.Is(err, tensor.ErrClosed) || r != nil {
+							t.Errorf("a pass of a model that is being closed: %v", err)
+						}
+						return
+					}
+					if !slices.Equal(r[0].Logits[0], want) {
+						t.Error("a pass of a model that is being closed has other logits")
+					}
+				}
+			})
+		}
+		<-started
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+		all.Wait()
+	}
+}
+
 // TestHidden asks for the same states in every way.
 func TestHidden(t *testing.T) {
 	m := smallModel(t, llama.Options{Threads: 1, Chunk: 4})
