@@ -169,31 +169,3 @@ func spreadKernel(name string, h, size int, g group) {
 	})
 	k.end()
 }
-
-// goOn sets the sums to zero or, if there is more, to what the results are.
-func (k *kernel) goOn() {
-	VPXORD(zmm[0], zmm[0], zmm[0])
-	for i := range k.h * k.p {
-		VMOVAPS(zmm[0], k.local(k.sums+i*line))
-	}
-	more := Load(Param("more"), GP64())
-	TESTQ(more, more)
-	JEQ(operand.LabelRef("begin"))
-	out := Load(Param("out"), GP64())
-	stride := Load(Param("stride"), GP64())
-	rows := Load(Param("rows"), GP64())
-	mask := Load(Param("mask"), GP64())
-	k.panelMasks(mask)
-	sum := GP64()
-	MOVQ(k.stack, sum)
-	Label("more")
-	for q := range k.p {
-		VMOVUPS_Z(operand.Mem{Base: out, Disp: q * line}, []reg.Register{reg.K1, reg.K2}[q], zmm[q])
-		VMOVAPS(zmm[q], operand.Mem{Base: sum, Disp: k.sums + q*line})
-	}
-	ADDQ(operand.Imm(uint64(k.p*line)), sum)
-	ADDQ(stride, out)
-	DECQ(rows)
-	JNE(operand.LabelRef("more"))
-	Label("begin")
-}

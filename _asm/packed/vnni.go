@@ -99,7 +99,7 @@ type stage struct {
 //	turns  whether float sums are on the stack
 func begin(name string, h, p, block, ahead, stack int, halved, turns bool) *kernel {
 	TEXT(fmt.Sprintf("%sVNNI%dx%d", name, h, p), 0,
-		"func(out *float32, stride int, w *byte, off, jump, blocks int, x *byte, rows, mask int)")
+		"func(out *float32, stride int, w *byte, off, jump, blocks int, x *byte, rows, mask, more int)")
 	Pragma("noescape")
 	k := &kernel{h: h, p: p, turns: turns, sums: stack}
 	stack += h * p * line
@@ -129,14 +129,7 @@ func begin(name string, h, p, block, ahead, stack int, halved, turns bool) *kern
 	LEAQ(operand.Mem{Base: k.pf, Index: k.off, Scale: 1}, k.pf1)
 
 	k.assign()
-	VPXORD(zmm[0], zmm[0], zmm[0])
-	for i := range h * p {
-		if k.turns {
-			VMOVAPS(zmm[0], k.local(k.sums+i*line))
-		} else {
-			VPXORD(k.float(i), k.float(i), k.float(i))
-		}
-	}
+	k.goOn()
 	return k
 }
 
@@ -146,6 +139,39 @@ func (k *kernel) assign() {
 	k.spare = [2]reg.VecPhysical{zmm[26], zmm[27]}
 	k.broadcast = [2]reg.VecPhysical{zmm[28], zmm[29]}
 	k.weights = [2]reg.VecPhysical{zmm[30], zmm[31]}
+}
+
+// goOn sets the sums to zero or, if there is more, to what the results are.
+func (k *kernel) goOn() {
+	VPXORD(zmm[0], zmm[0], zmm[0])
+	for i := range k.h * k.p {
+		VMOVAPS(zmm[0], k.local(k.sums+i*line))
+	}
+	more := Load(Param("more"), GP64())
+	TESTQ(more, more)
+	JEQ(operand.LabelRef("begin"))
+	out := Load(Param("out"), GP64())
+	stride := Load(Param("stride"), GP64())
+	rows := Load(Param("rows"), GP64())
+	mask := Load(Param("mask"), GP64())
+	masks := k.panelMasks(mask)
+	sum := GP64()
+	MOVQ(k.stack, sum)
+	Label("more")
+	for q := range k.p {
+		VMOVUPS_Z(operand.Mem{Base: out, Disp: q * line}, masks[q], zmm[q])
+		VMOVAPS(zmm[q], operand.Mem{Base: sum, Disp: k.sums + q*line})
+	}
+	ADDQ(operand.Imm(uint64(k.p*line)), sum)
+	ADDQ(stride, out)
+	DECQ(rows)
+	JNE(operand.LabelRef("more"))
+	Label("begin")
+	if !k.turns {
+		for i := range k.h * k.p {
+			VMOVAPS(k.local(k.sums+i*line), k.float(i))
+		}
+	}
 }
 
 // local is a place on the stack.

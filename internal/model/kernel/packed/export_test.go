@@ -24,7 +24,7 @@ func PackAt(l isa.Level, dst []byte, t quant.Type, src []byte, n, cols int) {
 }
 
 // MultiplyTilesAt is MultiplyTiles with the instructions of a level.
-func MultiplyTilesAt(l isa.Level, out []float32, stride, R int, t quant.Type, panels []byte, a *Activations, from, to int, scratch []byte) bool {
-	i := implementations(l)
-	return i.tiles != nil && i.tiles(out, stride, R, t, panels, a, from, to, scratch)
+func MultiplyTilesAt(l isa.Level, out []float32, stride, R int, t quant.Type, panels []byte, a *Activations, from, to int, scratch []byte) {
+	by := implementations(l)
+	newTiling(out, stride, R, t, panels, a, from, to).multiply(&by, scratch)
 }

@@ -11,8 +11,8 @@ type implementation struct {
 	// quantize fills a tile of a height with rows of K numbers of which groups share
 	// a unit; dst has its size, and x one to height rows.
 	quantize func(dst []byte, x []float32, height, K, group int)
-	// tiles is MultiplyTiles, or nil; it says whether it has done it.
-	tiles func(out []float32, stride, R int, t quant.Type, panels []byte, a *Activations, from, to int, scratch []byte) bool
+	// tiles is MultiplyTiles; nil: tile by tile.
+	tiles func(m tiling, scratch []byte)
 	// multiply is Multiply, its arguments checked.
 	multiply func(p product)
 	// pack is Pack for 16 rows, its arguments checked; nil: row by row.

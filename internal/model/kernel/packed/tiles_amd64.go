@@ -8,12 +8,12 @@ import (
 	"github.com/casemate-ai/casemate/internal/model/quant"
 )
 
-// slab is how many columns are spread out at a time.
+// slab is how many columns are met by all tiles before the next.
 const slab = 4096
 
 // spreading is how a format is spread out for many tiles.
 type spreading struct {
-	tiles  int // with how many it pays
+	tiles  int // with how many of the greatest height it pays; 0 for never
 	group  int // bytes of a group of a panel
 	spread func(dst, w *byte, blocks int)
 	kernel func(out *float32, stride int, w *byte, off, groups int, x *byte, rows, mask, more int)
@@ -31,61 +31,73 @@ func spreadings(t quant.Type) spreading {
 	return spreading{}
 }
 
-// tilesVNNI is MultiplyTiles where it pays, for tiles of the greatest height; the
-// others are multiplied each on its own.
-func tilesVNNI(out []float32, stride, R int, t quant.Type, panels []byte, a *Activations, from, to int, scratch []byte) bool {
-	s := spreadings(t)
-	full := to
-	if a.tiles[to-1].height < maxHeight {
-		full--
+// tilesVNNI multiplies panels by tiles, slab by slab, as many panels at a time as
+// stay near, or as scratch holds when they are spread out.
+func tilesVNNI(m tiling, scratch []byte) {
+	s := spreadings(m.weight)
+	all := m.to
+	if m.a.tiles[all-1].height < maxHeight {
+		m.to--
 	}
-	if s.spread == nil || full-from < s.tiles {
-		return false
-	}
-	first := a.tiles[from].first
-	for i := from; i < full; i++ { // so that each is checked before assembly writes
-		newProduct(out[(a.tiles[i].first-first)*stride:], stride, R, t, panels, a, i)
+	if s.tiles == 0 || m.to-m.from < s.tiles {
+		m.to = all
+		m.slabs()
+		return
 	}
 	scratch = aligned(scratch)
-	cols := min(slab, a.k)
-	pairs := max(1, len(scratch)/(2*cols/Group*s.group))
-	for r := 0; r < R; r += pairs * 2 * Lanes {
-		n := min(pairs*2*Lanes, R-r)
-		size := PanelSize(t, a.k)
-		some := panels[r/Lanes*size : (r+n+Lanes-1)/Lanes*size]
-		for k := 0; k < a.k; k += cols {
-			s.slab(out[r:], stride, n, t, some, a, from, full, scratch, k, min(cols, a.k-k))
+	cols := min(slab, m.a.k)
+	n := max(1, len(scratch)/(2*cols/Group*s.group)) * 2 * Lanes
+	for r := 0; r < m.R; r += n {
+		part := m.rows(r, n)
+		for k := 0; k < m.a.k; k += cols {
+			s.slab(&part, scratch, k, min(cols, m.a.k-k))
 		}
 	}
-	if full < to {
-		multiplyEach(multiplyVNNI, out[(a.tiles[full].first-first)*stride:], stride, R, t, panels, a, full, to)
+	if m.to < all {
+		last := m.a.tiles[m.to].first - m.a.tiles[m.from].first
+		m.out, m.from, m.to = m.out[last*m.stride:], m.to, all
+		m.slabs()
 	}
-	return true
 }
 
-// slab multiplies panels by tiles in some columns. What results are so far is
-// gone on with.
-func (s *spreading) slab(out []float32, stride, R int, t quant.Type, panels []byte, a *Activations, from, to int, scratch []byte, col, cols int) {
-	f := describe(t)
-	size := PanelSize(t, a.k)
-	wide := cols / Group * s.group
-	count := (R + Lanes - 1) / Lanes
-	blocks := cols / (f.groups * Group)
-	for i := range count {
-		at := i*size + col/(f.groups*Group)*f.block
-		s.spread(&scratch[i*wide], &panels[at], blocks)
+// slabs multiplies panels as they are.
+func (m *tiling) slabs() {
+	if m.to-m.from == 1 {
+		multiplyVNNI(m.product(m.from))
+		return
 	}
-	first := a.tiles[from].first
-	for i := from; i < to; i++ {
-		tile := a.tiles[i]
-		x := &a.bytes(i)[col/Group*perRow(Group)*maxHeight]
-		for r := 0; r < R; r += 2 * Lanes {
-			off := wide
-			if R-r <= Lanes {
-				off = 0
+	cols := min(slab, m.a.k)
+	n := near(m.size / (m.a.k / Group) * (cols / Group))
+	for r := 0; r < m.R; r += n {
+		part := m.rows(r, n)
+		for k := 0; k < m.a.k; k += cols {
+			for i := m.from; i < m.to; i++ {
+				p := part.product(i)
+				p.columns(k, min(cols, m.a.k-k))
 			}
-			mask := 1<<min(2*Lanes, R-r) - 1
-			s.kernel(&out[(tile.first-first)*stride+r], 4*stride, &scratch[r/Lanes*wide], off, cols/Group, x, tile.rows, mask, col)
+		}
+	}
+}
+
+// slab spreads some columns of panels out and multiplies them by tiles. What
+// results are so far is gone on with.
+func (s *spreading) slab(m *tiling, scratch []byte, col, cols int) {
+	f := describe(m.weight)
+	skip, blocks := col/(f.groups*Group)*f.block, cols/(f.groups*Group)
+	wide := cols / Group * s.group
+	for i := range (m.R + Lanes - 1) / Lanes {
+		s.spread(&scratch[i*wide], &m.panels[i*m.size+skip], blocks)
+	}
+	for i := m.from; i < m.to; i++ {
+		p := m.product(i)
+		x := &p.tile[col/Group*perRow(Group)*maxHeight]
+		for r := 0; r < m.R; r += 2 * Lanes {
+			off := wide
+			if m.R-r <= Lanes {
+				off = 0 // the last one twice, for there is no second
+			}
+			mask := 1<<min(2*Lanes, m.R-r) - 1
+			s.kernel(&p.out[r], 4*m.stride, &scratch[r/Lanes*wide], off, cols/Group, x, p.rows, mask, col)
 		}
 	}
 }

@@ -32,9 +32,7 @@ func TestTiles(t *testing.T) {
 				}
 				from := r.IntN(2)
 				first, _ := a.Tile(from)
-				if !packed.MultiplyTilesAt(l, out[first*(R+1):], R+1, R, q, panels, a, from, a.Tiles(), scratch[:packed.ScratchBytes]) {
-					continue
-				}
+				packed.MultiplyTilesAt(l, out[first*(R+1):], R+1, R, q, panels, a, from, a.Tiles(), scratch)
 				for i, v := range out {
 					j, c := i/(R+1), i%(R+1)
 					want := append(want[j*R:(j+1)*R:(j+1)*R], untouched)[c]

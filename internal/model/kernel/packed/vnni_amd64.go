@@ -17,7 +17,8 @@ import "github.com/casemate-ai/casemate/internal/model/quant"
 //	x       the tile
 //	rows    of the tile that count
 //	mask    bit r for the results to be written, 32 bits at most
-type vnniKernel func(out *float32, stride int, w *byte, off, jump, blocks int, x *byte, rows, mask int)
+//	more    not 0: the sums begin with what results are, not with zero
+type vnniKernel func(out *float32, stride int, w *byte, off, jump, blocks int, x *byte, rows, mask, more int)
 
 // vnni is the arithmetic for AVX-512 with VNNI.
 var vnni = implementation{quantize: quantizeRows, multiply: multiplyVNNI, tiles: tilesVNNI, pack: packAVX2}
@@ -40,15 +41,20 @@ func vnniKernels(t quant.Type) [maxHeight + 1]vnniKernel {
 	panic("packed: no kernels")
 }
 
-func multiplyVNNI(p product) {
+func multiplyVNNI(p product) { p.columns(0, p.K) }
+
+// columns multiplies by some columns from one on. If that is not the first, it
+// goes on with what results are.
+func (p *product) columns(col, cols int) {
 	kernels := vnniKernels(p.weight)
 	f := describe(p.weight)
-	blocks := p.K / (f.groups * Group)
-	x := &p.tile[0]
+	skip, blocks := col/(f.groups*Group)*f.block, cols/(f.groups*Group)
+	size := blocks * f.block
+	x := &p.tile[col/Group*perRow(GroupOf(p.weight))*p.height]
 	if p.height == 1 {
 		for r := 0; r < p.R; r += Lanes {
 			mask := 1<<min(Lanes, p.R-r) - 1
-			kernels[0](&p.out[r], 0, &p.panels[r/Lanes*p.size], 0, 0, blocks, x, 1, mask)
+			kernels[0](&p.out[r], 0, &p.panels[r/Lanes*p.size+skip], 0, p.size-size, blocks, x, 1, mask, col)
 		}
 		return
 	}
@@ -58,6 +64,6 @@ func multiplyVNNI(p product) {
 			off = 0 // the last one twice, for there is no second
 		}
 		mask := 1<<min(2*Lanes, p.R-r) - 1
-		kernels[p.height](&p.out[r], 4*p.stride, &p.panels[r/Lanes*p.size], off, p.size, blocks, x, p.rows, mask)
+		kernels[p.height](&p.out[r], 4*p.stride, &p.panels[r/Lanes*p.size+skip], off, 2*p.size-size, blocks, x, p.rows, mask, col)
 	}
 }

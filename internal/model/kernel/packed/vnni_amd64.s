@@ -74,24 +74,43 @@ DATA constants<>+264(SB)/4, $0x30303030
 DATA constants<>+268(SB)/4, $0xf0f0f0f0
 GLOBL constants<>(SB), RODATA|NOPTR, $272
 
-// func q8_0VNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q8_0VNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q8_0VNNI1x1(SB), $704-72
-	LEAQ          (SP), AX
-	ADDQ          $0x3f, AX
-	ANDQ          $-64, AX
-	MOVQ          w+16(FP), CX
-	MOVQ          off+24(FP), DX
-	MOVQ          jump+32(FP), BX
-	MOVQ          blocks+40(FP), SI
-	MOVQ          x+48(FP), DI
-	MOVQ          $+4352, R8
-	LEAQ          (R8)(BX*1), R9
-	CMPQ          SI, $0x08
-	CMOVQLE       R9, R8
-	LEAQ          (R8)(DX*1), R9
-	VPXORD        Z0, Z0, Z0
-	VMOVAPS       Z0, (AX)
+TEXT ·q8_0VNNI1x1(SB), $704-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4352, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x08
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, (AX)
+	MOVQ    more+72(FP), DX
+	TESTQ   DX, DX
+	JEQ     begin
+	MOVQ    out+0(FP), DX
+	MOVQ    stride+8(FP), R10
+	MOVQ    rows+56(FP), R11
+	MOVQ    mask+64(FP), R12
+	KMOVW   R12, K1
+	MOVQ    AX, R12
+
+more:
+	VMOVUPS.Z (DX), K1, Z0
+	VMOVAPS   Z0, (R12)
+	ADDQ      $0x40, R12
+	ADDQ      R10, DX
+	DECQ      R11
+	JNE       more
+
+begin:
 	VPBROADCASTD  48(DI), Z0
 	VPBROADCASTD  52(DI), Z1
 	PREFETCHT0    32(CX)(R8*1)
@@ -196,24 +215,43 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_0VNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q4_0VNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_0VNNI1x1(SB), $704-72
-	LEAQ          (SP), AX
-	ADDQ          $0x3f, AX
-	ANDQ          $-64, AX
-	MOVQ          w+16(FP), CX
-	MOVQ          off+24(FP), DX
-	MOVQ          jump+32(FP), BX
-	MOVQ          blocks+40(FP), SI
-	MOVQ          x+48(FP), DI
-	MOVQ          $+4608, R8
-	LEAQ          (R8)(BX*1), R9
-	CMPQ          SI, $0x10
-	CMOVQLE       R9, R8
-	LEAQ          (R8)(DX*1), R9
-	VPXORD        Z0, Z0, Z0
-	VMOVAPS       Z0, (AX)
+TEXT ·q4_0VNNI1x1(SB), $704-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4608, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x10
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, (AX)
+	MOVQ    more+72(FP), DX
+	TESTQ   DX, DX
+	JEQ     begin
+	MOVQ    out+0(FP), DX
+	MOVQ    stride+8(FP), R10
+	MOVQ    rows+56(FP), R11
+	MOVQ    mask+64(FP), R12
+	KMOVW   R12, K1
+	MOVQ    AX, R12
+
+more:
+	VMOVUPS.Z (DX), K1, Z0
+	VMOVAPS   Z0, (R12)
+	ADDQ      $0x40, R12
+	ADDQ      R10, DX
+	DECQ      R11
+	JNE       more
+
+begin:
 	MOVL          $0x0f0f0f0f, DX
 	VPBROADCASTD  DX, Z24
 	VPBROADCASTD  64(DI), Z0
@@ -320,24 +358,44 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q4_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_KVNNI1x1(SB), $1152-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+4608, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VPXORD       Z23, Z23, Z23
+TEXT ·q4_KVNNI1x1(SB), $1152-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4608, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 1024(AX)
+	MOVQ    more+72(FP), DX
+	TESTQ   DX, DX
+	JEQ     begin
+	MOVQ    out+0(FP), DX
+	MOVQ    stride+8(FP), R11
+	MOVQ    rows+56(FP), R12
+	MOVQ    mask+64(FP), R13
+	KMOVW   R13, K1
+	MOVQ    AX, R13
+
+more:
+	VMOVUPS.Z (DX), K1, Z0
+	VMOVAPS   Z0, 1024(R13)
+	ADDQ      $0x40, R13
+	ADDQ      R11, DX
+	DECQ      R12
+	JNE       more
+
+begin:
+	VMOVAPS      1024(AX), Z23
 	MOVL         $0x0f0f0f0f, DX
 	VPBROADCASTD DX, Z24
 	LEAQ         256(CX), DX
@@ -536,24 +594,44 @@ write:
 	VZEROUPPER
 	RET
 
-// func q5_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q5_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q5_KVNNI1x1(SB), $3200-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+5632, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VPXORD       Z23, Z23, Z23
+TEXT ·q5_KVNNI1x1(SB), $3200-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+5632, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 3072(AX)
+	MOVQ    more+72(FP), DX
+	TESTQ   DX, DX
+	JEQ     begin
+	MOVQ    out+0(FP), DX
+	MOVQ    stride+8(FP), R12
+	MOVQ    rows+56(FP), R13
+	MOVQ    mask+64(FP), R14
+	KMOVW   R14, K1
+	MOVQ    AX, R14
+
+more:
+	VMOVUPS.Z (DX), K1, Z0
+	VMOVAPS   Z0, 3072(R14)
+	ADDQ      $0x40, R14
+	ADDQ      R12, DX
+	DECQ      R13
+	JNE       more
+
+begin:
+	VMOVAPS      3072(AX), Z23
 	MOVL         $0x0f0f0f0f, DX
 	VPBROADCASTD DX, Z24
 	MOVL         $0x10101010, DX
@@ -856,24 +934,44 @@ write:
 	VZEROUPPER
 	RET
 
-// func q6_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q6_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q6_KVNNI1x1(SB), $1280-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+6720, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VPXORD       Z23, Z23, Z23
+TEXT ·q6_KVNNI1x1(SB), $1280-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+6720, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 1088(AX)
+	MOVQ    more+72(FP), DX
+	TESTQ   DX, DX
+	JEQ     begin
+	MOVQ    out+0(FP), DX
+	MOVQ    stride+8(FP), R11
+	MOVQ    rows+56(FP), R12
+	MOVQ    mask+64(FP), R13
+	KMOVW   R13, K1
+	MOVQ    AX, R13
+
+more:
+	VMOVUPS.Z (DX), K1, Z0
+	VMOVAPS   Z0, 1088(R13)
+	ADDQ      $0x40, R13
+	ADDQ      R11, DX
+	DECQ      R12
+	JNE       more
+
+begin:
+	VMOVAPS      1088(AX), Z23
 	MOVL         $0x0f0f0f0f, DX
 	VPBROADCASTD DX, Z24
 	MOVL         $0x30303030, DX
@@ -1205,25 +1303,48 @@ write:
 	VZEROUPPER
 	RET
 
-// func q8_0VNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q8_0VNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q8_0VNNI1x2(SB), $1344-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+4352, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x08
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VMOVAPS      Z0, (AX)
-	VMOVAPS      Z0, 64(AX)
+TEXT ·q8_0VNNI1x2(SB), $1344-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4352, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x08
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, (AX)
+	VMOVAPS Z0, 64(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R11
+	MOVQ    rows+56(FP), R12
+	MOVQ    mask+64(FP), R13
+	KMOVW   R13, K1
+	SHRQ    $0x10, R13
+	KMOVW   R13, K2
+	MOVQ    AX, R13
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, (R13)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 64(R13)
+	ADDQ      $0x80, R13
+	ADDQ      R11, R10
+	DECQ      R12
+	JNE       more
+
+begin:
 	VPBROADCASTD 48(DI), Z0
 	VMOVDQA64    Z0, Z2
 	VPBROADCASTD 52(DI), Z1
@@ -1411,25 +1532,48 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_0VNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q4_0VNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_0VNNI1x2(SB), $1344-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+4608, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x10
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VMOVAPS      Z0, (AX)
-	VMOVAPS      Z0, 64(AX)
+TEXT ·q4_0VNNI1x2(SB), $1344-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4608, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x10
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, (AX)
+	VMOVAPS Z0, 64(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R11
+	MOVQ    rows+56(FP), R12
+	MOVQ    mask+64(FP), R13
+	KMOVW   R13, K1
+	SHRQ    $0x10, R13
+	KMOVW   R13, K2
+	MOVQ    AX, R13
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, (R13)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 64(R13)
+	ADDQ      $0x80, R13
+	ADDQ      R11, R10
+	DECQ      R12
+	JNE       more
+
+begin:
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	VPBROADCASTD 64(DI), Z0
@@ -1619,25 +1763,50 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q4_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_KVNNI1x2(SB), $2240-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+4608, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VPXORD       Z23, Z23, Z23
-	VPXORD       Z22, Z22, Z22
+TEXT ·q4_KVNNI1x2(SB), $2240-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4608, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 2048(AX)
+	VMOVAPS Z0, 2112(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R12
+	MOVQ    rows+56(FP), R13
+	MOVQ    mask+64(FP), R14
+	KMOVW   R14, K1
+	SHRQ    $0x10, R14
+	KMOVW   R14, K2
+	MOVQ    AX, R14
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, 2048(R14)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 2112(R14)
+	ADDQ      $0x80, R14
+	ADDQ      R12, R10
+	DECQ      R13
+	JNE       more
+
+begin:
+	VMOVAPS      2048(AX), Z23
+	VMOVAPS      2112(AX), Z22
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	LEAQ         256(CX), R10
@@ -2007,25 +2176,50 @@ write:
 	VZEROUPPER
 	RET
 
-// func q5_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q5_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q5_KVNNI1x2(SB), $6336-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+5632, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VPXORD       Z23, Z23, Z23
-	VPXORD       Z22, Z22, Z22
+TEXT ·q5_KVNNI1x2(SB), $6336-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+5632, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 6144(AX)
+	VMOVAPS Z0, 6208(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R13
+	MOVQ    rows+56(FP), R14
+	MOVQ    mask+64(FP), R15
+	KMOVW   R15, K1
+	SHRQ    $0x10, R15
+	KMOVW   R15, K2
+	MOVQ    AX, R15
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, 6144(R15)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 6208(R15)
+	ADDQ      $0x80, R15
+	ADDQ      R13, R10
+	DECQ      R14
+	JNE       more
+
+begin:
+	VMOVAPS      6144(AX), Z23
+	VMOVAPS      6208(AX), Z22
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	MOVL         $0x10101010, R10
@@ -2595,25 +2789,50 @@ write:
 	VZEROUPPER
 	RET
 
-// func q6_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q6_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q6_KVNNI1x2(SB), $2496-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+6720, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VPXORD       Z23, Z23, Z23
-	VPXORD       Z22, Z22, Z22
+TEXT ·q6_KVNNI1x2(SB), $2496-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+6720, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 2176(AX)
+	VMOVAPS Z0, 2240(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R12
+	MOVQ    rows+56(FP), R13
+	MOVQ    mask+64(FP), R14
+	KMOVW   R14, K1
+	SHRQ    $0x10, R14
+	KMOVW   R14, K2
+	MOVQ    AX, R14
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, 2176(R14)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 2240(R14)
+	ADDQ      $0x80, R14
+	ADDQ      R12, R10
+	DECQ      R13
+	JNE       more
+
+begin:
+	VMOVAPS      2176(AX), Z23
+	VMOVAPS      2240(AX), Z22
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	MOVL         $0x30303030, R10
@@ -3260,27 +3479,50 @@ write:
 	VZEROUPPER
 	RET
 
-// func q8_0VNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q8_0VNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q8_0VNNI2x2(SB), $1600-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+4352, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x08
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VMOVAPS      Z0, (AX)
-	VMOVAPS      Z0, 64(AX)
-	VMOVAPS      Z0, 128(AX)
-	VMOVAPS      Z0, 192(AX)
+TEXT ·q8_0VNNI2x2(SB), $1600-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4352, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x08
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, (AX)
+	VMOVAPS Z0, 64(AX)
+	VMOVAPS Z0, 128(AX)
+	VMOVAPS Z0, 192(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R11
+	MOVQ    rows+56(FP), R12
+	MOVQ    mask+64(FP), R13
+	KMOVW   R13, K1
+	SHRQ    $0x10, R13
+	KMOVW   R13, K2
+	MOVQ    AX, R13
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, (R13)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 64(R13)
+	ADDQ      $0x80, R13
+	ADDQ      R11, R10
+	DECQ      R12
+	JNE       more
+
+begin:
 	VPBROADCASTD 96(DI), Z0
 	VMOVDQA64    Z0, Z2
 	VPBROADCASTD 104(DI), Z1
@@ -3570,27 +3812,50 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_0VNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q4_0VNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_0VNNI2x2(SB), $1600-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+4608, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x10
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VMOVAPS      Z0, (AX)
-	VMOVAPS      Z0, 64(AX)
-	VMOVAPS      Z0, 128(AX)
-	VMOVAPS      Z0, 192(AX)
+TEXT ·q4_0VNNI2x2(SB), $1600-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4608, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x10
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, (AX)
+	VMOVAPS Z0, 64(AX)
+	VMOVAPS Z0, 128(AX)
+	VMOVAPS Z0, 192(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R11
+	MOVQ    rows+56(FP), R12
+	MOVQ    mask+64(FP), R13
+	KMOVW   R13, K1
+	SHRQ    $0x10, R13
+	KMOVW   R13, K2
+	MOVQ    AX, R13
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, (R13)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 64(R13)
+	ADDQ      $0x80, R13
+	ADDQ      R11, R10
+	DECQ      R12
+	JNE       more
+
+begin:
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	VPBROADCASTD 128(DI), Z0
@@ -3882,27 +4147,54 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q4_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_KVNNI2x2(SB), $2368-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+4608, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VPXORD       Z23, Z23, Z23
-	VPXORD       Z22, Z22, Z22
-	VPXORD       Z21, Z21, Z21
-	VPXORD       Z20, Z20, Z20
+TEXT ·q4_KVNNI2x2(SB), $2368-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4608, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 2048(AX)
+	VMOVAPS Z0, 2112(AX)
+	VMOVAPS Z0, 2176(AX)
+	VMOVAPS Z0, 2240(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R12
+	MOVQ    rows+56(FP), R13
+	MOVQ    mask+64(FP), R14
+	KMOVW   R14, K1
+	SHRQ    $0x10, R14
+	KMOVW   R14, K2
+	MOVQ    AX, R14
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, 2048(R14)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 2112(R14)
+	ADDQ      $0x80, R14
+	ADDQ      R12, R10
+	DECQ      R13
+	JNE       more
+
+begin:
+	VMOVAPS      2048(AX), Z23
+	VMOVAPS      2112(AX), Z22
+	VMOVAPS      2176(AX), Z21
+	VMOVAPS      2240(AX), Z20
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	LEAQ         256(CX), R10
@@ -4354,27 +4646,54 @@ write:
 	VZEROUPPER
 	RET
 
-// func q5_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q5_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q5_KVNNI2x2(SB), $6464-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+5632, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VPXORD       Z23, Z23, Z23
-	VPXORD       Z22, Z22, Z22
-	VPXORD       Z21, Z21, Z21
-	VPXORD       Z20, Z20, Z20
+TEXT ·q5_KVNNI2x2(SB), $6464-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+5632, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 6144(AX)
+	VMOVAPS Z0, 6208(AX)
+	VMOVAPS Z0, 6272(AX)
+	VMOVAPS Z0, 6336(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R13
+	MOVQ    rows+56(FP), R14
+	MOVQ    mask+64(FP), R15
+	KMOVW   R15, K1
+	SHRQ    $0x10, R15
+	KMOVW   R15, K2
+	MOVQ    AX, R15
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, 6144(R15)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 6208(R15)
+	ADDQ      $0x80, R15
+	ADDQ      R13, R10
+	DECQ      R14
+	JNE       more
+
+begin:
+	VMOVAPS      6144(AX), Z23
+	VMOVAPS      6208(AX), Z22
+	VMOVAPS      6272(AX), Z21
+	VMOVAPS      6336(AX), Z20
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	MOVL         $0x10101010, R10
@@ -5026,27 +5345,54 @@ write:
 	VZEROUPPER
 	RET
 
-// func q6_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q6_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q6_KVNNI2x2(SB), $2752-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+6720, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VPXORD       Z23, Z23, Z23
-	VPXORD       Z22, Z22, Z22
-	VPXORD       Z21, Z21, Z21
-	VPXORD       Z20, Z20, Z20
+TEXT ·q6_KVNNI2x2(SB), $2752-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+6720, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 2176(AX)
+	VMOVAPS Z0, 2240(AX)
+	VMOVAPS Z0, 2304(AX)
+	VMOVAPS Z0, 2368(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R12
+	MOVQ    rows+56(FP), R13
+	MOVQ    mask+64(FP), R14
+	KMOVW   R14, K1
+	SHRQ    $0x10, R14
+	KMOVW   R14, K2
+	MOVQ    AX, R14
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, 2176(R14)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 2240(R14)
+	ADDQ      $0x80, R14
+	ADDQ      R12, R10
+	DECQ      R13
+	JNE       more
+
+begin:
+	VMOVAPS      2176(AX), Z23
+	VMOVAPS      2240(AX), Z22
+	VMOVAPS      2304(AX), Z21
+	VMOVAPS      2368(AX), Z20
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	MOVL         $0x30303030, R10
@@ -5883,29 +6229,52 @@ write:
 	VZEROUPPER
 	RET
 
-// func q8_0VNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q8_0VNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q8_0VNNI3x2(SB), $1856-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+4352, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x08
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VMOVAPS      Z0, (AX)
-	VMOVAPS      Z0, 64(AX)
-	VMOVAPS      Z0, 128(AX)
-	VMOVAPS      Z0, 192(AX)
-	VMOVAPS      Z0, 256(AX)
-	VMOVAPS      Z0, 320(AX)
+TEXT ·q8_0VNNI3x2(SB), $1856-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4352, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x08
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, (AX)
+	VMOVAPS Z0, 64(AX)
+	VMOVAPS Z0, 128(AX)
+	VMOVAPS Z0, 192(AX)
+	VMOVAPS Z0, 256(AX)
+	VMOVAPS Z0, 320(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R11
+	MOVQ    rows+56(FP), R12
+	MOVQ    mask+64(FP), R13
+	KMOVW   R13, K1
+	SHRQ    $0x10, R13
+	KMOVW   R13, K2
+	MOVQ    AX, R13
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, (R13)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 64(R13)
+	ADDQ      $0x80, R13
+	ADDQ      R11, R10
+	DECQ      R12
+	JNE       more
+
+begin:
 	VPBROADCASTD 144(DI), Z0
 	VMOVDQA64    Z0, Z2
 	VPBROADCASTD 156(DI), Z1
@@ -6297,29 +6666,52 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_0VNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q4_0VNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_0VNNI3x2(SB), $1856-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+4608, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x10
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VMOVAPS      Z0, (AX)
-	VMOVAPS      Z0, 64(AX)
-	VMOVAPS      Z0, 128(AX)
-	VMOVAPS      Z0, 192(AX)
-	VMOVAPS      Z0, 256(AX)
-	VMOVAPS      Z0, 320(AX)
+TEXT ·q4_0VNNI3x2(SB), $1856-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4608, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x10
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, (AX)
+	VMOVAPS Z0, 64(AX)
+	VMOVAPS Z0, 128(AX)
+	VMOVAPS Z0, 192(AX)
+	VMOVAPS Z0, 256(AX)
+	VMOVAPS Z0, 320(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R11
+	MOVQ    rows+56(FP), R12
+	MOVQ    mask+64(FP), R13
+	KMOVW   R13, K1
+	SHRQ    $0x10, R13
+	KMOVW   R13, K2
+	MOVQ    AX, R13
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, (R13)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 64(R13)
+	ADDQ      $0x80, R13
+	ADDQ      R11, R10
+	DECQ      R12
+	JNE       more
+
+begin:
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	VPBROADCASTD 192(DI), Z0
@@ -6713,29 +7105,58 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q4_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_KVNNI3x2(SB), $2496-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+4608, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VPXORD       Z23, Z23, Z23
-	VPXORD       Z22, Z22, Z22
-	VPXORD       Z21, Z21, Z21
-	VPXORD       Z20, Z20, Z20
-	VPXORD       Z19, Z19, Z19
-	VPXORD       Z18, Z18, Z18
+TEXT ·q4_KVNNI3x2(SB), $2496-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4608, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 2048(AX)
+	VMOVAPS Z0, 2112(AX)
+	VMOVAPS Z0, 2176(AX)
+	VMOVAPS Z0, 2240(AX)
+	VMOVAPS Z0, 2304(AX)
+	VMOVAPS Z0, 2368(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R12
+	MOVQ    rows+56(FP), R13
+	MOVQ    mask+64(FP), R14
+	KMOVW   R14, K1
+	SHRQ    $0x10, R14
+	KMOVW   R14, K2
+	MOVQ    AX, R14
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, 2048(R14)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 2112(R14)
+	ADDQ      $0x80, R14
+	ADDQ      R12, R10
+	DECQ      R13
+	JNE       more
+
+begin:
+	VMOVAPS      2048(AX), Z23
+	VMOVAPS      2112(AX), Z22
+	VMOVAPS      2176(AX), Z21
+	VMOVAPS      2240(AX), Z20
+	VMOVAPS      2304(AX), Z19
+	VMOVAPS      2368(AX), Z18
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	LEAQ         256(CX), R10
@@ -7269,29 +7690,58 @@ write:
 	VZEROUPPER
 	RET
 
-// func q5_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q5_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q5_KVNNI3x2(SB), $6592-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+5632, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VPXORD       Z23, Z23, Z23
-	VPXORD       Z22, Z22, Z22
-	VPXORD       Z21, Z21, Z21
-	VPXORD       Z20, Z20, Z20
-	VPXORD       Z19, Z19, Z19
-	VPXORD       Z18, Z18, Z18
+TEXT ·q5_KVNNI3x2(SB), $6592-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+5632, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 6144(AX)
+	VMOVAPS Z0, 6208(AX)
+	VMOVAPS Z0, 6272(AX)
+	VMOVAPS Z0, 6336(AX)
+	VMOVAPS Z0, 6400(AX)
+	VMOVAPS Z0, 6464(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R13
+	MOVQ    rows+56(FP), R14
+	MOVQ    mask+64(FP), R15
+	KMOVW   R15, K1
+	SHRQ    $0x10, R15
+	KMOVW   R15, K2
+	MOVQ    AX, R15
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, 6144(R15)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 6208(R15)
+	ADDQ      $0x80, R15
+	ADDQ      R13, R10
+	DECQ      R14
+	JNE       more
+
+begin:
+	VMOVAPS      6144(AX), Z23
+	VMOVAPS      6208(AX), Z22
+	VMOVAPS      6272(AX), Z21
+	VMOVAPS      6336(AX), Z20
+	VMOVAPS      6400(AX), Z19
+	VMOVAPS      6464(AX), Z18
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	MOVL         $0x10101010, R10
@@ -8025,29 +8475,58 @@ write:
 	VZEROUPPER
 	RET
 
-// func q6_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q6_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q6_KVNNI3x2(SB), $3008-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+6720, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VPXORD       Z23, Z23, Z23
-	VPXORD       Z22, Z22, Z22
-	VPXORD       Z21, Z21, Z21
-	VPXORD       Z20, Z20, Z20
-	VPXORD       Z19, Z19, Z19
-	VPXORD       Z18, Z18, Z18
+TEXT ·q6_KVNNI3x2(SB), $3008-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+6720, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 2176(AX)
+	VMOVAPS Z0, 2240(AX)
+	VMOVAPS Z0, 2304(AX)
+	VMOVAPS Z0, 2368(AX)
+	VMOVAPS Z0, 2432(AX)
+	VMOVAPS Z0, 2496(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R12
+	MOVQ    rows+56(FP), R13
+	MOVQ    mask+64(FP), R14
+	KMOVW   R14, K1
+	SHRQ    $0x10, R14
+	KMOVW   R14, K2
+	MOVQ    AX, R14
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, 2176(R14)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 2240(R14)
+	ADDQ      $0x80, R14
+	ADDQ      R12, R10
+	DECQ      R13
+	JNE       more
+
+begin:
+	VMOVAPS      2176(AX), Z23
+	VMOVAPS      2240(AX), Z22
+	VMOVAPS      2304(AX), Z21
+	VMOVAPS      2368(AX), Z20
+	VMOVAPS      2432(AX), Z19
+	VMOVAPS      2496(AX), Z18
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	MOVL         $0x30303030, R10
@@ -9074,31 +9553,54 @@ write:
 	VZEROUPPER
 	RET
 
-// func q8_0VNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q8_0VNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q8_0VNNI4x2(SB), $2112-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+4352, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x08
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VMOVAPS      Z0, (AX)
-	VMOVAPS      Z0, 64(AX)
-	VMOVAPS      Z0, 128(AX)
-	VMOVAPS      Z0, 192(AX)
-	VMOVAPS      Z0, 256(AX)
-	VMOVAPS      Z0, 320(AX)
-	VMOVAPS      Z0, 384(AX)
-	VMOVAPS      Z0, 448(AX)
+TEXT ·q8_0VNNI4x2(SB), $2112-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4352, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x08
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, (AX)
+	VMOVAPS Z0, 64(AX)
+	VMOVAPS Z0, 128(AX)
+	VMOVAPS Z0, 192(AX)
+	VMOVAPS Z0, 256(AX)
+	VMOVAPS Z0, 320(AX)
+	VMOVAPS Z0, 384(AX)
+	VMOVAPS Z0, 448(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R11
+	MOVQ    rows+56(FP), R12
+	MOVQ    mask+64(FP), R13
+	KMOVW   R13, K1
+	SHRQ    $0x10, R13
+	KMOVW   R13, K2
+	MOVQ    AX, R13
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, (R13)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 64(R13)
+	ADDQ      $0x80, R13
+	ADDQ      R11, R10
+	DECQ      R12
+	JNE       more
+
+begin:
 	VPBROADCASTD 192(DI), Z0
 	VMOVDQA64    Z0, Z2
 	VPBROADCASTD 208(DI), Z1
@@ -9536,31 +10038,54 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_0VNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q4_0VNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_0VNNI4x2(SB), $2112-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+4608, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x10
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VMOVAPS      Z0, (AX)
-	VMOVAPS      Z0, 64(AX)
-	VMOVAPS      Z0, 128(AX)
-	VMOVAPS      Z0, 192(AX)
-	VMOVAPS      Z0, 256(AX)
-	VMOVAPS      Z0, 320(AX)
-	VMOVAPS      Z0, 384(AX)
-	VMOVAPS      Z0, 448(AX)
+TEXT ·q4_0VNNI4x2(SB), $2112-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4608, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x10
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, (AX)
+	VMOVAPS Z0, 64(AX)
+	VMOVAPS Z0, 128(AX)
+	VMOVAPS Z0, 192(AX)
+	VMOVAPS Z0, 256(AX)
+	VMOVAPS Z0, 320(AX)
+	VMOVAPS Z0, 384(AX)
+	VMOVAPS Z0, 448(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R11
+	MOVQ    rows+56(FP), R12
+	MOVQ    mask+64(FP), R13
+	KMOVW   R13, K1
+	SHRQ    $0x10, R13
+	KMOVW   R13, K2
+	MOVQ    AX, R13
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, (R13)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 64(R13)
+	ADDQ      $0x80, R13
+	ADDQ      R11, R10
+	DECQ      R12
+	JNE       more
+
+begin:
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	VPBROADCASTD 256(DI), Z0
@@ -10008,31 +10533,62 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q4_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_KVNNI4x2(SB), $2624-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+4608, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VPXORD       Z23, Z23, Z23
-	VPXORD       Z22, Z22, Z22
-	VPXORD       Z21, Z21, Z21
-	VPXORD       Z20, Z20, Z20
-	VPXORD       Z19, Z19, Z19
-	VPXORD       Z18, Z18, Z18
-	VPXORD       Z17, Z17, Z17
-	VPXORD       Z16, Z16, Z16
+TEXT ·q4_KVNNI4x2(SB), $2624-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4608, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 2048(AX)
+	VMOVAPS Z0, 2112(AX)
+	VMOVAPS Z0, 2176(AX)
+	VMOVAPS Z0, 2240(AX)
+	VMOVAPS Z0, 2304(AX)
+	VMOVAPS Z0, 2368(AX)
+	VMOVAPS Z0, 2432(AX)
+	VMOVAPS Z0, 2496(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R12
+	MOVQ    rows+56(FP), R13
+	MOVQ    mask+64(FP), R14
+	KMOVW   R14, K1
+	SHRQ    $0x10, R14
+	KMOVW   R14, K2
+	MOVQ    AX, R14
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, 2048(R14)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 2112(R14)
+	ADDQ      $0x80, R14
+	ADDQ      R12, R10
+	DECQ      R13
+	JNE       more
+
+begin:
+	VMOVAPS      2048(AX), Z23
+	VMOVAPS      2112(AX), Z22
+	VMOVAPS      2176(AX), Z21
+	VMOVAPS      2240(AX), Z20
+	VMOVAPS      2304(AX), Z19
+	VMOVAPS      2368(AX), Z18
+	VMOVAPS      2432(AX), Z17
+	VMOVAPS      2496(AX), Z16
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	LEAQ         256(CX), R10
@@ -10648,31 +11204,62 @@ write:
 	VZEROUPPER
 	RET
 
-// func q5_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q5_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q5_KVNNI4x2(SB), $6720-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+5632, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VPXORD       Z23, Z23, Z23
-	VPXORD       Z22, Z22, Z22
-	VPXORD       Z21, Z21, Z21
-	VPXORD       Z20, Z20, Z20
-	VPXORD       Z19, Z19, Z19
-	VPXORD       Z18, Z18, Z18
-	VPXORD       Z17, Z17, Z17
-	VPXORD       Z16, Z16, Z16
+TEXT ·q5_KVNNI4x2(SB), $6720-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+5632, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 6144(AX)
+	VMOVAPS Z0, 6208(AX)
+	VMOVAPS Z0, 6272(AX)
+	VMOVAPS Z0, 6336(AX)
+	VMOVAPS Z0, 6400(AX)
+	VMOVAPS Z0, 6464(AX)
+	VMOVAPS Z0, 6528(AX)
+	VMOVAPS Z0, 6592(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R13
+	MOVQ    rows+56(FP), R14
+	MOVQ    mask+64(FP), R15
+	KMOVW   R15, K1
+	SHRQ    $0x10, R15
+	KMOVW   R15, K2
+	MOVQ    AX, R15
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, 6144(R15)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 6208(R15)
+	ADDQ      $0x80, R15
+	ADDQ      R13, R10
+	DECQ      R14
+	JNE       more
+
+begin:
+	VMOVAPS      6144(AX), Z23
+	VMOVAPS      6208(AX), Z22
+	VMOVAPS      6272(AX), Z21
+	VMOVAPS      6336(AX), Z20
+	VMOVAPS      6400(AX), Z19
+	VMOVAPS      6464(AX), Z18
+	VMOVAPS      6528(AX), Z17
+	VMOVAPS      6592(AX), Z16
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	MOVL         $0x10101010, R10
@@ -11488,31 +12075,62 @@ write:
 	VZEROUPPER
 	RET
 
-// func q6_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q6_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q6_KVNNI4x2(SB), $3264-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+6720, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VPXORD       Z23, Z23, Z23
-	VPXORD       Z22, Z22, Z22
-	VPXORD       Z21, Z21, Z21
-	VPXORD       Z20, Z20, Z20
-	VPXORD       Z19, Z19, Z19
-	VPXORD       Z18, Z18, Z18
-	VPXORD       Z17, Z17, Z17
-	VPXORD       Z16, Z16, Z16
+TEXT ·q6_KVNNI4x2(SB), $3264-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+6720, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 2176(AX)
+	VMOVAPS Z0, 2240(AX)
+	VMOVAPS Z0, 2304(AX)
+	VMOVAPS Z0, 2368(AX)
+	VMOVAPS Z0, 2432(AX)
+	VMOVAPS Z0, 2496(AX)
+	VMOVAPS Z0, 2560(AX)
+	VMOVAPS Z0, 2624(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R12
+	MOVQ    rows+56(FP), R13
+	MOVQ    mask+64(FP), R14
+	KMOVW   R14, K1
+	SHRQ    $0x10, R14
+	KMOVW   R14, K2
+	MOVQ    AX, R14
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, 2176(R14)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 2240(R14)
+	ADDQ      $0x80, R14
+	ADDQ      R12, R10
+	DECQ      R13
+	JNE       more
+
+begin:
+	VMOVAPS      2176(AX), Z23
+	VMOVAPS      2240(AX), Z22
+	VMOVAPS      2304(AX), Z21
+	VMOVAPS      2368(AX), Z20
+	VMOVAPS      2432(AX), Z19
+	VMOVAPS      2496(AX), Z18
+	VMOVAPS      2560(AX), Z17
+	VMOVAPS      2624(AX), Z16
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	MOVL         $0x30303030, R10
@@ -12729,35 +13347,58 @@ write:
 	VZEROUPPER
 	RET
 
-// func q8_0VNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q8_0VNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q8_0VNNI6x2(SB), $2624-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+4352, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x08
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VMOVAPS      Z0, (AX)
-	VMOVAPS      Z0, 64(AX)
-	VMOVAPS      Z0, 128(AX)
-	VMOVAPS      Z0, 192(AX)
-	VMOVAPS      Z0, 256(AX)
-	VMOVAPS      Z0, 320(AX)
-	VMOVAPS      Z0, 384(AX)
-	VMOVAPS      Z0, 448(AX)
-	VMOVAPS      Z0, 512(AX)
-	VMOVAPS      Z0, 576(AX)
-	VMOVAPS      Z0, 640(AX)
-	VMOVAPS      Z0, 704(AX)
+TEXT ·q8_0VNNI6x2(SB), $2624-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4352, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x08
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, (AX)
+	VMOVAPS Z0, 64(AX)
+	VMOVAPS Z0, 128(AX)
+	VMOVAPS Z0, 192(AX)
+	VMOVAPS Z0, 256(AX)
+	VMOVAPS Z0, 320(AX)
+	VMOVAPS Z0, 384(AX)
+	VMOVAPS Z0, 448(AX)
+	VMOVAPS Z0, 512(AX)
+	VMOVAPS Z0, 576(AX)
+	VMOVAPS Z0, 640(AX)
+	VMOVAPS Z0, 704(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R11
+	MOVQ    rows+56(FP), R12
+	MOVQ    mask+64(FP), R13
+	KMOVW   R13, K1
+	SHRQ    $0x10, R13
+	KMOVW   R13, K2
+	MOVQ    AX, R13
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, (R13)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 64(R13)
+	ADDQ      $0x80, R13
+	ADDQ      R11, R10
+	DECQ      R12
+	JNE       more
+
+begin:
 	VPBROADCASTD 288(DI), Z0
 	VMOVDQA64    Z0, Z2
 	VPBROADCASTD 312(DI), Z1
@@ -13363,35 +14004,58 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_0VNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q4_0VNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_0VNNI6x2(SB), $2624-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+4608, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x10
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VMOVAPS      Z0, (AX)
-	VMOVAPS      Z0, 64(AX)
-	VMOVAPS      Z0, 128(AX)
-	VMOVAPS      Z0, 192(AX)
-	VMOVAPS      Z0, 256(AX)
-	VMOVAPS      Z0, 320(AX)
-	VMOVAPS      Z0, 384(AX)
-	VMOVAPS      Z0, 448(AX)
-	VMOVAPS      Z0, 512(AX)
-	VMOVAPS      Z0, 576(AX)
-	VMOVAPS      Z0, 640(AX)
-	VMOVAPS      Z0, 704(AX)
+TEXT ·q4_0VNNI6x2(SB), $2624-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4608, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x10
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, (AX)
+	VMOVAPS Z0, 64(AX)
+	VMOVAPS Z0, 128(AX)
+	VMOVAPS Z0, 192(AX)
+	VMOVAPS Z0, 256(AX)
+	VMOVAPS Z0, 320(AX)
+	VMOVAPS Z0, 384(AX)
+	VMOVAPS Z0, 448(AX)
+	VMOVAPS Z0, 512(AX)
+	VMOVAPS Z0, 576(AX)
+	VMOVAPS Z0, 640(AX)
+	VMOVAPS Z0, 704(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R11
+	MOVQ    rows+56(FP), R12
+	MOVQ    mask+64(FP), R13
+	KMOVW   R13, K1
+	SHRQ    $0x10, R13
+	KMOVW   R13, K2
+	MOVQ    AX, R13
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, (R13)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 64(R13)
+	ADDQ      $0x80, R13
+	ADDQ      R11, R10
+	DECQ      R12
+	JNE       more
+
+begin:
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	VPBROADCASTD 384(DI), Z0
@@ -14007,35 +14671,58 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q4_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_KVNNI6x2(SB), $3904-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+4608, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VMOVAPS      Z0, 2048(AX)
-	VMOVAPS      Z0, 2112(AX)
-	VMOVAPS      Z0, 2176(AX)
-	VMOVAPS      Z0, 2240(AX)
-	VMOVAPS      Z0, 2304(AX)
-	VMOVAPS      Z0, 2368(AX)
-	VMOVAPS      Z0, 2432(AX)
-	VMOVAPS      Z0, 2496(AX)
-	VMOVAPS      Z0, 2560(AX)
-	VMOVAPS      Z0, 2624(AX)
-	VMOVAPS      Z0, 2688(AX)
-	VMOVAPS      Z0, 2752(AX)
+TEXT ·q4_KVNNI6x2(SB), $3904-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4608, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 2048(AX)
+	VMOVAPS Z0, 2112(AX)
+	VMOVAPS Z0, 2176(AX)
+	VMOVAPS Z0, 2240(AX)
+	VMOVAPS Z0, 2304(AX)
+	VMOVAPS Z0, 2368(AX)
+	VMOVAPS Z0, 2432(AX)
+	VMOVAPS Z0, 2496(AX)
+	VMOVAPS Z0, 2560(AX)
+	VMOVAPS Z0, 2624(AX)
+	VMOVAPS Z0, 2688(AX)
+	VMOVAPS Z0, 2752(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R12
+	MOVQ    rows+56(FP), R13
+	MOVQ    mask+64(FP), R14
+	KMOVW   R14, K1
+	SHRQ    $0x10, R14
+	KMOVW   R14, K2
+	MOVQ    AX, R14
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, 2048(R14)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 2112(R14)
+	ADDQ      $0x80, R14
+	ADDQ      R12, R10
+	DECQ      R13
+	JNE       more
+
+begin:
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	LEAQ         256(CX), R10
@@ -15068,35 +15755,70 @@ write:
 	VZEROUPPER
 	RET
 
-// func q5_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q5_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q5_KVNNI6x2(SB), $6976-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+5632, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VPXORD       Z23, Z23, Z23
-	VPXORD       Z22, Z22, Z22
-	VPXORD       Z21, Z21, Z21
-	VPXORD       Z20, Z20, Z20
-	VPXORD       Z19, Z19, Z19
-	VPXORD       Z18, Z18, Z18
-	VPXORD       Z17, Z17, Z17
-	VPXORD       Z16, Z16, Z16
-	VPXORD       Z15, Z15, Z15
-	VPXORD       Z14, Z14, Z14
-	VPXORD       Z13, Z13, Z13
-	VPXORD       Z12, Z12, Z12
+TEXT ·q5_KVNNI6x2(SB), $6976-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+5632, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 6144(AX)
+	VMOVAPS Z0, 6208(AX)
+	VMOVAPS Z0, 6272(AX)
+	VMOVAPS Z0, 6336(AX)
+	VMOVAPS Z0, 6400(AX)
+	VMOVAPS Z0, 6464(AX)
+	VMOVAPS Z0, 6528(AX)
+	VMOVAPS Z0, 6592(AX)
+	VMOVAPS Z0, 6656(AX)
+	VMOVAPS Z0, 6720(AX)
+	VMOVAPS Z0, 6784(AX)
+	VMOVAPS Z0, 6848(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R13
+	MOVQ    rows+56(FP), R14
+	MOVQ    mask+64(FP), R15
+	KMOVW   R15, K1
+	SHRQ    $0x10, R15
+	KMOVW   R15, K2
+	MOVQ    AX, R15
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, 6144(R15)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 6208(R15)
+	ADDQ      $0x80, R15
+	ADDQ      R13, R10
+	DECQ      R14
+	JNE       more
+
+begin:
+	VMOVAPS      6144(AX), Z23
+	VMOVAPS      6208(AX), Z22
+	VMOVAPS      6272(AX), Z21
+	VMOVAPS      6336(AX), Z20
+	VMOVAPS      6400(AX), Z19
+	VMOVAPS      6464(AX), Z18
+	VMOVAPS      6528(AX), Z17
+	VMOVAPS      6592(AX), Z16
+	VMOVAPS      6656(AX), Z15
+	VMOVAPS      6720(AX), Z14
+	VMOVAPS      6784(AX), Z13
+	VMOVAPS      6848(AX), Z12
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	MOVL         $0x10101010, R10
@@ -16076,35 +16798,70 @@ write:
 	VZEROUPPER
 	RET
 
-// func q6_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q6_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q6_KVNNI6x2(SB), $3776-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+6720, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VPXORD       Z23, Z23, Z23
-	VPXORD       Z22, Z22, Z22
-	VPXORD       Z21, Z21, Z21
-	VPXORD       Z20, Z20, Z20
-	VPXORD       Z19, Z19, Z19
-	VPXORD       Z18, Z18, Z18
-	VPXORD       Z17, Z17, Z17
-	VPXORD       Z16, Z16, Z16
-	VPXORD       Z15, Z15, Z15
-	VPXORD       Z14, Z14, Z14
-	VPXORD       Z13, Z13, Z13
-	VPXORD       Z12, Z12, Z12
+TEXT ·q6_KVNNI6x2(SB), $3776-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+6720, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 2176(AX)
+	VMOVAPS Z0, 2240(AX)
+	VMOVAPS Z0, 2304(AX)
+	VMOVAPS Z0, 2368(AX)
+	VMOVAPS Z0, 2432(AX)
+	VMOVAPS Z0, 2496(AX)
+	VMOVAPS Z0, 2560(AX)
+	VMOVAPS Z0, 2624(AX)
+	VMOVAPS Z0, 2688(AX)
+	VMOVAPS Z0, 2752(AX)
+	VMOVAPS Z0, 2816(AX)
+	VMOVAPS Z0, 2880(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R12
+	MOVQ    rows+56(FP), R13
+	MOVQ    mask+64(FP), R14
+	KMOVW   R14, K1
+	SHRQ    $0x10, R14
+	KMOVW   R14, K2
+	MOVQ    AX, R14
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, 2176(R14)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 2240(R14)
+	ADDQ      $0x80, R14
+	ADDQ      R12, R10
+	DECQ      R13
+	JNE       more
+
+begin:
+	VMOVAPS      2176(AX), Z23
+	VMOVAPS      2240(AX), Z22
+	VMOVAPS      2304(AX), Z21
+	VMOVAPS      2368(AX), Z20
+	VMOVAPS      2432(AX), Z19
+	VMOVAPS      2496(AX), Z18
+	VMOVAPS      2560(AX), Z17
+	VMOVAPS      2624(AX), Z16
+	VMOVAPS      2688(AX), Z15
+	VMOVAPS      2752(AX), Z14
+	VMOVAPS      2816(AX), Z13
+	VMOVAPS      2880(AX), Z12
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	MOVL         $0x30303030, R10
@@ -17701,39 +18458,62 @@ write:
 	VZEROUPPER
 	RET
 
-// func q8_0VNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q8_0VNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q8_0VNNI8x2(SB), $3136-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+4352, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x08
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VMOVAPS      Z0, (AX)
-	VMOVAPS      Z0, 64(AX)
-	VMOVAPS      Z0, 128(AX)
-	VMOVAPS      Z0, 192(AX)
-	VMOVAPS      Z0, 256(AX)
-	VMOVAPS      Z0, 320(AX)
-	VMOVAPS      Z0, 384(AX)
-	VMOVAPS      Z0, 448(AX)
-	VMOVAPS      Z0, 512(AX)
-	VMOVAPS      Z0, 576(AX)
-	VMOVAPS      Z0, 640(AX)
-	VMOVAPS      Z0, 704(AX)
-	VMOVAPS      Z0, 768(AX)
-	VMOVAPS      Z0, 832(AX)
-	VMOVAPS      Z0, 896(AX)
-	VMOVAPS      Z0, 960(AX)
+TEXT ·q8_0VNNI8x2(SB), $3136-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4352, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x08
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, (AX)
+	VMOVAPS Z0, 64(AX)
+	VMOVAPS Z0, 128(AX)
+	VMOVAPS Z0, 192(AX)
+	VMOVAPS Z0, 256(AX)
+	VMOVAPS Z0, 320(AX)
+	VMOVAPS Z0, 384(AX)
+	VMOVAPS Z0, 448(AX)
+	VMOVAPS Z0, 512(AX)
+	VMOVAPS Z0, 576(AX)
+	VMOVAPS Z0, 640(AX)
+	VMOVAPS Z0, 704(AX)
+	VMOVAPS Z0, 768(AX)
+	VMOVAPS Z0, 832(AX)
+	VMOVAPS Z0, 896(AX)
+	VMOVAPS Z0, 960(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R11
+	MOVQ    rows+56(FP), R12
+	MOVQ    mask+64(FP), R13
+	KMOVW   R13, K1
+	SHRQ    $0x10, R13
+	KMOVW   R13, K2
+	MOVQ    AX, R13
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, (R13)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 64(R13)
+	ADDQ      $0x80, R13
+	ADDQ      R11, R10
+	DECQ      R12
+	JNE       more
+
+begin:
 	VPBROADCASTD 384(DI), Z0
 	VMOVDQA64    Z0, Z2
 	VPBROADCASTD 416(DI), Z1
@@ -18467,39 +19247,62 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_0VNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q4_0VNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_0VNNI8x2(SB), $3136-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+4608, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x10
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VMOVAPS      Z0, (AX)
-	VMOVAPS      Z0, 64(AX)
-	VMOVAPS      Z0, 128(AX)
-	VMOVAPS      Z0, 192(AX)
-	VMOVAPS      Z0, 256(AX)
-	VMOVAPS      Z0, 320(AX)
-	VMOVAPS      Z0, 384(AX)
-	VMOVAPS      Z0, 448(AX)
-	VMOVAPS      Z0, 512(AX)
-	VMOVAPS      Z0, 576(AX)
-	VMOVAPS      Z0, 640(AX)
-	VMOVAPS      Z0, 704(AX)
-	VMOVAPS      Z0, 768(AX)
-	VMOVAPS      Z0, 832(AX)
-	VMOVAPS      Z0, 896(AX)
-	VMOVAPS      Z0, 960(AX)
+TEXT ·q4_0VNNI8x2(SB), $3136-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4608, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x10
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, (AX)
+	VMOVAPS Z0, 64(AX)
+	VMOVAPS Z0, 128(AX)
+	VMOVAPS Z0, 192(AX)
+	VMOVAPS Z0, 256(AX)
+	VMOVAPS Z0, 320(AX)
+	VMOVAPS Z0, 384(AX)
+	VMOVAPS Z0, 448(AX)
+	VMOVAPS Z0, 512(AX)
+	VMOVAPS Z0, 576(AX)
+	VMOVAPS Z0, 640(AX)
+	VMOVAPS Z0, 704(AX)
+	VMOVAPS Z0, 768(AX)
+	VMOVAPS Z0, 832(AX)
+	VMOVAPS Z0, 896(AX)
+	VMOVAPS Z0, 960(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R11
+	MOVQ    rows+56(FP), R12
+	MOVQ    mask+64(FP), R13
+	KMOVW   R13, K1
+	SHRQ    $0x10, R13
+	KMOVW   R13, K2
+	MOVQ    AX, R13
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, (R13)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 64(R13)
+	ADDQ      $0x80, R13
+	ADDQ      R11, R10
+	DECQ      R12
+	JNE       more
+
+begin:
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	VPBROADCASTD 512(DI), Z0
@@ -19259,39 +20062,62 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q4_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_KVNNI8x2(SB), $4160-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+4608, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VMOVAPS      Z0, 2048(AX)
-	VMOVAPS      Z0, 2112(AX)
-	VMOVAPS      Z0, 2176(AX)
-	VMOVAPS      Z0, 2240(AX)
-	VMOVAPS      Z0, 2304(AX)
-	VMOVAPS      Z0, 2368(AX)
-	VMOVAPS      Z0, 2432(AX)
-	VMOVAPS      Z0, 2496(AX)
-	VMOVAPS      Z0, 2560(AX)
-	VMOVAPS      Z0, 2624(AX)
-	VMOVAPS      Z0, 2688(AX)
-	VMOVAPS      Z0, 2752(AX)
-	VMOVAPS      Z0, 2816(AX)
-	VMOVAPS      Z0, 2880(AX)
-	VMOVAPS      Z0, 2944(AX)
-	VMOVAPS      Z0, 3008(AX)
+TEXT ·q4_KVNNI8x2(SB), $4160-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4608, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 2048(AX)
+	VMOVAPS Z0, 2112(AX)
+	VMOVAPS Z0, 2176(AX)
+	VMOVAPS Z0, 2240(AX)
+	VMOVAPS Z0, 2304(AX)
+	VMOVAPS Z0, 2368(AX)
+	VMOVAPS Z0, 2432(AX)
+	VMOVAPS Z0, 2496(AX)
+	VMOVAPS Z0, 2560(AX)
+	VMOVAPS Z0, 2624(AX)
+	VMOVAPS Z0, 2688(AX)
+	VMOVAPS Z0, 2752(AX)
+	VMOVAPS Z0, 2816(AX)
+	VMOVAPS Z0, 2880(AX)
+	VMOVAPS Z0, 2944(AX)
+	VMOVAPS Z0, 3008(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R12
+	MOVQ    rows+56(FP), R13
+	MOVQ    mask+64(FP), R14
+	KMOVW   R14, K1
+	SHRQ    $0x10, R14
+	KMOVW   R14, K2
+	MOVQ    AX, R14
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, 2048(R14)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 2112(R14)
+	ADDQ      $0x80, R14
+	ADDQ      R12, R10
+	DECQ      R13
+	JNE       more
+
+begin:
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	LEAQ         256(CX), R10
@@ -20534,39 +21360,62 @@ write:
 	VZEROUPPER
 	RET
 
-// func q5_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q5_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q5_KVNNI8x2(SB), $8256-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+5632, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VMOVAPS      Z0, 6144(AX)
-	VMOVAPS      Z0, 6208(AX)
-	VMOVAPS      Z0, 6272(AX)
-	VMOVAPS      Z0, 6336(AX)
-	VMOVAPS      Z0, 6400(AX)
-	VMOVAPS      Z0, 6464(AX)
-	VMOVAPS      Z0, 6528(AX)
-	VMOVAPS      Z0, 6592(AX)
-	VMOVAPS      Z0, 6656(AX)
-	VMOVAPS      Z0, 6720(AX)
-	VMOVAPS      Z0, 6784(AX)
-	VMOVAPS      Z0, 6848(AX)
-	VMOVAPS      Z0, 6912(AX)
-	VMOVAPS      Z0, 6976(AX)
-	VMOVAPS      Z0, 7040(AX)
-	VMOVAPS      Z0, 7104(AX)
+TEXT ·q5_KVNNI8x2(SB), $8256-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+5632, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 6144(AX)
+	VMOVAPS Z0, 6208(AX)
+	VMOVAPS Z0, 6272(AX)
+	VMOVAPS Z0, 6336(AX)
+	VMOVAPS Z0, 6400(AX)
+	VMOVAPS Z0, 6464(AX)
+	VMOVAPS Z0, 6528(AX)
+	VMOVAPS Z0, 6592(AX)
+	VMOVAPS Z0, 6656(AX)
+	VMOVAPS Z0, 6720(AX)
+	VMOVAPS Z0, 6784(AX)
+	VMOVAPS Z0, 6848(AX)
+	VMOVAPS Z0, 6912(AX)
+	VMOVAPS Z0, 6976(AX)
+	VMOVAPS Z0, 7040(AX)
+	VMOVAPS Z0, 7104(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R13
+	MOVQ    rows+56(FP), R14
+	MOVQ    mask+64(FP), R15
+	KMOVW   R15, K1
+	SHRQ    $0x10, R15
+	KMOVW   R15, K2
+	MOVQ    AX, R15
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, 6144(R15)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 6208(R15)
+	ADDQ      $0x80, R15
+	ADDQ      R13, R10
+	DECQ      R14
+	JNE       more
+
+begin:
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	MOVL         $0x10101010, R10
@@ -22174,39 +23023,62 @@ write:
 	VZEROUPPER
 	RET
 
-// func q6_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q6_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q6_KVNNI8x2(SB), $5312-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+6720, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VMOVAPS      Z0, 2176(AX)
-	VMOVAPS      Z0, 2240(AX)
-	VMOVAPS      Z0, 2304(AX)
-	VMOVAPS      Z0, 2368(AX)
-	VMOVAPS      Z0, 2432(AX)
-	VMOVAPS      Z0, 2496(AX)
-	VMOVAPS      Z0, 2560(AX)
-	VMOVAPS      Z0, 2624(AX)
-	VMOVAPS      Z0, 2688(AX)
-	VMOVAPS      Z0, 2752(AX)
-	VMOVAPS      Z0, 2816(AX)
-	VMOVAPS      Z0, 2880(AX)
-	VMOVAPS      Z0, 2944(AX)
-	VMOVAPS      Z0, 3008(AX)
-	VMOVAPS      Z0, 3072(AX)
-	VMOVAPS      Z0, 3136(AX)
+TEXT ·q6_KVNNI8x2(SB), $5312-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+6720, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 2176(AX)
+	VMOVAPS Z0, 2240(AX)
+	VMOVAPS Z0, 2304(AX)
+	VMOVAPS Z0, 2368(AX)
+	VMOVAPS Z0, 2432(AX)
+	VMOVAPS Z0, 2496(AX)
+	VMOVAPS Z0, 2560(AX)
+	VMOVAPS Z0, 2624(AX)
+	VMOVAPS Z0, 2688(AX)
+	VMOVAPS Z0, 2752(AX)
+	VMOVAPS Z0, 2816(AX)
+	VMOVAPS Z0, 2880(AX)
+	VMOVAPS Z0, 2944(AX)
+	VMOVAPS Z0, 3008(AX)
+	VMOVAPS Z0, 3072(AX)
+	VMOVAPS Z0, 3136(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R12
+	MOVQ    rows+56(FP), R13
+	MOVQ    mask+64(FP), R14
+	KMOVW   R14, K1
+	SHRQ    $0x10, R14
+	KMOVW   R14, K2
+	MOVQ    AX, R14
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, 2176(R14)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 2240(R14)
+	ADDQ      $0x80, R14
+	ADDQ      R12, R10
+	DECQ      R13
+	JNE       more
+
+begin:
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	MOVL         $0x30303030, R10
@@ -24518,47 +25390,70 @@ write:
 	VZEROUPPER
 	RET
 
-// func q8_0VNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q8_0VNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q8_0VNNI12x2(SB), $4160-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+4352, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x08
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VMOVAPS      Z0, (AX)
-	VMOVAPS      Z0, 64(AX)
-	VMOVAPS      Z0, 128(AX)
-	VMOVAPS      Z0, 192(AX)
-	VMOVAPS      Z0, 256(AX)
-	VMOVAPS      Z0, 320(AX)
-	VMOVAPS      Z0, 384(AX)
-	VMOVAPS      Z0, 448(AX)
-	VMOVAPS      Z0, 512(AX)
-	VMOVAPS      Z0, 576(AX)
-	VMOVAPS      Z0, 640(AX)
-	VMOVAPS      Z0, 704(AX)
-	VMOVAPS      Z0, 768(AX)
-	VMOVAPS      Z0, 832(AX)
-	VMOVAPS      Z0, 896(AX)
-	VMOVAPS      Z0, 960(AX)
-	VMOVAPS      Z0, 1024(AX)
-	VMOVAPS      Z0, 1088(AX)
-	VMOVAPS      Z0, 1152(AX)
-	VMOVAPS      Z0, 1216(AX)
-	VMOVAPS      Z0, 1280(AX)
-	VMOVAPS      Z0, 1344(AX)
-	VMOVAPS      Z0, 1408(AX)
-	VMOVAPS      Z0, 1472(AX)
+TEXT ·q8_0VNNI12x2(SB), $4160-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4352, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x08
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, (AX)
+	VMOVAPS Z0, 64(AX)
+	VMOVAPS Z0, 128(AX)
+	VMOVAPS Z0, 192(AX)
+	VMOVAPS Z0, 256(AX)
+	VMOVAPS Z0, 320(AX)
+	VMOVAPS Z0, 384(AX)
+	VMOVAPS Z0, 448(AX)
+	VMOVAPS Z0, 512(AX)
+	VMOVAPS Z0, 576(AX)
+	VMOVAPS Z0, 640(AX)
+	VMOVAPS Z0, 704(AX)
+	VMOVAPS Z0, 768(AX)
+	VMOVAPS Z0, 832(AX)
+	VMOVAPS Z0, 896(AX)
+	VMOVAPS Z0, 960(AX)
+	VMOVAPS Z0, 1024(AX)
+	VMOVAPS Z0, 1088(AX)
+	VMOVAPS Z0, 1152(AX)
+	VMOVAPS Z0, 1216(AX)
+	VMOVAPS Z0, 1280(AX)
+	VMOVAPS Z0, 1344(AX)
+	VMOVAPS Z0, 1408(AX)
+	VMOVAPS Z0, 1472(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R11
+	MOVQ    rows+56(FP), R12
+	MOVQ    mask+64(FP), R13
+	KMOVW   R13, K1
+	SHRQ    $0x10, R13
+	KMOVW   R13, K2
+	MOVQ    AX, R13
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, (R13)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 64(R13)
+	ADDQ      $0x80, R13
+	ADDQ      R11, R10
+	DECQ      R12
+	JNE       more
+
+begin:
 	VPBROADCASTD 576(DI), Z0
 	VMOVDQA64    Z0, Z2
 	VPBROADCASTD 624(DI), Z1
@@ -25592,47 +26487,70 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_0VNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q4_0VNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_0VNNI12x2(SB), $4160-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+4608, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x10
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VMOVAPS      Z0, (AX)
-	VMOVAPS      Z0, 64(AX)
-	VMOVAPS      Z0, 128(AX)
-	VMOVAPS      Z0, 192(AX)
-	VMOVAPS      Z0, 256(AX)
-	VMOVAPS      Z0, 320(AX)
-	VMOVAPS      Z0, 384(AX)
-	VMOVAPS      Z0, 448(AX)
-	VMOVAPS      Z0, 512(AX)
-	VMOVAPS      Z0, 576(AX)
-	VMOVAPS      Z0, 640(AX)
-	VMOVAPS      Z0, 704(AX)
-	VMOVAPS      Z0, 768(AX)
-	VMOVAPS      Z0, 832(AX)
-	VMOVAPS      Z0, 896(AX)
-	VMOVAPS      Z0, 960(AX)
-	VMOVAPS      Z0, 1024(AX)
-	VMOVAPS      Z0, 1088(AX)
-	VMOVAPS      Z0, 1152(AX)
-	VMOVAPS      Z0, 1216(AX)
-	VMOVAPS      Z0, 1280(AX)
-	VMOVAPS      Z0, 1344(AX)
-	VMOVAPS      Z0, 1408(AX)
-	VMOVAPS      Z0, 1472(AX)
+TEXT ·q4_0VNNI12x2(SB), $4160-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4608, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x10
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, (AX)
+	VMOVAPS Z0, 64(AX)
+	VMOVAPS Z0, 128(AX)
+	VMOVAPS Z0, 192(AX)
+	VMOVAPS Z0, 256(AX)
+	VMOVAPS Z0, 320(AX)
+	VMOVAPS Z0, 384(AX)
+	VMOVAPS Z0, 448(AX)
+	VMOVAPS Z0, 512(AX)
+	VMOVAPS Z0, 576(AX)
+	VMOVAPS Z0, 640(AX)
+	VMOVAPS Z0, 704(AX)
+	VMOVAPS Z0, 768(AX)
+	VMOVAPS Z0, 832(AX)
+	VMOVAPS Z0, 896(AX)
+	VMOVAPS Z0, 960(AX)
+	VMOVAPS Z0, 1024(AX)
+	VMOVAPS Z0, 1088(AX)
+	VMOVAPS Z0, 1152(AX)
+	VMOVAPS Z0, 1216(AX)
+	VMOVAPS Z0, 1280(AX)
+	VMOVAPS Z0, 1344(AX)
+	VMOVAPS Z0, 1408(AX)
+	VMOVAPS Z0, 1472(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R11
+	MOVQ    rows+56(FP), R12
+	MOVQ    mask+64(FP), R13
+	KMOVW   R13, K1
+	SHRQ    $0x10, R13
+	KMOVW   R13, K2
+	MOVQ    AX, R13
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, (R13)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 64(R13)
+	ADDQ      $0x80, R13
+	ADDQ      R11, R10
+	DECQ      R12
+	JNE       more
+
+begin:
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	VPBROADCASTD 768(DI), Z0
@@ -26692,47 +27610,70 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_KVNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q4_KVNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_KVNNI12x2(SB), $4672-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+4608, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VMOVAPS      Z0, 2048(AX)
-	VMOVAPS      Z0, 2112(AX)
-	VMOVAPS      Z0, 2176(AX)
-	VMOVAPS      Z0, 2240(AX)
-	VMOVAPS      Z0, 2304(AX)
-	VMOVAPS      Z0, 2368(AX)
-	VMOVAPS      Z0, 2432(AX)
-	VMOVAPS      Z0, 2496(AX)
-	VMOVAPS      Z0, 2560(AX)
-	VMOVAPS      Z0, 2624(AX)
-	VMOVAPS      Z0, 2688(AX)
-	VMOVAPS      Z0, 2752(AX)
-	VMOVAPS      Z0, 2816(AX)
-	VMOVAPS      Z0, 2880(AX)
-	VMOVAPS      Z0, 2944(AX)
-	VMOVAPS      Z0, 3008(AX)
-	VMOVAPS      Z0, 3072(AX)
-	VMOVAPS      Z0, 3136(AX)
-	VMOVAPS      Z0, 3200(AX)
-	VMOVAPS      Z0, 3264(AX)
-	VMOVAPS      Z0, 3328(AX)
-	VMOVAPS      Z0, 3392(AX)
-	VMOVAPS      Z0, 3456(AX)
-	VMOVAPS      Z0, 3520(AX)
+TEXT ·q4_KVNNI12x2(SB), $4672-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+4608, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 2048(AX)
+	VMOVAPS Z0, 2112(AX)
+	VMOVAPS Z0, 2176(AX)
+	VMOVAPS Z0, 2240(AX)
+	VMOVAPS Z0, 2304(AX)
+	VMOVAPS Z0, 2368(AX)
+	VMOVAPS Z0, 2432(AX)
+	VMOVAPS Z0, 2496(AX)
+	VMOVAPS Z0, 2560(AX)
+	VMOVAPS Z0, 2624(AX)
+	VMOVAPS Z0, 2688(AX)
+	VMOVAPS Z0, 2752(AX)
+	VMOVAPS Z0, 2816(AX)
+	VMOVAPS Z0, 2880(AX)
+	VMOVAPS Z0, 2944(AX)
+	VMOVAPS Z0, 3008(AX)
+	VMOVAPS Z0, 3072(AX)
+	VMOVAPS Z0, 3136(AX)
+	VMOVAPS Z0, 3200(AX)
+	VMOVAPS Z0, 3264(AX)
+	VMOVAPS Z0, 3328(AX)
+	VMOVAPS Z0, 3392(AX)
+	VMOVAPS Z0, 3456(AX)
+	VMOVAPS Z0, 3520(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R12
+	MOVQ    rows+56(FP), R13
+	MOVQ    mask+64(FP), R14
+	KMOVW   R14, K1
+	SHRQ    $0x10, R14
+	KMOVW   R14, K2
+	MOVQ    AX, R14
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, 2048(R14)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 2112(R14)
+	ADDQ      $0x80, R14
+	ADDQ      R12, R10
+	DECQ      R13
+	JNE       more
+
+begin:
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	LEAQ         256(CX), R10
@@ -28395,47 +29336,70 @@ write:
 	VZEROUPPER
 	RET
 
-// func q5_KVNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q5_KVNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q5_KVNNI12x2(SB), $8768-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+5632, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VMOVAPS      Z0, 6144(AX)
-	VMOVAPS      Z0, 6208(AX)
-	VMOVAPS      Z0, 6272(AX)
-	VMOVAPS      Z0, 6336(AX)
-	VMOVAPS      Z0, 6400(AX)
-	VMOVAPS      Z0, 6464(AX)
-	VMOVAPS      Z0, 6528(AX)
-	VMOVAPS      Z0, 6592(AX)
-	VMOVAPS      Z0, 6656(AX)
-	VMOVAPS      Z0, 6720(AX)
-	VMOVAPS      Z0, 6784(AX)
-	VMOVAPS      Z0, 6848(AX)
-	VMOVAPS      Z0, 6912(AX)
-	VMOVAPS      Z0, 6976(AX)
-	VMOVAPS      Z0, 7040(AX)
-	VMOVAPS      Z0, 7104(AX)
-	VMOVAPS      Z0, 7168(AX)
-	VMOVAPS      Z0, 7232(AX)
-	VMOVAPS      Z0, 7296(AX)
-	VMOVAPS      Z0, 7360(AX)
-	VMOVAPS      Z0, 7424(AX)
-	VMOVAPS      Z0, 7488(AX)
-	VMOVAPS      Z0, 7552(AX)
-	VMOVAPS      Z0, 7616(AX)
+TEXT ·q5_KVNNI12x2(SB), $8768-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+5632, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 6144(AX)
+	VMOVAPS Z0, 6208(AX)
+	VMOVAPS Z0, 6272(AX)
+	VMOVAPS Z0, 6336(AX)
+	VMOVAPS Z0, 6400(AX)
+	VMOVAPS Z0, 6464(AX)
+	VMOVAPS Z0, 6528(AX)
+	VMOVAPS Z0, 6592(AX)
+	VMOVAPS Z0, 6656(AX)
+	VMOVAPS Z0, 6720(AX)
+	VMOVAPS Z0, 6784(AX)
+	VMOVAPS Z0, 6848(AX)
+	VMOVAPS Z0, 6912(AX)
+	VMOVAPS Z0, 6976(AX)
+	VMOVAPS Z0, 7040(AX)
+	VMOVAPS Z0, 7104(AX)
+	VMOVAPS Z0, 7168(AX)
+	VMOVAPS Z0, 7232(AX)
+	VMOVAPS Z0, 7296(AX)
+	VMOVAPS Z0, 7360(AX)
+	VMOVAPS Z0, 7424(AX)
+	VMOVAPS Z0, 7488(AX)
+	VMOVAPS Z0, 7552(AX)
+	VMOVAPS Z0, 7616(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R13
+	MOVQ    rows+56(FP), R14
+	MOVQ    mask+64(FP), R15
+	KMOVW   R15, K1
+	SHRQ    $0x10, R15
+	KMOVW   R15, K2
+	MOVQ    AX, R15
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, 6144(R15)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 6208(R15)
+	ADDQ      $0x80, R15
+	ADDQ      R13, R10
+	DECQ      R14
+	JNE       more
+
+begin:
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	MOVL         $0x10101010, R10
@@ -30463,47 +31427,70 @@ write:
 	VZEROUPPER
 	RET
 
-// func q6_KVNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int)
+// func q6_KVNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q6_KVNNI12x2(SB), $6336-72
-	LEAQ         (SP), AX
-	ADDQ         $0x3f, AX
-	ANDQ         $-64, AX
-	MOVQ         w+16(FP), CX
-	MOVQ         off+24(FP), DX
-	MOVQ         jump+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	MOVQ         x+48(FP), DI
-	MOVQ         $+6720, R8
-	LEAQ         (R8)(BX*1), R9
-	CMPQ         SI, $0x02
-	CMOVQLE      R9, R8
-	LEAQ         (R8)(DX*1), R9
-	VPXORD       Z0, Z0, Z0
-	VMOVAPS      Z0, 2176(AX)
-	VMOVAPS      Z0, 2240(AX)
-	VMOVAPS      Z0, 2304(AX)
-	VMOVAPS      Z0, 2368(AX)
-	VMOVAPS      Z0, 2432(AX)
-	VMOVAPS      Z0, 2496(AX)
-	VMOVAPS      Z0, 2560(AX)
-	VMOVAPS      Z0, 2624(AX)
-	VMOVAPS      Z0, 2688(AX)
-	VMOVAPS      Z0, 2752(AX)
-	VMOVAPS      Z0, 2816(AX)
-	VMOVAPS      Z0, 2880(AX)
-	VMOVAPS      Z0, 2944(AX)
-	VMOVAPS      Z0, 3008(AX)
-	VMOVAPS      Z0, 3072(AX)
-	VMOVAPS      Z0, 3136(AX)
-	VMOVAPS      Z0, 3200(AX)
-	VMOVAPS      Z0, 3264(AX)
-	VMOVAPS      Z0, 3328(AX)
-	VMOVAPS      Z0, 3392(AX)
-	VMOVAPS      Z0, 3456(AX)
-	VMOVAPS      Z0, 3520(AX)
-	VMOVAPS      Z0, 3584(AX)
-	VMOVAPS      Z0, 3648(AX)
+TEXT ·q6_KVNNI12x2(SB), $6336-80
+	LEAQ    (SP), AX
+	ADDQ    $0x3f, AX
+	ANDQ    $-64, AX
+	MOVQ    w+16(FP), CX
+	MOVQ    off+24(FP), DX
+	MOVQ    jump+32(FP), BX
+	MOVQ    blocks+40(FP), SI
+	MOVQ    x+48(FP), DI
+	MOVQ    $+6720, R8
+	LEAQ    (R8)(BX*1), R9
+	CMPQ    SI, $0x02
+	CMOVQLE R9, R8
+	LEAQ    (R8)(DX*1), R9
+	VPXORD  Z0, Z0, Z0
+	VMOVAPS Z0, 2176(AX)
+	VMOVAPS Z0, 2240(AX)
+	VMOVAPS Z0, 2304(AX)
+	VMOVAPS Z0, 2368(AX)
+	VMOVAPS Z0, 2432(AX)
+	VMOVAPS Z0, 2496(AX)
+	VMOVAPS Z0, 2560(AX)
+	VMOVAPS Z0, 2624(AX)
+	VMOVAPS Z0, 2688(AX)
+	VMOVAPS Z0, 2752(AX)
+	VMOVAPS Z0, 2816(AX)
+	VMOVAPS Z0, 2880(AX)
+	VMOVAPS Z0, 2944(AX)
+	VMOVAPS Z0, 3008(AX)
+	VMOVAPS Z0, 3072(AX)
+	VMOVAPS Z0, 3136(AX)
+	VMOVAPS Z0, 3200(AX)
+	VMOVAPS Z0, 3264(AX)
+	VMOVAPS Z0, 3328(AX)
+	VMOVAPS Z0, 3392(AX)
+	VMOVAPS Z0, 3456(AX)
+	VMOVAPS Z0, 3520(AX)
+	VMOVAPS Z0, 3584(AX)
+	VMOVAPS Z0, 3648(AX)
+	MOVQ    more+72(FP), R10
+	TESTQ   R10, R10
+	JEQ     begin
+	MOVQ    out+0(FP), R10
+	MOVQ    stride+8(FP), R12
+	MOVQ    rows+56(FP), R13
+	MOVQ    mask+64(FP), R14
+	KMOVW   R14, K1
+	SHRQ    $0x10, R14
+	KMOVW   R14, K2
+	MOVQ    AX, R14
+
+more:
+	VMOVUPS.Z (R10), K1, Z0
+	VMOVAPS   Z0, 2176(R14)
+	VMOVUPS.Z 64(R10), K2, Z1
+	VMOVAPS   Z1, 2240(R14)
+	ADDQ      $0x80, R14
+	ADDQ      R12, R10
+	DECQ      R13
+	JNE       more
+
+begin:
 	MOVL         $0x0f0f0f0f, R10
 	VPBROADCASTD R10, Z24
 	MOVL         $0x30303030, R10
