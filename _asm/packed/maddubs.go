@@ -303,6 +303,15 @@ func (b *body) plus(m operand.Mem, to reg.VecPhysical) {
 	VPADDD(b.tmp[0], to, to)
 }
 
+// prefetch asks for the line that lies about 4.5 kB behind a unit, where there are
+// few rows of activations: then weights come from memory. Panels follow one
+// another, so what lies behind is read next.
+func (b *body) prefetch(base reg.Register, disp, h int) {
+	if b.rows <= 4 && h == 0 {
+		PREFETCHT0(operand.Mem{Base: base, Disp: disp + 4608})
+	}
+}
+
 // load brings a unit's half into a register.
 func (b *body) load(m operand.Mem, to reg.VecPhysical) {
 	if b.wide {

@@ -68,6 +68,9 @@ func (b *body) fourBitUnits() func(j, h int) {
 	b.fill(0x0f0f0f0f, low)
 	return func(j, h int) {
 		for i := range 2 {
+			if j < 2 {
+				b.prefetch(b.panel, unitsBy8+(j*2+i)*line, h)
+			}
 			b.nibbles(half(b.panel, unitsBy8+(j%2*2+i)*line, h), low, j >= 2, b.w[i])
 		}
 	}
@@ -85,6 +88,7 @@ func (b *body) eightBitUnits() func(j, h int) {
 	b.fill(0x80808080, flip)
 	return func(j, h int) {
 		for i := range 2 {
+			b.prefetch(b.panel, unitsBy8+(2*j+i)*line, h)
 			m, w := half(b.panel, unitsBy8+(2*j+i)*line, h), b.w[i]
 			if b.wide {
 				b.xor(m, flip, w)

@@ -23,6 +23,9 @@ func (b *body) fiveBits(stack operand.Mem, highs int) {
 	b.begin()
 	chunk, scales, left := GP64(), GP64(), GP64()
 	Label(b.label("block"))
+	for n := 0; n < numbers; n += line {
+		b.prefetch(b.panel, n, 0)
+	}
 	for h := range b.halves {
 		b.readScales(stack, h)
 	}
@@ -39,6 +42,9 @@ func (b *body) fiveBits(stack operand.Mem, highs int) {
 				for i := range 4 {
 					n := 4*part + i
 					words = append(words, n)
+					if g == 0 {
+						b.prefetch(chunk, n*line, h)
+					}
 					b.nibbles(half(chunk, n*line, h), low, g == 1, b.w[i])
 					if highs > 0 {
 						b.highBit(half(b.panel, highs+n*line, h), count, bit, b.w[i])
@@ -197,6 +203,9 @@ func (b *body) sixBits() {
 	b.begin()
 	scaleAt, highAt, lowAt, left := GP64(), GP64(), GP64(), GP64()
 	Label(b.label("block"))
+	for n := 0; n < highs; n += line {
+		b.prefetch(b.panel, n, 0)
+	}
 	LEAQ(operand.Mem{Base: b.panel, Disp: scales}, scaleAt)
 	LEAQ(operand.Mem{Base: b.panel, Disp: highs}, highAt)
 	LEAQ(operand.Mem{Base: b.panel, Disp: numbers}, lowAt)
@@ -207,6 +216,12 @@ func (b *body) sixBits() {
 		for n := 0; n < 8; n += 2 {
 			for h := range b.halves {
 				for i := range 2 {
+					switch {
+					case j < 2:
+						b.prefetch(lowAt, (j*8+n+i)*line, h)
+					case j == 2:
+						b.prefetch(highAt, (n+i)*line, h)
+					}
 					b.nibbles(half(lowAt, (j%2*8+n+i)*line, h), low, j >= 2, b.w[i])
 					b.highBits(half(highAt, (n+i)*line, h), j, bits, b.w[i])
 				}
