@@ -178,8 +178,11 @@ func benchLines(doc benchDocument) []benchLine {
 // printBenchMemory prints what the memory went to, and what was unlike.
 func printBenchMemory(w io.Writer, doc benchDocument) {
 	if m := doc.Memory; m.PeakBytes > 0 {
-		rest := bytesText(max(m.RestBytes, 0))
-		fmt.Fprintf(w, "memory   %s: the file %s, keys and values %s, the rest %s\n", bytesText(m.PeakBytes), bytesText(m.FileBytes), bytesText(m.CacheBytes), rest)
+		rest := "the rest " + bytesText(m.RestBytes)
+		if m.RestBytes < 0 { // pages of the file that are not needed any more are given back
+			rest = bytesText(-m.RestBytes) + " less than both"
+		}
+		fmt.Fprintf(w, "memory   %s: the file %s, keys and values %s, %s\n", bytesText(m.PeakBytes), bytesText(m.FileBytes), bytesText(m.CacheBytes), rest)
 	}
 	if c := doc.Compared; c != nil {
 		if c.Memory > 0 {
