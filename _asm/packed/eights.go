@@ -103,6 +103,9 @@ func (k *eighths) multiply(s turn) (steps []func()) {
 			}
 		}
 	}
+	if s.from == 0 && s.half == 0 {
+		steps = append(steps, k.nextTile(0, row8)...)
+	}
 	for c := range 4 {
 		for q := range k.p {
 			do(func() { k.load(s, c, q) })

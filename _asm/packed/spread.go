@@ -124,7 +124,7 @@ func spreadOut(name string, block int, body func(k *kernel)) {
 // spreadKernel writes a kernel for two panels that are spread out.
 func spreadKernel(name string, h, size int, g group) {
 	TEXT(fmt.Sprintf("%s%dx2", name, h), 0,
-		"func(out *float32, stride int, w *byte, off, groups int, x *byte, rows, mask, more int)")
+		"func(out *float32, stride int, w *byte, off, groups int, x *byte, ahead, rows, mask, more int)")
 	Pragma("noescape")
 	k := &kernel{h: h, p: 2, turns: true, held: true, halves: 2 * h * line}
 	stack := 2 * h * line
@@ -140,6 +140,7 @@ func spreadKernel(name string, h, size int, g group) {
 	k.off = Load(Param("off"), GP64())
 	k.n = Load(Param("groups"), GP64())
 	k.x = Load(Param("x"), GP64())
+	k.loadAhead()
 	k.assign()
 	k.goOn()
 	place := func(at int) func(q int, back bool) operand.Op {

@@ -19,6 +19,7 @@ var zmm = []reg.VecPhysical{
 const (
 	line     = 64       // bytes of a register, and of a unit of a panel
 	row      = 32 + 4*4 // bytes of a group of a row in a tile
+	highest  = 12       // rows of a tile
 	cellRegs = 24       // registers 0 to 23 are sums
 )
 
@@ -46,6 +47,7 @@ type kernel struct {
 	pf, pf1 reg.Register // how far ahead of w to prefetch, and of the second
 	jump    reg.Register // what to add to pf near the end of a panel
 	x       reg.Register // the tile's group
+	ahead   reg.Register // how far ahead of x to prefetch, of high tiles
 	n       reg.Register // blocks left
 	stack   reg.Register // aligned
 	sums    int          // bytes from stack where float sums are
@@ -99,7 +101,7 @@ type stage struct {
 //	turns  whether float sums are on the stack
 func begin(name string, h, p, block, ahead, stack int, halved, turns bool) *kernel {
 	TEXT(fmt.Sprintf("%sVNNI%dx%d", name, h, p), 0,
-		"func(out *float32, stride int, w *byte, off, jump, blocks int, x *byte, rows, mask, more int)")
+		"func(out *float32, stride int, w *byte, off, jump, blocks int, x *byte, ahead, rows, mask, more int)")
 	Pragma("noescape")
 	k := &kernel{h: h, p: p, turns: turns, sums: stack}
 	stack += h * p * line
@@ -121,6 +123,7 @@ func begin(name string, h, p, block, ahead, stack int, halved, turns bool) *kern
 	k.jump = Load(Param("jump"), GP64())
 	k.n = Load(Param("blocks"), GP64())
 	k.x = Load(Param("x"), GP64())
+	k.loadAhead()
 	k.pf, k.pf1 = GP64(), GP64()
 	MOVQ(operand.I32(int32(block*ahead)), k.pf)
 	LEAQ(operand.Mem{Base: k.pf, Index: k.jump, Scale: 1}, k.pf1)
@@ -203,6 +206,27 @@ func (k *kernel) prefetch(base reg.Register, q, disp int) {
 		index = k.pf1
 	}
 	PREFETCHT0(operand.Mem{Base: base, Index: index, Scale: 1, Disp: disp})
+}
+
+// loadAhead gets what high tiles need to prefetch the next one.
+func (k *kernel) loadAhead() {
+	if k.h == highest {
+		k.ahead = Load(Param("ahead"), GP64())
+	}
+}
+
+// nextTile returns steps that ask for the lines of a group of the next tile, which has
+// so many bytes for each row, into the second cache.
+func (k *kernel) nextTile(group, row int) (steps []func()) {
+	if k.h != highest {
+		return nil
+	}
+	for at := group * row * k.h; at < (group+1)*row*k.h; at += line {
+		steps = append(steps, func() {
+			PREFETCHT1(operand.Mem{Base: k.x, Index: k.ahead, Scale: 1, Disp: at})
+		})
+	}
+	return steps
 }
 
 // part is a number of a group of the tile.
@@ -297,6 +321,9 @@ func (k *kernel) products(s stage) (steps []func()) {
 				do(func() { VMOVDQA64(zmm[t*k.p], sum) })
 			}
 		}
+	}
+	if s.from == 0 && s.which == 0 {
+		steps = append(steps, k.nextTile(s.group.index, row)...)
 	}
 	for c := s.which * columns; c < (s.which+1)*columns; c++ {
 		for q := range k.p {

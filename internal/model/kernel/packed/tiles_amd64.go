@@ -9,14 +9,14 @@ import (
 )
 
 // slab is how many columns are met by all tiles before the next.
-const slab = 4096
+const slab = 2048
 
 // spreading is how a format is spread out for many tiles.
 type spreading struct {
 	tiles  int // with how many of the greatest height it pays; 0 for never
 	group  int // bytes of a group of a panel
 	spread func(dst, w *byte, blocks int)
-	kernel func(out *float32, stride int, w *byte, off, groups int, x *byte, rows, mask, more int)
+	kernel func(out *float32, stride int, w *byte, off, groups int, x *byte, ahead, rows, mask, more int)
 }
 
 func spreadings(t quant.Type) spreading {
@@ -73,7 +73,7 @@ func (m *tiling) slabs() {
 		for k := 0; k < m.a.k; k += cols {
 			for i := m.from; i < m.to; i++ {
 				p := part.product(i)
-				p.columns(k, min(cols, m.a.k-k))
+				p.columns(k, min(cols, m.a.k-k), m.ahead(i))
 			}
 		}
 	}
@@ -90,16 +90,26 @@ func (s *spreading) slab(m *tiling, scratch []byte, col, cols int) {
 	}
 	for i := m.from; i < m.to; i++ {
 		p := m.product(i)
-		x := &p.tile[col/Group*perRow(Group)*maxHeight]
+		x, ahead := &p.tile[col/Group*perRow(Group)*maxHeight], m.ahead(i)
 		for r := 0; r < m.R; r += 2 * Lanes {
 			off := wide
 			if m.R-r <= Lanes {
 				off = 0 // the last one twice, for there is no second
 			}
 			mask := 1<<min(2*Lanes, m.R-r) - 1
-			s.kernel(&p.out[r], 4*m.stride, &scratch[r/Lanes*wide], off, cols/Group, x, p.rows, mask, col)
+			s.kernel(&p.out[r], 4*m.stride, &scratch[r/Lanes*wide], off, cols/Group, x, ahead, p.rows, mask, col)
+			ahead = 0
 		}
 	}
+}
+
+// ahead returns how many bytes tile i+1 is behind tile i in memory, so that the
+// first panels that meet this bring that; none if i is the last.
+func (m *tiling) ahead(i int) int {
+	if i+1 >= m.to {
+		return 0
+	}
+	return m.a.tiles[i+1].start - m.a.tiles[i].start
 }
 
 // aligned returns the part of memory that begins at a multiple of 64 bytes, and

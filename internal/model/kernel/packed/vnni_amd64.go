@@ -15,10 +15,11 @@ import "github.com/casemate-ai/casemate/internal/model/quant"
 //	jump    bytes from the end of the first to the one after the second
 //	blocks  of a panel
 //	x       the tile
+//	ahead   bytes from it to the next, to prefetch; only for the highest
 //	rows    of the tile that count
 //	mask    bit r for the results to be written, 32 bits at most
 //	more    not 0: the sums begin with what results are, not with zero
-type vnniKernel func(out *float32, stride int, w *byte, off, jump, blocks int, x *byte, rows, mask, more int)
+type vnniKernel func(out *float32, stride int, w *byte, off, jump, blocks int, x *byte, ahead, rows, mask, more int)
 
 // vnni is the arithmetic for AVX-512 with VNNI.
 var vnni = implementation{quantize: quantizeRows, multiply: multiplyVNNI, tiles: tilesVNNI, pack: packAVX2}
@@ -41,11 +42,11 @@ func vnniKernels(t quant.Type) [maxHeight + 1]vnniKernel {
 	panic("packed: no kernels")
 }
 
-func multiplyVNNI(p product) { p.columns(0, p.K) }
+func multiplyVNNI(p product) { p.columns(0, p.K, 0) }
 
 // columns multiplies by some columns from one on. If that is not the first, it
-// goes on with what results are.
-func (p *product) columns(col, cols int) {
+// goes on with what results are. The next tile is so many bytes ahead.
+func (p *product) columns(col, cols, ahead int) {
 	kernels := vnniKernels(p.weight)
 	f := describe(p.weight)
 	skip, blocks := col/(f.groups*Group)*f.block, cols/(f.groups*Group)
@@ -54,7 +55,7 @@ func (p *product) columns(col, cols int) {
 	if p.height == 1 {
 		for r := 0; r < p.R; r += Lanes {
 			mask := 1<<min(Lanes, p.R-r) - 1
-			kernels[0](&p.out[r], 0, &p.panels[r/Lanes*p.size+skip], 0, p.size-size, blocks, x, 1, mask, col)
+			kernels[0](&p.out[r], 0, &p.panels[r/Lanes*p.size+skip], 0, p.size-size, blocks, x, 0, 1, mask, col)
 		}
 		return
 	}
@@ -64,6 +65,7 @@ func (p *product) columns(col, cols int) {
 			off = 0 // the last one twice, for there is no second
 		}
 		mask := 1<<min(2*Lanes, p.R-r) - 1
-		kernels[p.height](&p.out[r], 4*p.stride, &p.panels[r/Lanes*p.size+skip], off, 2*p.size-size, blocks, x, p.rows, mask, col)
+		kernels[p.height](&p.out[r], 4*p.stride, &p.panels[r/Lanes*p.size+skip], off, 2*p.size-size, blocks, x, ahead, p.rows, mask, col)
+		ahead = 0
 	}
 }

@@ -74,9 +74,9 @@ DATA constants<>+264(SB)/4, $0x30303030
 DATA constants<>+268(SB)/4, $0xf0f0f0f0
 GLOBL constants<>(SB), RODATA|NOPTR, $272
 
-// func q8_0VNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q8_0VNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q8_0VNNI1x1(SB), $704-80
+TEXT ·q8_0VNNI1x1(SB), $704-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -92,13 +92,13 @@ TEXT ·q8_0VNNI1x1(SB), $704-80
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
 	VMOVAPS Z0, (AX)
-	MOVQ    more+72(FP), DX
+	MOVQ    more+80(FP), DX
 	TESTQ   DX, DX
 	JEQ     begin
 	MOVQ    out+0(FP), DX
 	MOVQ    stride+8(FP), R10
-	MOVQ    rows+56(FP), R11
-	MOVQ    mask+64(FP), R12
+	MOVQ    rows+64(FP), R11
+	MOVQ    mask+72(FP), R12
 	KMOVW   R12, K1
 	MOVQ    AX, R12
 
@@ -201,8 +201,8 @@ scales:
 	VMOVAPS       Z12, (AX)
 	MOVQ          out+0(FP), CX
 	MOVQ          stride+8(FP), DX
-	MOVQ          rows+56(FP), BX
-	MOVQ          mask+64(FP), SI
+	MOVQ          rows+64(FP), BX
+	MOVQ          mask+72(FP), SI
 	KMOVW         SI, K1
 
 write:
@@ -215,9 +215,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_0VNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q4_0VNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_0VNNI1x1(SB), $704-80
+TEXT ·q4_0VNNI1x1(SB), $704-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -233,13 +233,13 @@ TEXT ·q4_0VNNI1x1(SB), $704-80
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
 	VMOVAPS Z0, (AX)
-	MOVQ    more+72(FP), DX
+	MOVQ    more+80(FP), DX
 	TESTQ   DX, DX
 	JEQ     begin
 	MOVQ    out+0(FP), DX
 	MOVQ    stride+8(FP), R10
-	MOVQ    rows+56(FP), R11
-	MOVQ    mask+64(FP), R12
+	MOVQ    rows+64(FP), R11
+	MOVQ    mask+72(FP), R12
 	KMOVW   R12, K1
 	MOVQ    AX, R12
 
@@ -344,8 +344,8 @@ scales:
 	VMOVAPS       Z12, (AX)
 	MOVQ          out+0(FP), CX
 	MOVQ          stride+8(FP), DX
-	MOVQ          rows+56(FP), BX
-	MOVQ          mask+64(FP), SI
+	MOVQ          rows+64(FP), BX
+	MOVQ          mask+72(FP), SI
 	KMOVW         SI, K1
 
 write:
@@ -358,9 +358,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q4_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_KVNNI1x1(SB), $1152-80
+TEXT ·q4_KVNNI1x1(SB), $1152-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -376,13 +376,13 @@ TEXT ·q4_KVNNI1x1(SB), $1152-80
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
 	VMOVAPS Z0, 1024(AX)
-	MOVQ    more+72(FP), DX
+	MOVQ    more+80(FP), DX
 	TESTQ   DX, DX
 	JEQ     begin
 	MOVQ    out+0(FP), DX
 	MOVQ    stride+8(FP), R11
-	MOVQ    rows+56(FP), R12
-	MOVQ    mask+64(FP), R13
+	MOVQ    rows+64(FP), R12
+	MOVQ    mask+72(FP), R13
 	KMOVW   R13, K1
 	MOVQ    AX, R13
 
@@ -579,8 +579,8 @@ prepared:
 	JNE           loop
 	MOVQ          out+0(FP), CX
 	MOVQ          stride+8(FP), DX
-	MOVQ          rows+56(FP), BX
-	MOVQ          mask+64(FP), SI
+	MOVQ          rows+64(FP), BX
+	MOVQ          mask+72(FP), SI
 	KMOVW         SI, K1
 	VMOVAPS       Z23, 1024(AX)
 
@@ -594,9 +594,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q5_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q5_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q5_KVNNI1x1(SB), $3200-80
+TEXT ·q5_KVNNI1x1(SB), $3200-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -612,13 +612,13 @@ TEXT ·q5_KVNNI1x1(SB), $3200-80
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
 	VMOVAPS Z0, 3072(AX)
-	MOVQ    more+72(FP), DX
+	MOVQ    more+80(FP), DX
 	TESTQ   DX, DX
 	JEQ     begin
 	MOVQ    out+0(FP), DX
 	MOVQ    stride+8(FP), R12
-	MOVQ    rows+56(FP), R13
-	MOVQ    mask+64(FP), R14
+	MOVQ    rows+64(FP), R13
+	MOVQ    mask+72(FP), R14
 	KMOVW   R14, K1
 	MOVQ    AX, R14
 
@@ -919,8 +919,8 @@ prepared:
 	JNE           loop
 	MOVQ          out+0(FP), CX
 	MOVQ          stride+8(FP), DX
-	MOVQ          rows+56(FP), BX
-	MOVQ          mask+64(FP), SI
+	MOVQ          rows+64(FP), BX
+	MOVQ          mask+72(FP), SI
 	KMOVW         SI, K1
 	VMOVAPS       Z23, 3072(AX)
 
@@ -934,9 +934,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q6_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q6_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q6_KVNNI1x1(SB), $1280-80
+TEXT ·q6_KVNNI1x1(SB), $1280-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -952,13 +952,13 @@ TEXT ·q6_KVNNI1x1(SB), $1280-80
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
 	VMOVAPS Z0, 1088(AX)
-	MOVQ    more+72(FP), DX
+	MOVQ    more+80(FP), DX
 	TESTQ   DX, DX
 	JEQ     begin
 	MOVQ    out+0(FP), DX
 	MOVQ    stride+8(FP), R11
-	MOVQ    rows+56(FP), R12
-	MOVQ    mask+64(FP), R13
+	MOVQ    rows+64(FP), R12
+	MOVQ    mask+72(FP), R13
 	KMOVW   R13, K1
 	MOVQ    AX, R13
 
@@ -1288,8 +1288,8 @@ prepared:
 	JNE           loop
 	MOVQ          out+0(FP), CX
 	MOVQ          stride+8(FP), DX
-	MOVQ          rows+56(FP), BX
-	MOVQ          mask+64(FP), SI
+	MOVQ          rows+64(FP), BX
+	MOVQ          mask+72(FP), SI
 	KMOVW         SI, K1
 	VMOVAPS       Z23, 1088(AX)
 
@@ -1303,9 +1303,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q8_0VNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q8_0VNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q8_0VNNI1x2(SB), $1344-80
+TEXT ·q8_0VNNI1x2(SB), $1344-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -1322,13 +1322,13 @@ TEXT ·q8_0VNNI1x2(SB), $1344-80
 	VPXORD  Z0, Z0, Z0
 	VMOVAPS Z0, (AX)
 	VMOVAPS Z0, 64(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R11
-	MOVQ    rows+56(FP), R12
-	MOVQ    mask+64(FP), R13
+	MOVQ    rows+64(FP), R12
+	MOVQ    mask+72(FP), R13
 	KMOVW   R13, K1
 	SHRQ    $0x10, R13
 	KMOVW   R13, K2
@@ -1514,8 +1514,8 @@ scales:
 	VMOVAPS      Z14, 64(AX)
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -1532,9 +1532,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_0VNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q4_0VNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_0VNNI1x2(SB), $1344-80
+TEXT ·q4_0VNNI1x2(SB), $1344-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -1551,13 +1551,13 @@ TEXT ·q4_0VNNI1x2(SB), $1344-80
 	VPXORD  Z0, Z0, Z0
 	VMOVAPS Z0, (AX)
 	VMOVAPS Z0, 64(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R11
-	MOVQ    rows+56(FP), R12
-	MOVQ    mask+64(FP), R13
+	MOVQ    rows+64(FP), R12
+	MOVQ    mask+72(FP), R13
 	KMOVW   R13, K1
 	SHRQ    $0x10, R13
 	KMOVW   R13, K2
@@ -1745,8 +1745,8 @@ scales:
 	VMOVAPS      Z14, 64(AX)
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -1763,9 +1763,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q4_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_KVNNI1x2(SB), $2240-80
+TEXT ·q4_KVNNI1x2(SB), $2240-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -1782,13 +1782,13 @@ TEXT ·q4_KVNNI1x2(SB), $2240-80
 	VPXORD  Z0, Z0, Z0
 	VMOVAPS Z0, 2048(AX)
 	VMOVAPS Z0, 2112(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R12
-	MOVQ    rows+56(FP), R13
-	MOVQ    mask+64(FP), R14
+	MOVQ    rows+64(FP), R13
+	MOVQ    mask+72(FP), R14
 	KMOVW   R14, K1
 	SHRQ    $0x10, R14
 	KMOVW   R14, K2
@@ -2156,8 +2156,8 @@ prepared:
 	JNE          loop
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -2176,9 +2176,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q5_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q5_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q5_KVNNI1x2(SB), $6336-80
+TEXT ·q5_KVNNI1x2(SB), $6336-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -2195,13 +2195,13 @@ TEXT ·q5_KVNNI1x2(SB), $6336-80
 	VPXORD  Z0, Z0, Z0
 	VMOVAPS Z0, 6144(AX)
 	VMOVAPS Z0, 6208(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R13
-	MOVQ    rows+56(FP), R14
-	MOVQ    mask+64(FP), R15
+	MOVQ    rows+64(FP), R14
+	MOVQ    mask+72(FP), R15
 	KMOVW   R15, K1
 	SHRQ    $0x10, R15
 	KMOVW   R15, K2
@@ -2769,8 +2769,8 @@ prepared:
 	JNE          loop
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -2789,9 +2789,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q6_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q6_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q6_KVNNI1x2(SB), $2496-80
+TEXT ·q6_KVNNI1x2(SB), $2496-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -2808,13 +2808,13 @@ TEXT ·q6_KVNNI1x2(SB), $2496-80
 	VPXORD  Z0, Z0, Z0
 	VMOVAPS Z0, 2176(AX)
 	VMOVAPS Z0, 2240(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R12
-	MOVQ    rows+56(FP), R13
-	MOVQ    mask+64(FP), R14
+	MOVQ    rows+64(FP), R13
+	MOVQ    mask+72(FP), R14
 	KMOVW   R14, K1
 	SHRQ    $0x10, R14
 	KMOVW   R14, K2
@@ -3459,8 +3459,8 @@ prepared:
 	JNE          loop
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -3479,9 +3479,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q8_0VNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q8_0VNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q8_0VNNI2x2(SB), $1600-80
+TEXT ·q8_0VNNI2x2(SB), $1600-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -3500,13 +3500,13 @@ TEXT ·q8_0VNNI2x2(SB), $1600-80
 	VMOVAPS Z0, 64(AX)
 	VMOVAPS Z0, 128(AX)
 	VMOVAPS Z0, 192(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R11
-	MOVQ    rows+56(FP), R12
-	MOVQ    mask+64(FP), R13
+	MOVQ    rows+64(FP), R12
+	MOVQ    mask+72(FP), R13
 	KMOVW   R13, K1
 	SHRQ    $0x10, R13
 	KMOVW   R13, K2
@@ -3794,8 +3794,8 @@ scales:
 	VMOVAPS      Z18, 192(AX)
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -3812,9 +3812,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_0VNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q4_0VNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_0VNNI2x2(SB), $1600-80
+TEXT ·q4_0VNNI2x2(SB), $1600-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -3833,13 +3833,13 @@ TEXT ·q4_0VNNI2x2(SB), $1600-80
 	VMOVAPS Z0, 64(AX)
 	VMOVAPS Z0, 128(AX)
 	VMOVAPS Z0, 192(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R11
-	MOVQ    rows+56(FP), R12
-	MOVQ    mask+64(FP), R13
+	MOVQ    rows+64(FP), R12
+	MOVQ    mask+72(FP), R13
 	KMOVW   R13, K1
 	SHRQ    $0x10, R13
 	KMOVW   R13, K2
@@ -4129,8 +4129,8 @@ scales:
 	VMOVAPS      Z18, 192(AX)
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -4147,9 +4147,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q4_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_KVNNI2x2(SB), $2368-80
+TEXT ·q4_KVNNI2x2(SB), $2368-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -4168,13 +4168,13 @@ TEXT ·q4_KVNNI2x2(SB), $2368-80
 	VMOVAPS Z0, 2112(AX)
 	VMOVAPS Z0, 2176(AX)
 	VMOVAPS Z0, 2240(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R12
-	MOVQ    rows+56(FP), R13
-	MOVQ    mask+64(FP), R14
+	MOVQ    rows+64(FP), R13
+	MOVQ    mask+72(FP), R14
 	KMOVW   R14, K1
 	SHRQ    $0x10, R14
 	KMOVW   R14, K2
@@ -4624,8 +4624,8 @@ prepared:
 	JNE          loop
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -4646,9 +4646,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q5_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q5_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q5_KVNNI2x2(SB), $6464-80
+TEXT ·q5_KVNNI2x2(SB), $6464-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -4667,13 +4667,13 @@ TEXT ·q5_KVNNI2x2(SB), $6464-80
 	VMOVAPS Z0, 6208(AX)
 	VMOVAPS Z0, 6272(AX)
 	VMOVAPS Z0, 6336(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R13
-	MOVQ    rows+56(FP), R14
-	MOVQ    mask+64(FP), R15
+	MOVQ    rows+64(FP), R14
+	MOVQ    mask+72(FP), R15
 	KMOVW   R15, K1
 	SHRQ    $0x10, R15
 	KMOVW   R15, K2
@@ -5323,8 +5323,8 @@ prepared:
 	JNE          loop
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -5345,9 +5345,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q6_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q6_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q6_KVNNI2x2(SB), $2752-80
+TEXT ·q6_KVNNI2x2(SB), $2752-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -5366,13 +5366,13 @@ TEXT ·q6_KVNNI2x2(SB), $2752-80
 	VMOVAPS Z0, 2240(AX)
 	VMOVAPS Z0, 2304(AX)
 	VMOVAPS Z0, 2368(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R12
-	MOVQ    rows+56(FP), R13
-	MOVQ    mask+64(FP), R14
+	MOVQ    rows+64(FP), R13
+	MOVQ    mask+72(FP), R14
 	KMOVW   R14, K1
 	SHRQ    $0x10, R14
 	KMOVW   R14, K2
@@ -6207,8 +6207,8 @@ prepared:
 	JNE          loop
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -6229,9 +6229,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q8_0VNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q8_0VNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q8_0VNNI3x2(SB), $1856-80
+TEXT ·q8_0VNNI3x2(SB), $1856-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -6252,13 +6252,13 @@ TEXT ·q8_0VNNI3x2(SB), $1856-80
 	VMOVAPS Z0, 192(AX)
 	VMOVAPS Z0, 256(AX)
 	VMOVAPS Z0, 320(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R11
-	MOVQ    rows+56(FP), R12
-	MOVQ    mask+64(FP), R13
+	MOVQ    rows+64(FP), R12
+	MOVQ    mask+72(FP), R13
 	KMOVW   R13, K1
 	SHRQ    $0x10, R13
 	KMOVW   R13, K2
@@ -6648,8 +6648,8 @@ scales:
 	VMOVAPS      Z22, 320(AX)
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -6666,9 +6666,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_0VNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q4_0VNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_0VNNI3x2(SB), $1856-80
+TEXT ·q4_0VNNI3x2(SB), $1856-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -6689,13 +6689,13 @@ TEXT ·q4_0VNNI3x2(SB), $1856-80
 	VMOVAPS Z0, 192(AX)
 	VMOVAPS Z0, 256(AX)
 	VMOVAPS Z0, 320(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R11
-	MOVQ    rows+56(FP), R12
-	MOVQ    mask+64(FP), R13
+	MOVQ    rows+64(FP), R12
+	MOVQ    mask+72(FP), R13
 	KMOVW   R13, K1
 	SHRQ    $0x10, R13
 	KMOVW   R13, K2
@@ -7087,8 +7087,8 @@ scales:
 	VMOVAPS      Z22, 320(AX)
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -7105,9 +7105,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q4_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_KVNNI3x2(SB), $2496-80
+TEXT ·q4_KVNNI3x2(SB), $2496-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -7128,13 +7128,13 @@ TEXT ·q4_KVNNI3x2(SB), $2496-80
 	VMOVAPS Z0, 2240(AX)
 	VMOVAPS Z0, 2304(AX)
 	VMOVAPS Z0, 2368(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R12
-	MOVQ    rows+56(FP), R13
-	MOVQ    mask+64(FP), R14
+	MOVQ    rows+64(FP), R13
+	MOVQ    mask+72(FP), R14
 	KMOVW   R14, K1
 	SHRQ    $0x10, R14
 	KMOVW   R14, K2
@@ -7666,8 +7666,8 @@ prepared:
 	JNE          loop
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -7690,9 +7690,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q5_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q5_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q5_KVNNI3x2(SB), $6592-80
+TEXT ·q5_KVNNI3x2(SB), $6592-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -7713,13 +7713,13 @@ TEXT ·q5_KVNNI3x2(SB), $6592-80
 	VMOVAPS Z0, 6336(AX)
 	VMOVAPS Z0, 6400(AX)
 	VMOVAPS Z0, 6464(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R13
-	MOVQ    rows+56(FP), R14
-	MOVQ    mask+64(FP), R15
+	MOVQ    rows+64(FP), R14
+	MOVQ    mask+72(FP), R15
 	KMOVW   R15, K1
 	SHRQ    $0x10, R15
 	KMOVW   R15, K2
@@ -8451,8 +8451,8 @@ prepared:
 	JNE          loop
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -8475,9 +8475,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q6_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q6_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q6_KVNNI3x2(SB), $3008-80
+TEXT ·q6_KVNNI3x2(SB), $3008-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -8498,13 +8498,13 @@ TEXT ·q6_KVNNI3x2(SB), $3008-80
 	VMOVAPS Z0, 2368(AX)
 	VMOVAPS Z0, 2432(AX)
 	VMOVAPS Z0, 2496(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R12
-	MOVQ    rows+56(FP), R13
-	MOVQ    mask+64(FP), R14
+	MOVQ    rows+64(FP), R13
+	MOVQ    mask+72(FP), R14
 	KMOVW   R14, K1
 	SHRQ    $0x10, R14
 	KMOVW   R14, K2
@@ -9529,8 +9529,8 @@ prepared:
 	JNE          loop
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -9553,9 +9553,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q8_0VNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q8_0VNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q8_0VNNI4x2(SB), $2112-80
+TEXT ·q8_0VNNI4x2(SB), $2112-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -9578,13 +9578,13 @@ TEXT ·q8_0VNNI4x2(SB), $2112-80
 	VMOVAPS Z0, 320(AX)
 	VMOVAPS Z0, 384(AX)
 	VMOVAPS Z0, 448(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R11
-	MOVQ    rows+56(FP), R12
-	MOVQ    mask+64(FP), R13
+	MOVQ    rows+64(FP), R12
+	MOVQ    mask+72(FP), R13
 	KMOVW   R13, K1
 	SHRQ    $0x10, R13
 	KMOVW   R13, K2
@@ -10020,8 +10020,8 @@ scales:
 	VMOVAPS      Z18, 448(AX)
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -10038,9 +10038,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_0VNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q4_0VNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_0VNNI4x2(SB), $2112-80
+TEXT ·q4_0VNNI4x2(SB), $2112-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -10063,13 +10063,13 @@ TEXT ·q4_0VNNI4x2(SB), $2112-80
 	VMOVAPS Z0, 320(AX)
 	VMOVAPS Z0, 384(AX)
 	VMOVAPS Z0, 448(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R11
-	MOVQ    rows+56(FP), R12
-	MOVQ    mask+64(FP), R13
+	MOVQ    rows+64(FP), R12
+	MOVQ    mask+72(FP), R13
 	KMOVW   R13, K1
 	SHRQ    $0x10, R13
 	KMOVW   R13, K2
@@ -10515,8 +10515,8 @@ scales:
 	VMOVAPS      Z18, 448(AX)
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -10533,9 +10533,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q4_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_KVNNI4x2(SB), $2624-80
+TEXT ·q4_KVNNI4x2(SB), $2624-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -10558,13 +10558,13 @@ TEXT ·q4_KVNNI4x2(SB), $2624-80
 	VMOVAPS Z0, 2368(AX)
 	VMOVAPS Z0, 2432(AX)
 	VMOVAPS Z0, 2496(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R12
-	MOVQ    rows+56(FP), R13
-	MOVQ    mask+64(FP), R14
+	MOVQ    rows+64(FP), R13
+	MOVQ    mask+72(FP), R14
 	KMOVW   R14, K1
 	SHRQ    $0x10, R14
 	KMOVW   R14, K2
@@ -11178,8 +11178,8 @@ prepared:
 	JNE          loop
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -11204,9 +11204,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q5_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q5_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q5_KVNNI4x2(SB), $6720-80
+TEXT ·q5_KVNNI4x2(SB), $6720-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -11229,13 +11229,13 @@ TEXT ·q5_KVNNI4x2(SB), $6720-80
 	VMOVAPS Z0, 6464(AX)
 	VMOVAPS Z0, 6528(AX)
 	VMOVAPS Z0, 6592(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R13
-	MOVQ    rows+56(FP), R14
-	MOVQ    mask+64(FP), R15
+	MOVQ    rows+64(FP), R14
+	MOVQ    mask+72(FP), R15
 	KMOVW   R15, K1
 	SHRQ    $0x10, R15
 	KMOVW   R15, K2
@@ -12049,8 +12049,8 @@ prepared:
 	JNE          loop
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -12075,9 +12075,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q6_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q6_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q6_KVNNI4x2(SB), $3264-80
+TEXT ·q6_KVNNI4x2(SB), $3264-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -12100,13 +12100,13 @@ TEXT ·q6_KVNNI4x2(SB), $3264-80
 	VMOVAPS Z0, 2496(AX)
 	VMOVAPS Z0, 2560(AX)
 	VMOVAPS Z0, 2624(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R12
-	MOVQ    rows+56(FP), R13
-	MOVQ    mask+64(FP), R14
+	MOVQ    rows+64(FP), R13
+	MOVQ    mask+72(FP), R14
 	KMOVW   R14, K1
 	SHRQ    $0x10, R14
 	KMOVW   R14, K2
@@ -13321,8 +13321,8 @@ prepared:
 	JNE          loop
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -13347,9 +13347,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q8_0VNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q8_0VNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q8_0VNNI6x2(SB), $2624-80
+TEXT ·q8_0VNNI6x2(SB), $2624-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -13376,13 +13376,13 @@ TEXT ·q8_0VNNI6x2(SB), $2624-80
 	VMOVAPS Z0, 576(AX)
 	VMOVAPS Z0, 640(AX)
 	VMOVAPS Z0, 704(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R11
-	MOVQ    rows+56(FP), R12
-	MOVQ    mask+64(FP), R13
+	MOVQ    rows+64(FP), R12
+	MOVQ    mask+72(FP), R13
 	KMOVW   R13, K1
 	SHRQ    $0x10, R13
 	KMOVW   R13, K2
@@ -13986,8 +13986,8 @@ scales:
 	VMOVAPS      Z22, 704(AX)
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -14004,9 +14004,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_0VNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q4_0VNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_0VNNI6x2(SB), $2624-80
+TEXT ·q4_0VNNI6x2(SB), $2624-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -14033,13 +14033,13 @@ TEXT ·q4_0VNNI6x2(SB), $2624-80
 	VMOVAPS Z0, 576(AX)
 	VMOVAPS Z0, 640(AX)
 	VMOVAPS Z0, 704(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R11
-	MOVQ    rows+56(FP), R12
-	MOVQ    mask+64(FP), R13
+	MOVQ    rows+64(FP), R12
+	MOVQ    mask+72(FP), R13
 	KMOVW   R13, K1
 	SHRQ    $0x10, R13
 	KMOVW   R13, K2
@@ -14653,8 +14653,8 @@ scales:
 	VMOVAPS      Z22, 704(AX)
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -14671,9 +14671,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q4_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_KVNNI6x2(SB), $3904-80
+TEXT ·q4_KVNNI6x2(SB), $3904-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -14700,13 +14700,13 @@ TEXT ·q4_KVNNI6x2(SB), $3904-80
 	VMOVAPS Z0, 2624(AX)
 	VMOVAPS Z0, 2688(AX)
 	VMOVAPS Z0, 2752(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R12
-	MOVQ    rows+56(FP), R13
-	MOVQ    mask+64(FP), R14
+	MOVQ    rows+64(FP), R13
+	MOVQ    mask+72(FP), R14
 	KMOVW   R14, K1
 	SHRQ    $0x10, R14
 	KMOVW   R14, K2
@@ -15737,8 +15737,8 @@ prepared:
 	VMOVAPS      Z11, 2752(AX)
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -15755,9 +15755,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q5_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q5_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q5_KVNNI6x2(SB), $6976-80
+TEXT ·q5_KVNNI6x2(SB), $6976-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -15784,13 +15784,13 @@ TEXT ·q5_KVNNI6x2(SB), $6976-80
 	VMOVAPS Z0, 6720(AX)
 	VMOVAPS Z0, 6784(AX)
 	VMOVAPS Z0, 6848(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R13
-	MOVQ    rows+56(FP), R14
-	MOVQ    mask+64(FP), R15
+	MOVQ    rows+64(FP), R14
+	MOVQ    mask+72(FP), R15
 	KMOVW   R15, K1
 	SHRQ    $0x10, R15
 	KMOVW   R15, K2
@@ -16768,8 +16768,8 @@ prepared:
 	JNE          loop
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -16798,9 +16798,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q6_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q6_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q6_KVNNI6x2(SB), $3776-80
+TEXT ·q6_KVNNI6x2(SB), $3776-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -16827,13 +16827,13 @@ TEXT ·q6_KVNNI6x2(SB), $3776-80
 	VMOVAPS Z0, 2752(AX)
 	VMOVAPS Z0, 2816(AX)
 	VMOVAPS Z0, 2880(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R12
-	MOVQ    rows+56(FP), R13
-	MOVQ    mask+64(FP), R14
+	MOVQ    rows+64(FP), R13
+	MOVQ    mask+72(FP), R14
 	KMOVW   R14, K1
 	SHRQ    $0x10, R14
 	KMOVW   R14, K2
@@ -18428,8 +18428,8 @@ prepared:
 	JNE          loop
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -18458,9 +18458,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q8_0VNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q8_0VNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q8_0VNNI8x2(SB), $3136-80
+TEXT ·q8_0VNNI8x2(SB), $3136-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -18491,13 +18491,13 @@ TEXT ·q8_0VNNI8x2(SB), $3136-80
 	VMOVAPS Z0, 832(AX)
 	VMOVAPS Z0, 896(AX)
 	VMOVAPS Z0, 960(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R11
-	MOVQ    rows+56(FP), R12
-	MOVQ    mask+64(FP), R13
+	MOVQ    rows+64(FP), R12
+	MOVQ    mask+72(FP), R13
 	KMOVW   R13, K1
 	SHRQ    $0x10, R13
 	KMOVW   R13, K2
@@ -19229,8 +19229,8 @@ scales:
 	VMOVAPS      Z18, 960(AX)
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -19247,9 +19247,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_0VNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q4_0VNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_0VNNI8x2(SB), $3136-80
+TEXT ·q4_0VNNI8x2(SB), $3136-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -19280,13 +19280,13 @@ TEXT ·q4_0VNNI8x2(SB), $3136-80
 	VMOVAPS Z0, 832(AX)
 	VMOVAPS Z0, 896(AX)
 	VMOVAPS Z0, 960(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R11
-	MOVQ    rows+56(FP), R12
-	MOVQ    mask+64(FP), R13
+	MOVQ    rows+64(FP), R12
+	MOVQ    mask+72(FP), R13
 	KMOVW   R13, K1
 	SHRQ    $0x10, R13
 	KMOVW   R13, K2
@@ -20044,8 +20044,8 @@ scales:
 	VMOVAPS      Z18, 960(AX)
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -20062,9 +20062,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q4_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_KVNNI8x2(SB), $4160-80
+TEXT ·q4_KVNNI8x2(SB), $4160-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -20095,13 +20095,13 @@ TEXT ·q4_KVNNI8x2(SB), $4160-80
 	VMOVAPS Z0, 2880(AX)
 	VMOVAPS Z0, 2944(AX)
 	VMOVAPS Z0, 3008(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R12
-	MOVQ    rows+56(FP), R13
-	MOVQ    mask+64(FP), R14
+	MOVQ    rows+64(FP), R13
+	MOVQ    mask+72(FP), R14
 	KMOVW   R14, K1
 	SHRQ    $0x10, R14
 	KMOVW   R14, K2
@@ -21342,8 +21342,8 @@ prepared:
 	VMOVAPS      Z15, 3008(AX)
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -21360,9 +21360,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q5_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q5_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q5_KVNNI8x2(SB), $8256-80
+TEXT ·q5_KVNNI8x2(SB), $8256-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -21393,13 +21393,13 @@ TEXT ·q5_KVNNI8x2(SB), $8256-80
 	VMOVAPS Z0, 6976(AX)
 	VMOVAPS Z0, 7040(AX)
 	VMOVAPS Z0, 7104(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R13
-	MOVQ    rows+56(FP), R14
-	MOVQ    mask+64(FP), R15
+	MOVQ    rows+64(FP), R14
+	MOVQ    mask+72(FP), R15
 	KMOVW   R15, K1
 	SHRQ    $0x10, R15
 	KMOVW   R15, K2
@@ -23005,8 +23005,8 @@ prepared:
 	VMOVAPS      Z15, 7104(AX)
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -23023,9 +23023,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q6_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q6_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q6_KVNNI8x2(SB), $5312-80
+TEXT ·q6_KVNNI8x2(SB), $5312-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -23056,13 +23056,13 @@ TEXT ·q6_KVNNI8x2(SB), $5312-80
 	VMOVAPS Z0, 3008(AX)
 	VMOVAPS Z0, 3072(AX)
 	VMOVAPS Z0, 3136(AX)
-	MOVQ    more+72(FP), R10
+	MOVQ    more+80(FP), R10
 	TESTQ   R10, R10
 	JEQ     begin
 	MOVQ    out+0(FP), R10
 	MOVQ    stride+8(FP), R12
-	MOVQ    rows+56(FP), R13
-	MOVQ    mask+64(FP), R14
+	MOVQ    rows+64(FP), R13
+	MOVQ    mask+72(FP), R14
 	KMOVW   R14, K1
 	SHRQ    $0x10, R14
 	KMOVW   R14, K2
@@ -25372,8 +25372,8 @@ prepared:
 	VMOVAPS      Z15, 3136(AX)
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -25390,9 +25390,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q8_0VNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q8_0VNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q8_0VNNI12x2(SB), $4160-80
+TEXT ·q8_0VNNI12x2(SB), $4160-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -25401,11 +25401,12 @@ TEXT ·q8_0VNNI12x2(SB), $4160-80
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+4352, R8
-	LEAQ    (R8)(BX*1), R9
+	MOVQ    ahead+56(FP), R8
+	MOVQ    $+4352, R9
+	LEAQ    (R9)(BX*1), R10
 	CMPQ    SI, $0x08
-	CMOVQLE R9, R8
-	LEAQ    (R8)(DX*1), R9
+	CMOVQLE R10, R9
+	LEAQ    (R9)(DX*1), R10
 	VPXORD  Z0, Z0, Z0
 	VMOVAPS Z0, (AX)
 	VMOVAPS Z0, 64(AX)
@@ -25431,26 +25432,26 @@ TEXT ·q8_0VNNI12x2(SB), $4160-80
 	VMOVAPS Z0, 1344(AX)
 	VMOVAPS Z0, 1408(AX)
 	VMOVAPS Z0, 1472(AX)
-	MOVQ    more+72(FP), R10
-	TESTQ   R10, R10
+	MOVQ    more+80(FP), R11
+	TESTQ   R11, R11
 	JEQ     begin
-	MOVQ    out+0(FP), R10
-	MOVQ    stride+8(FP), R11
-	MOVQ    rows+56(FP), R12
-	MOVQ    mask+64(FP), R13
-	KMOVW   R13, K1
-	SHRQ    $0x10, R13
-	KMOVW   R13, K2
-	MOVQ    AX, R13
+	MOVQ    out+0(FP), R11
+	MOVQ    stride+8(FP), R12
+	MOVQ    rows+64(FP), R13
+	MOVQ    mask+72(FP), R14
+	KMOVW   R14, K1
+	SHRQ    $0x10, R14
+	KMOVW   R14, K2
+	MOVQ    AX, R14
 
 more:
-	VMOVUPS.Z (R10), K1, Z0
-	VMOVAPS   Z0, (R13)
-	VMOVUPS.Z 64(R10), K2, Z1
-	VMOVAPS   Z1, 64(R13)
-	ADDQ      $0x80, R13
-	ADDQ      R11, R10
-	DECQ      R12
+	VMOVUPS.Z (R11), K1, Z0
+	VMOVAPS   Z0, (R14)
+	VMOVUPS.Z 64(R11), K2, Z1
+	VMOVAPS   Z1, 64(R14)
+	ADDQ      $0x80, R14
+	ADDQ      R12, R11
+	DECQ      R13
 	JNE       more
 
 begin:
@@ -25466,9 +25467,24 @@ begin:
 	VMOVDQA64    Z8, Z10
 	VPBROADCASTD 632(DI), Z9
 	VMOVDQA64    Z9, Z11
-	PREFETCHT0   32(CX)(R8*1)
-	VMOVDQU64    32(CX), Z30
+	PREFETCHT1   (DI)(R8*1)
+	PREFETCHT1   64(DI)(R8*1)
+	PREFETCHT1   128(DI)(R8*1)
+	PREFETCHT1   192(DI)(R8*1)
+	PREFETCHT1   256(DI)(R8*1)
+	PREFETCHT1   320(DI)(R8*1)
+	PREFETCHT1   384(DI)(R8*1)
+	PREFETCHT1   448(DI)(R8*1)
+	PREFETCHT1   512(DI)(R8*1)
+	PREFETCHT1   576(DI)(R8*1)
+	PREFETCHT1   640(DI)(R8*1)
+	PREFETCHT1   704(DI)(R8*1)
+	PREFETCHT1   768(DI)(R8*1)
+	PREFETCHT1   832(DI)(R8*1)
+	PREFETCHT1   896(DI)(R8*1)
 	PREFETCHT0   32(CX)(R9*1)
+	VMOVDQU64    32(CX), Z30
+	PREFETCHT0   32(CX)(R10*1)
 	VMOVDQU64    32(CX)(DX*1), Z31
 	VPBROADCASTD (DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -25479,9 +25495,9 @@ begin:
 	VPBROADCASTD 8(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z28, Z31, Z10
-	PREFETCHT0   96(CX)(R8*1)
-	VMOVDQU64    96(CX), Z30
 	PREFETCHT0   96(CX)(R9*1)
+	VMOVDQU64    96(CX), Z30
+	PREFETCHT0   96(CX)(R10*1)
 	VMOVDQU64    96(CX)(DX*1), Z31
 	VPBROADCASTD 48(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -25492,9 +25508,9 @@ begin:
 	VPBROADCASTD 56(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z28, Z31, Z10
-	PREFETCHT0   160(CX)(R8*1)
-	VMOVDQU64    160(CX), Z30
 	PREFETCHT0   160(CX)(R9*1)
+	VMOVDQU64    160(CX), Z30
+	PREFETCHT0   160(CX)(R10*1)
 	VMOVDQU64    160(CX)(DX*1), Z31
 	VPBROADCASTD 96(DI), Z28
 	VPDPBUSD     Z28, Z30, Z1
@@ -25505,9 +25521,9 @@ begin:
 	VPBROADCASTD 104(DI), Z28
 	VPDPBUSD     Z28, Z30, Z9
 	VPDPBUSD     Z28, Z31, Z11
-	PREFETCHT0   224(CX)(R8*1)
-	VMOVDQU64    224(CX), Z30
 	PREFETCHT0   224(CX)(R9*1)
+	VMOVDQU64    224(CX), Z30
+	PREFETCHT0   224(CX)(R10*1)
 	VMOVDQU64    224(CX)(DX*1), Z31
 	VPBROADCASTD 144(DI), Z28
 	VPDPBUSD     Z28, Z30, Z1
@@ -25522,128 +25538,143 @@ begin:
 
 loop:
 	VPBROADCASTD 576(DI), Z0
-	VBROADCASTSS -444(DI), Z26
 	VMOVDQA64    Z0, Z2
-	VCVTDQ2PS    Z12, Z12
+	VBROADCASTSS -444(DI), Z26
 	VPBROADCASTD 624(DI), Z1
-	VMULPS       Z26, Z12, Z12
+	VCVTDQ2PS    Z12, Z12
 	VMOVDQA64    Z1, Z3
-	VCVTDQ2PS    Z14, Z14
+	VMULPS       Z26, Z12, Z12
 	VPBROADCASTD 580(DI), Z4
-	VMULPS       Z26, Z14, Z14
+	VCVTDQ2PS    Z14, Z14
 	VMOVDQA64    Z4, Z6
-	VBROADCASTSS -396(DI), Z26
+	VMULPS       Z26, Z14, Z14
 	VPBROADCASTD 628(DI), Z5
-	VCVTDQ2PS    Z13, Z13
 	VMOVDQA64    Z5, Z7
-	VMULPS       Z26, Z13, Z13
+	VBROADCASTSS -396(DI), Z26
 	VPBROADCASTD 584(DI), Z8
-	VCVTDQ2PS    Z15, Z15
+	VCVTDQ2PS    Z13, Z13
 	VMOVDQA64    Z8, Z10
-	VMULPS       Z26, Z15, Z15
+	VMULPS       Z26, Z13, Z13
 	VPBROADCASTD 632(DI), Z9
-	VADDPS       Z13, Z12, Z12
+	VCVTDQ2PS    Z15, Z15
 	VMOVDQA64    Z9, Z11
+	VMULPS       Z26, Z15, Z15
+	PREFETCHT1   (DI)(R8*1)
+	PREFETCHT1   64(DI)(R8*1)
+	VADDPS       Z13, Z12, Z12
+	PREFETCHT1   128(DI)(R8*1)
 	VADDPS       2688(AX), Z12, Z12
-	PREFETCHT0   32(CX)(R8*1)
-	VMOVDQU64    32(CX), Z30
+	PREFETCHT1   192(DI)(R8*1)
 	VMULPS       Z25, Z12, Z12
-	PREFETCHT0   32(CX)(R9*1)
-	VMOVDQU64    32(CX)(DX*1), Z31
+	PREFETCHT1   256(DI)(R8*1)
 	VADDPS       1152(AX), Z12, Z12
+	PREFETCHT1   320(DI)(R8*1)
 	VMOVAPS      Z12, 1152(AX)
-	VPBROADCASTD (DI), Z28
+	PREFETCHT1   384(DI)(R8*1)
 	VADDPS       Z15, Z14, Z14
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   448(DI)(R8*1)
+	PREFETCHT1   512(DI)(R8*1)
 	VADDPS       2752(AX), Z14, Z14
-	VPDPBUSD     Z28, Z31, Z2
+	PREFETCHT1   576(DI)(R8*1)
 	VMULPS       Z27, Z14, Z14
-	VPBROADCASTD 4(DI), Z29
+	PREFETCHT1   640(DI)(R8*1)
 	VADDPS       1216(AX), Z14, Z14
-	VPDPBUSD     Z29, Z30, Z4
+	PREFETCHT1   704(DI)(R8*1)
 	VMOVAPS      Z14, 1216(AX)
-	VPDPBUSD     Z29, Z31, Z6
+	PREFETCHT1   768(DI)(R8*1)
 	VBROADCASTSS -440(DI), Z26
-	VPBROADCASTD 8(DI), Z28
+	PREFETCHT1   832(DI)(R8*1)
+	PREFETCHT1   896(DI)(R8*1)
 	VCVTDQ2PS    Z16, Z16
-	VPDPBUSD     Z28, Z30, Z8
+	PREFETCHT0   32(CX)(R9*1)
+	VMOVDQU64    32(CX), Z30
 	VMULPS       Z26, Z16, Z16
-	VPDPBUSD     Z28, Z31, Z10
+	PREFETCHT0   32(CX)(R10*1)
+	VMOVDQU64    32(CX)(DX*1), Z31
 	VCVTDQ2PS    Z18, Z18
-	PREFETCHT0   96(CX)(R8*1)
-	VMOVDQU64    96(CX), Z30
+	VPBROADCASTD (DI), Z28
 	VMULPS       Z26, Z18, Z18
-	PREFETCHT0   96(CX)(R9*1)
-	VMOVDQU64    96(CX)(DX*1), Z31
-	VBROADCASTSS -392(DI), Z26
-	VPBROADCASTD 48(DI), Z28
-	VCVTDQ2PS    Z17, Z17
 	VPDPBUSD     Z28, Z30, Z0
-	VMULPS       Z26, Z17, Z17
+	VBROADCASTSS -392(DI), Z26
 	VPDPBUSD     Z28, Z31, Z2
-	VCVTDQ2PS    Z19, Z19
-	VMULPS       Z26, Z19, Z19
-	VPBROADCASTD 52(DI), Z29
-	VADDPS       Z17, Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VPBROADCASTD 4(DI), Z29
 	VPDPBUSD     Z29, Z30, Z4
-	VADDPS       2816(AX), Z16, Z16
+	VMULPS       Z26, Z17, Z17
 	VPDPBUSD     Z29, Z31, Z6
-	VMULPS       Z25, Z16, Z16
-	VPBROADCASTD 56(DI), Z28
-	VADDPS       1280(AX), Z16, Z16
+	VCVTDQ2PS    Z19, Z19
+	VPBROADCASTD 8(DI), Z28
+	VMULPS       Z26, Z19, Z19
 	VPDPBUSD     Z28, Z30, Z8
-	VMOVAPS      Z16, 1280(AX)
+	VADDPS       Z17, Z16, Z16
 	VPDPBUSD     Z28, Z31, Z10
+	VADDPS       2816(AX), Z16, Z16
+	PREFETCHT0   96(CX)(R9*1)
+	VMOVDQU64    96(CX), Z30
+	PREFETCHT0   96(CX)(R10*1)
+	VMOVDQU64    96(CX)(DX*1), Z31
+	VMULPS       Z25, Z16, Z16
+	VPBROADCASTD 48(DI), Z28
+	VADDPS       1280(AX), Z16, Z16
+	VPDPBUSD     Z28, Z30, Z0
+	VMOVAPS      Z16, 1280(AX)
+	VPDPBUSD     Z28, Z31, Z2
 	VADDPS       Z19, Z18, Z18
-	PREFETCHT0   160(CX)(R8*1)
-	VMOVDQU64    160(CX), Z30
+	VPBROADCASTD 52(DI), Z29
 	VADDPS       2880(AX), Z18, Z18
-	PREFETCHT0   160(CX)(R9*1)
-	VMOVDQU64    160(CX)(DX*1), Z31
+	VPDPBUSD     Z29, Z30, Z4
 	VMULPS       Z27, Z18, Z18
-	VPBROADCASTD 96(DI), Z28
+	VPDPBUSD     Z29, Z31, Z6
+	VPBROADCASTD 56(DI), Z28
 	VADDPS       1344(AX), Z18, Z18
-	VPDPBUSD     Z28, Z30, Z1
+	VPDPBUSD     Z28, Z30, Z8
 	VMOVAPS      Z18, 1344(AX)
-	VPDPBUSD     Z28, Z31, Z3
+	VPDPBUSD     Z28, Z31, Z10
 	VBROADCASTSS -436(DI), Z26
-	VPBROADCASTD 100(DI), Z29
+	PREFETCHT0   160(CX)(R9*1)
+	VMOVDQU64    160(CX), Z30
 	VCVTDQ2PS    Z20, Z20
-	VPDPBUSD     Z29, Z30, Z5
+	PREFETCHT0   160(CX)(R10*1)
+	VMOVDQU64    160(CX)(DX*1), Z31
 	VMULPS       Z26, Z20, Z20
-	VPDPBUSD     Z29, Z31, Z7
-	VCVTDQ2PS    Z22, Z22
-	VMULPS       Z26, Z22, Z22
-	VPBROADCASTD 104(DI), Z28
-	VBROADCASTSS -388(DI), Z26
-	VPDPBUSD     Z28, Z30, Z9
-	VCVTDQ2PS    Z21, Z21
-	VPDPBUSD     Z28, Z31, Z11
-	VMULPS       Z26, Z21, Z21
-	PREFETCHT0   224(CX)(R8*1)
-	VMOVDQU64    224(CX), Z30
-	VCVTDQ2PS    Z23, Z23
-	PREFETCHT0   224(CX)(R9*1)
-	VMOVDQU64    224(CX)(DX*1), Z31
-	VMULPS       Z26, Z23, Z23
-	VPBROADCASTD 144(DI), Z28
-	VADDPS       Z21, Z20, Z20
+	VPBROADCASTD 96(DI), Z28
 	VPDPBUSD     Z28, Z30, Z1
-	VADDPS       2944(AX), Z20, Z20
+	VCVTDQ2PS    Z22, Z22
 	VPDPBUSD     Z28, Z31, Z3
-	VMULPS       Z25, Z20, Z20
-	VPBROADCASTD 148(DI), Z29
-	VADDPS       1408(AX), Z20, Z20
+	VMULPS       Z26, Z22, Z22
+	VPBROADCASTD 100(DI), Z29
+	VBROADCASTSS -388(DI), Z26
 	VPDPBUSD     Z29, Z30, Z5
-	VMOVAPS      Z20, 1408(AX)
+	VCVTDQ2PS    Z21, Z21
 	VPDPBUSD     Z29, Z31, Z7
-	VADDPS       Z23, Z22, Z22
-	VPBROADCASTD 152(DI), Z28
-	VADDPS       3008(AX), Z22, Z22
+	VMULPS       Z26, Z21, Z21
+	VPBROADCASTD 104(DI), Z28
+	VCVTDQ2PS    Z23, Z23
 	VPDPBUSD     Z28, Z30, Z9
-	VMULPS       Z27, Z22, Z22
 	VPDPBUSD     Z28, Z31, Z11
+	VMULPS       Z26, Z23, Z23
+	PREFETCHT0   224(CX)(R9*1)
+	VMOVDQU64    224(CX), Z30
+	VADDPS       Z21, Z20, Z20
+	PREFETCHT0   224(CX)(R10*1)
+	VMOVDQU64    224(CX)(DX*1), Z31
+	VADDPS       2944(AX), Z20, Z20
+	VPBROADCASTD 144(DI), Z28
+	VMULPS       Z25, Z20, Z20
+	VPDPBUSD     Z28, Z30, Z1
+	VADDPS       1408(AX), Z20, Z20
+	VPDPBUSD     Z28, Z31, Z3
+	VPBROADCASTD 148(DI), Z29
+	VMOVAPS      Z20, 1408(AX)
+	VPDPBUSD     Z29, Z30, Z5
+	VADDPS       Z23, Z22, Z22
+	VPDPBUSD     Z29, Z31, Z7
+	VADDPS       3008(AX), Z22, Z22
+	VPBROADCASTD 152(DI), Z28
+	VMULPS       Z27, Z22, Z22
+	VPDPBUSD     Z28, Z30, Z9
 	VADDPS       1472(AX), Z22, Z22
+	VPDPBUSD     Z28, Z31, Z11
 	VMOVAPS      Z22, 1472(AX)
 
 scales:
@@ -25670,9 +25701,9 @@ scales:
 	VMULPS       Z26, Z1, Z1
 	VMOVDQA64    Z21, Z23
 	VCVTDQ2PS    Z3, Z3
-	PREFETCHT0   288(CX)(R8*1)
-	VMOVDQU64    288(CX), Z30
 	PREFETCHT0   288(CX)(R9*1)
+	VMOVDQU64    288(CX), Z30
+	PREFETCHT0   288(CX)(R10*1)
 	VMOVDQU64    288(CX)(DX*1), Z31
 	VMULPS       Z26, Z3, Z3
 	VPBROADCASTD 192(DI), Z28
@@ -25691,10 +25722,10 @@ scales:
 	VCVTDQ2PS    Z4, Z4
 	VPDPBUSD     Z28, Z31, Z22
 	VMULPS       Z26, Z4, Z4
-	PREFETCHT0   352(CX)(R8*1)
+	PREFETCHT0   352(CX)(R9*1)
 	VMOVDQU64    352(CX), Z30
 	VCVTDQ2PS    Z6, Z6
-	PREFETCHT0   352(CX)(R9*1)
+	PREFETCHT0   352(CX)(R10*1)
 	VMOVDQU64    352(CX)(DX*1), Z31
 	VPBROADCASTD 240(DI), Z28
 	VMULPS       Z26, Z6, Z6
@@ -25712,10 +25743,10 @@ scales:
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z22
 	VADDPS       Z5, Z4, Z4
-	PREFETCHT0   416(CX)(R8*1)
+	PREFETCHT0   416(CX)(R9*1)
 	VMOVDQU64    416(CX), Z30
 	VMOVAPS      Z4, 1664(AX)
-	PREFETCHT0   416(CX)(R9*1)
+	PREFETCHT0   416(CX)(R10*1)
 	VMOVDQU64    416(CX)(DX*1), Z31
 	VADDPS       Z7, Z6, Z6
 	VPBROADCASTD 288(DI), Z28
@@ -25733,10 +25764,10 @@ scales:
 	VPDPBUSD     Z28, Z30, Z21
 	VMULPS       Z26, Z10, Z10
 	VPDPBUSD     Z28, Z31, Z23
-	PREFETCHT0   480(CX)(R8*1)
+	PREFETCHT0   480(CX)(R9*1)
 	VMOVDQU64    480(CX), Z30
 	VBROADCASTSS 440(DI), Z26
-	PREFETCHT0   480(CX)(R9*1)
+	PREFETCHT0   480(CX)(R10*1)
 	VMOVDQU64    480(CX)(DX*1), Z31
 	VCVTDQ2PS    Z9, Z9
 	VPBROADCASTD 336(DI), Z28
@@ -26400,11 +26431,11 @@ scales:
 	ADDQ         $0x000003c0, DI
 	ADDQ         $0x00000220, CX
 	DECQ         SI
-	XORQ         R10, R10
+	XORQ         R11, R11
 	CMPQ         SI, $0x08
-	CMOVQEQ      BX, R10
-	ADDQ         R10, R8
-	ADDQ         R10, R9
+	CMOVQEQ      BX, R11
+	ADDQ         R11, R9
+	ADDQ         R11, R10
 	TESTQ        SI, SI
 	JNE          loop
 	VBROADCASTSS -444(DI), Z26
@@ -26469,8 +26500,8 @@ scales:
 	VMOVAPS      Z22, 1472(AX)
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -26487,9 +26518,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_0VNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q4_0VNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_0VNNI12x2(SB), $4160-80
+TEXT ·q4_0VNNI12x2(SB), $4160-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -26498,11 +26529,12 @@ TEXT ·q4_0VNNI12x2(SB), $4160-80
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+4608, R8
-	LEAQ    (R8)(BX*1), R9
+	MOVQ    ahead+56(FP), R8
+	MOVQ    $+4608, R9
+	LEAQ    (R9)(BX*1), R10
 	CMPQ    SI, $0x10
-	CMOVQLE R9, R8
-	LEAQ    (R8)(DX*1), R9
+	CMOVQLE R10, R9
+	LEAQ    (R9)(DX*1), R10
 	VPXORD  Z0, Z0, Z0
 	VMOVAPS Z0, (AX)
 	VMOVAPS Z0, 64(AX)
@@ -26528,31 +26560,31 @@ TEXT ·q4_0VNNI12x2(SB), $4160-80
 	VMOVAPS Z0, 1344(AX)
 	VMOVAPS Z0, 1408(AX)
 	VMOVAPS Z0, 1472(AX)
-	MOVQ    more+72(FP), R10
-	TESTQ   R10, R10
+	MOVQ    more+80(FP), R11
+	TESTQ   R11, R11
 	JEQ     begin
-	MOVQ    out+0(FP), R10
-	MOVQ    stride+8(FP), R11
-	MOVQ    rows+56(FP), R12
-	MOVQ    mask+64(FP), R13
-	KMOVW   R13, K1
-	SHRQ    $0x10, R13
-	KMOVW   R13, K2
-	MOVQ    AX, R13
+	MOVQ    out+0(FP), R11
+	MOVQ    stride+8(FP), R12
+	MOVQ    rows+64(FP), R13
+	MOVQ    mask+72(FP), R14
+	KMOVW   R14, K1
+	SHRQ    $0x10, R14
+	KMOVW   R14, K2
+	MOVQ    AX, R14
 
 more:
-	VMOVUPS.Z (R10), K1, Z0
-	VMOVAPS   Z0, (R13)
-	VMOVUPS.Z 64(R10), K2, Z1
-	VMOVAPS   Z1, 64(R13)
-	ADDQ      $0x80, R13
-	ADDQ      R11, R10
-	DECQ      R12
+	VMOVUPS.Z (R11), K1, Z0
+	VMOVAPS   Z0, (R14)
+	VMOVUPS.Z 64(R11), K2, Z1
+	VMOVAPS   Z1, 64(R14)
+	ADDQ      $0x80, R14
+	ADDQ      R12, R11
+	DECQ      R13
 	JNE       more
 
 begin:
-	MOVL         $0x0f0f0f0f, R10
-	VPBROADCASTD R10, Z24
+	MOVL         $0x0f0f0f0f, R11
+	VPBROADCASTD R11, Z24
 	VPBROADCASTD 768(DI), Z0
 	VMOVDQA64    Z0, Z2
 	VPBROADCASTD 816(DI), Z1
@@ -26565,9 +26597,24 @@ begin:
 	VMOVDQA64    Z8, Z10
 	VPBROADCASTD 824(DI), Z9
 	VMOVDQA64    Z9, Z11
-	PREFETCHT0   32(CX)(R8*1)
-	VPANDD       32(CX), Z24, Z30
+	PREFETCHT1   (DI)(R8*1)
+	PREFETCHT1   64(DI)(R8*1)
+	PREFETCHT1   128(DI)(R8*1)
+	PREFETCHT1   192(DI)(R8*1)
+	PREFETCHT1   256(DI)(R8*1)
+	PREFETCHT1   320(DI)(R8*1)
+	PREFETCHT1   384(DI)(R8*1)
+	PREFETCHT1   448(DI)(R8*1)
+	PREFETCHT1   512(DI)(R8*1)
+	PREFETCHT1   576(DI)(R8*1)
+	PREFETCHT1   640(DI)(R8*1)
+	PREFETCHT1   704(DI)(R8*1)
+	PREFETCHT1   768(DI)(R8*1)
+	PREFETCHT1   832(DI)(R8*1)
+	PREFETCHT1   896(DI)(R8*1)
 	PREFETCHT0   32(CX)(R9*1)
+	VPANDD       32(CX), Z24, Z30
+	PREFETCHT0   32(CX)(R10*1)
 	VPANDD       32(CX)(DX*1), Z24, Z31
 	VPBROADCASTD (DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -26578,9 +26625,9 @@ begin:
 	VPBROADCASTD 8(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z28, Z31, Z10
-	PREFETCHT0   96(CX)(R8*1)
-	VPANDD       96(CX), Z24, Z30
 	PREFETCHT0   96(CX)(R9*1)
+	VPANDD       96(CX), Z24, Z30
+	PREFETCHT0   96(CX)(R10*1)
 	VPANDD       96(CX)(DX*1), Z24, Z31
 	VPBROADCASTD 48(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -26591,9 +26638,9 @@ begin:
 	VPBROADCASTD 56(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z28, Z31, Z10
-	PREFETCHT0   160(CX)(R8*1)
-	VPANDD       160(CX), Z24, Z30
 	PREFETCHT0   160(CX)(R9*1)
+	VPANDD       160(CX), Z24, Z30
+	PREFETCHT0   160(CX)(R10*1)
 	VPANDD       160(CX)(DX*1), Z24, Z31
 	VPBROADCASTD 96(DI), Z28
 	VPDPBUSD     Z28, Z30, Z1
@@ -26604,9 +26651,9 @@ begin:
 	VPBROADCASTD 104(DI), Z28
 	VPDPBUSD     Z28, Z30, Z9
 	VPDPBUSD     Z28, Z31, Z11
-	PREFETCHT0   224(CX)(R8*1)
-	VPANDD       224(CX), Z24, Z30
 	PREFETCHT0   224(CX)(R9*1)
+	VPANDD       224(CX), Z24, Z30
+	PREFETCHT0   224(CX)(R10*1)
 	VPANDD       224(CX)(DX*1), Z24, Z31
 	VPBROADCASTD 144(DI), Z28
 	VPDPBUSD     Z28, Z30, Z1
@@ -26621,128 +26668,143 @@ begin:
 
 loop:
 	VPBROADCASTD 768(DI), Z0
-	VBROADCASTSS -444(DI), Z26
 	VMOVDQA64    Z0, Z2
-	VCVTDQ2PS    Z12, Z12
+	VBROADCASTSS -444(DI), Z26
 	VPBROADCASTD 816(DI), Z1
-	VMULPS       Z26, Z12, Z12
+	VCVTDQ2PS    Z12, Z12
 	VMOVDQA64    Z1, Z3
-	VCVTDQ2PS    Z14, Z14
+	VMULPS       Z26, Z12, Z12
 	VPBROADCASTD 772(DI), Z4
-	VMULPS       Z26, Z14, Z14
+	VCVTDQ2PS    Z14, Z14
 	VMOVDQA64    Z4, Z6
-	VBROADCASTSS -396(DI), Z26
+	VMULPS       Z26, Z14, Z14
 	VPBROADCASTD 820(DI), Z5
-	VCVTDQ2PS    Z13, Z13
 	VMOVDQA64    Z5, Z7
-	VMULPS       Z26, Z13, Z13
+	VBROADCASTSS -396(DI), Z26
 	VPBROADCASTD 776(DI), Z8
-	VCVTDQ2PS    Z15, Z15
+	VCVTDQ2PS    Z13, Z13
 	VMOVDQA64    Z8, Z10
-	VMULPS       Z26, Z15, Z15
+	VMULPS       Z26, Z13, Z13
 	VPBROADCASTD 824(DI), Z9
-	VADDPS       Z13, Z12, Z12
+	VCVTDQ2PS    Z15, Z15
 	VMOVDQA64    Z9, Z11
+	VMULPS       Z26, Z15, Z15
+	PREFETCHT1   (DI)(R8*1)
+	PREFETCHT1   64(DI)(R8*1)
+	VADDPS       Z13, Z12, Z12
+	PREFETCHT1   128(DI)(R8*1)
 	VADDPS       2688(AX), Z12, Z12
-	PREFETCHT0   32(CX)(R8*1)
-	VPANDD       32(CX), Z24, Z30
+	PREFETCHT1   192(DI)(R8*1)
 	VMULPS       Z25, Z12, Z12
-	PREFETCHT0   32(CX)(R9*1)
-	VPANDD       32(CX)(DX*1), Z24, Z31
+	PREFETCHT1   256(DI)(R8*1)
 	VADDPS       1152(AX), Z12, Z12
+	PREFETCHT1   320(DI)(R8*1)
 	VMOVAPS      Z12, 1152(AX)
-	VPBROADCASTD (DI), Z28
+	PREFETCHT1   384(DI)(R8*1)
 	VADDPS       Z15, Z14, Z14
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   448(DI)(R8*1)
+	PREFETCHT1   512(DI)(R8*1)
 	VADDPS       2752(AX), Z14, Z14
-	VPDPBUSD     Z28, Z31, Z2
+	PREFETCHT1   576(DI)(R8*1)
 	VMULPS       Z27, Z14, Z14
-	VPBROADCASTD 4(DI), Z29
+	PREFETCHT1   640(DI)(R8*1)
 	VADDPS       1216(AX), Z14, Z14
-	VPDPBUSD     Z29, Z30, Z4
+	PREFETCHT1   704(DI)(R8*1)
 	VMOVAPS      Z14, 1216(AX)
-	VPDPBUSD     Z29, Z31, Z6
+	PREFETCHT1   768(DI)(R8*1)
 	VBROADCASTSS -440(DI), Z26
-	VPBROADCASTD 8(DI), Z28
+	PREFETCHT1   832(DI)(R8*1)
+	PREFETCHT1   896(DI)(R8*1)
 	VCVTDQ2PS    Z16, Z16
-	VPDPBUSD     Z28, Z30, Z8
+	PREFETCHT0   32(CX)(R9*1)
+	VPANDD       32(CX), Z24, Z30
 	VMULPS       Z26, Z16, Z16
-	VPDPBUSD     Z28, Z31, Z10
+	PREFETCHT0   32(CX)(R10*1)
+	VPANDD       32(CX)(DX*1), Z24, Z31
 	VCVTDQ2PS    Z18, Z18
-	PREFETCHT0   96(CX)(R8*1)
-	VPANDD       96(CX), Z24, Z30
+	VPBROADCASTD (DI), Z28
 	VMULPS       Z26, Z18, Z18
-	PREFETCHT0   96(CX)(R9*1)
-	VPANDD       96(CX)(DX*1), Z24, Z31
-	VBROADCASTSS -392(DI), Z26
-	VPBROADCASTD 48(DI), Z28
-	VCVTDQ2PS    Z17, Z17
 	VPDPBUSD     Z28, Z30, Z0
-	VMULPS       Z26, Z17, Z17
+	VBROADCASTSS -392(DI), Z26
 	VPDPBUSD     Z28, Z31, Z2
-	VCVTDQ2PS    Z19, Z19
-	VMULPS       Z26, Z19, Z19
-	VPBROADCASTD 52(DI), Z29
-	VADDPS       Z17, Z16, Z16
+	VCVTDQ2PS    Z17, Z17
+	VPBROADCASTD 4(DI), Z29
 	VPDPBUSD     Z29, Z30, Z4
-	VADDPS       2816(AX), Z16, Z16
+	VMULPS       Z26, Z17, Z17
 	VPDPBUSD     Z29, Z31, Z6
-	VMULPS       Z25, Z16, Z16
-	VPBROADCASTD 56(DI), Z28
-	VADDPS       1280(AX), Z16, Z16
+	VCVTDQ2PS    Z19, Z19
+	VPBROADCASTD 8(DI), Z28
+	VMULPS       Z26, Z19, Z19
 	VPDPBUSD     Z28, Z30, Z8
-	VMOVAPS      Z16, 1280(AX)
+	VADDPS       Z17, Z16, Z16
 	VPDPBUSD     Z28, Z31, Z10
+	VADDPS       2816(AX), Z16, Z16
+	PREFETCHT0   96(CX)(R9*1)
+	VPANDD       96(CX), Z24, Z30
+	PREFETCHT0   96(CX)(R10*1)
+	VPANDD       96(CX)(DX*1), Z24, Z31
+	VMULPS       Z25, Z16, Z16
+	VPBROADCASTD 48(DI), Z28
+	VADDPS       1280(AX), Z16, Z16
+	VPDPBUSD     Z28, Z30, Z0
+	VMOVAPS      Z16, 1280(AX)
+	VPDPBUSD     Z28, Z31, Z2
 	VADDPS       Z19, Z18, Z18
-	PREFETCHT0   160(CX)(R8*1)
-	VPANDD       160(CX), Z24, Z30
+	VPBROADCASTD 52(DI), Z29
 	VADDPS       2880(AX), Z18, Z18
-	PREFETCHT0   160(CX)(R9*1)
-	VPANDD       160(CX)(DX*1), Z24, Z31
+	VPDPBUSD     Z29, Z30, Z4
 	VMULPS       Z27, Z18, Z18
-	VPBROADCASTD 96(DI), Z28
+	VPDPBUSD     Z29, Z31, Z6
+	VPBROADCASTD 56(DI), Z28
 	VADDPS       1344(AX), Z18, Z18
-	VPDPBUSD     Z28, Z30, Z1
+	VPDPBUSD     Z28, Z30, Z8
 	VMOVAPS      Z18, 1344(AX)
-	VPDPBUSD     Z28, Z31, Z3
+	VPDPBUSD     Z28, Z31, Z10
 	VBROADCASTSS -436(DI), Z26
-	VPBROADCASTD 100(DI), Z29
+	PREFETCHT0   160(CX)(R9*1)
+	VPANDD       160(CX), Z24, Z30
 	VCVTDQ2PS    Z20, Z20
-	VPDPBUSD     Z29, Z30, Z5
+	PREFETCHT0   160(CX)(R10*1)
+	VPANDD       160(CX)(DX*1), Z24, Z31
 	VMULPS       Z26, Z20, Z20
-	VPDPBUSD     Z29, Z31, Z7
-	VCVTDQ2PS    Z22, Z22
-	VMULPS       Z26, Z22, Z22
-	VPBROADCASTD 104(DI), Z28
-	VBROADCASTSS -388(DI), Z26
-	VPDPBUSD     Z28, Z30, Z9
-	VCVTDQ2PS    Z21, Z21
-	VPDPBUSD     Z28, Z31, Z11
-	VMULPS       Z26, Z21, Z21
-	PREFETCHT0   224(CX)(R8*1)
-	VPANDD       224(CX), Z24, Z30
-	VCVTDQ2PS    Z23, Z23
-	PREFETCHT0   224(CX)(R9*1)
-	VPANDD       224(CX)(DX*1), Z24, Z31
-	VMULPS       Z26, Z23, Z23
-	VPBROADCASTD 144(DI), Z28
-	VADDPS       Z21, Z20, Z20
+	VPBROADCASTD 96(DI), Z28
 	VPDPBUSD     Z28, Z30, Z1
-	VADDPS       2944(AX), Z20, Z20
+	VCVTDQ2PS    Z22, Z22
 	VPDPBUSD     Z28, Z31, Z3
-	VMULPS       Z25, Z20, Z20
-	VPBROADCASTD 148(DI), Z29
-	VADDPS       1408(AX), Z20, Z20
+	VMULPS       Z26, Z22, Z22
+	VPBROADCASTD 100(DI), Z29
+	VBROADCASTSS -388(DI), Z26
 	VPDPBUSD     Z29, Z30, Z5
-	VMOVAPS      Z20, 1408(AX)
+	VCVTDQ2PS    Z21, Z21
 	VPDPBUSD     Z29, Z31, Z7
-	VADDPS       Z23, Z22, Z22
-	VPBROADCASTD 152(DI), Z28
-	VADDPS       3008(AX), Z22, Z22
+	VMULPS       Z26, Z21, Z21
+	VPBROADCASTD 104(DI), Z28
+	VCVTDQ2PS    Z23, Z23
 	VPDPBUSD     Z28, Z30, Z9
-	VMULPS       Z27, Z22, Z22
 	VPDPBUSD     Z28, Z31, Z11
+	VMULPS       Z26, Z23, Z23
+	PREFETCHT0   224(CX)(R9*1)
+	VPANDD       224(CX), Z24, Z30
+	VADDPS       Z21, Z20, Z20
+	PREFETCHT0   224(CX)(R10*1)
+	VPANDD       224(CX)(DX*1), Z24, Z31
+	VADDPS       2944(AX), Z20, Z20
+	VPBROADCASTD 144(DI), Z28
+	VMULPS       Z25, Z20, Z20
+	VPDPBUSD     Z28, Z30, Z1
+	VADDPS       1408(AX), Z20, Z20
+	VPDPBUSD     Z28, Z31, Z3
+	VPBROADCASTD 148(DI), Z29
+	VMOVAPS      Z20, 1408(AX)
+	VPDPBUSD     Z29, Z30, Z5
+	VADDPS       Z23, Z22, Z22
+	VPDPBUSD     Z29, Z31, Z7
+	VADDPS       3008(AX), Z22, Z22
+	VPBROADCASTD 152(DI), Z28
+	VMULPS       Z27, Z22, Z22
+	VPDPBUSD     Z28, Z30, Z9
 	VADDPS       1472(AX), Z22, Z22
+	VPDPBUSD     Z28, Z31, Z11
 	VMOVAPS      Z22, 1472(AX)
 
 scales:
@@ -27523,11 +27585,11 @@ scales:
 	ADDQ         $0x000003c0, DI
 	ADDQ         $0x00000120, CX
 	DECQ         SI
-	XORQ         R10, R10
+	XORQ         R11, R11
 	CMPQ         SI, $0x10
-	CMOVQEQ      BX, R10
-	ADDQ         R10, R8
-	ADDQ         R10, R9
+	CMOVQEQ      BX, R11
+	ADDQ         R11, R9
+	ADDQ         R11, R10
 	TESTQ        SI, SI
 	JNE          loop
 	VBROADCASTSS -444(DI), Z26
@@ -27592,8 +27654,8 @@ scales:
 	VMOVAPS      Z22, 1472(AX)
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -27610,9 +27672,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q4_KVNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q4_KVNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q4_KVNNI12x2(SB), $4672-80
+TEXT ·q4_KVNNI12x2(SB), $4672-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -27621,11 +27683,12 @@ TEXT ·q4_KVNNI12x2(SB), $4672-80
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+4608, R8
-	LEAQ    (R8)(BX*1), R9
+	MOVQ    ahead+56(FP), R8
+	MOVQ    $+4608, R9
+	LEAQ    (R9)(BX*1), R10
 	CMPQ    SI, $0x02
-	CMOVQLE R9, R8
-	LEAQ    (R8)(DX*1), R9
+	CMOVQLE R10, R9
+	LEAQ    (R9)(DX*1), R10
 	VPXORD  Z0, Z0, Z0
 	VMOVAPS Z0, 2048(AX)
 	VMOVAPS Z0, 2112(AX)
@@ -27651,33 +27714,33 @@ TEXT ·q4_KVNNI12x2(SB), $4672-80
 	VMOVAPS Z0, 3392(AX)
 	VMOVAPS Z0, 3456(AX)
 	VMOVAPS Z0, 3520(AX)
-	MOVQ    more+72(FP), R10
-	TESTQ   R10, R10
+	MOVQ    more+80(FP), R11
+	TESTQ   R11, R11
 	JEQ     begin
-	MOVQ    out+0(FP), R10
-	MOVQ    stride+8(FP), R12
-	MOVQ    rows+56(FP), R13
-	MOVQ    mask+64(FP), R14
-	KMOVW   R14, K1
-	SHRQ    $0x10, R14
-	KMOVW   R14, K2
-	MOVQ    AX, R14
+	MOVQ    out+0(FP), R11
+	MOVQ    stride+8(FP), R13
+	MOVQ    rows+64(FP), R14
+	MOVQ    mask+72(FP), R15
+	KMOVW   R15, K1
+	SHRQ    $0x10, R15
+	KMOVW   R15, K2
+	MOVQ    AX, R15
 
 more:
-	VMOVUPS.Z (R10), K1, Z0
-	VMOVAPS   Z0, 2048(R14)
-	VMOVUPS.Z 64(R10), K2, Z1
-	VMOVAPS   Z1, 2112(R14)
-	ADDQ      $0x80, R14
-	ADDQ      R12, R10
-	DECQ      R13
+	VMOVUPS.Z (R11), K1, Z0
+	VMOVAPS   Z0, 2048(R15)
+	VMOVUPS.Z 64(R11), K2, Z1
+	VMOVAPS   Z1, 2112(R15)
+	ADDQ      $0x80, R15
+	ADDQ      R13, R11
+	DECQ      R14
 	JNE       more
 
 begin:
-	MOVL         $0x0f0f0f0f, R10
-	VPBROADCASTD R10, Z24
-	LEAQ         256(CX), R10
-	XORQ         R12, R12
+	MOVL         $0x0f0f0f0f, R11
+	VPBROADCASTD R11, Z24
+	LEAQ         256(CX), R11
+	XORQ         R13, R13
 	VPXORD       Z0, Z0, Z0
 	VPXORD       Z1, Z1, Z1
 	VPXORD       Z2, Z2, Z2
@@ -27690,11 +27753,20 @@ begin:
 	VPXORD       Z9, Z9, Z9
 	VPXORD       Z10, Z10, Z10
 	VPXORD       Z11, Z11, Z11
-	PREFETCHT0   (R10)(R8*1)
-	VPANDD       (R10), Z24, Z30
+	PREFETCHT1   (DI)(R8*1)
+	PREFETCHT1   64(DI)(R8*1)
+	PREFETCHT1   128(DI)(R8*1)
+	PREFETCHT1   192(DI)(R8*1)
+	PREFETCHT1   256(DI)(R8*1)
+	PREFETCHT1   320(DI)(R8*1)
+	PREFETCHT1   384(DI)(R8*1)
+	PREFETCHT1   448(DI)(R8*1)
+	PREFETCHT1   512(DI)(R8*1)
+	PREFETCHT0   (R11)(R9*1)
+	VPANDD       (R11), Z24, Z30
 	VMOVDQA64    Z30, 3584(AX)
-	PREFETCHT0   (R10)(R9*1)
-	VPANDD       (R10)(DX*1), Z24, Z31
+	PREFETCHT0   (R11)(R10*1)
+	VPANDD       (R11)(DX*1), Z24, Z31
 	VMOVDQA64    Z31, 3648(AX)
 	VPBROADCASTD (DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -27714,11 +27786,11 @@ begin:
 	VPBROADCASTD 20(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   64(R10)(R8*1)
-	VPANDD       64(R10), Z24, Z30
+	PREFETCHT0   64(R11)(R9*1)
+	VPANDD       64(R11), Z24, Z30
 	VMOVDQA64    Z30, 3712(AX)
-	PREFETCHT0   64(R10)(R9*1)
-	VPANDD       64(R10)(DX*1), Z24, Z31
+	PREFETCHT0   64(R11)(R10*1)
+	VPANDD       64(R11)(DX*1), Z24, Z31
 	VMOVDQA64    Z31, 3776(AX)
 	VPBROADCASTD 48(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -27738,11 +27810,11 @@ begin:
 	VPBROADCASTD 68(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   128(R10)(R8*1)
-	VPANDD       128(R10), Z24, Z30
+	PREFETCHT0   128(R11)(R9*1)
+	VPANDD       128(R11), Z24, Z30
 	VMOVDQA64    Z30, 3840(AX)
-	PREFETCHT0   128(R10)(R9*1)
-	VPANDD       128(R10)(DX*1), Z24, Z31
+	PREFETCHT0   128(R11)(R10*1)
+	VPANDD       128(R11)(DX*1), Z24, Z31
 	VMOVDQA64    Z31, 3904(AX)
 	VPBROADCASTD 96(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -27762,11 +27834,11 @@ begin:
 	VPBROADCASTD 116(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   192(R10)(R8*1)
-	VPANDD       192(R10), Z24, Z30
+	PREFETCHT0   192(R11)(R9*1)
+	VPANDD       192(R11), Z24, Z30
 	VMOVDQA64    Z30, 3968(AX)
-	PREFETCHT0   192(R10)(R9*1)
-	VPANDD       192(R10)(DX*1), Z24, Z31
+	PREFETCHT0   192(R11)(R10*1)
+	VPANDD       192(R11)(DX*1), Z24, Z31
 	VMOVDQA64    Z31, 4032(AX)
 	VPBROADCASTD 144(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -27786,11 +27858,11 @@ begin:
 	VPBROADCASTD 164(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   256(R10)(R8*1)
-	VPANDD       256(R10), Z24, Z30
+	PREFETCHT0   256(R11)(R9*1)
+	VPANDD       256(R11), Z24, Z30
 	VMOVDQA64    Z30, 4096(AX)
-	PREFETCHT0   256(R10)(R9*1)
-	VPANDD       256(R10)(DX*1), Z24, Z31
+	PREFETCHT0   256(R11)(R10*1)
+	VPANDD       256(R11)(DX*1), Z24, Z31
 	VMOVDQA64    Z31, 4160(AX)
 	VPBROADCASTD 192(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -27810,11 +27882,11 @@ begin:
 	VPBROADCASTD 212(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   320(R10)(R8*1)
-	VPANDD       320(R10), Z24, Z30
+	PREFETCHT0   320(R11)(R9*1)
+	VPANDD       320(R11), Z24, Z30
 	VMOVDQA64    Z30, 4224(AX)
-	PREFETCHT0   320(R10)(R9*1)
-	VPANDD       320(R10)(DX*1), Z24, Z31
+	PREFETCHT0   320(R11)(R10*1)
+	VPANDD       320(R11)(DX*1), Z24, Z31
 	VMOVDQA64    Z31, 4288(AX)
 	VPBROADCASTD 240(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -27834,11 +27906,11 @@ begin:
 	VPBROADCASTD 260(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   384(R10)(R8*1)
-	VPANDD       384(R10), Z24, Z30
+	PREFETCHT0   384(R11)(R9*1)
+	VPANDD       384(R11), Z24, Z30
 	VMOVDQA64    Z30, 4352(AX)
-	PREFETCHT0   384(R10)(R9*1)
-	VPANDD       384(R10)(DX*1), Z24, Z31
+	PREFETCHT0   384(R11)(R10*1)
+	VPANDD       384(R11)(DX*1), Z24, Z31
 	VMOVDQA64    Z31, 4416(AX)
 	VPBROADCASTD 288(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -27858,11 +27930,11 @@ begin:
 	VPBROADCASTD 308(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   448(R10)(R8*1)
-	VPANDD       448(R10), Z24, Z30
+	PREFETCHT0   448(R11)(R9*1)
+	VPANDD       448(R11), Z24, Z30
 	VMOVDQA64    Z30, 4480(AX)
-	PREFETCHT0   448(R10)(R9*1)
-	VPANDD       448(R10)(DX*1), Z24, Z31
+	PREFETCHT0   448(R11)(R10*1)
+	VPANDD       448(R11)(DX*1), Z24, Z31
 	VMOVDQA64    Z31, 4544(AX)
 	VPBROADCASTD 336(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -27887,315 +27959,324 @@ begin:
 loop:
 	VPXORD       Z0, Z0, Z0
 	VPXORD       Z1, Z1, Z1
-	VBROADCASTSS -168(DI), Z26
 	VPXORD       Z2, Z2, Z2
+	VBROADCASTSS -168(DI), Z26
 	VPXORD       Z3, Z3, Z3
-	VMULPS       -256(R11), Z26, Z27
 	VPXORD       Z4, Z4, Z4
+	VMULPS       -256(R12), Z26, Z27
 	VPXORD       Z5, Z5, Z5
-	VCVTDQ2PS    Z12, Z12
 	VPXORD       Z6, Z6, Z6
+	VCVTDQ2PS    Z12, Z12
 	VPXORD       Z7, Z7, Z7
-	VMULPS       Z27, Z12, Z12
 	VPXORD       Z8, Z8, Z8
+	VMULPS       Z27, Z12, Z12
 	VPXORD       Z9, Z9, Z9
-	VADDPS       2816(AX), Z12, Z12
 	VPXORD       Z10, Z10, Z10
+	VADDPS       2816(AX), Z12, Z12
 	VPXORD       Z11, Z11, Z11
-	VMULPS       -192(R11), Z26, Z27
-	PREFETCHT0   (R10)(R8*1)
-	VPANDD       (R10), Z24, Z30
-	VMOVDQA64    Z30, 3584(AX)
+	PREFETCHT1   (DI)(R8*1)
+	VMULPS       -192(R12), Z26, Z27
+	PREFETCHT1   64(DI)(R8*1)
+	PREFETCHT1   128(DI)(R8*1)
 	VCVTDQ2PS    Z13, Z13
-	PREFETCHT0   (R10)(R9*1)
-	VPANDD       (R10)(DX*1), Z24, Z31
-	VMOVDQA64    Z31, 3648(AX)
+	PREFETCHT1   192(DI)(R8*1)
+	PREFETCHT1   256(DI)(R8*1)
 	VMULPS       Z27, Z13, Z13
+	PREFETCHT1   320(DI)(R8*1)
+	PREFETCHT1   384(DI)(R8*1)
+	VADDPS       2880(AX), Z13, Z13
+	PREFETCHT1   448(DI)(R8*1)
+	PREFETCHT1   512(DI)(R8*1)
+	VBROADCASTSS -120(DI), Z26
+	PREFETCHT0   (R11)(R9*1)
+	VPANDD       (R11), Z24, Z30
+	VMOVDQA64    Z30, 3584(AX)
+	VMULPS       -128(R12), Z26, Z27
+	PREFETCHT0   (R11)(R10*1)
+	VPANDD       (R11)(DX*1), Z24, Z31
+	VMOVDQA64    Z31, 3648(AX)
+	VSUBPS       Z27, Z12, Z12
 	VPBROADCASTD (DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
-	VADDPS       2880(AX), Z13, Z13
+	VMOVAPS      Z12, 2816(AX)
 	VPDPBUSD     Z28, Z31, Z1
 	VPBROADCASTD 4(DI), Z29
-	VBROADCASTSS -120(DI), Z26
+	VMULPS       -64(R12), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z2
 	VPDPBUSD     Z29, Z31, Z3
-	VMULPS       -128(R11), Z26, Z27
+	VSUBPS       Z27, Z13, Z13
 	VPBROADCASTD 8(DI), Z28
 	VPDPBUSD     Z28, Z30, Z4
-	VSUBPS       Z27, Z12, Z12
+	VMOVAPS      Z13, 2880(AX)
 	VPDPBUSD     Z28, Z31, Z5
 	VPBROADCASTD 12(DI), Z29
-	VMOVAPS      Z12, 2816(AX)
+	VBROADCASTSS -164(DI), Z26
 	VPDPBUSD     Z29, Z30, Z6
 	VPDPBUSD     Z29, Z31, Z7
-	VMULPS       -64(R11), Z26, Z27
+	VMULPS       -256(R12), Z26, Z27
 	VPBROADCASTD 16(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
-	VSUBPS       Z27, Z13, Z13
+	VCVTDQ2PS    Z14, Z14
 	VPDPBUSD     Z28, Z31, Z9
 	VPBROADCASTD 20(DI), Z29
-	VMOVAPS      Z13, 2880(AX)
 	VPDPBUSD     Z29, Z30, Z10
-	VPDPBUSD     Z29, Z31, Z11
-	VBROADCASTSS -164(DI), Z26
-	PREFETCHT0   64(R10)(R8*1)
-	VPANDD       64(R10), Z24, Z30
-	VMOVDQA64    Z30, 3712(AX)
-	VMULPS       -256(R11), Z26, Z27
-	PREFETCHT0   64(R10)(R9*1)
-	VPANDD       64(R10)(DX*1), Z24, Z31
-	VMOVDQA64    Z31, 3776(AX)
-	VCVTDQ2PS    Z14, Z14
-	VPBROADCASTD 48(DI), Z28
-	VPDPBUSD     Z28, Z30, Z0
 	VMULPS       Z27, Z14, Z14
-	VPDPBUSD     Z28, Z31, Z1
-	VPBROADCASTD 52(DI), Z29
+	VPDPBUSD     Z29, Z31, Z11
+	PREFETCHT0   64(R11)(R9*1)
+	VPANDD       64(R11), Z24, Z30
 	VADDPS       2944(AX), Z14, Z14
-	VPDPBUSD     Z29, Z30, Z2
-	VPDPBUSD     Z29, Z31, Z3
-	VMULPS       -192(R11), Z26, Z27
-	VPBROADCASTD 56(DI), Z28
-	VPDPBUSD     Z28, Z30, Z4
+	VMOVDQA64    Z30, 3712(AX)
+	PREFETCHT0   64(R11)(R10*1)
+	VPANDD       64(R11)(DX*1), Z24, Z31
+	VMULPS       -192(R12), Z26, Z27
+	VMOVDQA64    Z31, 3776(AX)
+	VPBROADCASTD 48(DI), Z28
 	VCVTDQ2PS    Z15, Z15
-	VPDPBUSD     Z28, Z31, Z5
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z28, Z31, Z1
 	VMULPS       Z27, Z15, Z15
+	VPBROADCASTD 52(DI), Z29
+	VPDPBUSD     Z29, Z30, Z2
+	VADDPS       3008(AX), Z15, Z15
+	VPDPBUSD     Z29, Z31, Z3
+	VPBROADCASTD 56(DI), Z28
+	VBROADCASTSS -116(DI), Z26
+	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z28, Z31, Z5
+	VMULPS       -128(R12), Z26, Z27
 	VPBROADCASTD 60(DI), Z29
 	VPDPBUSD     Z29, Z30, Z6
-	VADDPS       3008(AX), Z15, Z15
+	VSUBPS       Z27, Z14, Z14
 	VPDPBUSD     Z29, Z31, Z7
 	VPBROADCASTD 64(DI), Z28
-	VBROADCASTSS -116(DI), Z26
+	VMOVAPS      Z14, 2944(AX)
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z28, Z31, Z9
-	VMULPS       -128(R11), Z26, Z27
+	VMULPS       -64(R12), Z26, Z27
 	VPBROADCASTD 68(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
-	VSUBPS       Z27, Z14, Z14
+	VSUBPS       Z27, Z15, Z15
 	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   128(R10)(R8*1)
-	VPANDD       128(R10), Z24, Z30
-	VMOVAPS      Z14, 2944(AX)
+	PREFETCHT0   128(R11)(R9*1)
+	VPANDD       128(R11), Z24, Z30
+	VMOVAPS      Z15, 3008(AX)
 	VMOVDQA64    Z30, 3840(AX)
-	PREFETCHT0   128(R10)(R9*1)
-	VPANDD       128(R10)(DX*1), Z24, Z31
-	VMULPS       -64(R11), Z26, Z27
+	PREFETCHT0   128(R11)(R10*1)
+	VPANDD       128(R11)(DX*1), Z24, Z31
+	VBROADCASTSS -160(DI), Z26
 	VMOVDQA64    Z31, 3904(AX)
 	VPBROADCASTD 96(DI), Z28
-	VSUBPS       Z27, Z15, Z15
+	VMULPS       -256(R12), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z28, Z31, Z1
-	VMOVAPS      Z15, 3008(AX)
+	VCVTDQ2PS    Z16, Z16
 	VPBROADCASTD 100(DI), Z29
 	VPDPBUSD     Z29, Z30, Z2
-	VBROADCASTSS -160(DI), Z26
+	VMULPS       Z27, Z16, Z16
 	VPDPBUSD     Z29, Z31, Z3
 	VPBROADCASTD 104(DI), Z28
-	VMULPS       -256(R11), Z26, Z27
+	VADDPS       3072(AX), Z16, Z16
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z28, Z31, Z5
-	VCVTDQ2PS    Z16, Z16
+	VMULPS       -192(R12), Z26, Z27
 	VPBROADCASTD 108(DI), Z29
 	VPDPBUSD     Z29, Z30, Z6
-	VMULPS       Z27, Z16, Z16
 	VPDPBUSD     Z29, Z31, Z7
-	VPBROADCASTD 112(DI), Z28
-	VADDPS       3072(AX), Z16, Z16
-	VPDPBUSD     Z28, Z30, Z8
-	VPDPBUSD     Z28, Z31, Z9
-	VMULPS       -192(R11), Z26, Z27
-	VPBROADCASTD 116(DI), Z29
-	VPDPBUSD     Z29, Z30, Z10
 	VCVTDQ2PS    Z17, Z17
-	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   192(R10)(R8*1)
-	VPANDD       192(R10), Z24, Z30
+	VPBROADCASTD 112(DI), Z28
+	VPDPBUSD     Z28, Z30, Z8
 	VMULPS       Z27, Z17, Z17
-	VMOVDQA64    Z30, 3968(AX)
-	PREFETCHT0   192(R10)(R9*1)
-	VPANDD       192(R10)(DX*1), Z24, Z31
+	VPDPBUSD     Z28, Z31, Z9
+	VPBROADCASTD 116(DI), Z29
 	VADDPS       3136(AX), Z17, Z17
-	VMOVDQA64    Z31, 4032(AX)
-	VPBROADCASTD 144(DI), Z28
+	VPDPBUSD     Z29, Z30, Z10
+	VPDPBUSD     Z29, Z31, Z11
 	VBROADCASTSS -112(DI), Z26
-	VPDPBUSD     Z28, Z30, Z0
-	VPDPBUSD     Z28, Z31, Z1
-	VMULPS       -128(R11), Z26, Z27
-	VPBROADCASTD 148(DI), Z29
-	VPDPBUSD     Z29, Z30, Z2
+	PREFETCHT0   192(R11)(R9*1)
+	VPANDD       192(R11), Z24, Z30
+	VMOVDQA64    Z30, 3968(AX)
+	VMULPS       -128(R12), Z26, Z27
+	PREFETCHT0   192(R11)(R10*1)
+	VPANDD       192(R11)(DX*1), Z24, Z31
+	VMOVDQA64    Z31, 4032(AX)
 	VSUBPS       Z27, Z16, Z16
-	VPDPBUSD     Z29, Z31, Z3
-	VPBROADCASTD 152(DI), Z28
+	VPBROADCASTD 144(DI), Z28
+	VPDPBUSD     Z28, Z30, Z0
 	VMOVAPS      Z16, 3072(AX)
-	VPDPBUSD     Z28, Z30, Z4
-	VPDPBUSD     Z28, Z31, Z5
-	VMULPS       -64(R11), Z26, Z27
-	VPBROADCASTD 156(DI), Z29
-	VPDPBUSD     Z29, Z30, Z6
+	VPDPBUSD     Z28, Z31, Z1
+	VPBROADCASTD 148(DI), Z29
+	VMULPS       -64(R12), Z26, Z27
+	VPDPBUSD     Z29, Z30, Z2
+	VPDPBUSD     Z29, Z31, Z3
 	VSUBPS       Z27, Z17, Z17
-	VPDPBUSD     Z29, Z31, Z7
+	VPBROADCASTD 152(DI), Z28
+	VPDPBUSD     Z28, Z30, Z4
 	VMOVAPS      Z17, 3136(AX)
+	VPDPBUSD     Z28, Z31, Z5
+	VPBROADCASTD 156(DI), Z29
+	VBROADCASTSS -156(DI), Z26
+	VPDPBUSD     Z29, Z30, Z6
+	VPDPBUSD     Z29, Z31, Z7
+	VMULPS       -256(R12), Z26, Z27
 	VPBROADCASTD 160(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
-	VBROADCASTSS -156(DI), Z26
+	VCVTDQ2PS    Z18, Z18
 	VPDPBUSD     Z28, Z31, Z9
 	VPBROADCASTD 164(DI), Z29
-	VMULPS       -256(R11), Z26, Z27
+	VMULPS       Z27, Z18, Z18
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	VCVTDQ2PS    Z18, Z18
-	PREFETCHT0   256(R10)(R8*1)
-	VPANDD       256(R10), Z24, Z30
-	VMOVDQA64    Z30, 4096(AX)
-	VMULPS       Z27, Z18, Z18
-	PREFETCHT0   256(R10)(R9*1)
-	VPANDD       256(R10)(DX*1), Z24, Z31
-	VMOVDQA64    Z31, 4160(AX)
 	VADDPS       3200(AX), Z18, Z18
+	PREFETCHT0   256(R11)(R9*1)
+	VPANDD       256(R11), Z24, Z30
+	VMOVDQA64    Z30, 4096(AX)
+	VMULPS       -192(R12), Z26, Z27
+	PREFETCHT0   256(R11)(R10*1)
+	VPANDD       256(R11)(DX*1), Z24, Z31
+	VMOVDQA64    Z31, 4160(AX)
+	VCVTDQ2PS    Z19, Z19
 	VPBROADCASTD 192(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
-	VMULPS       -192(R11), Z26, Z27
+	VMULPS       Z27, Z19, Z19
 	VPDPBUSD     Z28, Z31, Z1
 	VPBROADCASTD 196(DI), Z29
-	VCVTDQ2PS    Z19, Z19
-	VPDPBUSD     Z29, Z30, Z2
-	VPDPBUSD     Z29, Z31, Z3
-	VMULPS       Z27, Z19, Z19
-	VPBROADCASTD 200(DI), Z28
-	VPDPBUSD     Z28, Z30, Z4
 	VADDPS       3264(AX), Z19, Z19
-	VPDPBUSD     Z28, Z31, Z5
-	VPBROADCASTD 204(DI), Z29
-	VBROADCASTSS -108(DI), Z26
-	VPDPBUSD     Z29, Z30, Z6
-	VPDPBUSD     Z29, Z31, Z7
-	VMULPS       -128(R11), Z26, Z27
-	VPBROADCASTD 208(DI), Z28
-	VPDPBUSD     Z28, Z30, Z8
-	VSUBPS       Z27, Z18, Z18
-	VPDPBUSD     Z28, Z31, Z9
-	VPBROADCASTD 212(DI), Z29
-	VMOVAPS      Z18, 3200(AX)
-	VPDPBUSD     Z29, Z30, Z10
-	VPDPBUSD     Z29, Z31, Z11
-	VMULPS       -64(R11), Z26, Z27
-	PREFETCHT0   320(R10)(R8*1)
-	VPANDD       320(R10), Z24, Z30
-	VMOVDQA64    Z30, 4224(AX)
-	VSUBPS       Z27, Z19, Z19
-	PREFETCHT0   320(R10)(R9*1)
-	VPANDD       320(R10)(DX*1), Z24, Z31
-	VMOVDQA64    Z31, 4288(AX)
-	VMOVAPS      Z19, 3264(AX)
-	VPBROADCASTD 240(DI), Z28
-	VPDPBUSD     Z28, Z30, Z0
-	VBROADCASTSS -152(DI), Z26
-	VPDPBUSD     Z28, Z31, Z1
-	VPBROADCASTD 244(DI), Z29
-	VMULPS       -256(R11), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z2
 	VPDPBUSD     Z29, Z31, Z3
-	VCVTDQ2PS    Z20, Z20
-	VPBROADCASTD 248(DI), Z28
+	VPBROADCASTD 200(DI), Z28
+	VBROADCASTSS -108(DI), Z26
 	VPDPBUSD     Z28, Z30, Z4
-	VMULPS       Z27, Z20, Z20
 	VPDPBUSD     Z28, Z31, Z5
-	VPBROADCASTD 252(DI), Z29
-	VADDPS       3328(AX), Z20, Z20
+	VMULPS       -128(R12), Z26, Z27
+	VPBROADCASTD 204(DI), Z29
 	VPDPBUSD     Z29, Z30, Z6
+	VSUBPS       Z27, Z18, Z18
 	VPDPBUSD     Z29, Z31, Z7
-	VMULPS       -192(R11), Z26, Z27
-	VPBROADCASTD 256(DI), Z28
+	VPBROADCASTD 208(DI), Z28
+	VMOVAPS      Z18, 3200(AX)
 	VPDPBUSD     Z28, Z30, Z8
-	VCVTDQ2PS    Z21, Z21
 	VPDPBUSD     Z28, Z31, Z9
+	VMULPS       -64(R12), Z26, Z27
+	VPBROADCASTD 212(DI), Z29
+	VPDPBUSD     Z29, Z30, Z10
+	VSUBPS       Z27, Z19, Z19
+	VPDPBUSD     Z29, Z31, Z11
+	PREFETCHT0   320(R11)(R9*1)
+	VPANDD       320(R11), Z24, Z30
+	VMOVAPS      Z19, 3264(AX)
+	VMOVDQA64    Z30, 4224(AX)
+	PREFETCHT0   320(R11)(R10*1)
+	VPANDD       320(R11)(DX*1), Z24, Z31
+	VBROADCASTSS -152(DI), Z26
+	VMOVDQA64    Z31, 4288(AX)
+	VPBROADCASTD 240(DI), Z28
+	VMULPS       -256(R12), Z26, Z27
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z28, Z31, Z1
+	VCVTDQ2PS    Z20, Z20
+	VPBROADCASTD 244(DI), Z29
+	VPDPBUSD     Z29, Z30, Z2
+	VMULPS       Z27, Z20, Z20
+	VPDPBUSD     Z29, Z31, Z3
+	VPBROADCASTD 248(DI), Z28
+	VADDPS       3328(AX), Z20, Z20
+	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z28, Z31, Z5
+	VMULPS       -192(R12), Z26, Z27
+	VPBROADCASTD 252(DI), Z29
+	VPDPBUSD     Z29, Z30, Z6
+	VCVTDQ2PS    Z21, Z21
+	VPDPBUSD     Z29, Z31, Z7
+	VPBROADCASTD 256(DI), Z28
 	VMULPS       Z27, Z21, Z21
+	VPDPBUSD     Z28, Z30, Z8
+	VPDPBUSD     Z28, Z31, Z9
+	VADDPS       3392(AX), Z21, Z21
 	VPBROADCASTD 260(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
-	VADDPS       3392(AX), Z21, Z21
-	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   384(R10)(R8*1)
-	VPANDD       384(R10), Z24, Z30
 	VBROADCASTSS -104(DI), Z26
+	VPDPBUSD     Z29, Z31, Z11
+	PREFETCHT0   384(R11)(R9*1)
+	VPANDD       384(R11), Z24, Z30
+	VMULPS       -128(R12), Z26, Z27
 	VMOVDQA64    Z30, 4352(AX)
-	PREFETCHT0   384(R10)(R9*1)
-	VPANDD       384(R10)(DX*1), Z24, Z31
-	VMULPS       -128(R11), Z26, Z27
+	PREFETCHT0   384(R11)(R10*1)
+	VPANDD       384(R11)(DX*1), Z24, Z31
+	VSUBPS       Z27, Z20, Z20
 	VMOVDQA64    Z31, 4416(AX)
 	VPBROADCASTD 288(DI), Z28
-	VSUBPS       Z27, Z20, Z20
 	VPDPBUSD     Z28, Z30, Z0
-	VPDPBUSD     Z28, Z31, Z1
 	VMOVAPS      Z20, 3328(AX)
-	VPBROADCASTD 292(DI), Z29
-	VPDPBUSD     Z29, Z30, Z2
-	VMULPS       -64(R11), Z26, Z27
-	VPDPBUSD     Z29, Z31, Z3
-	VPBROADCASTD 296(DI), Z28
-	VSUBPS       Z27, Z21, Z21
-	VPDPBUSD     Z28, Z30, Z4
-	VPDPBUSD     Z28, Z31, Z5
-	VMOVAPS      Z21, 3392(AX)
-	VPBROADCASTD 300(DI), Z29
-	VPDPBUSD     Z29, Z30, Z6
-	VBROADCASTSS -148(DI), Z26
-	VPDPBUSD     Z29, Z31, Z7
-	VPBROADCASTD 304(DI), Z28
-	VMULPS       -256(R11), Z26, Z27
-	VPDPBUSD     Z28, Z30, Z8
-	VPDPBUSD     Z28, Z31, Z9
-	VCVTDQ2PS    Z22, Z22
-	VPBROADCASTD 308(DI), Z29
-	VPDPBUSD     Z29, Z30, Z10
-	VMULPS       Z27, Z22, Z22
-	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   448(R10)(R8*1)
-	VPANDD       448(R10), Z24, Z30
-	VADDPS       3456(AX), Z22, Z22
-	VMOVDQA64    Z30, 4480(AX)
-	PREFETCHT0   448(R10)(R9*1)
-	VPANDD       448(R10)(DX*1), Z24, Z31
-	VMULPS       -192(R11), Z26, Z27
-	VMOVDQA64    Z31, 4544(AX)
-	VPBROADCASTD 336(DI), Z28
-	VCVTDQ2PS    Z23, Z23
-	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z28, Z31, Z1
-	VMULPS       Z27, Z23, Z23
-	VPBROADCASTD 340(DI), Z29
+	VPBROADCASTD 292(DI), Z29
+	VMULPS       -64(R12), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z2
-	VADDPS       3520(AX), Z23, Z23
 	VPDPBUSD     Z29, Z31, Z3
-	VPBROADCASTD 344(DI), Z28
-	VBROADCASTSS -100(DI), Z26
+	VSUBPS       Z27, Z21, Z21
+	VPBROADCASTD 296(DI), Z28
 	VPDPBUSD     Z28, Z30, Z4
+	VMOVAPS      Z21, 3392(AX)
 	VPDPBUSD     Z28, Z31, Z5
-	VMULPS       -128(R11), Z26, Z27
-	VPBROADCASTD 348(DI), Z29
+	VPBROADCASTD 300(DI), Z29
+	VBROADCASTSS -148(DI), Z26
 	VPDPBUSD     Z29, Z30, Z6
-	VSUBPS       Z27, Z22, Z22
 	VPDPBUSD     Z29, Z31, Z7
-	VPBROADCASTD 352(DI), Z28
-	VMOVAPS      Z22, 3456(AX)
+	VMULPS       -256(R12), Z26, Z27
+	VPBROADCASTD 304(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
+	VCVTDQ2PS    Z22, Z22
 	VPDPBUSD     Z28, Z31, Z9
-	VMULPS       -64(R11), Z26, Z27
-	VPBROADCASTD 356(DI), Z29
+	VPBROADCASTD 308(DI), Z29
+	VMULPS       Z27, Z22, Z22
 	VPDPBUSD     Z29, Z30, Z10
+	VPDPBUSD     Z29, Z31, Z11
+	VADDPS       3456(AX), Z22, Z22
+	PREFETCHT0   448(R11)(R9*1)
+	VPANDD       448(R11), Z24, Z30
+	VMOVDQA64    Z30, 4480(AX)
+	VMULPS       -192(R12), Z26, Z27
+	PREFETCHT0   448(R11)(R10*1)
+	VPANDD       448(R11)(DX*1), Z24, Z31
+	VMOVDQA64    Z31, 4544(AX)
+	VCVTDQ2PS    Z23, Z23
+	VPBROADCASTD 336(DI), Z28
+	VPDPBUSD     Z28, Z30, Z0
+	VMULPS       Z27, Z23, Z23
+	VPDPBUSD     Z28, Z31, Z1
+	VPBROADCASTD 340(DI), Z29
+	VADDPS       3520(AX), Z23, Z23
+	VPDPBUSD     Z29, Z30, Z2
+	VPDPBUSD     Z29, Z31, Z3
+	VBROADCASTSS -100(DI), Z26
+	VPBROADCASTD 344(DI), Z28
+	VPDPBUSD     Z28, Z30, Z4
+	VMULPS       -128(R12), Z26, Z27
+	VPDPBUSD     Z28, Z31, Z5
+	VPBROADCASTD 348(DI), Z29
+	VSUBPS       Z27, Z22, Z22
+	VPDPBUSD     Z29, Z30, Z6
+	VPDPBUSD     Z29, Z31, Z7
+	VMOVAPS      Z22, 3456(AX)
+	VPBROADCASTD 352(DI), Z28
+	VPDPBUSD     Z28, Z30, Z8
+	VMULPS       -64(R12), Z26, Z27
+	VPDPBUSD     Z28, Z31, Z9
+	VPBROADCASTD 356(DI), Z29
 	VSUBPS       Z27, Z23, Z23
+	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
 	VMOVAPS      Z23, 3520(AX)
 
 scales:
-	TESTQ       R12, R12
+	TESTQ       R13, R13
 	JNE         prepared
-	PREFETCHT0  (CX)(R8*1)
+	PREFETCHT0  (CX)(R9*1)
 	VMOVDQU64   (CX), Z12
-	PREFETCHT0  64(CX)(R8*1)
+	PREFETCHT0  64(CX)(R9*1)
 	VMOVDQU64   64(CX), Z14
-	PREFETCHT0  128(CX)(R8*1)
+	PREFETCHT0  128(CX)(R9*1)
 	VMOVDQU64   128(CX), Z15
-	PREFETCHT0  192(CX)(R8*1)
+	PREFETCHT0  192(CX)(R9*1)
 	VMOVDQU64   192(CX), Z16
 	VPSRLD      $0x10, Z12, Z13
 	VPMOVDW     Z12, Y12
@@ -28277,13 +28358,13 @@ scales:
 	VCVTDQ2PS   Z22, Z22
 	VMULPS      Z13, Z22, Z22
 	VMOVAPS     Z22, 1920(AX)
-	PREFETCHT0  (CX)(R9*1)
+	PREFETCHT0  (CX)(R10*1)
 	VMOVDQU64   (CX)(DX*1), Z12
-	PREFETCHT0  64(CX)(R9*1)
+	PREFETCHT0  64(CX)(R10*1)
 	VMOVDQU64   64(CX)(DX*1), Z14
-	PREFETCHT0  128(CX)(R9*1)
+	PREFETCHT0  128(CX)(R10*1)
 	VMOVDQU64   128(CX)(DX*1), Z15
-	PREFETCHT0  192(CX)(R9*1)
+	PREFETCHT0  192(CX)(R10*1)
 	VMOVDQU64   192(CX)(DX*1), Z16
 	VPSRLD      $0x10, Z12, Z13
 	VPMOVDW     Z12, Y12
@@ -28365,8 +28446,8 @@ scales:
 	VCVTDQ2PS   Z22, Z22
 	VMULPS      Z13, Z22, Z22
 	VMOVAPS     Z22, 1984(AX)
-	MOVQ        AX, R11
-	MOVQ        $0x00000004, R12
+	MOVQ        AX, R12
+	MOVQ        $0x00000004, R13
 
 prepared:
 	VPXORD       Z12, Z12, Z12
@@ -28374,7 +28455,7 @@ prepared:
 	VBROADCASTSS 384(DI), Z26
 	VPXORD       Z14, Z14, Z14
 	VPXORD       Z15, Z15, Z15
-	VMULPS       (R11), Z26, Z27
+	VMULPS       (R12), Z26, Z27
 	VPXORD       Z16, Z16, Z16
 	VPXORD       Z17, Z17, Z17
 	VCVTDQ2PS    Z0, Z0
@@ -28385,7 +28466,7 @@ prepared:
 	VADDPS       2048(AX), Z0, Z0
 	VPXORD       Z21, Z21, Z21
 	VPXORD       Z22, Z22, Z22
-	VMULPS       64(R11), Z26, Z27
+	VMULPS       64(R12), Z26, Z27
 	VPXORD       Z23, Z23, Z23
 	VMOVDQA64    3584(AX), Z30
 	VCVTDQ2PS    Z1, Z1
@@ -28399,7 +28480,7 @@ prepared:
 	VBROADCASTSS 432(DI), Z26
 	VPDPBUSD     Z29, Z30, Z14
 	VPDPBUSD     Z29, Z31, Z15
-	VMULPS       128(R11), Z26, Z27
+	VMULPS       128(R12), Z26, Z27
 	VPBROADCASTD 32(DI), Z28
 	VPDPBUSD     Z28, Z30, Z16
 	VSUBPS       Z27, Z0, Z0
@@ -28408,7 +28489,7 @@ prepared:
 	VMOVAPS      Z0, 2048(AX)
 	VPDPBUSD     Z29, Z30, Z18
 	VPDPBUSD     Z29, Z31, Z19
-	VMULPS       192(R11), Z26, Z27
+	VMULPS       192(R12), Z26, Z27
 	VPBROADCASTD 40(DI), Z28
 	VSUBPS       Z27, Z1, Z1
 	VPDPBUSD     Z28, Z30, Z20
@@ -28419,7 +28500,7 @@ prepared:
 	VBROADCASTSS 388(DI), Z26
 	VPDPBUSD     Z29, Z31, Z23
 	VMOVDQA64    3712(AX), Z30
-	VMULPS       (R11), Z26, Z27
+	VMULPS       (R12), Z26, Z27
 	VMOVDQA64    3776(AX), Z31
 	VPBROADCASTD 72(DI), Z28
 	VCVTDQ2PS    Z2, Z2
@@ -28430,7 +28511,7 @@ prepared:
 	VADDPS       2176(AX), Z2, Z2
 	VPDPBUSD     Z29, Z30, Z14
 	VPDPBUSD     Z29, Z31, Z15
-	VMULPS       64(R11), Z26, Z27
+	VMULPS       64(R12), Z26, Z27
 	VPBROADCASTD 80(DI), Z28
 	VPDPBUSD     Z28, Z30, Z16
 	VCVTDQ2PS    Z3, Z3
@@ -28444,7 +28525,7 @@ prepared:
 	VBROADCASTSS 436(DI), Z26
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
-	VMULPS       128(R11), Z26, Z27
+	VMULPS       128(R12), Z26, Z27
 	VPBROADCASTD 92(DI), Z29
 	VPDPBUSD     Z29, Z30, Z22
 	VSUBPS       Z27, Z2, Z2
@@ -28452,7 +28533,7 @@ prepared:
 	VMOVAPS      Z2, 2176(AX)
 	VMOVDQA64    3840(AX), Z30
 	VMOVDQA64    3904(AX), Z31
-	VMULPS       192(R11), Z26, Z27
+	VMULPS       192(R12), Z26, Z27
 	VPBROADCASTD 120(DI), Z28
 	VPDPBUSD     Z28, Z30, Z12
 	VSUBPS       Z27, Z3, Z3
@@ -28463,7 +28544,7 @@ prepared:
 	VPDPBUSD     Z29, Z31, Z15
 	VBROADCASTSS 392(DI), Z26
 	VPBROADCASTD 128(DI), Z28
-	VMULPS       (R11), Z26, Z27
+	VMULPS       (R12), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z16
 	VPDPBUSD     Z28, Z31, Z17
 	VCVTDQ2PS    Z4, Z4
@@ -28475,7 +28556,7 @@ prepared:
 	VADDPS       2304(AX), Z4, Z4
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
-	VMULPS       64(R11), Z26, Z27
+	VMULPS       64(R12), Z26, Z27
 	VPBROADCASTD 140(DI), Z29
 	VCVTDQ2PS    Z5, Z5
 	VPDPBUSD     Z29, Z30, Z22
@@ -28489,7 +28570,7 @@ prepared:
 	VBROADCASTSS 440(DI), Z26
 	VPDPBUSD     Z28, Z31, Z13
 	VPBROADCASTD 172(DI), Z29
-	VMULPS       128(R11), Z26, Z27
+	VMULPS       128(R12), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z14
 	VSUBPS       Z27, Z4, Z4
 	VPDPBUSD     Z29, Z31, Z15
@@ -28497,7 +28578,7 @@ prepared:
 	VMOVAPS      Z4, 2304(AX)
 	VPDPBUSD     Z28, Z30, Z16
 	VPDPBUSD     Z28, Z31, Z17
-	VMULPS       192(R11), Z26, Z27
+	VMULPS       192(R12), Z26, Z27
 	VPBROADCASTD 180(DI), Z29
 	VPDPBUSD     Z29, Z30, Z18
 	VSUBPS       Z27, Z5, Z5
@@ -28508,7 +28589,7 @@ prepared:
 	VBROADCASTSS 396(DI), Z26
 	VPDPBUSD     Z28, Z31, Z21
 	VPBROADCASTD 188(DI), Z29
-	VMULPS       (R11), Z26, Z27
+	VMULPS       (R12), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z22
 	VPDPBUSD     Z29, Z31, Z23
 	VCVTDQ2PS    Z6, Z6
@@ -28519,7 +28600,7 @@ prepared:
 	VADDPS       2432(AX), Z6, Z6
 	VPDPBUSD     Z28, Z30, Z12
 	VPDPBUSD     Z28, Z31, Z13
-	VMULPS       64(R11), Z26, Z27
+	VMULPS       64(R12), Z26, Z27
 	VPBROADCASTD 220(DI), Z29
 	VPDPBUSD     Z29, Z30, Z14
 	VCVTDQ2PS    Z7, Z7
@@ -28533,7 +28614,7 @@ prepared:
 	VBROADCASTSS 444(DI), Z26
 	VPDPBUSD     Z29, Z30, Z18
 	VPDPBUSD     Z29, Z31, Z19
-	VMULPS       128(R11), Z26, Z27
+	VMULPS       128(R12), Z26, Z27
 	VPBROADCASTD 232(DI), Z28
 	VPDPBUSD     Z28, Z30, Z20
 	VSUBPS       Z27, Z6, Z6
@@ -28542,7 +28623,7 @@ prepared:
 	VMOVAPS      Z6, 2432(AX)
 	VPDPBUSD     Z29, Z30, Z22
 	VPDPBUSD     Z29, Z31, Z23
-	VMULPS       192(R11), Z26, Z27
+	VMULPS       192(R12), Z26, Z27
 	VMOVDQA64    4224(AX), Z30
 	VSUBPS       Z27, Z7, Z7
 	VMOVDQA64    4288(AX), Z31
@@ -28553,7 +28634,7 @@ prepared:
 	VBROADCASTSS 400(DI), Z26
 	VPBROADCASTD 268(DI), Z29
 	VPDPBUSD     Z29, Z30, Z14
-	VMULPS       (R11), Z26, Z27
+	VMULPS       (R12), Z26, Z27
 	VPDPBUSD     Z29, Z31, Z15
 	VPBROADCASTD 272(DI), Z28
 	VCVTDQ2PS    Z8, Z8
@@ -28564,7 +28645,7 @@ prepared:
 	VADDPS       2560(AX), Z8, Z8
 	VPDPBUSD     Z29, Z30, Z18
 	VPDPBUSD     Z29, Z31, Z19
-	VMULPS       64(R11), Z26, Z27
+	VMULPS       64(R12), Z26, Z27
 	VPBROADCASTD 280(DI), Z28
 	VPDPBUSD     Z28, Z30, Z20
 	VCVTDQ2PS    Z9, Z9
@@ -28578,7 +28659,7 @@ prepared:
 	VBROADCASTSS 448(DI), Z26
 	VMOVDQA64    4416(AX), Z31
 	VPBROADCASTD 312(DI), Z28
-	VMULPS       128(R11), Z26, Z27
+	VMULPS       128(R12), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z12
 	VPDPBUSD     Z28, Z31, Z13
 	VSUBPS       Z27, Z8, Z8
@@ -28586,7 +28667,7 @@ prepared:
 	VMOVAPS      Z8, 2560(AX)
 	VPDPBUSD     Z29, Z30, Z14
 	VPDPBUSD     Z29, Z31, Z15
-	VMULPS       192(R11), Z26, Z27
+	VMULPS       192(R12), Z26, Z27
 	VPBROADCASTD 320(DI), Z28
 	VPDPBUSD     Z28, Z30, Z16
 	VSUBPS       Z27, Z9, Z9
@@ -28597,7 +28678,7 @@ prepared:
 	VPDPBUSD     Z29, Z31, Z19
 	VBROADCASTSS 404(DI), Z26
 	VPBROADCASTD 328(DI), Z28
-	VMULPS       (R11), Z26, Z27
+	VMULPS       (R12), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
 	VCVTDQ2PS    Z10, Z10
@@ -28609,7 +28690,7 @@ prepared:
 	VADDPS       2688(AX), Z10, Z10
 	VMOVDQA64    4544(AX), Z31
 	VPBROADCASTD 360(DI), Z28
-	VMULPS       64(R11), Z26, Z27
+	VMULPS       64(R12), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z12
 	VCVTDQ2PS    Z11, Z11
 	VPDPBUSD     Z28, Z31, Z13
@@ -28623,7 +28704,7 @@ prepared:
 	VBROADCASTSS 452(DI), Z26
 	VPDPBUSD     Z28, Z31, Z17
 	VPBROADCASTD 372(DI), Z29
-	VMULPS       128(R11), Z26, Z27
+	VMULPS       128(R12), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z18
 	VSUBPS       Z27, Z10, Z10
 	VPDPBUSD     Z29, Z31, Z19
@@ -28631,7 +28712,7 @@ prepared:
 	VMOVAPS      Z10, 2688(AX)
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
-	VMULPS       192(R11), Z26, Z27
+	VMULPS       192(R12), Z26, Z27
 	VPBROADCASTD 380(DI), Z29
 	VPDPBUSD     Z29, Z30, Z22
 	VSUBPS       Z27, Z11, Z11
@@ -28639,302 +28720,311 @@ prepared:
 	VMOVAPS      Z11, 2752(AX)
 	VPXORD       Z0, Z0, Z0
 	VPXORD       Z1, Z1, Z1
-	VBROADCASTSS 408(DI), Z26
 	VPXORD       Z2, Z2, Z2
+	VBROADCASTSS 408(DI), Z26
 	VPXORD       Z3, Z3, Z3
-	VMULPS       (R11), Z26, Z27
 	VPXORD       Z4, Z4, Z4
+	VMULPS       (R12), Z26, Z27
 	VPXORD       Z5, Z5, Z5
-	VCVTDQ2PS    Z12, Z12
 	VPXORD       Z6, Z6, Z6
+	VCVTDQ2PS    Z12, Z12
 	VPXORD       Z7, Z7, Z7
-	VMULPS       Z27, Z12, Z12
 	VPXORD       Z8, Z8, Z8
+	VMULPS       Z27, Z12, Z12
 	VPXORD       Z9, Z9, Z9
-	VADDPS       2816(AX), Z12, Z12
 	VPXORD       Z10, Z10, Z10
+	VADDPS       2816(AX), Z12, Z12
 	VPXORD       Z11, Z11, Z11
-	VMULPS       64(R11), Z26, Z27
-	VPSRLD       $0x04, (R10), Z30
+	PREFETCHT1   576(DI)(R8*1)
+	VMULPS       64(R12), Z26, Z27
+	PREFETCHT1   640(DI)(R8*1)
+	PREFETCHT1   704(DI)(R8*1)
+	VCVTDQ2PS    Z13, Z13
+	PREFETCHT1   768(DI)(R8*1)
+	PREFETCHT1   832(DI)(R8*1)
+	VMULPS       Z27, Z13, Z13
+	PREFETCHT1   896(DI)(R8*1)
+	PREFETCHT1   960(DI)(R8*1)
+	VADDPS       2880(AX), Z13, Z13
+	PREFETCHT1   1024(DI)(R8*1)
+	PREFETCHT1   1088(DI)(R8*1)
+	VBROADCASTSS 456(DI), Z26
+	VPSRLD       $0x04, (R11), Z30
 	VPANDD       Z24, Z30, Z30
 	VMOVDQA64    Z30, 3584(AX)
-	VCVTDQ2PS    Z13, Z13
-	VPSRLD       $0x04, (R10)(DX*1), Z31
+	VMULPS       128(R12), Z26, Z27
+	VPSRLD       $0x04, (R11)(DX*1), Z31
 	VPANDD       Z24, Z31, Z31
 	VMOVDQA64    Z31, 3648(AX)
-	VMULPS       Z27, Z13, Z13
+	VSUBPS       Z27, Z12, Z12
 	VPBROADCASTD 576(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
-	VADDPS       2880(AX), Z13, Z13
+	VMOVAPS      Z12, 2816(AX)
 	VPDPBUSD     Z28, Z31, Z1
 	VPBROADCASTD 580(DI), Z29
-	VBROADCASTSS 456(DI), Z26
+	VMULPS       192(R12), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z2
 	VPDPBUSD     Z29, Z31, Z3
-	VMULPS       128(R11), Z26, Z27
+	VSUBPS       Z27, Z13, Z13
 	VPBROADCASTD 584(DI), Z28
 	VPDPBUSD     Z28, Z30, Z4
-	VSUBPS       Z27, Z12, Z12
+	VMOVAPS      Z13, 2880(AX)
 	VPDPBUSD     Z28, Z31, Z5
 	VPBROADCASTD 588(DI), Z29
-	VMOVAPS      Z12, 2816(AX)
+	VBROADCASTSS 412(DI), Z26
 	VPDPBUSD     Z29, Z30, Z6
 	VPDPBUSD     Z29, Z31, Z7
-	VMULPS       192(R11), Z26, Z27
+	VMULPS       (R12), Z26, Z27
 	VPBROADCASTD 592(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
-	VSUBPS       Z27, Z13, Z13
+	VCVTDQ2PS    Z14, Z14
 	VPDPBUSD     Z28, Z31, Z9
 	VPBROADCASTD 596(DI), Z29
-	VMOVAPS      Z13, 2880(AX)
 	VPDPBUSD     Z29, Z30, Z10
-	VPDPBUSD     Z29, Z31, Z11
-	VBROADCASTSS 412(DI), Z26
-	VPSRLD       $0x04, 64(R10), Z30
-	VPANDD       Z24, Z30, Z30
-	VMOVDQA64    Z30, 3712(AX)
-	VMULPS       (R11), Z26, Z27
-	VPSRLD       $0x04, 64(R10)(DX*1), Z31
-	VPANDD       Z24, Z31, Z31
-	VMOVDQA64    Z31, 3776(AX)
-	VCVTDQ2PS    Z14, Z14
-	VPBROADCASTD 624(DI), Z28
-	VPDPBUSD     Z28, Z30, Z0
 	VMULPS       Z27, Z14, Z14
-	VPDPBUSD     Z28, Z31, Z1
-	VPBROADCASTD 628(DI), Z29
+	VPDPBUSD     Z29, Z31, Z11
+	VPSRLD       $0x04, 64(R11), Z30
+	VPANDD       Z24, Z30, Z30
 	VADDPS       2944(AX), Z14, Z14
-	VPDPBUSD     Z29, Z30, Z2
-	VPDPBUSD     Z29, Z31, Z3
-	VMULPS       64(R11), Z26, Z27
-	VPBROADCASTD 632(DI), Z28
-	VPDPBUSD     Z28, Z30, Z4
+	VMOVDQA64    Z30, 3712(AX)
+	VPSRLD       $0x04, 64(R11)(DX*1), Z31
+	VPANDD       Z24, Z31, Z31
+	VMULPS       64(R12), Z26, Z27
+	VMOVDQA64    Z31, 3776(AX)
+	VPBROADCASTD 624(DI), Z28
 	VCVTDQ2PS    Z15, Z15
-	VPDPBUSD     Z28, Z31, Z5
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z28, Z31, Z1
 	VMULPS       Z27, Z15, Z15
+	VPBROADCASTD 628(DI), Z29
+	VPDPBUSD     Z29, Z30, Z2
+	VADDPS       3008(AX), Z15, Z15
+	VPDPBUSD     Z29, Z31, Z3
+	VPBROADCASTD 632(DI), Z28
+	VBROADCASTSS 460(DI), Z26
+	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z28, Z31, Z5
+	VMULPS       128(R12), Z26, Z27
 	VPBROADCASTD 636(DI), Z29
 	VPDPBUSD     Z29, Z30, Z6
-	VADDPS       3008(AX), Z15, Z15
+	VSUBPS       Z27, Z14, Z14
 	VPDPBUSD     Z29, Z31, Z7
 	VPBROADCASTD 640(DI), Z28
-	VBROADCASTSS 460(DI), Z26
+	VMOVAPS      Z14, 2944(AX)
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z28, Z31, Z9
-	VMULPS       128(R11), Z26, Z27
+	VMULPS       192(R12), Z26, Z27
 	VPBROADCASTD 644(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
-	VSUBPS       Z27, Z14, Z14
+	VSUBPS       Z27, Z15, Z15
 	VPDPBUSD     Z29, Z31, Z11
-	VPSRLD       $0x04, 128(R10), Z30
+	VPSRLD       $0x04, 128(R11), Z30
 	VPANDD       Z24, Z30, Z30
-	VMOVAPS      Z14, 2944(AX)
+	VMOVAPS      Z15, 3008(AX)
 	VMOVDQA64    Z30, 3840(AX)
-	VPSRLD       $0x04, 128(R10)(DX*1), Z31
+	VPSRLD       $0x04, 128(R11)(DX*1), Z31
 	VPANDD       Z24, Z31, Z31
-	VMULPS       192(R11), Z26, Z27
+	VBROADCASTSS 416(DI), Z26
 	VMOVDQA64    Z31, 3904(AX)
 	VPBROADCASTD 672(DI), Z28
-	VSUBPS       Z27, Z15, Z15
+	VMULPS       (R12), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z28, Z31, Z1
-	VMOVAPS      Z15, 3008(AX)
+	VCVTDQ2PS    Z16, Z16
 	VPBROADCASTD 676(DI), Z29
 	VPDPBUSD     Z29, Z30, Z2
-	VBROADCASTSS 416(DI), Z26
+	VMULPS       Z27, Z16, Z16
 	VPDPBUSD     Z29, Z31, Z3
 	VPBROADCASTD 680(DI), Z28
-	VMULPS       (R11), Z26, Z27
+	VADDPS       3072(AX), Z16, Z16
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z28, Z31, Z5
-	VCVTDQ2PS    Z16, Z16
+	VMULPS       64(R12), Z26, Z27
 	VPBROADCASTD 684(DI), Z29
 	VPDPBUSD     Z29, Z30, Z6
-	VMULPS       Z27, Z16, Z16
 	VPDPBUSD     Z29, Z31, Z7
-	VPBROADCASTD 688(DI), Z28
-	VADDPS       3072(AX), Z16, Z16
-	VPDPBUSD     Z28, Z30, Z8
-	VPDPBUSD     Z28, Z31, Z9
-	VMULPS       64(R11), Z26, Z27
-	VPBROADCASTD 692(DI), Z29
-	VPDPBUSD     Z29, Z30, Z10
 	VCVTDQ2PS    Z17, Z17
-	VPDPBUSD     Z29, Z31, Z11
-	VPSRLD       $0x04, 192(R10), Z30
-	VPANDD       Z24, Z30, Z30
+	VPBROADCASTD 688(DI), Z28
+	VPDPBUSD     Z28, Z30, Z8
 	VMULPS       Z27, Z17, Z17
-	VMOVDQA64    Z30, 3968(AX)
-	VPSRLD       $0x04, 192(R10)(DX*1), Z31
-	VPANDD       Z24, Z31, Z31
+	VPDPBUSD     Z28, Z31, Z9
+	VPBROADCASTD 692(DI), Z29
 	VADDPS       3136(AX), Z17, Z17
-	VMOVDQA64    Z31, 4032(AX)
-	VPBROADCASTD 720(DI), Z28
+	VPDPBUSD     Z29, Z30, Z10
+	VPDPBUSD     Z29, Z31, Z11
 	VBROADCASTSS 464(DI), Z26
-	VPDPBUSD     Z28, Z30, Z0
-	VPDPBUSD     Z28, Z31, Z1
-	VMULPS       128(R11), Z26, Z27
-	VPBROADCASTD 724(DI), Z29
-	VPDPBUSD     Z29, Z30, Z2
+	VPSRLD       $0x04, 192(R11), Z30
+	VPANDD       Z24, Z30, Z30
+	VMOVDQA64    Z30, 3968(AX)
+	VMULPS       128(R12), Z26, Z27
+	VPSRLD       $0x04, 192(R11)(DX*1), Z31
+	VPANDD       Z24, Z31, Z31
+	VMOVDQA64    Z31, 4032(AX)
 	VSUBPS       Z27, Z16, Z16
-	VPDPBUSD     Z29, Z31, Z3
-	VPBROADCASTD 728(DI), Z28
+	VPBROADCASTD 720(DI), Z28
+	VPDPBUSD     Z28, Z30, Z0
 	VMOVAPS      Z16, 3072(AX)
-	VPDPBUSD     Z28, Z30, Z4
-	VPDPBUSD     Z28, Z31, Z5
-	VMULPS       192(R11), Z26, Z27
-	VPBROADCASTD 732(DI), Z29
-	VPDPBUSD     Z29, Z30, Z6
+	VPDPBUSD     Z28, Z31, Z1
+	VPBROADCASTD 724(DI), Z29
+	VMULPS       192(R12), Z26, Z27
+	VPDPBUSD     Z29, Z30, Z2
+	VPDPBUSD     Z29, Z31, Z3
 	VSUBPS       Z27, Z17, Z17
-	VPDPBUSD     Z29, Z31, Z7
+	VPBROADCASTD 728(DI), Z28
+	VPDPBUSD     Z28, Z30, Z4
 	VMOVAPS      Z17, 3136(AX)
+	VPDPBUSD     Z28, Z31, Z5
+	VPBROADCASTD 732(DI), Z29
+	VBROADCASTSS 420(DI), Z26
+	VPDPBUSD     Z29, Z30, Z6
+	VPDPBUSD     Z29, Z31, Z7
+	VMULPS       (R12), Z26, Z27
 	VPBROADCASTD 736(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
-	VBROADCASTSS 420(DI), Z26
+	VCVTDQ2PS    Z18, Z18
 	VPDPBUSD     Z28, Z31, Z9
 	VPBROADCASTD 740(DI), Z29
-	VMULPS       (R11), Z26, Z27
+	VMULPS       Z27, Z18, Z18
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	VCVTDQ2PS    Z18, Z18
-	VPSRLD       $0x04, 256(R10), Z30
+	VADDPS       3200(AX), Z18, Z18
+	VPSRLD       $0x04, 256(R11), Z30
 	VPANDD       Z24, Z30, Z30
 	VMOVDQA64    Z30, 4096(AX)
-	VMULPS       Z27, Z18, Z18
-	VPSRLD       $0x04, 256(R10)(DX*1), Z31
+	VMULPS       64(R12), Z26, Z27
+	VPSRLD       $0x04, 256(R11)(DX*1), Z31
 	VPANDD       Z24, Z31, Z31
 	VMOVDQA64    Z31, 4160(AX)
-	VADDPS       3200(AX), Z18, Z18
+	VCVTDQ2PS    Z19, Z19
 	VPBROADCASTD 768(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
-	VMULPS       64(R11), Z26, Z27
+	VMULPS       Z27, Z19, Z19
 	VPDPBUSD     Z28, Z31, Z1
 	VPBROADCASTD 772(DI), Z29
-	VCVTDQ2PS    Z19, Z19
-	VPDPBUSD     Z29, Z30, Z2
-	VPDPBUSD     Z29, Z31, Z3
-	VMULPS       Z27, Z19, Z19
-	VPBROADCASTD 776(DI), Z28
-	VPDPBUSD     Z28, Z30, Z4
 	VADDPS       3264(AX), Z19, Z19
-	VPDPBUSD     Z28, Z31, Z5
-	VPBROADCASTD 780(DI), Z29
-	VBROADCASTSS 468(DI), Z26
-	VPDPBUSD     Z29, Z30, Z6
-	VPDPBUSD     Z29, Z31, Z7
-	VMULPS       128(R11), Z26, Z27
-	VPBROADCASTD 784(DI), Z28
-	VPDPBUSD     Z28, Z30, Z8
-	VSUBPS       Z27, Z18, Z18
-	VPDPBUSD     Z28, Z31, Z9
-	VPBROADCASTD 788(DI), Z29
-	VMOVAPS      Z18, 3200(AX)
-	VPDPBUSD     Z29, Z30, Z10
-	VPDPBUSD     Z29, Z31, Z11
-	VMULPS       192(R11), Z26, Z27
-	VPSRLD       $0x04, 320(R10), Z30
-	VPANDD       Z24, Z30, Z30
-	VMOVDQA64    Z30, 4224(AX)
-	VSUBPS       Z27, Z19, Z19
-	VPSRLD       $0x04, 320(R10)(DX*1), Z31
-	VPANDD       Z24, Z31, Z31
-	VMOVDQA64    Z31, 4288(AX)
-	VMOVAPS      Z19, 3264(AX)
-	VPBROADCASTD 816(DI), Z28
-	VPDPBUSD     Z28, Z30, Z0
-	VBROADCASTSS 424(DI), Z26
-	VPDPBUSD     Z28, Z31, Z1
-	VPBROADCASTD 820(DI), Z29
-	VMULPS       (R11), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z2
 	VPDPBUSD     Z29, Z31, Z3
-	VCVTDQ2PS    Z20, Z20
-	VPBROADCASTD 824(DI), Z28
+	VPBROADCASTD 776(DI), Z28
+	VBROADCASTSS 468(DI), Z26
 	VPDPBUSD     Z28, Z30, Z4
-	VMULPS       Z27, Z20, Z20
 	VPDPBUSD     Z28, Z31, Z5
-	VPBROADCASTD 828(DI), Z29
-	VADDPS       3328(AX), Z20, Z20
+	VMULPS       128(R12), Z26, Z27
+	VPBROADCASTD 780(DI), Z29
 	VPDPBUSD     Z29, Z30, Z6
+	VSUBPS       Z27, Z18, Z18
 	VPDPBUSD     Z29, Z31, Z7
-	VMULPS       64(R11), Z26, Z27
-	VPBROADCASTD 832(DI), Z28
+	VPBROADCASTD 784(DI), Z28
+	VMOVAPS      Z18, 3200(AX)
 	VPDPBUSD     Z28, Z30, Z8
-	VCVTDQ2PS    Z21, Z21
 	VPDPBUSD     Z28, Z31, Z9
+	VMULPS       192(R12), Z26, Z27
+	VPBROADCASTD 788(DI), Z29
+	VPDPBUSD     Z29, Z30, Z10
+	VSUBPS       Z27, Z19, Z19
+	VPDPBUSD     Z29, Z31, Z11
+	VPSRLD       $0x04, 320(R11), Z30
+	VPANDD       Z24, Z30, Z30
+	VMOVAPS      Z19, 3264(AX)
+	VMOVDQA64    Z30, 4224(AX)
+	VPSRLD       $0x04, 320(R11)(DX*1), Z31
+	VPANDD       Z24, Z31, Z31
+	VBROADCASTSS 424(DI), Z26
+	VMOVDQA64    Z31, 4288(AX)
+	VPBROADCASTD 816(DI), Z28
+	VMULPS       (R12), Z26, Z27
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z28, Z31, Z1
+	VCVTDQ2PS    Z20, Z20
+	VPBROADCASTD 820(DI), Z29
+	VPDPBUSD     Z29, Z30, Z2
+	VMULPS       Z27, Z20, Z20
+	VPDPBUSD     Z29, Z31, Z3
+	VPBROADCASTD 824(DI), Z28
+	VADDPS       3328(AX), Z20, Z20
+	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z28, Z31, Z5
+	VMULPS       64(R12), Z26, Z27
+	VPBROADCASTD 828(DI), Z29
+	VPDPBUSD     Z29, Z30, Z6
+	VCVTDQ2PS    Z21, Z21
+	VPDPBUSD     Z29, Z31, Z7
+	VPBROADCASTD 832(DI), Z28
 	VMULPS       Z27, Z21, Z21
+	VPDPBUSD     Z28, Z30, Z8
+	VPDPBUSD     Z28, Z31, Z9
+	VADDPS       3392(AX), Z21, Z21
 	VPBROADCASTD 836(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
-	VADDPS       3392(AX), Z21, Z21
-	VPDPBUSD     Z29, Z31, Z11
-	VPSRLD       $0x04, 384(R10), Z30
-	VPANDD       Z24, Z30, Z30
 	VBROADCASTSS 472(DI), Z26
+	VPDPBUSD     Z29, Z31, Z11
+	VPSRLD       $0x04, 384(R11), Z30
+	VPANDD       Z24, Z30, Z30
+	VMULPS       128(R12), Z26, Z27
 	VMOVDQA64    Z30, 4352(AX)
-	VPSRLD       $0x04, 384(R10)(DX*1), Z31
+	VPSRLD       $0x04, 384(R11)(DX*1), Z31
 	VPANDD       Z24, Z31, Z31
-	VMULPS       128(R11), Z26, Z27
+	VSUBPS       Z27, Z20, Z20
 	VMOVDQA64    Z31, 4416(AX)
 	VPBROADCASTD 864(DI), Z28
-	VSUBPS       Z27, Z20, Z20
 	VPDPBUSD     Z28, Z30, Z0
-	VPDPBUSD     Z28, Z31, Z1
 	VMOVAPS      Z20, 3328(AX)
-	VPBROADCASTD 868(DI), Z29
-	VPDPBUSD     Z29, Z30, Z2
-	VMULPS       192(R11), Z26, Z27
-	VPDPBUSD     Z29, Z31, Z3
-	VPBROADCASTD 872(DI), Z28
-	VSUBPS       Z27, Z21, Z21
-	VPDPBUSD     Z28, Z30, Z4
-	VPDPBUSD     Z28, Z31, Z5
-	VMOVAPS      Z21, 3392(AX)
-	VPBROADCASTD 876(DI), Z29
-	VPDPBUSD     Z29, Z30, Z6
-	VBROADCASTSS 428(DI), Z26
-	VPDPBUSD     Z29, Z31, Z7
-	VPBROADCASTD 880(DI), Z28
-	VMULPS       (R11), Z26, Z27
-	VPDPBUSD     Z28, Z30, Z8
-	VPDPBUSD     Z28, Z31, Z9
-	VCVTDQ2PS    Z22, Z22
-	VPBROADCASTD 884(DI), Z29
-	VPDPBUSD     Z29, Z30, Z10
-	VMULPS       Z27, Z22, Z22
-	VPDPBUSD     Z29, Z31, Z11
-	VPSRLD       $0x04, 448(R10), Z30
-	VPANDD       Z24, Z30, Z30
-	VADDPS       3456(AX), Z22, Z22
-	VMOVDQA64    Z30, 4480(AX)
-	VPSRLD       $0x04, 448(R10)(DX*1), Z31
-	VPANDD       Z24, Z31, Z31
-	VMULPS       64(R11), Z26, Z27
-	VMOVDQA64    Z31, 4544(AX)
-	VPBROADCASTD 912(DI), Z28
-	VCVTDQ2PS    Z23, Z23
-	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z28, Z31, Z1
-	VMULPS       Z27, Z23, Z23
-	VPBROADCASTD 916(DI), Z29
+	VPBROADCASTD 868(DI), Z29
+	VMULPS       192(R12), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z2
-	VADDPS       3520(AX), Z23, Z23
 	VPDPBUSD     Z29, Z31, Z3
-	VPBROADCASTD 920(DI), Z28
-	VBROADCASTSS 476(DI), Z26
+	VSUBPS       Z27, Z21, Z21
+	VPBROADCASTD 872(DI), Z28
 	VPDPBUSD     Z28, Z30, Z4
+	VMOVAPS      Z21, 3392(AX)
 	VPDPBUSD     Z28, Z31, Z5
-	VMULPS       128(R11), Z26, Z27
-	VPBROADCASTD 924(DI), Z29
+	VPBROADCASTD 876(DI), Z29
+	VBROADCASTSS 428(DI), Z26
 	VPDPBUSD     Z29, Z30, Z6
-	VSUBPS       Z27, Z22, Z22
 	VPDPBUSD     Z29, Z31, Z7
-	VPBROADCASTD 928(DI), Z28
-	VMOVAPS      Z22, 3456(AX)
+	VMULPS       (R12), Z26, Z27
+	VPBROADCASTD 880(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
+	VCVTDQ2PS    Z22, Z22
 	VPDPBUSD     Z28, Z31, Z9
-	VMULPS       192(R11), Z26, Z27
-	VPBROADCASTD 932(DI), Z29
+	VPBROADCASTD 884(DI), Z29
+	VMULPS       Z27, Z22, Z22
 	VPDPBUSD     Z29, Z30, Z10
+	VPDPBUSD     Z29, Z31, Z11
+	VADDPS       3456(AX), Z22, Z22
+	VPSRLD       $0x04, 448(R11), Z30
+	VPANDD       Z24, Z30, Z30
+	VMOVDQA64    Z30, 4480(AX)
+	VMULPS       64(R12), Z26, Z27
+	VPSRLD       $0x04, 448(R11)(DX*1), Z31
+	VPANDD       Z24, Z31, Z31
+	VMOVDQA64    Z31, 4544(AX)
+	VCVTDQ2PS    Z23, Z23
+	VPBROADCASTD 912(DI), Z28
+	VPDPBUSD     Z28, Z30, Z0
+	VMULPS       Z27, Z23, Z23
+	VPDPBUSD     Z28, Z31, Z1
+	VPBROADCASTD 916(DI), Z29
+	VADDPS       3520(AX), Z23, Z23
+	VPDPBUSD     Z29, Z30, Z2
+	VPDPBUSD     Z29, Z31, Z3
+	VBROADCASTSS 476(DI), Z26
+	VPBROADCASTD 920(DI), Z28
+	VPDPBUSD     Z28, Z30, Z4
+	VMULPS       128(R12), Z26, Z27
+	VPDPBUSD     Z28, Z31, Z5
+	VPBROADCASTD 924(DI), Z29
+	VSUBPS       Z27, Z22, Z22
+	VPDPBUSD     Z29, Z30, Z6
+	VPDPBUSD     Z29, Z31, Z7
+	VMOVAPS      Z22, 3456(AX)
+	VPBROADCASTD 928(DI), Z28
+	VPDPBUSD     Z28, Z30, Z8
+	VMULPS       192(R12), Z26, Z27
+	VPDPBUSD     Z28, Z31, Z9
+	VPBROADCASTD 932(DI), Z29
 	VSUBPS       Z27, Z23, Z23
+	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
 	VMOVAPS      Z23, 3520(AX)
 	VPXORD       Z12, Z12, Z12
@@ -28942,7 +29032,7 @@ prepared:
 	VBROADCASTSS 960(DI), Z26
 	VPXORD       Z14, Z14, Z14
 	VPXORD       Z15, Z15, Z15
-	VMULPS       256(R11), Z26, Z27
+	VMULPS       256(R12), Z26, Z27
 	VPXORD       Z16, Z16, Z16
 	VPXORD       Z17, Z17, Z17
 	VCVTDQ2PS    Z0, Z0
@@ -28953,7 +29043,7 @@ prepared:
 	VADDPS       2048(AX), Z0, Z0
 	VPXORD       Z21, Z21, Z21
 	VPXORD       Z22, Z22, Z22
-	VMULPS       320(R11), Z26, Z27
+	VMULPS       320(R12), Z26, Z27
 	VPXORD       Z23, Z23, Z23
 	VMOVDQA64    3584(AX), Z30
 	VCVTDQ2PS    Z1, Z1
@@ -28967,7 +29057,7 @@ prepared:
 	VBROADCASTSS 1008(DI), Z26
 	VPDPBUSD     Z29, Z30, Z14
 	VPDPBUSD     Z29, Z31, Z15
-	VMULPS       384(R11), Z26, Z27
+	VMULPS       384(R12), Z26, Z27
 	VPBROADCASTD 608(DI), Z28
 	VPDPBUSD     Z28, Z30, Z16
 	VSUBPS       Z27, Z0, Z0
@@ -28976,7 +29066,7 @@ prepared:
 	VMOVAPS      Z0, 2048(AX)
 	VPDPBUSD     Z29, Z30, Z18
 	VPDPBUSD     Z29, Z31, Z19
-	VMULPS       448(R11), Z26, Z27
+	VMULPS       448(R12), Z26, Z27
 	VPBROADCASTD 616(DI), Z28
 	VSUBPS       Z27, Z1, Z1
 	VPDPBUSD     Z28, Z30, Z20
@@ -28987,7 +29077,7 @@ prepared:
 	VBROADCASTSS 964(DI), Z26
 	VPDPBUSD     Z29, Z31, Z23
 	VMOVDQA64    3712(AX), Z30
-	VMULPS       256(R11), Z26, Z27
+	VMULPS       256(R12), Z26, Z27
 	VMOVDQA64    3776(AX), Z31
 	VPBROADCASTD 648(DI), Z28
 	VCVTDQ2PS    Z2, Z2
@@ -28998,7 +29088,7 @@ prepared:
 	VADDPS       2176(AX), Z2, Z2
 	VPDPBUSD     Z29, Z30, Z14
 	VPDPBUSD     Z29, Z31, Z15
-	VMULPS       320(R11), Z26, Z27
+	VMULPS       320(R12), Z26, Z27
 	VPBROADCASTD 656(DI), Z28
 	VPDPBUSD     Z28, Z30, Z16
 	VCVTDQ2PS    Z3, Z3
@@ -29012,7 +29102,7 @@ prepared:
 	VBROADCASTSS 1012(DI), Z26
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
-	VMULPS       384(R11), Z26, Z27
+	VMULPS       384(R12), Z26, Z27
 	VPBROADCASTD 668(DI), Z29
 	VPDPBUSD     Z29, Z30, Z22
 	VSUBPS       Z27, Z2, Z2
@@ -29020,7 +29110,7 @@ prepared:
 	VMOVAPS      Z2, 2176(AX)
 	VMOVDQA64    3840(AX), Z30
 	VMOVDQA64    3904(AX), Z31
-	VMULPS       448(R11), Z26, Z27
+	VMULPS       448(R12), Z26, Z27
 	VPBROADCASTD 696(DI), Z28
 	VPDPBUSD     Z28, Z30, Z12
 	VSUBPS       Z27, Z3, Z3
@@ -29031,7 +29121,7 @@ prepared:
 	VPDPBUSD     Z29, Z31, Z15
 	VBROADCASTSS 968(DI), Z26
 	VPBROADCASTD 704(DI), Z28
-	VMULPS       256(R11), Z26, Z27
+	VMULPS       256(R12), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z16
 	VPDPBUSD     Z28, Z31, Z17
 	VCVTDQ2PS    Z4, Z4
@@ -29043,7 +29133,7 @@ prepared:
 	VADDPS       2304(AX), Z4, Z4
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
-	VMULPS       320(R11), Z26, Z27
+	VMULPS       320(R12), Z26, Z27
 	VPBROADCASTD 716(DI), Z29
 	VCVTDQ2PS    Z5, Z5
 	VPDPBUSD     Z29, Z30, Z22
@@ -29057,7 +29147,7 @@ prepared:
 	VBROADCASTSS 1016(DI), Z26
 	VPDPBUSD     Z28, Z31, Z13
 	VPBROADCASTD 748(DI), Z29
-	VMULPS       384(R11), Z26, Z27
+	VMULPS       384(R12), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z14
 	VSUBPS       Z27, Z4, Z4
 	VPDPBUSD     Z29, Z31, Z15
@@ -29065,7 +29155,7 @@ prepared:
 	VMOVAPS      Z4, 2304(AX)
 	VPDPBUSD     Z28, Z30, Z16
 	VPDPBUSD     Z28, Z31, Z17
-	VMULPS       448(R11), Z26, Z27
+	VMULPS       448(R12), Z26, Z27
 	VPBROADCASTD 756(DI), Z29
 	VPDPBUSD     Z29, Z30, Z18
 	VSUBPS       Z27, Z5, Z5
@@ -29076,7 +29166,7 @@ prepared:
 	VBROADCASTSS 972(DI), Z26
 	VPDPBUSD     Z28, Z31, Z21
 	VPBROADCASTD 764(DI), Z29
-	VMULPS       256(R11), Z26, Z27
+	VMULPS       256(R12), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z22
 	VPDPBUSD     Z29, Z31, Z23
 	VCVTDQ2PS    Z6, Z6
@@ -29087,7 +29177,7 @@ prepared:
 	VADDPS       2432(AX), Z6, Z6
 	VPDPBUSD     Z28, Z30, Z12
 	VPDPBUSD     Z28, Z31, Z13
-	VMULPS       320(R11), Z26, Z27
+	VMULPS       320(R12), Z26, Z27
 	VPBROADCASTD 796(DI), Z29
 	VPDPBUSD     Z29, Z30, Z14
 	VCVTDQ2PS    Z7, Z7
@@ -29101,7 +29191,7 @@ prepared:
 	VBROADCASTSS 1020(DI), Z26
 	VPDPBUSD     Z29, Z30, Z18
 	VPDPBUSD     Z29, Z31, Z19
-	VMULPS       384(R11), Z26, Z27
+	VMULPS       384(R12), Z26, Z27
 	VPBROADCASTD 808(DI), Z28
 	VPDPBUSD     Z28, Z30, Z20
 	VSUBPS       Z27, Z6, Z6
@@ -29110,7 +29200,7 @@ prepared:
 	VMOVAPS      Z6, 2432(AX)
 	VPDPBUSD     Z29, Z30, Z22
 	VPDPBUSD     Z29, Z31, Z23
-	VMULPS       448(R11), Z26, Z27
+	VMULPS       448(R12), Z26, Z27
 	VMOVDQA64    4224(AX), Z30
 	VSUBPS       Z27, Z7, Z7
 	VMOVDQA64    4288(AX), Z31
@@ -29121,7 +29211,7 @@ prepared:
 	VBROADCASTSS 976(DI), Z26
 	VPBROADCASTD 844(DI), Z29
 	VPDPBUSD     Z29, Z30, Z14
-	VMULPS       256(R11), Z26, Z27
+	VMULPS       256(R12), Z26, Z27
 	VPDPBUSD     Z29, Z31, Z15
 	VPBROADCASTD 848(DI), Z28
 	VCVTDQ2PS    Z8, Z8
@@ -29132,7 +29222,7 @@ prepared:
 	VADDPS       2560(AX), Z8, Z8
 	VPDPBUSD     Z29, Z30, Z18
 	VPDPBUSD     Z29, Z31, Z19
-	VMULPS       320(R11), Z26, Z27
+	VMULPS       320(R12), Z26, Z27
 	VPBROADCASTD 856(DI), Z28
 	VPDPBUSD     Z28, Z30, Z20
 	VCVTDQ2PS    Z9, Z9
@@ -29146,7 +29236,7 @@ prepared:
 	VBROADCASTSS 1024(DI), Z26
 	VMOVDQA64    4416(AX), Z31
 	VPBROADCASTD 888(DI), Z28
-	VMULPS       384(R11), Z26, Z27
+	VMULPS       384(R12), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z12
 	VPDPBUSD     Z28, Z31, Z13
 	VSUBPS       Z27, Z8, Z8
@@ -29154,7 +29244,7 @@ prepared:
 	VMOVAPS      Z8, 2560(AX)
 	VPDPBUSD     Z29, Z30, Z14
 	VPDPBUSD     Z29, Z31, Z15
-	VMULPS       448(R11), Z26, Z27
+	VMULPS       448(R12), Z26, Z27
 	VPBROADCASTD 896(DI), Z28
 	VPDPBUSD     Z28, Z30, Z16
 	VSUBPS       Z27, Z9, Z9
@@ -29165,7 +29255,7 @@ prepared:
 	VPDPBUSD     Z29, Z31, Z19
 	VBROADCASTSS 980(DI), Z26
 	VPBROADCASTD 904(DI), Z28
-	VMULPS       256(R11), Z26, Z27
+	VMULPS       256(R12), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
 	VCVTDQ2PS    Z10, Z10
@@ -29177,7 +29267,7 @@ prepared:
 	VADDPS       2688(AX), Z10, Z10
 	VMOVDQA64    4544(AX), Z31
 	VPBROADCASTD 936(DI), Z28
-	VMULPS       320(R11), Z26, Z27
+	VMULPS       320(R12), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z12
 	VCVTDQ2PS    Z11, Z11
 	VPDPBUSD     Z28, Z31, Z13
@@ -29191,7 +29281,7 @@ prepared:
 	VBROADCASTSS 1028(DI), Z26
 	VPDPBUSD     Z28, Z31, Z17
 	VPBROADCASTD 948(DI), Z29
-	VMULPS       384(R11), Z26, Z27
+	VMULPS       384(R12), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z18
 	VSUBPS       Z27, Z10, Z10
 	VPDPBUSD     Z29, Z31, Z19
@@ -29199,127 +29289,127 @@ prepared:
 	VMOVAPS      Z10, 2688(AX)
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
-	VMULPS       448(R11), Z26, Z27
+	VMULPS       448(R12), Z26, Z27
 	VPBROADCASTD 956(DI), Z29
 	VPDPBUSD     Z29, Z30, Z22
 	VSUBPS       Z27, Z11, Z11
 	VPDPBUSD     Z29, Z31, Z23
 	VMOVAPS      Z11, 2752(AX)
-	ADDQ         $0x00000200, R10
 	ADDQ         $0x00000200, R11
+	ADDQ         $0x00000200, R12
 	ADDQ         $0x00000480, DI
-	DECQ         R12
+	DECQ         R13
 	JNE          loop
 	ADDQ         $0x00000900, CX
 	DECQ         SI
-	XORQ         R10, R10
+	XORQ         R11, R11
 	CMPQ         SI, $0x02
-	CMOVQEQ      BX, R10
-	ADDQ         R10, R8
-	ADDQ         R10, R9
+	CMOVQEQ      BX, R11
+	ADDQ         R11, R9
+	ADDQ         R11, R10
 	TESTQ        SI, SI
-	LEAQ         256(CX), R10
+	LEAQ         256(CX), R11
 	JNE          loop
 	VBROADCASTSS -168(DI), Z26
-	VMULPS       -256(R11), Z26, Z27
+	VMULPS       -256(R12), Z26, Z27
 	VCVTDQ2PS    Z12, Z12
 	VMULPS       Z27, Z12, Z12
 	VADDPS       2816(AX), Z12, Z12
-	VMULPS       -192(R11), Z26, Z27
+	VMULPS       -192(R12), Z26, Z27
 	VCVTDQ2PS    Z13, Z13
 	VMULPS       Z27, Z13, Z13
 	VADDPS       2880(AX), Z13, Z13
 	VBROADCASTSS -120(DI), Z26
-	VMULPS       -128(R11), Z26, Z27
+	VMULPS       -128(R12), Z26, Z27
 	VSUBPS       Z27, Z12, Z12
 	VMOVAPS      Z12, 2816(AX)
-	VMULPS       -64(R11), Z26, Z27
+	VMULPS       -64(R12), Z26, Z27
 	VSUBPS       Z27, Z13, Z13
 	VMOVAPS      Z13, 2880(AX)
 	VBROADCASTSS -164(DI), Z26
-	VMULPS       -256(R11), Z26, Z27
+	VMULPS       -256(R12), Z26, Z27
 	VCVTDQ2PS    Z14, Z14
 	VMULPS       Z27, Z14, Z14
 	VADDPS       2944(AX), Z14, Z14
-	VMULPS       -192(R11), Z26, Z27
+	VMULPS       -192(R12), Z26, Z27
 	VCVTDQ2PS    Z15, Z15
 	VMULPS       Z27, Z15, Z15
 	VADDPS       3008(AX), Z15, Z15
 	VBROADCASTSS -116(DI), Z26
-	VMULPS       -128(R11), Z26, Z27
+	VMULPS       -128(R12), Z26, Z27
 	VSUBPS       Z27, Z14, Z14
 	VMOVAPS      Z14, 2944(AX)
-	VMULPS       -64(R11), Z26, Z27
+	VMULPS       -64(R12), Z26, Z27
 	VSUBPS       Z27, Z15, Z15
 	VMOVAPS      Z15, 3008(AX)
 	VBROADCASTSS -160(DI), Z26
-	VMULPS       -256(R11), Z26, Z27
+	VMULPS       -256(R12), Z26, Z27
 	VCVTDQ2PS    Z16, Z16
 	VMULPS       Z27, Z16, Z16
 	VADDPS       3072(AX), Z16, Z16
-	VMULPS       -192(R11), Z26, Z27
+	VMULPS       -192(R12), Z26, Z27
 	VCVTDQ2PS    Z17, Z17
 	VMULPS       Z27, Z17, Z17
 	VADDPS       3136(AX), Z17, Z17
 	VBROADCASTSS -112(DI), Z26
-	VMULPS       -128(R11), Z26, Z27
+	VMULPS       -128(R12), Z26, Z27
 	VSUBPS       Z27, Z16, Z16
 	VMOVAPS      Z16, 3072(AX)
-	VMULPS       -64(R11), Z26, Z27
+	VMULPS       -64(R12), Z26, Z27
 	VSUBPS       Z27, Z17, Z17
 	VMOVAPS      Z17, 3136(AX)
 	VBROADCASTSS -156(DI), Z26
-	VMULPS       -256(R11), Z26, Z27
+	VMULPS       -256(R12), Z26, Z27
 	VCVTDQ2PS    Z18, Z18
 	VMULPS       Z27, Z18, Z18
 	VADDPS       3200(AX), Z18, Z18
-	VMULPS       -192(R11), Z26, Z27
+	VMULPS       -192(R12), Z26, Z27
 	VCVTDQ2PS    Z19, Z19
 	VMULPS       Z27, Z19, Z19
 	VADDPS       3264(AX), Z19, Z19
 	VBROADCASTSS -108(DI), Z26
-	VMULPS       -128(R11), Z26, Z27
+	VMULPS       -128(R12), Z26, Z27
 	VSUBPS       Z27, Z18, Z18
 	VMOVAPS      Z18, 3200(AX)
-	VMULPS       -64(R11), Z26, Z27
+	VMULPS       -64(R12), Z26, Z27
 	VSUBPS       Z27, Z19, Z19
 	VMOVAPS      Z19, 3264(AX)
 	VBROADCASTSS -152(DI), Z26
-	VMULPS       -256(R11), Z26, Z27
+	VMULPS       -256(R12), Z26, Z27
 	VCVTDQ2PS    Z20, Z20
 	VMULPS       Z27, Z20, Z20
 	VADDPS       3328(AX), Z20, Z20
-	VMULPS       -192(R11), Z26, Z27
+	VMULPS       -192(R12), Z26, Z27
 	VCVTDQ2PS    Z21, Z21
 	VMULPS       Z27, Z21, Z21
 	VADDPS       3392(AX), Z21, Z21
 	VBROADCASTSS -104(DI), Z26
-	VMULPS       -128(R11), Z26, Z27
+	VMULPS       -128(R12), Z26, Z27
 	VSUBPS       Z27, Z20, Z20
 	VMOVAPS      Z20, 3328(AX)
-	VMULPS       -64(R11), Z26, Z27
+	VMULPS       -64(R12), Z26, Z27
 	VSUBPS       Z27, Z21, Z21
 	VMOVAPS      Z21, 3392(AX)
 	VBROADCASTSS -148(DI), Z26
-	VMULPS       -256(R11), Z26, Z27
+	VMULPS       -256(R12), Z26, Z27
 	VCVTDQ2PS    Z22, Z22
 	VMULPS       Z27, Z22, Z22
 	VADDPS       3456(AX), Z22, Z22
-	VMULPS       -192(R11), Z26, Z27
+	VMULPS       -192(R12), Z26, Z27
 	VCVTDQ2PS    Z23, Z23
 	VMULPS       Z27, Z23, Z23
 	VADDPS       3520(AX), Z23, Z23
 	VBROADCASTSS -100(DI), Z26
-	VMULPS       -128(R11), Z26, Z27
+	VMULPS       -128(R12), Z26, Z27
 	VSUBPS       Z27, Z22, Z22
 	VMOVAPS      Z22, 3456(AX)
-	VMULPS       -64(R11), Z26, Z27
+	VMULPS       -64(R12), Z26, Z27
 	VSUBPS       Z27, Z23, Z23
 	VMOVAPS      Z23, 3520(AX)
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -29336,9 +29426,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q5_KVNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q5_KVNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q5_KVNNI12x2(SB), $8768-80
+TEXT ·q5_KVNNI12x2(SB), $8768-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -29347,11 +29437,12 @@ TEXT ·q5_KVNNI12x2(SB), $8768-80
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+5632, R8
-	LEAQ    (R8)(BX*1), R9
+	MOVQ    ahead+56(FP), R8
+	MOVQ    $+5632, R9
+	LEAQ    (R9)(BX*1), R10
 	CMPQ    SI, $0x02
-	CMOVQLE R9, R8
-	LEAQ    (R8)(DX*1), R9
+	CMOVQLE R10, R9
+	LEAQ    (R9)(DX*1), R10
 	VPXORD  Z0, Z0, Z0
 	VMOVAPS Z0, 6144(AX)
 	VMOVAPS Z0, 6208(AX)
@@ -29377,38 +29468,38 @@ TEXT ·q5_KVNNI12x2(SB), $8768-80
 	VMOVAPS Z0, 7488(AX)
 	VMOVAPS Z0, 7552(AX)
 	VMOVAPS Z0, 7616(AX)
-	MOVQ    more+72(FP), R10
-	TESTQ   R10, R10
+	MOVQ    more+80(FP), R11
+	TESTQ   R11, R11
 	JEQ     begin
-	MOVQ    out+0(FP), R10
-	MOVQ    stride+8(FP), R13
-	MOVQ    rows+56(FP), R14
-	MOVQ    mask+64(FP), R15
-	KMOVW   R15, K1
-	SHRQ    $0x10, R15
-	KMOVW   R15, K2
-	MOVQ    AX, R15
+	MOVQ    out+0(FP), R11
+	MOVQ    stride+8(FP), R14
+	MOVQ    rows+64(FP), R15
+	MOVQ    mask+72(FP), BP
+	KMOVW   BP, K1
+	SHRQ    $0x10, BP
+	KMOVW   BP, K2
+	MOVQ    AX, BP
 
 more:
-	VMOVUPS.Z (R10), K1, Z0
-	VMOVAPS   Z0, 6144(R15)
-	VMOVUPS.Z 64(R10), K2, Z1
-	VMOVAPS   Z1, 6208(R15)
-	ADDQ      $0x80, R15
-	ADDQ      R13, R10
-	DECQ      R14
+	VMOVUPS.Z (R11), K1, Z0
+	VMOVAPS   Z0, 6144(BP)
+	VMOVUPS.Z 64(R11), K2, Z1
+	VMOVAPS   Z1, 6208(BP)
+	ADDQ      $0x80, BP
+	ADDQ      R14, R11
+	DECQ      R15
 	JNE       more
 
 begin:
-	MOVL         $0x0f0f0f0f, R10
-	VPBROADCASTD R10, Z24
-	MOVL         $0x10101010, R10
-	VPBROADCASTD R10, Z25
-	LEAQ         768(CX), R10
-	XORQ         R13, R13
-	TESTQ        R13, R13
+	MOVL         $0x0f0f0f0f, R11
+	VPBROADCASTD R11, Z24
+	MOVL         $0x10101010, R11
+	VPBROADCASTD R11, Z25
+	LEAQ         768(CX), R11
+	XORQ         R14, R14
+	TESTQ        R14, R14
 	JNE          ready0
-	PREFETCHT0   256(CX)(R8*1)
+	PREFETCHT0   256(CX)(R9*1)
 	VMOVDQU64    256(CX), Z2
 	VPSLLD       $0x04, Z2, Z0
 	VPSLLD       $0x02, Z2, Z1
@@ -29417,7 +29508,7 @@ begin:
 	VMOVDQA64    Z1, 3072(AX)
 	VMOVDQA64    Z2, 4096(AX)
 	VMOVDQA64    Z3, 5120(AX)
-	PREFETCHT0   320(CX)(R8*1)
+	PREFETCHT0   320(CX)(R9*1)
 	VMOVDQU64    320(CX), Z2
 	VPSLLD       $0x04, Z2, Z0
 	VPSLLD       $0x02, Z2, Z1
@@ -29426,7 +29517,7 @@ begin:
 	VMOVDQA64    Z1, 3200(AX)
 	VMOVDQA64    Z2, 4224(AX)
 	VMOVDQA64    Z3, 5248(AX)
-	PREFETCHT0   384(CX)(R8*1)
+	PREFETCHT0   384(CX)(R9*1)
 	VMOVDQU64    384(CX), Z2
 	VPSLLD       $0x04, Z2, Z0
 	VPSLLD       $0x02, Z2, Z1
@@ -29435,7 +29526,7 @@ begin:
 	VMOVDQA64    Z1, 3328(AX)
 	VMOVDQA64    Z2, 4352(AX)
 	VMOVDQA64    Z3, 5376(AX)
-	PREFETCHT0   448(CX)(R8*1)
+	PREFETCHT0   448(CX)(R9*1)
 	VMOVDQU64    448(CX), Z2
 	VPSLLD       $0x04, Z2, Z0
 	VPSLLD       $0x02, Z2, Z1
@@ -29444,7 +29535,7 @@ begin:
 	VMOVDQA64    Z1, 3456(AX)
 	VMOVDQA64    Z2, 4480(AX)
 	VMOVDQA64    Z3, 5504(AX)
-	PREFETCHT0   512(CX)(R8*1)
+	PREFETCHT0   512(CX)(R9*1)
 	VMOVDQU64    512(CX), Z2
 	VPSLLD       $0x04, Z2, Z0
 	VPSLLD       $0x02, Z2, Z1
@@ -29453,7 +29544,7 @@ begin:
 	VMOVDQA64    Z1, 3584(AX)
 	VMOVDQA64    Z2, 4608(AX)
 	VMOVDQA64    Z3, 5632(AX)
-	PREFETCHT0   576(CX)(R8*1)
+	PREFETCHT0   576(CX)(R9*1)
 	VMOVDQU64    576(CX), Z2
 	VPSLLD       $0x04, Z2, Z0
 	VPSLLD       $0x02, Z2, Z1
@@ -29462,7 +29553,7 @@ begin:
 	VMOVDQA64    Z1, 3712(AX)
 	VMOVDQA64    Z2, 4736(AX)
 	VMOVDQA64    Z3, 5760(AX)
-	PREFETCHT0   640(CX)(R8*1)
+	PREFETCHT0   640(CX)(R9*1)
 	VMOVDQU64    640(CX), Z2
 	VPSLLD       $0x04, Z2, Z0
 	VPSLLD       $0x02, Z2, Z1
@@ -29471,7 +29562,7 @@ begin:
 	VMOVDQA64    Z1, 3840(AX)
 	VMOVDQA64    Z2, 4864(AX)
 	VMOVDQA64    Z3, 5888(AX)
-	PREFETCHT0   704(CX)(R8*1)
+	PREFETCHT0   704(CX)(R9*1)
 	VMOVDQU64    704(CX), Z2
 	VPSLLD       $0x04, Z2, Z0
 	VPSLLD       $0x02, Z2, Z1
@@ -29480,7 +29571,7 @@ begin:
 	VMOVDQA64    Z1, 3968(AX)
 	VMOVDQA64    Z2, 4992(AX)
 	VMOVDQA64    Z3, 6016(AX)
-	PREFETCHT0   256(CX)(R9*1)
+	PREFETCHT0   256(CX)(R10*1)
 	VMOVDQU64    256(CX)(DX*1), Z2
 	VPSLLD       $0x04, Z2, Z0
 	VPSLLD       $0x02, Z2, Z1
@@ -29489,7 +29580,7 @@ begin:
 	VMOVDQA64    Z1, 3136(AX)
 	VMOVDQA64    Z2, 4160(AX)
 	VMOVDQA64    Z3, 5184(AX)
-	PREFETCHT0   320(CX)(R9*1)
+	PREFETCHT0   320(CX)(R10*1)
 	VMOVDQU64    320(CX)(DX*1), Z2
 	VPSLLD       $0x04, Z2, Z0
 	VPSLLD       $0x02, Z2, Z1
@@ -29498,7 +29589,7 @@ begin:
 	VMOVDQA64    Z1, 3264(AX)
 	VMOVDQA64    Z2, 4288(AX)
 	VMOVDQA64    Z3, 5312(AX)
-	PREFETCHT0   384(CX)(R9*1)
+	PREFETCHT0   384(CX)(R10*1)
 	VMOVDQU64    384(CX)(DX*1), Z2
 	VPSLLD       $0x04, Z2, Z0
 	VPSLLD       $0x02, Z2, Z1
@@ -29507,7 +29598,7 @@ begin:
 	VMOVDQA64    Z1, 3392(AX)
 	VMOVDQA64    Z2, 4416(AX)
 	VMOVDQA64    Z3, 5440(AX)
-	PREFETCHT0   448(CX)(R9*1)
+	PREFETCHT0   448(CX)(R10*1)
 	VMOVDQU64    448(CX)(DX*1), Z2
 	VPSLLD       $0x04, Z2, Z0
 	VPSLLD       $0x02, Z2, Z1
@@ -29516,7 +29607,7 @@ begin:
 	VMOVDQA64    Z1, 3520(AX)
 	VMOVDQA64    Z2, 4544(AX)
 	VMOVDQA64    Z3, 5568(AX)
-	PREFETCHT0   512(CX)(R9*1)
+	PREFETCHT0   512(CX)(R10*1)
 	VMOVDQU64    512(CX)(DX*1), Z2
 	VPSLLD       $0x04, Z2, Z0
 	VPSLLD       $0x02, Z2, Z1
@@ -29525,7 +29616,7 @@ begin:
 	VMOVDQA64    Z1, 3648(AX)
 	VMOVDQA64    Z2, 4672(AX)
 	VMOVDQA64    Z3, 5696(AX)
-	PREFETCHT0   576(CX)(R9*1)
+	PREFETCHT0   576(CX)(R10*1)
 	VMOVDQU64    576(CX)(DX*1), Z2
 	VPSLLD       $0x04, Z2, Z0
 	VPSLLD       $0x02, Z2, Z1
@@ -29534,7 +29625,7 @@ begin:
 	VMOVDQA64    Z1, 3776(AX)
 	VMOVDQA64    Z2, 4800(AX)
 	VMOVDQA64    Z3, 5824(AX)
-	PREFETCHT0   640(CX)(R9*1)
+	PREFETCHT0   640(CX)(R10*1)
 	VMOVDQU64    640(CX)(DX*1), Z2
 	VPSLLD       $0x04, Z2, Z0
 	VPSLLD       $0x02, Z2, Z1
@@ -29543,7 +29634,7 @@ begin:
 	VMOVDQA64    Z1, 3904(AX)
 	VMOVDQA64    Z2, 4928(AX)
 	VMOVDQA64    Z3, 5952(AX)
-	PREFETCHT0   704(CX)(R9*1)
+	PREFETCHT0   704(CX)(R10*1)
 	VMOVDQU64    704(CX)(DX*1), Z2
 	VPSLLD       $0x04, Z2, Z0
 	VPSLLD       $0x02, Z2, Z1
@@ -29552,7 +29643,7 @@ begin:
 	VMOVDQA64    Z1, 4032(AX)
 	VMOVDQA64    Z2, 5056(AX)
 	VMOVDQA64    Z3, 6080(AX)
-	LEAQ         2048(AX), R12
+	LEAQ         2048(AX), R13
 
 ready0:
 	VPXORD       Z0, Z0, Z0
@@ -29567,13 +29658,22 @@ ready0:
 	VPXORD       Z9, Z9, Z9
 	VPXORD       Z10, Z10, Z10
 	VPXORD       Z11, Z11, Z11
-	PREFETCHT0   (R10)(R8*1)
-	VPANDD       (R10), Z24, Z30
-	VPTERNLOGD   $0xf8, (R12), Z25, Z30
+	PREFETCHT1   (DI)(R8*1)
+	PREFETCHT1   64(DI)(R8*1)
+	PREFETCHT1   128(DI)(R8*1)
+	PREFETCHT1   192(DI)(R8*1)
+	PREFETCHT1   256(DI)(R8*1)
+	PREFETCHT1   320(DI)(R8*1)
+	PREFETCHT1   384(DI)(R8*1)
+	PREFETCHT1   448(DI)(R8*1)
+	PREFETCHT1   512(DI)(R8*1)
+	PREFETCHT0   (R11)(R9*1)
+	VPANDD       (R11), Z24, Z30
+	VPTERNLOGD   $0xf8, (R13), Z25, Z30
 	VMOVDQA64    Z30, 7680(AX)
-	PREFETCHT0   (R10)(R9*1)
-	VPANDD       (R10)(DX*1), Z24, Z31
-	VPTERNLOGD   $0xf8, 64(R12), Z25, Z31
+	PREFETCHT0   (R11)(R10*1)
+	VPANDD       (R11)(DX*1), Z24, Z31
+	VPTERNLOGD   $0xf8, 64(R13), Z25, Z31
 	VMOVDQA64    Z31, 7744(AX)
 	VPBROADCASTD (DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -29593,13 +29693,13 @@ ready0:
 	VPBROADCASTD 20(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   64(R10)(R8*1)
-	VPANDD       64(R10), Z24, Z30
-	VPTERNLOGD   $0xf8, 128(R12), Z25, Z30
+	PREFETCHT0   64(R11)(R9*1)
+	VPANDD       64(R11), Z24, Z30
+	VPTERNLOGD   $0xf8, 128(R13), Z25, Z30
 	VMOVDQA64    Z30, 7808(AX)
-	PREFETCHT0   64(R10)(R9*1)
-	VPANDD       64(R10)(DX*1), Z24, Z31
-	VPTERNLOGD   $0xf8, 192(R12), Z25, Z31
+	PREFETCHT0   64(R11)(R10*1)
+	VPANDD       64(R11)(DX*1), Z24, Z31
+	VPTERNLOGD   $0xf8, 192(R13), Z25, Z31
 	VMOVDQA64    Z31, 7872(AX)
 	VPBROADCASTD 48(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -29619,13 +29719,13 @@ ready0:
 	VPBROADCASTD 68(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   128(R10)(R8*1)
-	VPANDD       128(R10), Z24, Z30
-	VPTERNLOGD   $0xf8, 256(R12), Z25, Z30
+	PREFETCHT0   128(R11)(R9*1)
+	VPANDD       128(R11), Z24, Z30
+	VPTERNLOGD   $0xf8, 256(R13), Z25, Z30
 	VMOVDQA64    Z30, 7936(AX)
-	PREFETCHT0   128(R10)(R9*1)
-	VPANDD       128(R10)(DX*1), Z24, Z31
-	VPTERNLOGD   $0xf8, 320(R12), Z25, Z31
+	PREFETCHT0   128(R11)(R10*1)
+	VPANDD       128(R11)(DX*1), Z24, Z31
+	VPTERNLOGD   $0xf8, 320(R13), Z25, Z31
 	VMOVDQA64    Z31, 8000(AX)
 	VPBROADCASTD 96(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -29645,13 +29745,13 @@ ready0:
 	VPBROADCASTD 116(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   192(R10)(R8*1)
-	VPANDD       192(R10), Z24, Z30
-	VPTERNLOGD   $0xf8, 384(R12), Z25, Z30
+	PREFETCHT0   192(R11)(R9*1)
+	VPANDD       192(R11), Z24, Z30
+	VPTERNLOGD   $0xf8, 384(R13), Z25, Z30
 	VMOVDQA64    Z30, 8064(AX)
-	PREFETCHT0   192(R10)(R9*1)
-	VPANDD       192(R10)(DX*1), Z24, Z31
-	VPTERNLOGD   $0xf8, 448(R12), Z25, Z31
+	PREFETCHT0   192(R11)(R10*1)
+	VPANDD       192(R11)(DX*1), Z24, Z31
+	VPTERNLOGD   $0xf8, 448(R13), Z25, Z31
 	VMOVDQA64    Z31, 8128(AX)
 	VPBROADCASTD 144(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -29671,13 +29771,13 @@ ready0:
 	VPBROADCASTD 164(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   256(R10)(R8*1)
-	VPANDD       256(R10), Z24, Z30
-	VPTERNLOGD   $0xf8, 512(R12), Z25, Z30
+	PREFETCHT0   256(R11)(R9*1)
+	VPANDD       256(R11), Z24, Z30
+	VPTERNLOGD   $0xf8, 512(R13), Z25, Z30
 	VMOVDQA64    Z30, 8192(AX)
-	PREFETCHT0   256(R10)(R9*1)
-	VPANDD       256(R10)(DX*1), Z24, Z31
-	VPTERNLOGD   $0xf8, 576(R12), Z25, Z31
+	PREFETCHT0   256(R11)(R10*1)
+	VPANDD       256(R11)(DX*1), Z24, Z31
+	VPTERNLOGD   $0xf8, 576(R13), Z25, Z31
 	VMOVDQA64    Z31, 8256(AX)
 	VPBROADCASTD 192(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -29697,13 +29797,13 @@ ready0:
 	VPBROADCASTD 212(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   320(R10)(R8*1)
-	VPANDD       320(R10), Z24, Z30
-	VPTERNLOGD   $0xf8, 640(R12), Z25, Z30
+	PREFETCHT0   320(R11)(R9*1)
+	VPANDD       320(R11), Z24, Z30
+	VPTERNLOGD   $0xf8, 640(R13), Z25, Z30
 	VMOVDQA64    Z30, 8320(AX)
-	PREFETCHT0   320(R10)(R9*1)
-	VPANDD       320(R10)(DX*1), Z24, Z31
-	VPTERNLOGD   $0xf8, 704(R12), Z25, Z31
+	PREFETCHT0   320(R11)(R10*1)
+	VPANDD       320(R11)(DX*1), Z24, Z31
+	VPTERNLOGD   $0xf8, 704(R13), Z25, Z31
 	VMOVDQA64    Z31, 8384(AX)
 	VPBROADCASTD 240(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -29723,13 +29823,13 @@ ready0:
 	VPBROADCASTD 260(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   384(R10)(R8*1)
-	VPANDD       384(R10), Z24, Z30
-	VPTERNLOGD   $0xf8, 768(R12), Z25, Z30
+	PREFETCHT0   384(R11)(R9*1)
+	VPANDD       384(R11), Z24, Z30
+	VPTERNLOGD   $0xf8, 768(R13), Z25, Z30
 	VMOVDQA64    Z30, 8448(AX)
-	PREFETCHT0   384(R10)(R9*1)
-	VPANDD       384(R10)(DX*1), Z24, Z31
-	VPTERNLOGD   $0xf8, 832(R12), Z25, Z31
+	PREFETCHT0   384(R11)(R10*1)
+	VPANDD       384(R11)(DX*1), Z24, Z31
+	VPTERNLOGD   $0xf8, 832(R13), Z25, Z31
 	VMOVDQA64    Z31, 8512(AX)
 	VPBROADCASTD 288(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -29749,13 +29849,13 @@ ready0:
 	VPBROADCASTD 308(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   448(R10)(R8*1)
-	VPANDD       448(R10), Z24, Z30
-	VPTERNLOGD   $0xf8, 896(R12), Z25, Z30
+	PREFETCHT0   448(R11)(R9*1)
+	VPANDD       448(R11), Z24, Z30
+	VPTERNLOGD   $0xf8, 896(R13), Z25, Z30
 	VMOVDQA64    Z30, 8576(AX)
-	PREFETCHT0   448(R10)(R9*1)
-	VPANDD       448(R10)(DX*1), Z24, Z31
-	VPTERNLOGD   $0xf8, 960(R12), Z25, Z31
+	PREFETCHT0   448(R11)(R10*1)
+	VPANDD       448(R11)(DX*1), Z24, Z31
+	VPTERNLOGD   $0xf8, 960(R13), Z25, Z31
 	VMOVDQA64    Z31, 8640(AX)
 	VPBROADCASTD 336(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -29778,9 +29878,9 @@ ready0:
 	JMP          scales
 
 loop:
-	TESTQ      R13, R13
+	TESTQ      R14, R14
 	JNE        ready1
-	PREFETCHT0 256(CX)(R8*1)
+	PREFETCHT0 256(CX)(R9*1)
 	VMOVDQU64  256(CX), Z2
 	VPSLLD     $0x04, Z2, Z0
 	VPSLLD     $0x02, Z2, Z1
@@ -29789,7 +29889,7 @@ loop:
 	VMOVDQA64  Z1, 3072(AX)
 	VMOVDQA64  Z2, 4096(AX)
 	VMOVDQA64  Z3, 5120(AX)
-	PREFETCHT0 320(CX)(R8*1)
+	PREFETCHT0 320(CX)(R9*1)
 	VMOVDQU64  320(CX), Z2
 	VPSLLD     $0x04, Z2, Z0
 	VPSLLD     $0x02, Z2, Z1
@@ -29798,7 +29898,7 @@ loop:
 	VMOVDQA64  Z1, 3200(AX)
 	VMOVDQA64  Z2, 4224(AX)
 	VMOVDQA64  Z3, 5248(AX)
-	PREFETCHT0 384(CX)(R8*1)
+	PREFETCHT0 384(CX)(R9*1)
 	VMOVDQU64  384(CX), Z2
 	VPSLLD     $0x04, Z2, Z0
 	VPSLLD     $0x02, Z2, Z1
@@ -29807,7 +29907,7 @@ loop:
 	VMOVDQA64  Z1, 3328(AX)
 	VMOVDQA64  Z2, 4352(AX)
 	VMOVDQA64  Z3, 5376(AX)
-	PREFETCHT0 448(CX)(R8*1)
+	PREFETCHT0 448(CX)(R9*1)
 	VMOVDQU64  448(CX), Z2
 	VPSLLD     $0x04, Z2, Z0
 	VPSLLD     $0x02, Z2, Z1
@@ -29816,7 +29916,7 @@ loop:
 	VMOVDQA64  Z1, 3456(AX)
 	VMOVDQA64  Z2, 4480(AX)
 	VMOVDQA64  Z3, 5504(AX)
-	PREFETCHT0 512(CX)(R8*1)
+	PREFETCHT0 512(CX)(R9*1)
 	VMOVDQU64  512(CX), Z2
 	VPSLLD     $0x04, Z2, Z0
 	VPSLLD     $0x02, Z2, Z1
@@ -29825,7 +29925,7 @@ loop:
 	VMOVDQA64  Z1, 3584(AX)
 	VMOVDQA64  Z2, 4608(AX)
 	VMOVDQA64  Z3, 5632(AX)
-	PREFETCHT0 576(CX)(R8*1)
+	PREFETCHT0 576(CX)(R9*1)
 	VMOVDQU64  576(CX), Z2
 	VPSLLD     $0x04, Z2, Z0
 	VPSLLD     $0x02, Z2, Z1
@@ -29834,7 +29934,7 @@ loop:
 	VMOVDQA64  Z1, 3712(AX)
 	VMOVDQA64  Z2, 4736(AX)
 	VMOVDQA64  Z3, 5760(AX)
-	PREFETCHT0 640(CX)(R8*1)
+	PREFETCHT0 640(CX)(R9*1)
 	VMOVDQU64  640(CX), Z2
 	VPSLLD     $0x04, Z2, Z0
 	VPSLLD     $0x02, Z2, Z1
@@ -29843,7 +29943,7 @@ loop:
 	VMOVDQA64  Z1, 3840(AX)
 	VMOVDQA64  Z2, 4864(AX)
 	VMOVDQA64  Z3, 5888(AX)
-	PREFETCHT0 704(CX)(R8*1)
+	PREFETCHT0 704(CX)(R9*1)
 	VMOVDQU64  704(CX), Z2
 	VPSLLD     $0x04, Z2, Z0
 	VPSLLD     $0x02, Z2, Z1
@@ -29852,7 +29952,7 @@ loop:
 	VMOVDQA64  Z1, 3968(AX)
 	VMOVDQA64  Z2, 4992(AX)
 	VMOVDQA64  Z3, 6016(AX)
-	PREFETCHT0 256(CX)(R9*1)
+	PREFETCHT0 256(CX)(R10*1)
 	VMOVDQU64  256(CX)(DX*1), Z2
 	VPSLLD     $0x04, Z2, Z0
 	VPSLLD     $0x02, Z2, Z1
@@ -29861,7 +29961,7 @@ loop:
 	VMOVDQA64  Z1, 3136(AX)
 	VMOVDQA64  Z2, 4160(AX)
 	VMOVDQA64  Z3, 5184(AX)
-	PREFETCHT0 320(CX)(R9*1)
+	PREFETCHT0 320(CX)(R10*1)
 	VMOVDQU64  320(CX)(DX*1), Z2
 	VPSLLD     $0x04, Z2, Z0
 	VPSLLD     $0x02, Z2, Z1
@@ -29870,7 +29970,7 @@ loop:
 	VMOVDQA64  Z1, 3264(AX)
 	VMOVDQA64  Z2, 4288(AX)
 	VMOVDQA64  Z3, 5312(AX)
-	PREFETCHT0 384(CX)(R9*1)
+	PREFETCHT0 384(CX)(R10*1)
 	VMOVDQU64  384(CX)(DX*1), Z2
 	VPSLLD     $0x04, Z2, Z0
 	VPSLLD     $0x02, Z2, Z1
@@ -29879,7 +29979,7 @@ loop:
 	VMOVDQA64  Z1, 3392(AX)
 	VMOVDQA64  Z2, 4416(AX)
 	VMOVDQA64  Z3, 5440(AX)
-	PREFETCHT0 448(CX)(R9*1)
+	PREFETCHT0 448(CX)(R10*1)
 	VMOVDQU64  448(CX)(DX*1), Z2
 	VPSLLD     $0x04, Z2, Z0
 	VPSLLD     $0x02, Z2, Z1
@@ -29888,7 +29988,7 @@ loop:
 	VMOVDQA64  Z1, 3520(AX)
 	VMOVDQA64  Z2, 4544(AX)
 	VMOVDQA64  Z3, 5568(AX)
-	PREFETCHT0 512(CX)(R9*1)
+	PREFETCHT0 512(CX)(R10*1)
 	VMOVDQU64  512(CX)(DX*1), Z2
 	VPSLLD     $0x04, Z2, Z0
 	VPSLLD     $0x02, Z2, Z1
@@ -29897,7 +29997,7 @@ loop:
 	VMOVDQA64  Z1, 3648(AX)
 	VMOVDQA64  Z2, 4672(AX)
 	VMOVDQA64  Z3, 5696(AX)
-	PREFETCHT0 576(CX)(R9*1)
+	PREFETCHT0 576(CX)(R10*1)
 	VMOVDQU64  576(CX)(DX*1), Z2
 	VPSLLD     $0x04, Z2, Z0
 	VPSLLD     $0x02, Z2, Z1
@@ -29906,7 +30006,7 @@ loop:
 	VMOVDQA64  Z1, 3776(AX)
 	VMOVDQA64  Z2, 4800(AX)
 	VMOVDQA64  Z3, 5824(AX)
-	PREFETCHT0 640(CX)(R9*1)
+	PREFETCHT0 640(CX)(R10*1)
 	VMOVDQU64  640(CX)(DX*1), Z2
 	VPSLLD     $0x04, Z2, Z0
 	VPSLLD     $0x02, Z2, Z1
@@ -29915,7 +30015,7 @@ loop:
 	VMOVDQA64  Z1, 3904(AX)
 	VMOVDQA64  Z2, 4928(AX)
 	VMOVDQA64  Z3, 5952(AX)
-	PREFETCHT0 704(CX)(R9*1)
+	PREFETCHT0 704(CX)(R10*1)
 	VMOVDQU64  704(CX)(DX*1), Z2
 	VPSLLD     $0x04, Z2, Z0
 	VPSLLD     $0x02, Z2, Z1
@@ -29924,336 +30024,345 @@ loop:
 	VMOVDQA64  Z1, 4032(AX)
 	VMOVDQA64  Z2, 5056(AX)
 	VMOVDQA64  Z3, 6080(AX)
-	LEAQ       2048(AX), R12
+	LEAQ       2048(AX), R13
 
 ready1:
 	VPXORD       Z0, Z0, Z0
 	VPXORD       Z1, Z1, Z1
-	VBROADCASTSS -168(DI), Z26
 	VPXORD       Z2, Z2, Z2
+	VBROADCASTSS -168(DI), Z26
 	VPXORD       Z3, Z3, Z3
-	VMULPS       -256(R11), Z26, Z27
 	VPXORD       Z4, Z4, Z4
+	VMULPS       -256(R12), Z26, Z27
 	VPXORD       Z5, Z5, Z5
-	VCVTDQ2PS    Z12, Z12
 	VPXORD       Z6, Z6, Z6
+	VCVTDQ2PS    Z12, Z12
 	VPXORD       Z7, Z7, Z7
-	VMULPS       Z27, Z12, Z12
 	VPXORD       Z8, Z8, Z8
+	VMULPS       Z27, Z12, Z12
 	VPXORD       Z9, Z9, Z9
-	VADDPS       6912(AX), Z12, Z12
 	VPXORD       Z10, Z10, Z10
+	VADDPS       6912(AX), Z12, Z12
 	VPXORD       Z11, Z11, Z11
-	VMULPS       -192(R11), Z26, Z27
-	PREFETCHT0   (R10)(R8*1)
-	VPANDD       (R10), Z24, Z30
-	VPTERNLOGD   $0xf8, (R12), Z25, Z30
-	VMOVDQA64    Z30, 7680(AX)
+	PREFETCHT1   (DI)(R8*1)
+	VMULPS       -192(R12), Z26, Z27
+	PREFETCHT1   64(DI)(R8*1)
+	PREFETCHT1   128(DI)(R8*1)
 	VCVTDQ2PS    Z13, Z13
-	PREFETCHT0   (R10)(R9*1)
-	VPANDD       (R10)(DX*1), Z24, Z31
-	VPTERNLOGD   $0xf8, 64(R12), Z25, Z31
-	VMOVDQA64    Z31, 7744(AX)
+	PREFETCHT1   192(DI)(R8*1)
+	PREFETCHT1   256(DI)(R8*1)
 	VMULPS       Z27, Z13, Z13
+	PREFETCHT1   320(DI)(R8*1)
+	PREFETCHT1   384(DI)(R8*1)
+	VADDPS       6976(AX), Z13, Z13
+	PREFETCHT1   448(DI)(R8*1)
+	PREFETCHT1   512(DI)(R8*1)
+	VBROADCASTSS -120(DI), Z26
+	PREFETCHT0   (R11)(R9*1)
+	VPANDD       (R11), Z24, Z30
+	VPTERNLOGD   $0xf8, (R13), Z25, Z30
+	VMOVDQA64    Z30, 7680(AX)
+	VMULPS       -128(R12), Z26, Z27
+	PREFETCHT0   (R11)(R10*1)
+	VPANDD       (R11)(DX*1), Z24, Z31
+	VPTERNLOGD   $0xf8, 64(R13), Z25, Z31
+	VMOVDQA64    Z31, 7744(AX)
+	VSUBPS       Z27, Z12, Z12
 	VPBROADCASTD (DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
-	VADDPS       6976(AX), Z13, Z13
+	VMOVAPS      Z12, 6912(AX)
 	VPDPBUSD     Z28, Z31, Z1
 	VPBROADCASTD 4(DI), Z29
-	VBROADCASTSS -120(DI), Z26
+	VMULPS       -64(R12), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z2
 	VPDPBUSD     Z29, Z31, Z3
-	VMULPS       -128(R11), Z26, Z27
+	VSUBPS       Z27, Z13, Z13
 	VPBROADCASTD 8(DI), Z28
 	VPDPBUSD     Z28, Z30, Z4
-	VSUBPS       Z27, Z12, Z12
+	VMOVAPS      Z13, 6976(AX)
 	VPDPBUSD     Z28, Z31, Z5
 	VPBROADCASTD 12(DI), Z29
-	VMOVAPS      Z12, 6912(AX)
+	VBROADCASTSS -164(DI), Z26
 	VPDPBUSD     Z29, Z30, Z6
 	VPDPBUSD     Z29, Z31, Z7
-	VMULPS       -64(R11), Z26, Z27
+	VMULPS       -256(R12), Z26, Z27
 	VPBROADCASTD 16(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
-	VSUBPS       Z27, Z13, Z13
+	VCVTDQ2PS    Z14, Z14
 	VPDPBUSD     Z28, Z31, Z9
 	VPBROADCASTD 20(DI), Z29
-	VMOVAPS      Z13, 6976(AX)
 	VPDPBUSD     Z29, Z30, Z10
-	VPDPBUSD     Z29, Z31, Z11
-	VBROADCASTSS -164(DI), Z26
-	PREFETCHT0   64(R10)(R8*1)
-	VPANDD       64(R10), Z24, Z30
-	VPTERNLOGD   $0xf8, 128(R12), Z25, Z30
-	VMOVDQA64    Z30, 7808(AX)
-	VMULPS       -256(R11), Z26, Z27
-	PREFETCHT0   64(R10)(R9*1)
-	VPANDD       64(R10)(DX*1), Z24, Z31
-	VPTERNLOGD   $0xf8, 192(R12), Z25, Z31
-	VMOVDQA64    Z31, 7872(AX)
-	VCVTDQ2PS    Z14, Z14
-	VPBROADCASTD 48(DI), Z28
-	VPDPBUSD     Z28, Z30, Z0
 	VMULPS       Z27, Z14, Z14
-	VPDPBUSD     Z28, Z31, Z1
-	VPBROADCASTD 52(DI), Z29
+	VPDPBUSD     Z29, Z31, Z11
+	PREFETCHT0   64(R11)(R9*1)
+	VPANDD       64(R11), Z24, Z30
+	VPTERNLOGD   $0xf8, 128(R13), Z25, Z30
 	VADDPS       7040(AX), Z14, Z14
-	VPDPBUSD     Z29, Z30, Z2
-	VPDPBUSD     Z29, Z31, Z3
-	VMULPS       -192(R11), Z26, Z27
-	VPBROADCASTD 56(DI), Z28
-	VPDPBUSD     Z28, Z30, Z4
+	VMOVDQA64    Z30, 7808(AX)
+	PREFETCHT0   64(R11)(R10*1)
+	VPANDD       64(R11)(DX*1), Z24, Z31
+	VPTERNLOGD   $0xf8, 192(R13), Z25, Z31
+	VMULPS       -192(R12), Z26, Z27
+	VMOVDQA64    Z31, 7872(AX)
+	VPBROADCASTD 48(DI), Z28
 	VCVTDQ2PS    Z15, Z15
-	VPDPBUSD     Z28, Z31, Z5
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z28, Z31, Z1
 	VMULPS       Z27, Z15, Z15
+	VPBROADCASTD 52(DI), Z29
+	VPDPBUSD     Z29, Z30, Z2
+	VADDPS       7104(AX), Z15, Z15
+	VPDPBUSD     Z29, Z31, Z3
+	VPBROADCASTD 56(DI), Z28
+	VBROADCASTSS -116(DI), Z26
+	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z28, Z31, Z5
+	VMULPS       -128(R12), Z26, Z27
 	VPBROADCASTD 60(DI), Z29
 	VPDPBUSD     Z29, Z30, Z6
-	VADDPS       7104(AX), Z15, Z15
+	VSUBPS       Z27, Z14, Z14
 	VPDPBUSD     Z29, Z31, Z7
 	VPBROADCASTD 64(DI), Z28
-	VBROADCASTSS -116(DI), Z26
+	VMOVAPS      Z14, 7040(AX)
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z28, Z31, Z9
-	VMULPS       -128(R11), Z26, Z27
+	VMULPS       -64(R12), Z26, Z27
 	VPBROADCASTD 68(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
-	VSUBPS       Z27, Z14, Z14
+	VSUBPS       Z27, Z15, Z15
 	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   128(R10)(R8*1)
-	VPANDD       128(R10), Z24, Z30
-	VPTERNLOGD   $0xf8, 256(R12), Z25, Z30
-	VMOVAPS      Z14, 7040(AX)
+	PREFETCHT0   128(R11)(R9*1)
+	VPANDD       128(R11), Z24, Z30
+	VPTERNLOGD   $0xf8, 256(R13), Z25, Z30
+	VMOVAPS      Z15, 7104(AX)
 	VMOVDQA64    Z30, 7936(AX)
-	PREFETCHT0   128(R10)(R9*1)
-	VPANDD       128(R10)(DX*1), Z24, Z31
-	VPTERNLOGD   $0xf8, 320(R12), Z25, Z31
-	VMULPS       -64(R11), Z26, Z27
+	PREFETCHT0   128(R11)(R10*1)
+	VPANDD       128(R11)(DX*1), Z24, Z31
+	VPTERNLOGD   $0xf8, 320(R13), Z25, Z31
+	VBROADCASTSS -160(DI), Z26
 	VMOVDQA64    Z31, 8000(AX)
 	VPBROADCASTD 96(DI), Z28
-	VSUBPS       Z27, Z15, Z15
+	VMULPS       -256(R12), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z28, Z31, Z1
-	VMOVAPS      Z15, 7104(AX)
+	VCVTDQ2PS    Z16, Z16
 	VPBROADCASTD 100(DI), Z29
 	VPDPBUSD     Z29, Z30, Z2
-	VBROADCASTSS -160(DI), Z26
+	VMULPS       Z27, Z16, Z16
 	VPDPBUSD     Z29, Z31, Z3
 	VPBROADCASTD 104(DI), Z28
-	VMULPS       -256(R11), Z26, Z27
+	VADDPS       7168(AX), Z16, Z16
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z28, Z31, Z5
-	VCVTDQ2PS    Z16, Z16
+	VMULPS       -192(R12), Z26, Z27
 	VPBROADCASTD 108(DI), Z29
 	VPDPBUSD     Z29, Z30, Z6
-	VMULPS       Z27, Z16, Z16
 	VPDPBUSD     Z29, Z31, Z7
-	VPBROADCASTD 112(DI), Z28
-	VADDPS       7168(AX), Z16, Z16
-	VPDPBUSD     Z28, Z30, Z8
-	VPDPBUSD     Z28, Z31, Z9
-	VMULPS       -192(R11), Z26, Z27
-	VPBROADCASTD 116(DI), Z29
-	VPDPBUSD     Z29, Z30, Z10
 	VCVTDQ2PS    Z17, Z17
-	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   192(R10)(R8*1)
-	VPANDD       192(R10), Z24, Z30
-	VPTERNLOGD   $0xf8, 384(R12), Z25, Z30
+	VPBROADCASTD 112(DI), Z28
+	VPDPBUSD     Z28, Z30, Z8
 	VMULPS       Z27, Z17, Z17
-	VMOVDQA64    Z30, 8064(AX)
-	PREFETCHT0   192(R10)(R9*1)
-	VPANDD       192(R10)(DX*1), Z24, Z31
-	VPTERNLOGD   $0xf8, 448(R12), Z25, Z31
+	VPDPBUSD     Z28, Z31, Z9
+	VPBROADCASTD 116(DI), Z29
 	VADDPS       7232(AX), Z17, Z17
-	VMOVDQA64    Z31, 8128(AX)
-	VPBROADCASTD 144(DI), Z28
+	VPDPBUSD     Z29, Z30, Z10
+	VPDPBUSD     Z29, Z31, Z11
 	VBROADCASTSS -112(DI), Z26
-	VPDPBUSD     Z28, Z30, Z0
-	VPDPBUSD     Z28, Z31, Z1
-	VMULPS       -128(R11), Z26, Z27
-	VPBROADCASTD 148(DI), Z29
-	VPDPBUSD     Z29, Z30, Z2
+	PREFETCHT0   192(R11)(R9*1)
+	VPANDD       192(R11), Z24, Z30
+	VPTERNLOGD   $0xf8, 384(R13), Z25, Z30
+	VMOVDQA64    Z30, 8064(AX)
+	VMULPS       -128(R12), Z26, Z27
+	PREFETCHT0   192(R11)(R10*1)
+	VPANDD       192(R11)(DX*1), Z24, Z31
+	VPTERNLOGD   $0xf8, 448(R13), Z25, Z31
+	VMOVDQA64    Z31, 8128(AX)
 	VSUBPS       Z27, Z16, Z16
-	VPDPBUSD     Z29, Z31, Z3
-	VPBROADCASTD 152(DI), Z28
+	VPBROADCASTD 144(DI), Z28
+	VPDPBUSD     Z28, Z30, Z0
 	VMOVAPS      Z16, 7168(AX)
-	VPDPBUSD     Z28, Z30, Z4
-	VPDPBUSD     Z28, Z31, Z5
-	VMULPS       -64(R11), Z26, Z27
-	VPBROADCASTD 156(DI), Z29
-	VPDPBUSD     Z29, Z30, Z6
+	VPDPBUSD     Z28, Z31, Z1
+	VPBROADCASTD 148(DI), Z29
+	VMULPS       -64(R12), Z26, Z27
+	VPDPBUSD     Z29, Z30, Z2
+	VPDPBUSD     Z29, Z31, Z3
 	VSUBPS       Z27, Z17, Z17
-	VPDPBUSD     Z29, Z31, Z7
+	VPBROADCASTD 152(DI), Z28
+	VPDPBUSD     Z28, Z30, Z4
 	VMOVAPS      Z17, 7232(AX)
+	VPDPBUSD     Z28, Z31, Z5
+	VPBROADCASTD 156(DI), Z29
+	VBROADCASTSS -156(DI), Z26
+	VPDPBUSD     Z29, Z30, Z6
+	VPDPBUSD     Z29, Z31, Z7
+	VMULPS       -256(R12), Z26, Z27
 	VPBROADCASTD 160(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
-	VBROADCASTSS -156(DI), Z26
+	VCVTDQ2PS    Z18, Z18
 	VPDPBUSD     Z28, Z31, Z9
 	VPBROADCASTD 164(DI), Z29
-	VMULPS       -256(R11), Z26, Z27
+	VMULPS       Z27, Z18, Z18
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	VCVTDQ2PS    Z18, Z18
-	PREFETCHT0   256(R10)(R8*1)
-	VPANDD       256(R10), Z24, Z30
-	VPTERNLOGD   $0xf8, 512(R12), Z25, Z30
-	VMOVDQA64    Z30, 8192(AX)
-	VMULPS       Z27, Z18, Z18
-	PREFETCHT0   256(R10)(R9*1)
-	VPANDD       256(R10)(DX*1), Z24, Z31
-	VPTERNLOGD   $0xf8, 576(R12), Z25, Z31
-	VMOVDQA64    Z31, 8256(AX)
 	VADDPS       7296(AX), Z18, Z18
+	PREFETCHT0   256(R11)(R9*1)
+	VPANDD       256(R11), Z24, Z30
+	VPTERNLOGD   $0xf8, 512(R13), Z25, Z30
+	VMOVDQA64    Z30, 8192(AX)
+	VMULPS       -192(R12), Z26, Z27
+	PREFETCHT0   256(R11)(R10*1)
+	VPANDD       256(R11)(DX*1), Z24, Z31
+	VPTERNLOGD   $0xf8, 576(R13), Z25, Z31
+	VMOVDQA64    Z31, 8256(AX)
+	VCVTDQ2PS    Z19, Z19
 	VPBROADCASTD 192(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
-	VMULPS       -192(R11), Z26, Z27
+	VMULPS       Z27, Z19, Z19
 	VPDPBUSD     Z28, Z31, Z1
 	VPBROADCASTD 196(DI), Z29
-	VCVTDQ2PS    Z19, Z19
-	VPDPBUSD     Z29, Z30, Z2
-	VPDPBUSD     Z29, Z31, Z3
-	VMULPS       Z27, Z19, Z19
-	VPBROADCASTD 200(DI), Z28
-	VPDPBUSD     Z28, Z30, Z4
 	VADDPS       7360(AX), Z19, Z19
-	VPDPBUSD     Z28, Z31, Z5
-	VPBROADCASTD 204(DI), Z29
-	VBROADCASTSS -108(DI), Z26
-	VPDPBUSD     Z29, Z30, Z6
-	VPDPBUSD     Z29, Z31, Z7
-	VMULPS       -128(R11), Z26, Z27
-	VPBROADCASTD 208(DI), Z28
-	VPDPBUSD     Z28, Z30, Z8
-	VSUBPS       Z27, Z18, Z18
-	VPDPBUSD     Z28, Z31, Z9
-	VPBROADCASTD 212(DI), Z29
-	VMOVAPS      Z18, 7296(AX)
-	VPDPBUSD     Z29, Z30, Z10
-	VPDPBUSD     Z29, Z31, Z11
-	VMULPS       -64(R11), Z26, Z27
-	PREFETCHT0   320(R10)(R8*1)
-	VPANDD       320(R10), Z24, Z30
-	VPTERNLOGD   $0xf8, 640(R12), Z25, Z30
-	VMOVDQA64    Z30, 8320(AX)
-	VSUBPS       Z27, Z19, Z19
-	PREFETCHT0   320(R10)(R9*1)
-	VPANDD       320(R10)(DX*1), Z24, Z31
-	VPTERNLOGD   $0xf8, 704(R12), Z25, Z31
-	VMOVDQA64    Z31, 8384(AX)
-	VMOVAPS      Z19, 7360(AX)
-	VPBROADCASTD 240(DI), Z28
-	VPDPBUSD     Z28, Z30, Z0
-	VBROADCASTSS -152(DI), Z26
-	VPDPBUSD     Z28, Z31, Z1
-	VPBROADCASTD 244(DI), Z29
-	VMULPS       -256(R11), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z2
 	VPDPBUSD     Z29, Z31, Z3
-	VCVTDQ2PS    Z20, Z20
-	VPBROADCASTD 248(DI), Z28
+	VPBROADCASTD 200(DI), Z28
+	VBROADCASTSS -108(DI), Z26
 	VPDPBUSD     Z28, Z30, Z4
-	VMULPS       Z27, Z20, Z20
 	VPDPBUSD     Z28, Z31, Z5
-	VPBROADCASTD 252(DI), Z29
-	VADDPS       7424(AX), Z20, Z20
+	VMULPS       -128(R12), Z26, Z27
+	VPBROADCASTD 204(DI), Z29
 	VPDPBUSD     Z29, Z30, Z6
+	VSUBPS       Z27, Z18, Z18
 	VPDPBUSD     Z29, Z31, Z7
-	VMULPS       -192(R11), Z26, Z27
-	VPBROADCASTD 256(DI), Z28
+	VPBROADCASTD 208(DI), Z28
+	VMOVAPS      Z18, 7296(AX)
 	VPDPBUSD     Z28, Z30, Z8
-	VCVTDQ2PS    Z21, Z21
 	VPDPBUSD     Z28, Z31, Z9
+	VMULPS       -64(R12), Z26, Z27
+	VPBROADCASTD 212(DI), Z29
+	VPDPBUSD     Z29, Z30, Z10
+	VSUBPS       Z27, Z19, Z19
+	VPDPBUSD     Z29, Z31, Z11
+	PREFETCHT0   320(R11)(R9*1)
+	VPANDD       320(R11), Z24, Z30
+	VPTERNLOGD   $0xf8, 640(R13), Z25, Z30
+	VMOVAPS      Z19, 7360(AX)
+	VMOVDQA64    Z30, 8320(AX)
+	PREFETCHT0   320(R11)(R10*1)
+	VPANDD       320(R11)(DX*1), Z24, Z31
+	VPTERNLOGD   $0xf8, 704(R13), Z25, Z31
+	VBROADCASTSS -152(DI), Z26
+	VMOVDQA64    Z31, 8384(AX)
+	VPBROADCASTD 240(DI), Z28
+	VMULPS       -256(R12), Z26, Z27
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z28, Z31, Z1
+	VCVTDQ2PS    Z20, Z20
+	VPBROADCASTD 244(DI), Z29
+	VPDPBUSD     Z29, Z30, Z2
+	VMULPS       Z27, Z20, Z20
+	VPDPBUSD     Z29, Z31, Z3
+	VPBROADCASTD 248(DI), Z28
+	VADDPS       7424(AX), Z20, Z20
+	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z28, Z31, Z5
+	VMULPS       -192(R12), Z26, Z27
+	VPBROADCASTD 252(DI), Z29
+	VPDPBUSD     Z29, Z30, Z6
+	VCVTDQ2PS    Z21, Z21
+	VPDPBUSD     Z29, Z31, Z7
+	VPBROADCASTD 256(DI), Z28
 	VMULPS       Z27, Z21, Z21
+	VPDPBUSD     Z28, Z30, Z8
+	VPDPBUSD     Z28, Z31, Z9
+	VADDPS       7488(AX), Z21, Z21
 	VPBROADCASTD 260(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
-	VADDPS       7488(AX), Z21, Z21
-	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   384(R10)(R8*1)
-	VPANDD       384(R10), Z24, Z30
-	VPTERNLOGD   $0xf8, 768(R12), Z25, Z30
 	VBROADCASTSS -104(DI), Z26
+	VPDPBUSD     Z29, Z31, Z11
+	PREFETCHT0   384(R11)(R9*1)
+	VPANDD       384(R11), Z24, Z30
+	VPTERNLOGD   $0xf8, 768(R13), Z25, Z30
+	VMULPS       -128(R12), Z26, Z27
 	VMOVDQA64    Z30, 8448(AX)
-	PREFETCHT0   384(R10)(R9*1)
-	VPANDD       384(R10)(DX*1), Z24, Z31
-	VPTERNLOGD   $0xf8, 832(R12), Z25, Z31
-	VMULPS       -128(R11), Z26, Z27
+	PREFETCHT0   384(R11)(R10*1)
+	VPANDD       384(R11)(DX*1), Z24, Z31
+	VPTERNLOGD   $0xf8, 832(R13), Z25, Z31
+	VSUBPS       Z27, Z20, Z20
 	VMOVDQA64    Z31, 8512(AX)
 	VPBROADCASTD 288(DI), Z28
-	VSUBPS       Z27, Z20, Z20
 	VPDPBUSD     Z28, Z30, Z0
-	VPDPBUSD     Z28, Z31, Z1
 	VMOVAPS      Z20, 7424(AX)
-	VPBROADCASTD 292(DI), Z29
-	VPDPBUSD     Z29, Z30, Z2
-	VMULPS       -64(R11), Z26, Z27
-	VPDPBUSD     Z29, Z31, Z3
-	VPBROADCASTD 296(DI), Z28
-	VSUBPS       Z27, Z21, Z21
-	VPDPBUSD     Z28, Z30, Z4
-	VPDPBUSD     Z28, Z31, Z5
-	VMOVAPS      Z21, 7488(AX)
-	VPBROADCASTD 300(DI), Z29
-	VPDPBUSD     Z29, Z30, Z6
-	VBROADCASTSS -148(DI), Z26
-	VPDPBUSD     Z29, Z31, Z7
-	VPBROADCASTD 304(DI), Z28
-	VMULPS       -256(R11), Z26, Z27
-	VPDPBUSD     Z28, Z30, Z8
-	VPDPBUSD     Z28, Z31, Z9
-	VCVTDQ2PS    Z22, Z22
-	VPBROADCASTD 308(DI), Z29
-	VPDPBUSD     Z29, Z30, Z10
-	VMULPS       Z27, Z22, Z22
-	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   448(R10)(R8*1)
-	VPANDD       448(R10), Z24, Z30
-	VPTERNLOGD   $0xf8, 896(R12), Z25, Z30
-	VADDPS       7552(AX), Z22, Z22
-	VMOVDQA64    Z30, 8576(AX)
-	PREFETCHT0   448(R10)(R9*1)
-	VPANDD       448(R10)(DX*1), Z24, Z31
-	VPTERNLOGD   $0xf8, 960(R12), Z25, Z31
-	VMULPS       -192(R11), Z26, Z27
-	VMOVDQA64    Z31, 8640(AX)
-	VPBROADCASTD 336(DI), Z28
-	VCVTDQ2PS    Z23, Z23
-	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z28, Z31, Z1
-	VMULPS       Z27, Z23, Z23
-	VPBROADCASTD 340(DI), Z29
+	VPBROADCASTD 292(DI), Z29
+	VMULPS       -64(R12), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z2
-	VADDPS       7616(AX), Z23, Z23
 	VPDPBUSD     Z29, Z31, Z3
-	VPBROADCASTD 344(DI), Z28
-	VBROADCASTSS -100(DI), Z26
+	VSUBPS       Z27, Z21, Z21
+	VPBROADCASTD 296(DI), Z28
 	VPDPBUSD     Z28, Z30, Z4
+	VMOVAPS      Z21, 7488(AX)
 	VPDPBUSD     Z28, Z31, Z5
-	VMULPS       -128(R11), Z26, Z27
-	VPBROADCASTD 348(DI), Z29
+	VPBROADCASTD 300(DI), Z29
+	VBROADCASTSS -148(DI), Z26
 	VPDPBUSD     Z29, Z30, Z6
-	VSUBPS       Z27, Z22, Z22
 	VPDPBUSD     Z29, Z31, Z7
-	VPBROADCASTD 352(DI), Z28
-	VMOVAPS      Z22, 7552(AX)
+	VMULPS       -256(R12), Z26, Z27
+	VPBROADCASTD 304(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
+	VCVTDQ2PS    Z22, Z22
 	VPDPBUSD     Z28, Z31, Z9
-	VMULPS       -64(R11), Z26, Z27
-	VPBROADCASTD 356(DI), Z29
+	VPBROADCASTD 308(DI), Z29
+	VMULPS       Z27, Z22, Z22
 	VPDPBUSD     Z29, Z30, Z10
+	VPDPBUSD     Z29, Z31, Z11
+	VADDPS       7552(AX), Z22, Z22
+	PREFETCHT0   448(R11)(R9*1)
+	VPANDD       448(R11), Z24, Z30
+	VPTERNLOGD   $0xf8, 896(R13), Z25, Z30
+	VMOVDQA64    Z30, 8576(AX)
+	VMULPS       -192(R12), Z26, Z27
+	PREFETCHT0   448(R11)(R10*1)
+	VPANDD       448(R11)(DX*1), Z24, Z31
+	VPTERNLOGD   $0xf8, 960(R13), Z25, Z31
+	VMOVDQA64    Z31, 8640(AX)
+	VCVTDQ2PS    Z23, Z23
+	VPBROADCASTD 336(DI), Z28
+	VPDPBUSD     Z28, Z30, Z0
+	VMULPS       Z27, Z23, Z23
+	VPDPBUSD     Z28, Z31, Z1
+	VPBROADCASTD 340(DI), Z29
+	VADDPS       7616(AX), Z23, Z23
+	VPDPBUSD     Z29, Z30, Z2
+	VPDPBUSD     Z29, Z31, Z3
+	VBROADCASTSS -100(DI), Z26
+	VPBROADCASTD 344(DI), Z28
+	VPDPBUSD     Z28, Z30, Z4
+	VMULPS       -128(R12), Z26, Z27
+	VPDPBUSD     Z28, Z31, Z5
+	VPBROADCASTD 348(DI), Z29
+	VSUBPS       Z27, Z22, Z22
+	VPDPBUSD     Z29, Z30, Z6
+	VPDPBUSD     Z29, Z31, Z7
+	VMOVAPS      Z22, 7552(AX)
+	VPBROADCASTD 352(DI), Z28
+	VPDPBUSD     Z28, Z30, Z8
+	VMULPS       -64(R12), Z26, Z27
+	VPDPBUSD     Z28, Z31, Z9
+	VPBROADCASTD 356(DI), Z29
 	VSUBPS       Z27, Z23, Z23
+	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
 	VMOVAPS      Z23, 7616(AX)
 
 scales:
-	TESTQ       R13, R13
+	TESTQ       R14, R14
 	JNE         prepared
-	PREFETCHT0  (CX)(R8*1)
+	PREFETCHT0  (CX)(R9*1)
 	VMOVDQU64   (CX), Z12
-	PREFETCHT0  64(CX)(R8*1)
+	PREFETCHT0  64(CX)(R9*1)
 	VMOVDQU64   64(CX), Z14
-	PREFETCHT0  128(CX)(R8*1)
+	PREFETCHT0  128(CX)(R9*1)
 	VMOVDQU64   128(CX), Z15
-	PREFETCHT0  192(CX)(R8*1)
+	PREFETCHT0  192(CX)(R9*1)
 	VMOVDQU64   192(CX), Z16
 	VPSRLD      $0x10, Z12, Z13
 	VPMOVDW     Z12, Y12
@@ -30335,13 +30444,13 @@ scales:
 	VCVTDQ2PS   Z22, Z22
 	VMULPS      Z13, Z22, Z22
 	VMOVAPS     Z22, 1920(AX)
-	PREFETCHT0  (CX)(R9*1)
+	PREFETCHT0  (CX)(R10*1)
 	VMOVDQU64   (CX)(DX*1), Z12
-	PREFETCHT0  64(CX)(R9*1)
+	PREFETCHT0  64(CX)(R10*1)
 	VMOVDQU64   64(CX)(DX*1), Z14
-	PREFETCHT0  128(CX)(R9*1)
+	PREFETCHT0  128(CX)(R10*1)
 	VMOVDQU64   128(CX)(DX*1), Z15
-	PREFETCHT0  192(CX)(R9*1)
+	PREFETCHT0  192(CX)(R10*1)
 	VMOVDQU64   192(CX)(DX*1), Z16
 	VPSRLD      $0x10, Z12, Z13
 	VPMOVDW     Z12, Y12
@@ -30423,8 +30532,8 @@ scales:
 	VCVTDQ2PS   Z22, Z22
 	VMULPS      Z13, Z22, Z22
 	VMOVAPS     Z22, 1984(AX)
-	MOVQ        AX, R11
-	MOVQ        $0x00000004, R13
+	MOVQ        AX, R12
+	MOVQ        $0x00000004, R14
 
 prepared:
 	VPXORD       Z12, Z12, Z12
@@ -30432,7 +30541,7 @@ prepared:
 	VBROADCASTSS 384(DI), Z26
 	VPXORD       Z14, Z14, Z14
 	VPXORD       Z15, Z15, Z15
-	VMULPS       (R11), Z26, Z27
+	VMULPS       (R12), Z26, Z27
 	VPXORD       Z16, Z16, Z16
 	VPXORD       Z17, Z17, Z17
 	VCVTDQ2PS    Z0, Z0
@@ -30443,7 +30552,7 @@ prepared:
 	VADDPS       6144(AX), Z0, Z0
 	VPXORD       Z21, Z21, Z21
 	VPXORD       Z22, Z22, Z22
-	VMULPS       64(R11), Z26, Z27
+	VMULPS       64(R12), Z26, Z27
 	VPXORD       Z23, Z23, Z23
 	VMOVDQA64    7680(AX), Z30
 	VCVTDQ2PS    Z1, Z1
@@ -30457,7 +30566,7 @@ prepared:
 	VBROADCASTSS 432(DI), Z26
 	VPDPBUSD     Z29, Z30, Z14
 	VPDPBUSD     Z29, Z31, Z15
-	VMULPS       128(R11), Z26, Z27
+	VMULPS       128(R12), Z26, Z27
 	VPBROADCASTD 32(DI), Z28
 	VPDPBUSD     Z28, Z30, Z16
 	VSUBPS       Z27, Z0, Z0
@@ -30466,7 +30575,7 @@ prepared:
 	VMOVAPS      Z0, 6144(AX)
 	VPDPBUSD     Z29, Z30, Z18
 	VPDPBUSD     Z29, Z31, Z19
-	VMULPS       192(R11), Z26, Z27
+	VMULPS       192(R12), Z26, Z27
 	VPBROADCASTD 40(DI), Z28
 	VSUBPS       Z27, Z1, Z1
 	VPDPBUSD     Z28, Z30, Z20
@@ -30477,7 +30586,7 @@ prepared:
 	VBROADCASTSS 388(DI), Z26
 	VPDPBUSD     Z29, Z31, Z23
 	VMOVDQA64    7808(AX), Z30
-	VMULPS       (R11), Z26, Z27
+	VMULPS       (R12), Z26, Z27
 	VMOVDQA64    7872(AX), Z31
 	VPBROADCASTD 72(DI), Z28
 	VCVTDQ2PS    Z2, Z2
@@ -30488,7 +30597,7 @@ prepared:
 	VADDPS       6272(AX), Z2, Z2
 	VPDPBUSD     Z29, Z30, Z14
 	VPDPBUSD     Z29, Z31, Z15
-	VMULPS       64(R11), Z26, Z27
+	VMULPS       64(R12), Z26, Z27
 	VPBROADCASTD 80(DI), Z28
 	VPDPBUSD     Z28, Z30, Z16
 	VCVTDQ2PS    Z3, Z3
@@ -30502,7 +30611,7 @@ prepared:
 	VBROADCASTSS 436(DI), Z26
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
-	VMULPS       128(R11), Z26, Z27
+	VMULPS       128(R12), Z26, Z27
 	VPBROADCASTD 92(DI), Z29
 	VPDPBUSD     Z29, Z30, Z22
 	VSUBPS       Z27, Z2, Z2
@@ -30510,7 +30619,7 @@ prepared:
 	VMOVAPS      Z2, 6272(AX)
 	VMOVDQA64    7936(AX), Z30
 	VMOVDQA64    8000(AX), Z31
-	VMULPS       192(R11), Z26, Z27
+	VMULPS       192(R12), Z26, Z27
 	VPBROADCASTD 120(DI), Z28
 	VPDPBUSD     Z28, Z30, Z12
 	VSUBPS       Z27, Z3, Z3
@@ -30521,7 +30630,7 @@ prepared:
 	VPDPBUSD     Z29, Z31, Z15
 	VBROADCASTSS 392(DI), Z26
 	VPBROADCASTD 128(DI), Z28
-	VMULPS       (R11), Z26, Z27
+	VMULPS       (R12), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z16
 	VPDPBUSD     Z28, Z31, Z17
 	VCVTDQ2PS    Z4, Z4
@@ -30533,7 +30642,7 @@ prepared:
 	VADDPS       6400(AX), Z4, Z4
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
-	VMULPS       64(R11), Z26, Z27
+	VMULPS       64(R12), Z26, Z27
 	VPBROADCASTD 140(DI), Z29
 	VCVTDQ2PS    Z5, Z5
 	VPDPBUSD     Z29, Z30, Z22
@@ -30547,7 +30656,7 @@ prepared:
 	VBROADCASTSS 440(DI), Z26
 	VPDPBUSD     Z28, Z31, Z13
 	VPBROADCASTD 172(DI), Z29
-	VMULPS       128(R11), Z26, Z27
+	VMULPS       128(R12), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z14
 	VSUBPS       Z27, Z4, Z4
 	VPDPBUSD     Z29, Z31, Z15
@@ -30555,7 +30664,7 @@ prepared:
 	VMOVAPS      Z4, 6400(AX)
 	VPDPBUSD     Z28, Z30, Z16
 	VPDPBUSD     Z28, Z31, Z17
-	VMULPS       192(R11), Z26, Z27
+	VMULPS       192(R12), Z26, Z27
 	VPBROADCASTD 180(DI), Z29
 	VPDPBUSD     Z29, Z30, Z18
 	VSUBPS       Z27, Z5, Z5
@@ -30566,7 +30675,7 @@ prepared:
 	VBROADCASTSS 396(DI), Z26
 	VPDPBUSD     Z28, Z31, Z21
 	VPBROADCASTD 188(DI), Z29
-	VMULPS       (R11), Z26, Z27
+	VMULPS       (R12), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z22
 	VPDPBUSD     Z29, Z31, Z23
 	VCVTDQ2PS    Z6, Z6
@@ -30577,7 +30686,7 @@ prepared:
 	VADDPS       6528(AX), Z6, Z6
 	VPDPBUSD     Z28, Z30, Z12
 	VPDPBUSD     Z28, Z31, Z13
-	VMULPS       64(R11), Z26, Z27
+	VMULPS       64(R12), Z26, Z27
 	VPBROADCASTD 220(DI), Z29
 	VPDPBUSD     Z29, Z30, Z14
 	VCVTDQ2PS    Z7, Z7
@@ -30591,7 +30700,7 @@ prepared:
 	VBROADCASTSS 444(DI), Z26
 	VPDPBUSD     Z29, Z30, Z18
 	VPDPBUSD     Z29, Z31, Z19
-	VMULPS       128(R11), Z26, Z27
+	VMULPS       128(R12), Z26, Z27
 	VPBROADCASTD 232(DI), Z28
 	VPDPBUSD     Z28, Z30, Z20
 	VSUBPS       Z27, Z6, Z6
@@ -30600,7 +30709,7 @@ prepared:
 	VMOVAPS      Z6, 6528(AX)
 	VPDPBUSD     Z29, Z30, Z22
 	VPDPBUSD     Z29, Z31, Z23
-	VMULPS       192(R11), Z26, Z27
+	VMULPS       192(R12), Z26, Z27
 	VMOVDQA64    8320(AX), Z30
 	VSUBPS       Z27, Z7, Z7
 	VMOVDQA64    8384(AX), Z31
@@ -30611,7 +30720,7 @@ prepared:
 	VBROADCASTSS 400(DI), Z26
 	VPBROADCASTD 268(DI), Z29
 	VPDPBUSD     Z29, Z30, Z14
-	VMULPS       (R11), Z26, Z27
+	VMULPS       (R12), Z26, Z27
 	VPDPBUSD     Z29, Z31, Z15
 	VPBROADCASTD 272(DI), Z28
 	VCVTDQ2PS    Z8, Z8
@@ -30622,7 +30731,7 @@ prepared:
 	VADDPS       6656(AX), Z8, Z8
 	VPDPBUSD     Z29, Z30, Z18
 	VPDPBUSD     Z29, Z31, Z19
-	VMULPS       64(R11), Z26, Z27
+	VMULPS       64(R12), Z26, Z27
 	VPBROADCASTD 280(DI), Z28
 	VPDPBUSD     Z28, Z30, Z20
 	VCVTDQ2PS    Z9, Z9
@@ -30636,7 +30745,7 @@ prepared:
 	VBROADCASTSS 448(DI), Z26
 	VMOVDQA64    8512(AX), Z31
 	VPBROADCASTD 312(DI), Z28
-	VMULPS       128(R11), Z26, Z27
+	VMULPS       128(R12), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z12
 	VPDPBUSD     Z28, Z31, Z13
 	VSUBPS       Z27, Z8, Z8
@@ -30644,7 +30753,7 @@ prepared:
 	VMOVAPS      Z8, 6656(AX)
 	VPDPBUSD     Z29, Z30, Z14
 	VPDPBUSD     Z29, Z31, Z15
-	VMULPS       192(R11), Z26, Z27
+	VMULPS       192(R12), Z26, Z27
 	VPBROADCASTD 320(DI), Z28
 	VPDPBUSD     Z28, Z30, Z16
 	VSUBPS       Z27, Z9, Z9
@@ -30655,7 +30764,7 @@ prepared:
 	VPDPBUSD     Z29, Z31, Z19
 	VBROADCASTSS 404(DI), Z26
 	VPBROADCASTD 328(DI), Z28
-	VMULPS       (R11), Z26, Z27
+	VMULPS       (R12), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
 	VCVTDQ2PS    Z10, Z10
@@ -30667,7 +30776,7 @@ prepared:
 	VADDPS       6784(AX), Z10, Z10
 	VMOVDQA64    8640(AX), Z31
 	VPBROADCASTD 360(DI), Z28
-	VMULPS       64(R11), Z26, Z27
+	VMULPS       64(R12), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z12
 	VCVTDQ2PS    Z11, Z11
 	VPDPBUSD     Z28, Z31, Z13
@@ -30681,7 +30790,7 @@ prepared:
 	VBROADCASTSS 452(DI), Z26
 	VPDPBUSD     Z28, Z31, Z17
 	VPBROADCASTD 372(DI), Z29
-	VMULPS       128(R11), Z26, Z27
+	VMULPS       128(R12), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z18
 	VSUBPS       Z27, Z10, Z10
 	VPDPBUSD     Z29, Z31, Z19
@@ -30689,7 +30798,7 @@ prepared:
 	VMOVAPS      Z10, 6784(AX)
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
-	VMULPS       192(R11), Z26, Z27
+	VMULPS       192(R12), Z26, Z27
 	VPBROADCASTD 380(DI), Z29
 	VPDPBUSD     Z29, Z30, Z22
 	VSUBPS       Z27, Z11, Z11
@@ -30697,334 +30806,343 @@ prepared:
 	VMOVAPS      Z11, 6848(AX)
 	VPXORD       Z0, Z0, Z0
 	VPXORD       Z1, Z1, Z1
-	VBROADCASTSS 408(DI), Z26
 	VPXORD       Z2, Z2, Z2
+	VBROADCASTSS 408(DI), Z26
 	VPXORD       Z3, Z3, Z3
-	VMULPS       (R11), Z26, Z27
 	VPXORD       Z4, Z4, Z4
+	VMULPS       (R12), Z26, Z27
 	VPXORD       Z5, Z5, Z5
-	VCVTDQ2PS    Z12, Z12
 	VPXORD       Z6, Z6, Z6
+	VCVTDQ2PS    Z12, Z12
 	VPXORD       Z7, Z7, Z7
-	VMULPS       Z27, Z12, Z12
 	VPXORD       Z8, Z8, Z8
+	VMULPS       Z27, Z12, Z12
 	VPXORD       Z9, Z9, Z9
-	VADDPS       6912(AX), Z12, Z12
 	VPXORD       Z10, Z10, Z10
+	VADDPS       6912(AX), Z12, Z12
 	VPXORD       Z11, Z11, Z11
-	VMULPS       64(R11), Z26, Z27
-	VPSRLD       $0x04, (R10), Z30
+	PREFETCHT1   576(DI)(R8*1)
+	VMULPS       64(R12), Z26, Z27
+	PREFETCHT1   640(DI)(R8*1)
+	PREFETCHT1   704(DI)(R8*1)
+	VCVTDQ2PS    Z13, Z13
+	PREFETCHT1   768(DI)(R8*1)
+	PREFETCHT1   832(DI)(R8*1)
+	VMULPS       Z27, Z13, Z13
+	PREFETCHT1   896(DI)(R8*1)
+	PREFETCHT1   960(DI)(R8*1)
+	VADDPS       6976(AX), Z13, Z13
+	PREFETCHT1   1024(DI)(R8*1)
+	PREFETCHT1   1088(DI)(R8*1)
+	VBROADCASTSS 456(DI), Z26
+	VPSRLD       $0x04, (R11), Z30
 	VPANDD       Z24, Z30, Z30
-	VPSRLD       $0x01, (R12), Z28
+	VPSRLD       $0x01, (R13), Z28
 	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VMOVDQA64    Z30, 7680(AX)
-	VCVTDQ2PS    Z13, Z13
-	VPSRLD       $0x04, (R10)(DX*1), Z31
+	VMULPS       128(R12), Z26, Z27
+	VPSRLD       $0x04, (R11)(DX*1), Z31
 	VPANDD       Z24, Z31, Z31
-	VPSRLD       $0x01, 64(R12), Z29
+	VPSRLD       $0x01, 64(R13), Z29
 	VPTERNLOGD   $0xf8, Z25, Z29, Z31
 	VMOVDQA64    Z31, 7744(AX)
-	VMULPS       Z27, Z13, Z13
+	VSUBPS       Z27, Z12, Z12
 	VPBROADCASTD 576(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
-	VADDPS       6976(AX), Z13, Z13
+	VMOVAPS      Z12, 6912(AX)
 	VPDPBUSD     Z28, Z31, Z1
 	VPBROADCASTD 580(DI), Z29
-	VBROADCASTSS 456(DI), Z26
+	VMULPS       192(R12), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z2
 	VPDPBUSD     Z29, Z31, Z3
-	VMULPS       128(R11), Z26, Z27
+	VSUBPS       Z27, Z13, Z13
 	VPBROADCASTD 584(DI), Z28
 	VPDPBUSD     Z28, Z30, Z4
-	VSUBPS       Z27, Z12, Z12
+	VMOVAPS      Z13, 6976(AX)
 	VPDPBUSD     Z28, Z31, Z5
 	VPBROADCASTD 588(DI), Z29
-	VMOVAPS      Z12, 6912(AX)
+	VBROADCASTSS 412(DI), Z26
 	VPDPBUSD     Z29, Z30, Z6
 	VPDPBUSD     Z29, Z31, Z7
-	VMULPS       192(R11), Z26, Z27
+	VMULPS       (R12), Z26, Z27
 	VPBROADCASTD 592(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
-	VSUBPS       Z27, Z13, Z13
+	VCVTDQ2PS    Z14, Z14
 	VPDPBUSD     Z28, Z31, Z9
 	VPBROADCASTD 596(DI), Z29
-	VMOVAPS      Z13, 6976(AX)
 	VPDPBUSD     Z29, Z30, Z10
-	VPDPBUSD     Z29, Z31, Z11
-	VBROADCASTSS 412(DI), Z26
-	VPSRLD       $0x04, 64(R10), Z30
-	VPANDD       Z24, Z30, Z30
-	VPSRLD       $0x01, 128(R12), Z28
-	VPTERNLOGD   $0xf8, Z25, Z28, Z30
-	VMOVDQA64    Z30, 7808(AX)
-	VMULPS       (R11), Z26, Z27
-	VPSRLD       $0x04, 64(R10)(DX*1), Z31
-	VPANDD       Z24, Z31, Z31
-	VPSRLD       $0x01, 192(R12), Z29
-	VPTERNLOGD   $0xf8, Z25, Z29, Z31
-	VMOVDQA64    Z31, 7872(AX)
-	VCVTDQ2PS    Z14, Z14
-	VPBROADCASTD 624(DI), Z28
-	VPDPBUSD     Z28, Z30, Z0
 	VMULPS       Z27, Z14, Z14
-	VPDPBUSD     Z28, Z31, Z1
-	VPBROADCASTD 628(DI), Z29
+	VPDPBUSD     Z29, Z31, Z11
+	VPSRLD       $0x04, 64(R11), Z30
+	VPANDD       Z24, Z30, Z30
+	VPSRLD       $0x01, 128(R13), Z28
+	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VADDPS       7040(AX), Z14, Z14
-	VPDPBUSD     Z29, Z30, Z2
-	VPDPBUSD     Z29, Z31, Z3
-	VMULPS       64(R11), Z26, Z27
-	VPBROADCASTD 632(DI), Z28
-	VPDPBUSD     Z28, Z30, Z4
+	VMOVDQA64    Z30, 7808(AX)
+	VPSRLD       $0x04, 64(R11)(DX*1), Z31
+	VPANDD       Z24, Z31, Z31
+	VPSRLD       $0x01, 192(R13), Z29
+	VPTERNLOGD   $0xf8, Z25, Z29, Z31
+	VMULPS       64(R12), Z26, Z27
+	VMOVDQA64    Z31, 7872(AX)
+	VPBROADCASTD 624(DI), Z28
 	VCVTDQ2PS    Z15, Z15
-	VPDPBUSD     Z28, Z31, Z5
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z28, Z31, Z1
 	VMULPS       Z27, Z15, Z15
+	VPBROADCASTD 628(DI), Z29
+	VPDPBUSD     Z29, Z30, Z2
+	VADDPS       7104(AX), Z15, Z15
+	VPDPBUSD     Z29, Z31, Z3
+	VPBROADCASTD 632(DI), Z28
+	VBROADCASTSS 460(DI), Z26
+	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z28, Z31, Z5
+	VMULPS       128(R12), Z26, Z27
 	VPBROADCASTD 636(DI), Z29
 	VPDPBUSD     Z29, Z30, Z6
-	VADDPS       7104(AX), Z15, Z15
+	VSUBPS       Z27, Z14, Z14
 	VPDPBUSD     Z29, Z31, Z7
 	VPBROADCASTD 640(DI), Z28
-	VBROADCASTSS 460(DI), Z26
+	VMOVAPS      Z14, 7040(AX)
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z28, Z31, Z9
-	VMULPS       128(R11), Z26, Z27
+	VMULPS       192(R12), Z26, Z27
 	VPBROADCASTD 644(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
-	VSUBPS       Z27, Z14, Z14
+	VSUBPS       Z27, Z15, Z15
 	VPDPBUSD     Z29, Z31, Z11
-	VPSRLD       $0x04, 128(R10), Z30
+	VPSRLD       $0x04, 128(R11), Z30
 	VPANDD       Z24, Z30, Z30
-	VPSRLD       $0x01, 256(R12), Z28
+	VPSRLD       $0x01, 256(R13), Z28
 	VPTERNLOGD   $0xf8, Z25, Z28, Z30
-	VMOVAPS      Z14, 7040(AX)
+	VMOVAPS      Z15, 7104(AX)
 	VMOVDQA64    Z30, 7936(AX)
-	VPSRLD       $0x04, 128(R10)(DX*1), Z31
+	VPSRLD       $0x04, 128(R11)(DX*1), Z31
 	VPANDD       Z24, Z31, Z31
-	VPSRLD       $0x01, 320(R12), Z29
+	VPSRLD       $0x01, 320(R13), Z29
 	VPTERNLOGD   $0xf8, Z25, Z29, Z31
-	VMULPS       192(R11), Z26, Z27
+	VBROADCASTSS 416(DI), Z26
 	VMOVDQA64    Z31, 8000(AX)
 	VPBROADCASTD 672(DI), Z28
-	VSUBPS       Z27, Z15, Z15
+	VMULPS       (R12), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z28, Z31, Z1
-	VMOVAPS      Z15, 7104(AX)
+	VCVTDQ2PS    Z16, Z16
 	VPBROADCASTD 676(DI), Z29
 	VPDPBUSD     Z29, Z30, Z2
-	VBROADCASTSS 416(DI), Z26
+	VMULPS       Z27, Z16, Z16
 	VPDPBUSD     Z29, Z31, Z3
 	VPBROADCASTD 680(DI), Z28
-	VMULPS       (R11), Z26, Z27
+	VADDPS       7168(AX), Z16, Z16
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z28, Z31, Z5
-	VCVTDQ2PS    Z16, Z16
+	VMULPS       64(R12), Z26, Z27
 	VPBROADCASTD 684(DI), Z29
 	VPDPBUSD     Z29, Z30, Z6
-	VMULPS       Z27, Z16, Z16
 	VPDPBUSD     Z29, Z31, Z7
-	VPBROADCASTD 688(DI), Z28
-	VADDPS       7168(AX), Z16, Z16
-	VPDPBUSD     Z28, Z30, Z8
-	VPDPBUSD     Z28, Z31, Z9
-	VMULPS       64(R11), Z26, Z27
-	VPBROADCASTD 692(DI), Z29
-	VPDPBUSD     Z29, Z30, Z10
 	VCVTDQ2PS    Z17, Z17
-	VPDPBUSD     Z29, Z31, Z11
-	VPSRLD       $0x04, 192(R10), Z30
-	VPANDD       Z24, Z30, Z30
-	VPSRLD       $0x01, 384(R12), Z28
-	VPTERNLOGD   $0xf8, Z25, Z28, Z30
+	VPBROADCASTD 688(DI), Z28
+	VPDPBUSD     Z28, Z30, Z8
 	VMULPS       Z27, Z17, Z17
-	VMOVDQA64    Z30, 8064(AX)
-	VPSRLD       $0x04, 192(R10)(DX*1), Z31
-	VPANDD       Z24, Z31, Z31
-	VPSRLD       $0x01, 448(R12), Z29
-	VPTERNLOGD   $0xf8, Z25, Z29, Z31
+	VPDPBUSD     Z28, Z31, Z9
+	VPBROADCASTD 692(DI), Z29
 	VADDPS       7232(AX), Z17, Z17
-	VMOVDQA64    Z31, 8128(AX)
-	VPBROADCASTD 720(DI), Z28
+	VPDPBUSD     Z29, Z30, Z10
+	VPDPBUSD     Z29, Z31, Z11
 	VBROADCASTSS 464(DI), Z26
-	VPDPBUSD     Z28, Z30, Z0
-	VPDPBUSD     Z28, Z31, Z1
-	VMULPS       128(R11), Z26, Z27
-	VPBROADCASTD 724(DI), Z29
-	VPDPBUSD     Z29, Z30, Z2
+	VPSRLD       $0x04, 192(R11), Z30
+	VPANDD       Z24, Z30, Z30
+	VPSRLD       $0x01, 384(R13), Z28
+	VPTERNLOGD   $0xf8, Z25, Z28, Z30
+	VMOVDQA64    Z30, 8064(AX)
+	VMULPS       128(R12), Z26, Z27
+	VPSRLD       $0x04, 192(R11)(DX*1), Z31
+	VPANDD       Z24, Z31, Z31
+	VPSRLD       $0x01, 448(R13), Z29
+	VPTERNLOGD   $0xf8, Z25, Z29, Z31
+	VMOVDQA64    Z31, 8128(AX)
 	VSUBPS       Z27, Z16, Z16
-	VPDPBUSD     Z29, Z31, Z3
-	VPBROADCASTD 728(DI), Z28
+	VPBROADCASTD 720(DI), Z28
+	VPDPBUSD     Z28, Z30, Z0
 	VMOVAPS      Z16, 7168(AX)
-	VPDPBUSD     Z28, Z30, Z4
-	VPDPBUSD     Z28, Z31, Z5
-	VMULPS       192(R11), Z26, Z27
-	VPBROADCASTD 732(DI), Z29
-	VPDPBUSD     Z29, Z30, Z6
+	VPDPBUSD     Z28, Z31, Z1
+	VPBROADCASTD 724(DI), Z29
+	VMULPS       192(R12), Z26, Z27
+	VPDPBUSD     Z29, Z30, Z2
+	VPDPBUSD     Z29, Z31, Z3
 	VSUBPS       Z27, Z17, Z17
-	VPDPBUSD     Z29, Z31, Z7
+	VPBROADCASTD 728(DI), Z28
+	VPDPBUSD     Z28, Z30, Z4
 	VMOVAPS      Z17, 7232(AX)
+	VPDPBUSD     Z28, Z31, Z5
+	VPBROADCASTD 732(DI), Z29
+	VBROADCASTSS 420(DI), Z26
+	VPDPBUSD     Z29, Z30, Z6
+	VPDPBUSD     Z29, Z31, Z7
+	VMULPS       (R12), Z26, Z27
 	VPBROADCASTD 736(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
-	VBROADCASTSS 420(DI), Z26
+	VCVTDQ2PS    Z18, Z18
 	VPDPBUSD     Z28, Z31, Z9
 	VPBROADCASTD 740(DI), Z29
-	VMULPS       (R11), Z26, Z27
+	VMULPS       Z27, Z18, Z18
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	VCVTDQ2PS    Z18, Z18
-	VPSRLD       $0x04, 256(R10), Z30
+	VADDPS       7296(AX), Z18, Z18
+	VPSRLD       $0x04, 256(R11), Z30
 	VPANDD       Z24, Z30, Z30
-	VPSRLD       $0x01, 512(R12), Z28
+	VPSRLD       $0x01, 512(R13), Z28
 	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VMOVDQA64    Z30, 8192(AX)
-	VMULPS       Z27, Z18, Z18
-	VPSRLD       $0x04, 256(R10)(DX*1), Z31
+	VMULPS       64(R12), Z26, Z27
+	VPSRLD       $0x04, 256(R11)(DX*1), Z31
 	VPANDD       Z24, Z31, Z31
-	VPSRLD       $0x01, 576(R12), Z29
+	VPSRLD       $0x01, 576(R13), Z29
 	VPTERNLOGD   $0xf8, Z25, Z29, Z31
 	VMOVDQA64    Z31, 8256(AX)
-	VADDPS       7296(AX), Z18, Z18
+	VCVTDQ2PS    Z19, Z19
 	VPBROADCASTD 768(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
-	VMULPS       64(R11), Z26, Z27
+	VMULPS       Z27, Z19, Z19
 	VPDPBUSD     Z28, Z31, Z1
 	VPBROADCASTD 772(DI), Z29
-	VCVTDQ2PS    Z19, Z19
-	VPDPBUSD     Z29, Z30, Z2
-	VPDPBUSD     Z29, Z31, Z3
-	VMULPS       Z27, Z19, Z19
-	VPBROADCASTD 776(DI), Z28
-	VPDPBUSD     Z28, Z30, Z4
 	VADDPS       7360(AX), Z19, Z19
-	VPDPBUSD     Z28, Z31, Z5
-	VPBROADCASTD 780(DI), Z29
-	VBROADCASTSS 468(DI), Z26
-	VPDPBUSD     Z29, Z30, Z6
-	VPDPBUSD     Z29, Z31, Z7
-	VMULPS       128(R11), Z26, Z27
-	VPBROADCASTD 784(DI), Z28
-	VPDPBUSD     Z28, Z30, Z8
-	VSUBPS       Z27, Z18, Z18
-	VPDPBUSD     Z28, Z31, Z9
-	VPBROADCASTD 788(DI), Z29
-	VMOVAPS      Z18, 7296(AX)
-	VPDPBUSD     Z29, Z30, Z10
-	VPDPBUSD     Z29, Z31, Z11
-	VMULPS       192(R11), Z26, Z27
-	VPSRLD       $0x04, 320(R10), Z30
-	VPANDD       Z24, Z30, Z30
-	VPSRLD       $0x01, 640(R12), Z28
-	VPTERNLOGD   $0xf8, Z25, Z28, Z30
-	VMOVDQA64    Z30, 8320(AX)
-	VSUBPS       Z27, Z19, Z19
-	VPSRLD       $0x04, 320(R10)(DX*1), Z31
-	VPANDD       Z24, Z31, Z31
-	VPSRLD       $0x01, 704(R12), Z29
-	VPTERNLOGD   $0xf8, Z25, Z29, Z31
-	VMOVDQA64    Z31, 8384(AX)
-	VMOVAPS      Z19, 7360(AX)
-	VPBROADCASTD 816(DI), Z28
-	VPDPBUSD     Z28, Z30, Z0
-	VBROADCASTSS 424(DI), Z26
-	VPDPBUSD     Z28, Z31, Z1
-	VPBROADCASTD 820(DI), Z29
-	VMULPS       (R11), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z2
 	VPDPBUSD     Z29, Z31, Z3
-	VCVTDQ2PS    Z20, Z20
-	VPBROADCASTD 824(DI), Z28
+	VPBROADCASTD 776(DI), Z28
+	VBROADCASTSS 468(DI), Z26
 	VPDPBUSD     Z28, Z30, Z4
-	VMULPS       Z27, Z20, Z20
 	VPDPBUSD     Z28, Z31, Z5
-	VPBROADCASTD 828(DI), Z29
-	VADDPS       7424(AX), Z20, Z20
+	VMULPS       128(R12), Z26, Z27
+	VPBROADCASTD 780(DI), Z29
 	VPDPBUSD     Z29, Z30, Z6
+	VSUBPS       Z27, Z18, Z18
 	VPDPBUSD     Z29, Z31, Z7
-	VMULPS       64(R11), Z26, Z27
-	VPBROADCASTD 832(DI), Z28
+	VPBROADCASTD 784(DI), Z28
+	VMOVAPS      Z18, 7296(AX)
 	VPDPBUSD     Z28, Z30, Z8
-	VCVTDQ2PS    Z21, Z21
 	VPDPBUSD     Z28, Z31, Z9
+	VMULPS       192(R12), Z26, Z27
+	VPBROADCASTD 788(DI), Z29
+	VPDPBUSD     Z29, Z30, Z10
+	VSUBPS       Z27, Z19, Z19
+	VPDPBUSD     Z29, Z31, Z11
+	VPSRLD       $0x04, 320(R11), Z30
+	VPANDD       Z24, Z30, Z30
+	VPSRLD       $0x01, 640(R13), Z28
+	VPTERNLOGD   $0xf8, Z25, Z28, Z30
+	VMOVAPS      Z19, 7360(AX)
+	VMOVDQA64    Z30, 8320(AX)
+	VPSRLD       $0x04, 320(R11)(DX*1), Z31
+	VPANDD       Z24, Z31, Z31
+	VPSRLD       $0x01, 704(R13), Z29
+	VPTERNLOGD   $0xf8, Z25, Z29, Z31
+	VBROADCASTSS 424(DI), Z26
+	VMOVDQA64    Z31, 8384(AX)
+	VPBROADCASTD 816(DI), Z28
+	VMULPS       (R12), Z26, Z27
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z28, Z31, Z1
+	VCVTDQ2PS    Z20, Z20
+	VPBROADCASTD 820(DI), Z29
+	VPDPBUSD     Z29, Z30, Z2
+	VMULPS       Z27, Z20, Z20
+	VPDPBUSD     Z29, Z31, Z3
+	VPBROADCASTD 824(DI), Z28
+	VADDPS       7424(AX), Z20, Z20
+	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z28, Z31, Z5
+	VMULPS       64(R12), Z26, Z27
+	VPBROADCASTD 828(DI), Z29
+	VPDPBUSD     Z29, Z30, Z6
+	VCVTDQ2PS    Z21, Z21
+	VPDPBUSD     Z29, Z31, Z7
+	VPBROADCASTD 832(DI), Z28
 	VMULPS       Z27, Z21, Z21
+	VPDPBUSD     Z28, Z30, Z8
+	VPDPBUSD     Z28, Z31, Z9
+	VADDPS       7488(AX), Z21, Z21
 	VPBROADCASTD 836(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
-	VADDPS       7488(AX), Z21, Z21
-	VPDPBUSD     Z29, Z31, Z11
-	VPSRLD       $0x04, 384(R10), Z30
-	VPANDD       Z24, Z30, Z30
-	VPSRLD       $0x01, 768(R12), Z28
-	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VBROADCASTSS 472(DI), Z26
+	VPDPBUSD     Z29, Z31, Z11
+	VPSRLD       $0x04, 384(R11), Z30
+	VPANDD       Z24, Z30, Z30
+	VPSRLD       $0x01, 768(R13), Z28
+	VPTERNLOGD   $0xf8, Z25, Z28, Z30
+	VMULPS       128(R12), Z26, Z27
 	VMOVDQA64    Z30, 8448(AX)
-	VPSRLD       $0x04, 384(R10)(DX*1), Z31
+	VPSRLD       $0x04, 384(R11)(DX*1), Z31
 	VPANDD       Z24, Z31, Z31
-	VPSRLD       $0x01, 832(R12), Z29
+	VPSRLD       $0x01, 832(R13), Z29
 	VPTERNLOGD   $0xf8, Z25, Z29, Z31
-	VMULPS       128(R11), Z26, Z27
+	VSUBPS       Z27, Z20, Z20
 	VMOVDQA64    Z31, 8512(AX)
 	VPBROADCASTD 864(DI), Z28
-	VSUBPS       Z27, Z20, Z20
 	VPDPBUSD     Z28, Z30, Z0
-	VPDPBUSD     Z28, Z31, Z1
 	VMOVAPS      Z20, 7424(AX)
-	VPBROADCASTD 868(DI), Z29
-	VPDPBUSD     Z29, Z30, Z2
-	VMULPS       192(R11), Z26, Z27
-	VPDPBUSD     Z29, Z31, Z3
-	VPBROADCASTD 872(DI), Z28
-	VSUBPS       Z27, Z21, Z21
-	VPDPBUSD     Z28, Z30, Z4
-	VPDPBUSD     Z28, Z31, Z5
-	VMOVAPS      Z21, 7488(AX)
-	VPBROADCASTD 876(DI), Z29
-	VPDPBUSD     Z29, Z30, Z6
-	VBROADCASTSS 428(DI), Z26
-	VPDPBUSD     Z29, Z31, Z7
-	VPBROADCASTD 880(DI), Z28
-	VMULPS       (R11), Z26, Z27
-	VPDPBUSD     Z28, Z30, Z8
-	VPDPBUSD     Z28, Z31, Z9
-	VCVTDQ2PS    Z22, Z22
-	VPBROADCASTD 884(DI), Z29
-	VPDPBUSD     Z29, Z30, Z10
-	VMULPS       Z27, Z22, Z22
-	VPDPBUSD     Z29, Z31, Z11
-	VPSRLD       $0x04, 448(R10), Z30
-	VPANDD       Z24, Z30, Z30
-	VPSRLD       $0x01, 896(R12), Z28
-	VPTERNLOGD   $0xf8, Z25, Z28, Z30
-	VADDPS       7552(AX), Z22, Z22
-	VMOVDQA64    Z30, 8576(AX)
-	VPSRLD       $0x04, 448(R10)(DX*1), Z31
-	VPANDD       Z24, Z31, Z31
-	VPSRLD       $0x01, 960(R12), Z29
-	VPTERNLOGD   $0xf8, Z25, Z29, Z31
-	VMULPS       64(R11), Z26, Z27
-	VMOVDQA64    Z31, 8640(AX)
-	VPBROADCASTD 912(DI), Z28
-	VCVTDQ2PS    Z23, Z23
-	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z28, Z31, Z1
-	VMULPS       Z27, Z23, Z23
-	VPBROADCASTD 916(DI), Z29
+	VPBROADCASTD 868(DI), Z29
+	VMULPS       192(R12), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z2
-	VADDPS       7616(AX), Z23, Z23
 	VPDPBUSD     Z29, Z31, Z3
-	VPBROADCASTD 920(DI), Z28
-	VBROADCASTSS 476(DI), Z26
+	VSUBPS       Z27, Z21, Z21
+	VPBROADCASTD 872(DI), Z28
 	VPDPBUSD     Z28, Z30, Z4
+	VMOVAPS      Z21, 7488(AX)
 	VPDPBUSD     Z28, Z31, Z5
-	VMULPS       128(R11), Z26, Z27
-	VPBROADCASTD 924(DI), Z29
+	VPBROADCASTD 876(DI), Z29
+	VBROADCASTSS 428(DI), Z26
 	VPDPBUSD     Z29, Z30, Z6
-	VSUBPS       Z27, Z22, Z22
 	VPDPBUSD     Z29, Z31, Z7
-	VPBROADCASTD 928(DI), Z28
-	VMOVAPS      Z22, 7552(AX)
+	VMULPS       (R12), Z26, Z27
+	VPBROADCASTD 880(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
+	VCVTDQ2PS    Z22, Z22
 	VPDPBUSD     Z28, Z31, Z9
-	VMULPS       192(R11), Z26, Z27
-	VPBROADCASTD 932(DI), Z29
+	VPBROADCASTD 884(DI), Z29
+	VMULPS       Z27, Z22, Z22
 	VPDPBUSD     Z29, Z30, Z10
+	VPDPBUSD     Z29, Z31, Z11
+	VADDPS       7552(AX), Z22, Z22
+	VPSRLD       $0x04, 448(R11), Z30
+	VPANDD       Z24, Z30, Z30
+	VPSRLD       $0x01, 896(R13), Z28
+	VPTERNLOGD   $0xf8, Z25, Z28, Z30
+	VMOVDQA64    Z30, 8576(AX)
+	VMULPS       64(R12), Z26, Z27
+	VPSRLD       $0x04, 448(R11)(DX*1), Z31
+	VPANDD       Z24, Z31, Z31
+	VPSRLD       $0x01, 960(R13), Z29
+	VPTERNLOGD   $0xf8, Z25, Z29, Z31
+	VMOVDQA64    Z31, 8640(AX)
+	VCVTDQ2PS    Z23, Z23
+	VPBROADCASTD 912(DI), Z28
+	VPDPBUSD     Z28, Z30, Z0
+	VMULPS       Z27, Z23, Z23
+	VPDPBUSD     Z28, Z31, Z1
+	VPBROADCASTD 916(DI), Z29
+	VADDPS       7616(AX), Z23, Z23
+	VPDPBUSD     Z29, Z30, Z2
+	VPDPBUSD     Z29, Z31, Z3
+	VBROADCASTSS 476(DI), Z26
+	VPBROADCASTD 920(DI), Z28
+	VPDPBUSD     Z28, Z30, Z4
+	VMULPS       128(R12), Z26, Z27
+	VPDPBUSD     Z28, Z31, Z5
+	VPBROADCASTD 924(DI), Z29
+	VSUBPS       Z27, Z22, Z22
+	VPDPBUSD     Z29, Z30, Z6
+	VPDPBUSD     Z29, Z31, Z7
+	VMOVAPS      Z22, 7552(AX)
+	VPBROADCASTD 928(DI), Z28
+	VPDPBUSD     Z28, Z30, Z8
+	VMULPS       192(R12), Z26, Z27
+	VPDPBUSD     Z28, Z31, Z9
+	VPBROADCASTD 932(DI), Z29
 	VSUBPS       Z27, Z23, Z23
+	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
 	VMOVAPS      Z23, 7616(AX)
 	VPXORD       Z12, Z12, Z12
@@ -31032,7 +31150,7 @@ prepared:
 	VBROADCASTSS 960(DI), Z26
 	VPXORD       Z14, Z14, Z14
 	VPXORD       Z15, Z15, Z15
-	VMULPS       256(R11), Z26, Z27
+	VMULPS       256(R12), Z26, Z27
 	VPXORD       Z16, Z16, Z16
 	VPXORD       Z17, Z17, Z17
 	VCVTDQ2PS    Z0, Z0
@@ -31043,7 +31161,7 @@ prepared:
 	VADDPS       6144(AX), Z0, Z0
 	VPXORD       Z21, Z21, Z21
 	VPXORD       Z22, Z22, Z22
-	VMULPS       320(R11), Z26, Z27
+	VMULPS       320(R12), Z26, Z27
 	VPXORD       Z23, Z23, Z23
 	VMOVDQA64    7680(AX), Z30
 	VCVTDQ2PS    Z1, Z1
@@ -31057,7 +31175,7 @@ prepared:
 	VBROADCASTSS 1008(DI), Z26
 	VPDPBUSD     Z29, Z30, Z14
 	VPDPBUSD     Z29, Z31, Z15
-	VMULPS       384(R11), Z26, Z27
+	VMULPS       384(R12), Z26, Z27
 	VPBROADCASTD 608(DI), Z28
 	VPDPBUSD     Z28, Z30, Z16
 	VSUBPS       Z27, Z0, Z0
@@ -31066,7 +31184,7 @@ prepared:
 	VMOVAPS      Z0, 6144(AX)
 	VPDPBUSD     Z29, Z30, Z18
 	VPDPBUSD     Z29, Z31, Z19
-	VMULPS       448(R11), Z26, Z27
+	VMULPS       448(R12), Z26, Z27
 	VPBROADCASTD 616(DI), Z28
 	VSUBPS       Z27, Z1, Z1
 	VPDPBUSD     Z28, Z30, Z20
@@ -31077,7 +31195,7 @@ prepared:
 	VBROADCASTSS 964(DI), Z26
 	VPDPBUSD     Z29, Z31, Z23
 	VMOVDQA64    7808(AX), Z30
-	VMULPS       256(R11), Z26, Z27
+	VMULPS       256(R12), Z26, Z27
 	VMOVDQA64    7872(AX), Z31
 	VPBROADCASTD 648(DI), Z28
 	VCVTDQ2PS    Z2, Z2
@@ -31088,7 +31206,7 @@ prepared:
 	VADDPS       6272(AX), Z2, Z2
 	VPDPBUSD     Z29, Z30, Z14
 	VPDPBUSD     Z29, Z31, Z15
-	VMULPS       320(R11), Z26, Z27
+	VMULPS       320(R12), Z26, Z27
 	VPBROADCASTD 656(DI), Z28
 	VPDPBUSD     Z28, Z30, Z16
 	VCVTDQ2PS    Z3, Z3
@@ -31102,7 +31220,7 @@ prepared:
 	VBROADCASTSS 1012(DI), Z26
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
-	VMULPS       384(R11), Z26, Z27
+	VMULPS       384(R12), Z26, Z27
 	VPBROADCASTD 668(DI), Z29
 	VPDPBUSD     Z29, Z30, Z22
 	VSUBPS       Z27, Z2, Z2
@@ -31110,7 +31228,7 @@ prepared:
 	VMOVAPS      Z2, 6272(AX)
 	VMOVDQA64    7936(AX), Z30
 	VMOVDQA64    8000(AX), Z31
-	VMULPS       448(R11), Z26, Z27
+	VMULPS       448(R12), Z26, Z27
 	VPBROADCASTD 696(DI), Z28
 	VPDPBUSD     Z28, Z30, Z12
 	VSUBPS       Z27, Z3, Z3
@@ -31121,7 +31239,7 @@ prepared:
 	VPDPBUSD     Z29, Z31, Z15
 	VBROADCASTSS 968(DI), Z26
 	VPBROADCASTD 704(DI), Z28
-	VMULPS       256(R11), Z26, Z27
+	VMULPS       256(R12), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z16
 	VPDPBUSD     Z28, Z31, Z17
 	VCVTDQ2PS    Z4, Z4
@@ -31133,7 +31251,7 @@ prepared:
 	VADDPS       6400(AX), Z4, Z4
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
-	VMULPS       320(R11), Z26, Z27
+	VMULPS       320(R12), Z26, Z27
 	VPBROADCASTD 716(DI), Z29
 	VCVTDQ2PS    Z5, Z5
 	VPDPBUSD     Z29, Z30, Z22
@@ -31147,7 +31265,7 @@ prepared:
 	VBROADCASTSS 1016(DI), Z26
 	VPDPBUSD     Z28, Z31, Z13
 	VPBROADCASTD 748(DI), Z29
-	VMULPS       384(R11), Z26, Z27
+	VMULPS       384(R12), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z14
 	VSUBPS       Z27, Z4, Z4
 	VPDPBUSD     Z29, Z31, Z15
@@ -31155,7 +31273,7 @@ prepared:
 	VMOVAPS      Z4, 6400(AX)
 	VPDPBUSD     Z28, Z30, Z16
 	VPDPBUSD     Z28, Z31, Z17
-	VMULPS       448(R11), Z26, Z27
+	VMULPS       448(R12), Z26, Z27
 	VPBROADCASTD 756(DI), Z29
 	VPDPBUSD     Z29, Z30, Z18
 	VSUBPS       Z27, Z5, Z5
@@ -31166,7 +31284,7 @@ prepared:
 	VBROADCASTSS 972(DI), Z26
 	VPDPBUSD     Z28, Z31, Z21
 	VPBROADCASTD 764(DI), Z29
-	VMULPS       256(R11), Z26, Z27
+	VMULPS       256(R12), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z22
 	VPDPBUSD     Z29, Z31, Z23
 	VCVTDQ2PS    Z6, Z6
@@ -31177,7 +31295,7 @@ prepared:
 	VADDPS       6528(AX), Z6, Z6
 	VPDPBUSD     Z28, Z30, Z12
 	VPDPBUSD     Z28, Z31, Z13
-	VMULPS       320(R11), Z26, Z27
+	VMULPS       320(R12), Z26, Z27
 	VPBROADCASTD 796(DI), Z29
 	VPDPBUSD     Z29, Z30, Z14
 	VCVTDQ2PS    Z7, Z7
@@ -31191,7 +31309,7 @@ prepared:
 	VBROADCASTSS 1020(DI), Z26
 	VPDPBUSD     Z29, Z30, Z18
 	VPDPBUSD     Z29, Z31, Z19
-	VMULPS       384(R11), Z26, Z27
+	VMULPS       384(R12), Z26, Z27
 	VPBROADCASTD 808(DI), Z28
 	VPDPBUSD     Z28, Z30, Z20
 	VSUBPS       Z27, Z6, Z6
@@ -31200,7 +31318,7 @@ prepared:
 	VMOVAPS      Z6, 6528(AX)
 	VPDPBUSD     Z29, Z30, Z22
 	VPDPBUSD     Z29, Z31, Z23
-	VMULPS       448(R11), Z26, Z27
+	VMULPS       448(R12), Z26, Z27
 	VMOVDQA64    8320(AX), Z30
 	VSUBPS       Z27, Z7, Z7
 	VMOVDQA64    8384(AX), Z31
@@ -31211,7 +31329,7 @@ prepared:
 	VBROADCASTSS 976(DI), Z26
 	VPBROADCASTD 844(DI), Z29
 	VPDPBUSD     Z29, Z30, Z14
-	VMULPS       256(R11), Z26, Z27
+	VMULPS       256(R12), Z26, Z27
 	VPDPBUSD     Z29, Z31, Z15
 	VPBROADCASTD 848(DI), Z28
 	VCVTDQ2PS    Z8, Z8
@@ -31222,7 +31340,7 @@ prepared:
 	VADDPS       6656(AX), Z8, Z8
 	VPDPBUSD     Z29, Z30, Z18
 	VPDPBUSD     Z29, Z31, Z19
-	VMULPS       320(R11), Z26, Z27
+	VMULPS       320(R12), Z26, Z27
 	VPBROADCASTD 856(DI), Z28
 	VPDPBUSD     Z28, Z30, Z20
 	VCVTDQ2PS    Z9, Z9
@@ -31236,7 +31354,7 @@ prepared:
 	VBROADCASTSS 1024(DI), Z26
 	VMOVDQA64    8512(AX), Z31
 	VPBROADCASTD 888(DI), Z28
-	VMULPS       384(R11), Z26, Z27
+	VMULPS       384(R12), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z12
 	VPDPBUSD     Z28, Z31, Z13
 	VSUBPS       Z27, Z8, Z8
@@ -31244,7 +31362,7 @@ prepared:
 	VMOVAPS      Z8, 6656(AX)
 	VPDPBUSD     Z29, Z30, Z14
 	VPDPBUSD     Z29, Z31, Z15
-	VMULPS       448(R11), Z26, Z27
+	VMULPS       448(R12), Z26, Z27
 	VPBROADCASTD 896(DI), Z28
 	VPDPBUSD     Z28, Z30, Z16
 	VSUBPS       Z27, Z9, Z9
@@ -31255,7 +31373,7 @@ prepared:
 	VPDPBUSD     Z29, Z31, Z19
 	VBROADCASTSS 980(DI), Z26
 	VPBROADCASTD 904(DI), Z28
-	VMULPS       256(R11), Z26, Z27
+	VMULPS       256(R12), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
 	VCVTDQ2PS    Z10, Z10
@@ -31267,7 +31385,7 @@ prepared:
 	VADDPS       6784(AX), Z10, Z10
 	VMOVDQA64    8640(AX), Z31
 	VPBROADCASTD 936(DI), Z28
-	VMULPS       320(R11), Z26, Z27
+	VMULPS       320(R12), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z12
 	VCVTDQ2PS    Z11, Z11
 	VPDPBUSD     Z28, Z31, Z13
@@ -31281,7 +31399,7 @@ prepared:
 	VBROADCASTSS 1028(DI), Z26
 	VPDPBUSD     Z28, Z31, Z17
 	VPBROADCASTD 948(DI), Z29
-	VMULPS       384(R11), Z26, Z27
+	VMULPS       384(R12), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z18
 	VSUBPS       Z27, Z10, Z10
 	VPDPBUSD     Z29, Z31, Z19
@@ -31289,128 +31407,128 @@ prepared:
 	VMOVAPS      Z10, 6784(AX)
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
-	VMULPS       448(R11), Z26, Z27
+	VMULPS       448(R12), Z26, Z27
 	VPBROADCASTD 956(DI), Z29
 	VPDPBUSD     Z29, Z30, Z22
 	VSUBPS       Z27, Z11, Z11
 	VPDPBUSD     Z29, Z31, Z23
 	VMOVAPS      Z11, 6848(AX)
-	ADDQ         $0x00000200, R10
 	ADDQ         $0x00000200, R11
-	ADDQ         $0x00000400, R12
+	ADDQ         $0x00000200, R12
+	ADDQ         $0x00000400, R13
 	ADDQ         $0x00000480, DI
-	DECQ         R13
+	DECQ         R14
 	JNE          loop
 	ADDQ         $0x00000b00, CX
 	DECQ         SI
-	XORQ         R10, R10
+	XORQ         R11, R11
 	CMPQ         SI, $0x02
-	CMOVQEQ      BX, R10
-	ADDQ         R10, R8
-	ADDQ         R10, R9
+	CMOVQEQ      BX, R11
+	ADDQ         R11, R9
+	ADDQ         R11, R10
 	TESTQ        SI, SI
-	LEAQ         768(CX), R10
+	LEAQ         768(CX), R11
 	JNE          loop
 	VBROADCASTSS -168(DI), Z26
-	VMULPS       -256(R11), Z26, Z27
+	VMULPS       -256(R12), Z26, Z27
 	VCVTDQ2PS    Z12, Z12
 	VMULPS       Z27, Z12, Z12
 	VADDPS       6912(AX), Z12, Z12
-	VMULPS       -192(R11), Z26, Z27
+	VMULPS       -192(R12), Z26, Z27
 	VCVTDQ2PS    Z13, Z13
 	VMULPS       Z27, Z13, Z13
 	VADDPS       6976(AX), Z13, Z13
 	VBROADCASTSS -120(DI), Z26
-	VMULPS       -128(R11), Z26, Z27
+	VMULPS       -128(R12), Z26, Z27
 	VSUBPS       Z27, Z12, Z12
 	VMOVAPS      Z12, 6912(AX)
-	VMULPS       -64(R11), Z26, Z27
+	VMULPS       -64(R12), Z26, Z27
 	VSUBPS       Z27, Z13, Z13
 	VMOVAPS      Z13, 6976(AX)
 	VBROADCASTSS -164(DI), Z26
-	VMULPS       -256(R11), Z26, Z27
+	VMULPS       -256(R12), Z26, Z27
 	VCVTDQ2PS    Z14, Z14
 	VMULPS       Z27, Z14, Z14
 	VADDPS       7040(AX), Z14, Z14
-	VMULPS       -192(R11), Z26, Z27
+	VMULPS       -192(R12), Z26, Z27
 	VCVTDQ2PS    Z15, Z15
 	VMULPS       Z27, Z15, Z15
 	VADDPS       7104(AX), Z15, Z15
 	VBROADCASTSS -116(DI), Z26
-	VMULPS       -128(R11), Z26, Z27
+	VMULPS       -128(R12), Z26, Z27
 	VSUBPS       Z27, Z14, Z14
 	VMOVAPS      Z14, 7040(AX)
-	VMULPS       -64(R11), Z26, Z27
+	VMULPS       -64(R12), Z26, Z27
 	VSUBPS       Z27, Z15, Z15
 	VMOVAPS      Z15, 7104(AX)
 	VBROADCASTSS -160(DI), Z26
-	VMULPS       -256(R11), Z26, Z27
+	VMULPS       -256(R12), Z26, Z27
 	VCVTDQ2PS    Z16, Z16
 	VMULPS       Z27, Z16, Z16
 	VADDPS       7168(AX), Z16, Z16
-	VMULPS       -192(R11), Z26, Z27
+	VMULPS       -192(R12), Z26, Z27
 	VCVTDQ2PS    Z17, Z17
 	VMULPS       Z27, Z17, Z17
 	VADDPS       7232(AX), Z17, Z17
 	VBROADCASTSS -112(DI), Z26
-	VMULPS       -128(R11), Z26, Z27
+	VMULPS       -128(R12), Z26, Z27
 	VSUBPS       Z27, Z16, Z16
 	VMOVAPS      Z16, 7168(AX)
-	VMULPS       -64(R11), Z26, Z27
+	VMULPS       -64(R12), Z26, Z27
 	VSUBPS       Z27, Z17, Z17
 	VMOVAPS      Z17, 7232(AX)
 	VBROADCASTSS -156(DI), Z26
-	VMULPS       -256(R11), Z26, Z27
+	VMULPS       -256(R12), Z26, Z27
 	VCVTDQ2PS    Z18, Z18
 	VMULPS       Z27, Z18, Z18
 	VADDPS       7296(AX), Z18, Z18
-	VMULPS       -192(R11), Z26, Z27
+	VMULPS       -192(R12), Z26, Z27
 	VCVTDQ2PS    Z19, Z19
 	VMULPS       Z27, Z19, Z19
 	VADDPS       7360(AX), Z19, Z19
 	VBROADCASTSS -108(DI), Z26
-	VMULPS       -128(R11), Z26, Z27
+	VMULPS       -128(R12), Z26, Z27
 	VSUBPS       Z27, Z18, Z18
 	VMOVAPS      Z18, 7296(AX)
-	VMULPS       -64(R11), Z26, Z27
+	VMULPS       -64(R12), Z26, Z27
 	VSUBPS       Z27, Z19, Z19
 	VMOVAPS      Z19, 7360(AX)
 	VBROADCASTSS -152(DI), Z26
-	VMULPS       -256(R11), Z26, Z27
+	VMULPS       -256(R12), Z26, Z27
 	VCVTDQ2PS    Z20, Z20
 	VMULPS       Z27, Z20, Z20
 	VADDPS       7424(AX), Z20, Z20
-	VMULPS       -192(R11), Z26, Z27
+	VMULPS       -192(R12), Z26, Z27
 	VCVTDQ2PS    Z21, Z21
 	VMULPS       Z27, Z21, Z21
 	VADDPS       7488(AX), Z21, Z21
 	VBROADCASTSS -104(DI), Z26
-	VMULPS       -128(R11), Z26, Z27
+	VMULPS       -128(R12), Z26, Z27
 	VSUBPS       Z27, Z20, Z20
 	VMOVAPS      Z20, 7424(AX)
-	VMULPS       -64(R11), Z26, Z27
+	VMULPS       -64(R12), Z26, Z27
 	VSUBPS       Z27, Z21, Z21
 	VMOVAPS      Z21, 7488(AX)
 	VBROADCASTSS -148(DI), Z26
-	VMULPS       -256(R11), Z26, Z27
+	VMULPS       -256(R12), Z26, Z27
 	VCVTDQ2PS    Z22, Z22
 	VMULPS       Z27, Z22, Z22
 	VADDPS       7552(AX), Z22, Z22
-	VMULPS       -192(R11), Z26, Z27
+	VMULPS       -192(R12), Z26, Z27
 	VCVTDQ2PS    Z23, Z23
 	VMULPS       Z27, Z23, Z23
 	VADDPS       7616(AX), Z23, Z23
 	VBROADCASTSS -100(DI), Z26
-	VMULPS       -128(R11), Z26, Z27
+	VMULPS       -128(R12), Z26, Z27
 	VSUBPS       Z27, Z22, Z22
 	VMOVAPS      Z22, 7552(AX)
-	VMULPS       -64(R11), Z26, Z27
+	VMULPS       -64(R12), Z26, Z27
 	VSUBPS       Z27, Z23, Z23
 	VMOVAPS      Z23, 7616(AX)
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -31427,9 +31545,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func q6_KVNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+// func q6_KVNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 // Requires: AVX, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·q6_KVNNI12x2(SB), $6336-80
+TEXT ·q6_KVNNI12x2(SB), $6336-88
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -31438,11 +31556,12 @@ TEXT ·q6_KVNNI12x2(SB), $6336-80
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+6720, R8
-	LEAQ    (R8)(BX*1), R9
+	MOVQ    ahead+56(FP), R8
+	MOVQ    $+6720, R9
+	LEAQ    (R9)(BX*1), R10
 	CMPQ    SI, $0x02
-	CMOVQLE R9, R8
-	LEAQ    (R8)(DX*1), R9
+	CMOVQLE R10, R9
+	LEAQ    (R9)(DX*1), R10
 	VPXORD  Z0, Z0, Z0
 	VMOVAPS Z0, 2176(AX)
 	VMOVAPS Z0, 2240(AX)
@@ -31468,36 +31587,36 @@ TEXT ·q6_KVNNI12x2(SB), $6336-80
 	VMOVAPS Z0, 3520(AX)
 	VMOVAPS Z0, 3584(AX)
 	VMOVAPS Z0, 3648(AX)
-	MOVQ    more+72(FP), R10
-	TESTQ   R10, R10
+	MOVQ    more+80(FP), R11
+	TESTQ   R11, R11
 	JEQ     begin
-	MOVQ    out+0(FP), R10
-	MOVQ    stride+8(FP), R12
-	MOVQ    rows+56(FP), R13
-	MOVQ    mask+64(FP), R14
-	KMOVW   R14, K1
-	SHRQ    $0x10, R14
-	KMOVW   R14, K2
-	MOVQ    AX, R14
+	MOVQ    out+0(FP), R11
+	MOVQ    stride+8(FP), R13
+	MOVQ    rows+64(FP), R14
+	MOVQ    mask+72(FP), R15
+	KMOVW   R15, K1
+	SHRQ    $0x10, R15
+	KMOVW   R15, K2
+	MOVQ    AX, R15
 
 more:
-	VMOVUPS.Z (R10), K1, Z0
-	VMOVAPS   Z0, 2176(R14)
-	VMOVUPS.Z 64(R10), K2, Z1
-	VMOVAPS   Z1, 2240(R14)
-	ADDQ      $0x80, R14
-	ADDQ      R12, R10
-	DECQ      R13
+	VMOVUPS.Z (R11), K1, Z0
+	VMOVAPS   Z0, 2176(R15)
+	VMOVUPS.Z 64(R11), K2, Z1
+	VMOVAPS   Z1, 2240(R15)
+	ADDQ      $0x80, R15
+	ADDQ      R13, R11
+	DECQ      R14
 	JNE       more
 
 begin:
-	MOVL         $0x0f0f0f0f, R10
-	VPBROADCASTD R10, Z24
-	MOVL         $0x30303030, R10
-	VPBROADCASTD R10, Z25
-	LEAQ         1312(CX), R10
-	LEAQ         288(CX), R12
-	XORQ         R13, R13
+	MOVL         $0x0f0f0f0f, R11
+	VPBROADCASTD R11, Z24
+	MOVL         $0x30303030, R11
+	VPBROADCASTD R11, Z25
+	LEAQ         1312(CX), R11
+	LEAQ         288(CX), R13
+	XORQ         R14, R14
 	VPBROADCASTD 480(DI), Z0
 	VMOVDQA64    Z0, Z1
 	VPBROADCASTD 484(DI), Z2
@@ -31510,14 +31629,23 @@ begin:
 	VMOVDQA64    Z8, Z9
 	VPBROADCASTD 500(DI), Z10
 	VMOVDQA64    Z10, Z11
-	PREFETCHT0   (R10)(R8*1)
-	VPANDD       (R10), Z24, Z30
-	VPSLLD       $0x04, (R12), Z28
+	PREFETCHT1   (DI)(R8*1)
+	PREFETCHT1   64(DI)(R8*1)
+	PREFETCHT1   128(DI)(R8*1)
+	PREFETCHT1   192(DI)(R8*1)
+	PREFETCHT1   256(DI)(R8*1)
+	PREFETCHT1   320(DI)(R8*1)
+	PREFETCHT1   384(DI)(R8*1)
+	PREFETCHT1   448(DI)(R8*1)
+	PREFETCHT1   512(DI)(R8*1)
+	PREFETCHT0   (R11)(R9*1)
+	VPANDD       (R11), Z24, Z30
+	VPSLLD       $0x04, (R13), Z28
 	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VMOVDQA64    Z30, 5248(AX)
-	PREFETCHT0   (R10)(R9*1)
-	VPANDD       (R10)(DX*1), Z24, Z31
-	VPSLLD       $0x04, (R12)(DX*1), Z29
+	PREFETCHT0   (R11)(R10*1)
+	VPANDD       (R11)(DX*1), Z24, Z31
+	VPSLLD       $0x04, (R13)(DX*1), Z29
 	VPTERNLOGD   $0xf8, Z25, Z29, Z31
 	VMOVDQA64    Z31, 5312(AX)
 	VPBROADCASTD (DI), Z28
@@ -31538,14 +31666,14 @@ begin:
 	VPBROADCASTD 20(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   64(R10)(R8*1)
-	VPANDD       64(R10), Z24, Z30
-	VPSLLD       $0x04, 64(R12), Z28
+	PREFETCHT0   64(R11)(R9*1)
+	VPANDD       64(R11), Z24, Z30
+	VPSLLD       $0x04, 64(R13), Z28
 	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VMOVDQA64    Z30, 5376(AX)
-	PREFETCHT0   64(R10)(R9*1)
-	VPANDD       64(R10)(DX*1), Z24, Z31
-	VPSLLD       $0x04, 64(R12)(DX*1), Z29
+	PREFETCHT0   64(R11)(R10*1)
+	VPANDD       64(R11)(DX*1), Z24, Z31
+	VPSLLD       $0x04, 64(R13)(DX*1), Z29
 	VPTERNLOGD   $0xf8, Z25, Z29, Z31
 	VMOVDQA64    Z31, 5440(AX)
 	VPBROADCASTD 48(DI), Z28
@@ -31566,14 +31694,14 @@ begin:
 	VPBROADCASTD 68(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   128(R10)(R8*1)
-	VPANDD       128(R10), Z24, Z30
-	VPSLLD       $0x04, 128(R12), Z28
+	PREFETCHT0   128(R11)(R9*1)
+	VPANDD       128(R11), Z24, Z30
+	VPSLLD       $0x04, 128(R13), Z28
 	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VMOVDQA64    Z30, 5504(AX)
-	PREFETCHT0   128(R10)(R9*1)
-	VPANDD       128(R10)(DX*1), Z24, Z31
-	VPSLLD       $0x04, 128(R12)(DX*1), Z29
+	PREFETCHT0   128(R11)(R10*1)
+	VPANDD       128(R11)(DX*1), Z24, Z31
+	VPSLLD       $0x04, 128(R13)(DX*1), Z29
 	VPTERNLOGD   $0xf8, Z25, Z29, Z31
 	VMOVDQA64    Z31, 5568(AX)
 	VPBROADCASTD 96(DI), Z28
@@ -31594,14 +31722,14 @@ begin:
 	VPBROADCASTD 116(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	PREFETCHT0   192(R10)(R8*1)
-	VPANDD       192(R10), Z24, Z30
-	VPSLLD       $0x04, 192(R12), Z28
+	PREFETCHT0   192(R11)(R9*1)
+	VPANDD       192(R11), Z24, Z30
+	VPSLLD       $0x04, 192(R13), Z28
 	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VMOVDQA64    Z30, 5632(AX)
-	PREFETCHT0   192(R10)(R9*1)
-	VPANDD       192(R10)(DX*1), Z24, Z31
-	VPSLLD       $0x04, 192(R12)(DX*1), Z29
+	PREFETCHT0   192(R11)(R10*1)
+	VPANDD       192(R11)(DX*1), Z24, Z31
+	VPSLLD       $0x04, 192(R13)(DX*1), Z29
 	VPTERNLOGD   $0xf8, Z25, Z29, Z31
 	VMOVDQA64    Z31, 5696(AX)
 	VPBROADCASTD 144(DI), Z28
@@ -31629,206 +31757,215 @@ loop:
 	VMOVDQA64    Z0, Z1
 	VCVTDQ2PS    Z12, Z12
 	VPBROADCASTD 484(DI), Z2
-	VMULPS       -128(R11), Z12, Z12
+	VMULPS       -128(R12), Z12, Z12
 	VMOVDQA64    Z2, Z3
 	VADDPS       4480(AX), Z12, Z12
 	VPBROADCASTD 488(DI), Z4
 	VCVTDQ2PS    Z13, Z13
 	VMOVDQA64    Z4, Z5
-	VMULPS       -64(R11), Z13, Z13
 	VPBROADCASTD 492(DI), Z6
-	VADDPS       4544(AX), Z13, Z13
+	VMULPS       -64(R12), Z13, Z13
 	VMOVDQA64    Z6, Z7
-	VCVTDQ2PS    Z14, Z14
+	VADDPS       4544(AX), Z13, Z13
 	VPBROADCASTD 496(DI), Z8
-	VMULPS       -128(R11), Z14, Z14
+	VCVTDQ2PS    Z14, Z14
 	VMOVDQA64    Z8, Z9
-	VADDPS       4608(AX), Z14, Z14
+	VMULPS       -128(R12), Z14, Z14
 	VPBROADCASTD 500(DI), Z10
+	VADDPS       4608(AX), Z14, Z14
 	VMOVDQA64    Z10, Z11
+	PREFETCHT1   (DI)(R8*1)
 	VCVTDQ2PS    Z15, Z15
-	PREFETCHT0   (R10)(R8*1)
-	VPANDD       (R10), Z24, Z30
-	VPSLLD       $0x04, (R12), Z28
-	VPTERNLOGD   $0xf8, Z25, Z28, Z30
-	VMULPS       -64(R11), Z15, Z15
-	VMOVDQA64    Z30, 5248(AX)
+	PREFETCHT1   64(DI)(R8*1)
+	VMULPS       -64(R12), Z15, Z15
+	PREFETCHT1   128(DI)(R8*1)
 	VADDPS       4672(AX), Z15, Z15
-	PREFETCHT0   (R10)(R9*1)
-	VPANDD       (R10)(DX*1), Z24, Z31
-	VPSLLD       $0x04, (R12)(DX*1), Z29
-	VPTERNLOGD   $0xf8, Z25, Z29, Z31
+	PREFETCHT1   192(DI)(R8*1)
 	VCVTDQ2PS    Z16, Z16
-	VMOVDQA64    Z31, 5312(AX)
-	VMULPS       -128(R11), Z16, Z16
-	VPBROADCASTD (DI), Z28
+	PREFETCHT1   256(DI)(R8*1)
+	VMULPS       -128(R12), Z16, Z16
+	PREFETCHT1   320(DI)(R8*1)
+	PREFETCHT1   384(DI)(R8*1)
 	VADDPS       4736(AX), Z16, Z16
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   448(DI)(R8*1)
 	VCVTDQ2PS    Z17, Z17
-	VPDPBUSD     Z28, Z31, Z1
-	VMULPS       -64(R11), Z17, Z17
-	VPBROADCASTD 4(DI), Z29
+	PREFETCHT1   512(DI)(R8*1)
+	VMULPS       -64(R12), Z17, Z17
+	PREFETCHT0   (R11)(R9*1)
+	VPANDD       (R11), Z24, Z30
+	VPSLLD       $0x04, (R13), Z28
+	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VADDPS       4800(AX), Z17, Z17
-	VPDPBUSD     Z29, Z30, Z2
-	VPDPBUSD     Z29, Z31, Z3
+	VMOVDQA64    Z30, 5248(AX)
+	PREFETCHT0   (R11)(R10*1)
+	VPANDD       (R11)(DX*1), Z24, Z31
+	VPSLLD       $0x04, (R13)(DX*1), Z29
+	VPTERNLOGD   $0xf8, Z25, Z29, Z31
 	VCVTDQ2PS    Z18, Z18
-	VPBROADCASTD 8(DI), Z28
-	VMULPS       -128(R11), Z18, Z18
-	VPDPBUSD     Z28, Z30, Z4
+	VMOVDQA64    Z31, 5312(AX)
+	VMULPS       -128(R12), Z18, Z18
+	VPBROADCASTD (DI), Z28
 	VADDPS       4864(AX), Z18, Z18
-	VPDPBUSD     Z28, Z31, Z5
+	VPDPBUSD     Z28, Z30, Z0
 	VCVTDQ2PS    Z19, Z19
-	VPBROADCASTD 12(DI), Z29
-	VMULPS       -64(R11), Z19, Z19
-	VPDPBUSD     Z29, Z30, Z6
+	VPDPBUSD     Z28, Z31, Z1
+	VMULPS       -64(R12), Z19, Z19
+	VPBROADCASTD 4(DI), Z29
+	VPDPBUSD     Z29, Z30, Z2
 	VADDPS       4928(AX), Z19, Z19
-	VPDPBUSD     Z29, Z31, Z7
+	VPDPBUSD     Z29, Z31, Z3
 	VCVTDQ2PS    Z20, Z20
-	VPBROADCASTD 16(DI), Z28
-	VMULPS       -128(R11), Z20, Z20
-	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD 8(DI), Z28
+	VMULPS       -128(R12), Z20, Z20
+	VPDPBUSD     Z28, Z30, Z4
 	VADDPS       4992(AX), Z20, Z20
-	VPDPBUSD     Z28, Z31, Z9
-	VPBROADCASTD 20(DI), Z29
+	VPDPBUSD     Z28, Z31, Z5
 	VCVTDQ2PS    Z21, Z21
-	VPDPBUSD     Z29, Z30, Z10
-	VMULPS       -64(R11), Z21, Z21
-	VPDPBUSD     Z29, Z31, Z11
+	VPBROADCASTD 12(DI), Z29
+	VPDPBUSD     Z29, Z30, Z6
+	VMULPS       -64(R12), Z21, Z21
+	VPDPBUSD     Z29, Z31, Z7
 	VADDPS       5056(AX), Z21, Z21
-	PREFETCHT0   64(R10)(R8*1)
-	VPANDD       64(R10), Z24, Z30
-	VPSLLD       $0x04, 64(R12), Z28
-	VPTERNLOGD   $0xf8, Z25, Z28, Z30
+	VPBROADCASTD 16(DI), Z28
 	VCVTDQ2PS    Z22, Z22
-	VMOVDQA64    Z30, 5376(AX)
-	VMULPS       -128(R11), Z22, Z22
-	PREFETCHT0   64(R10)(R9*1)
-	VPANDD       64(R10)(DX*1), Z24, Z31
-	VPSLLD       $0x04, 64(R12)(DX*1), Z29
-	VPTERNLOGD   $0xf8, Z25, Z29, Z31
+	VPDPBUSD     Z28, Z30, Z8
+	VMULPS       -128(R12), Z22, Z22
+	VPDPBUSD     Z28, Z31, Z9
 	VADDPS       5120(AX), Z22, Z22
-	VMOVDQA64    Z31, 5440(AX)
+	VPBROADCASTD 20(DI), Z29
+	VPDPBUSD     Z29, Z30, Z10
 	VCVTDQ2PS    Z23, Z23
-	VPBROADCASTD 48(DI), Z28
-	VMULPS       -64(R11), Z23, Z23
-	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z29, Z31, Z11
+	VMULPS       -64(R12), Z23, Z23
+	PREFETCHT0   64(R11)(R9*1)
+	VPANDD       64(R11), Z24, Z30
+	VPSLLD       $0x04, 64(R13), Z28
+	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VADDPS       5184(AX), Z23, Z23
-	VPDPBUSD     Z28, Z31, Z1
-	VPBROADCASTD 52(DI), Z29
+	VMOVDQA64    Z30, 5376(AX)
 	VBROADCASTSS -168(DI), Z26
-	VPDPBUSD     Z29, Z30, Z2
+	PREFETCHT0   64(R11)(R10*1)
+	VPANDD       64(R11)(DX*1), Z24, Z31
+	VPSLLD       $0x04, 64(R13)(DX*1), Z29
+	VPTERNLOGD   $0xf8, Z25, Z29, Z31
+	VMOVDQA64    Z31, 5440(AX)
 	VMULPS       2048(AX), Z26, Z27
-	VPDPBUSD     Z29, Z31, Z3
+	VPBROADCASTD 48(DI), Z28
 	VMULPS       Z27, Z12, Z12
-	VPBROADCASTD 56(DI), Z28
+	VPDPBUSD     Z28, Z30, Z0
 	VADDPS       2944(AX), Z12, Z12
-	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z28, Z31, Z1
 	VMOVAPS      Z12, 2944(AX)
-	VPDPBUSD     Z28, Z31, Z5
+	VPBROADCASTD 52(DI), Z29
 	VMULPS       2112(AX), Z26, Z27
-	VPBROADCASTD 60(DI), Z29
+	VPDPBUSD     Z29, Z30, Z2
+	VPDPBUSD     Z29, Z31, Z3
 	VMULPS       Z27, Z13, Z13
-	VPDPBUSD     Z29, Z30, Z6
+	VPBROADCASTD 56(DI), Z28
 	VADDPS       3008(AX), Z13, Z13
-	VPDPBUSD     Z29, Z31, Z7
-	VMOVAPS      Z13, 3008(AX)
-	VPBROADCASTD 64(DI), Z28
-	VPDPBUSD     Z28, Z30, Z8
-	VBROADCASTSS -164(DI), Z26
-	VPDPBUSD     Z28, Z31, Z9
-	VMULPS       2048(AX), Z26, Z27
-	VPBROADCASTD 68(DI), Z29
-	VMULPS       Z27, Z14, Z14
-	VPDPBUSD     Z29, Z30, Z10
-	VADDPS       3072(AX), Z14, Z14
-	VPDPBUSD     Z29, Z31, Z11
-	VMOVAPS      Z14, 3072(AX)
-	PREFETCHT0   128(R10)(R8*1)
-	VPANDD       128(R10), Z24, Z30
-	VPSLLD       $0x04, 128(R12), Z28
-	VPTERNLOGD   $0xf8, Z25, Z28, Z30
-	VMULPS       2112(AX), Z26, Z27
-	VMOVDQA64    Z30, 5504(AX)
-	VMULPS       Z27, Z15, Z15
-	PREFETCHT0   128(R10)(R9*1)
-	VPANDD       128(R10)(DX*1), Z24, Z31
-	VPSLLD       $0x04, 128(R12)(DX*1), Z29
-	VPTERNLOGD   $0xf8, Z25, Z29, Z31
-	VADDPS       3136(AX), Z15, Z15
-	VMOVDQA64    Z31, 5568(AX)
-	VMOVAPS      Z15, 3136(AX)
-	VPBROADCASTD 96(DI), Z28
-	VPDPBUSD     Z28, Z30, Z0
-	VBROADCASTSS -160(DI), Z26
-	VPDPBUSD     Z28, Z31, Z1
-	VMULPS       2048(AX), Z26, Z27
-	VPBROADCASTD 100(DI), Z29
-	VMULPS       Z27, Z16, Z16
-	VPDPBUSD     Z29, Z30, Z2
-	VADDPS       3200(AX), Z16, Z16
-	VPDPBUSD     Z29, Z31, Z3
-	VMOVAPS      Z16, 3200(AX)
-	VPBROADCASTD 104(DI), Z28
-	VMULPS       2112(AX), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z4
-	VMULPS       Z27, Z17, Z17
+	VMOVAPS      Z13, 3008(AX)
 	VPDPBUSD     Z28, Z31, Z5
-	VADDPS       3264(AX), Z17, Z17
-	VPBROADCASTD 108(DI), Z29
-	VMOVAPS      Z17, 3264(AX)
+	VBROADCASTSS -164(DI), Z26
+	VPBROADCASTD 60(DI), Z29
+	VMULPS       2048(AX), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z6
 	VPDPBUSD     Z29, Z31, Z7
-	VBROADCASTSS -156(DI), Z26
-	VPBROADCASTD 112(DI), Z28
-	VMULPS       2048(AX), Z26, Z27
+	VMULPS       Z27, Z14, Z14
+	VPBROADCASTD 64(DI), Z28
+	VADDPS       3072(AX), Z14, Z14
 	VPDPBUSD     Z28, Z30, Z8
-	VMULPS       Z27, Z18, Z18
+	VMOVAPS      Z14, 3072(AX)
 	VPDPBUSD     Z28, Z31, Z9
-	VADDPS       3328(AX), Z18, Z18
-	VPBROADCASTD 116(DI), Z29
-	VMOVAPS      Z18, 3328(AX)
+	VMULPS       2112(AX), Z26, Z27
+	VPBROADCASTD 68(DI), Z29
+	VMULPS       Z27, Z15, Z15
 	VPDPBUSD     Z29, Z30, Z10
-	VMULPS       2112(AX), Z26, Z27
 	VPDPBUSD     Z29, Z31, Z11
-	VMULPS       Z27, Z19, Z19
-	PREFETCHT0   192(R10)(R8*1)
-	VPANDD       192(R10), Z24, Z30
-	VPSLLD       $0x04, 192(R12), Z28
+	VADDPS       3136(AX), Z15, Z15
+	PREFETCHT0   128(R11)(R9*1)
+	VPANDD       128(R11), Z24, Z30
+	VPSLLD       $0x04, 128(R13), Z28
 	VPTERNLOGD   $0xf8, Z25, Z28, Z30
-	VADDPS       3392(AX), Z19, Z19
-	VMOVDQA64    Z30, 5632(AX)
-	VMOVAPS      Z19, 3392(AX)
-	PREFETCHT0   192(R10)(R9*1)
-	VPANDD       192(R10)(DX*1), Z24, Z31
-	VPSLLD       $0x04, 192(R12)(DX*1), Z29
+	VMOVAPS      Z15, 3136(AX)
+	VMOVDQA64    Z30, 5504(AX)
+	VBROADCASTSS -160(DI), Z26
+	PREFETCHT0   128(R11)(R10*1)
+	VPANDD       128(R11)(DX*1), Z24, Z31
+	VPSLLD       $0x04, 128(R13)(DX*1), Z29
 	VPTERNLOGD   $0xf8, Z25, Z29, Z31
-	VMOVDQA64    Z31, 5696(AX)
-	VBROADCASTSS -152(DI), Z26
-	VPBROADCASTD 144(DI), Z28
 	VMULPS       2048(AX), Z26, Z27
+	VMOVDQA64    Z31, 5568(AX)
+	VPBROADCASTD 96(DI), Z28
+	VMULPS       Z27, Z16, Z16
 	VPDPBUSD     Z28, Z30, Z0
-	VMULPS       Z27, Z20, Z20
+	VADDPS       3200(AX), Z16, Z16
 	VPDPBUSD     Z28, Z31, Z1
-	VADDPS       3456(AX), Z20, Z20
-	VPBROADCASTD 148(DI), Z29
-	VMOVAPS      Z20, 3456(AX)
-	VPDPBUSD     Z29, Z30, Z2
+	VMOVAPS      Z16, 3200(AX)
+	VPBROADCASTD 100(DI), Z29
 	VMULPS       2112(AX), Z26, Z27
+	VPDPBUSD     Z29, Z30, Z2
+	VMULPS       Z27, Z17, Z17
 	VPDPBUSD     Z29, Z31, Z3
+	VPBROADCASTD 104(DI), Z28
+	VADDPS       3264(AX), Z17, Z17
+	VPDPBUSD     Z28, Z30, Z4
+	VMOVAPS      Z17, 3264(AX)
+	VPDPBUSD     Z28, Z31, Z5
+	VBROADCASTSS -156(DI), Z26
+	VPBROADCASTD 108(DI), Z29
+	VMULPS       2048(AX), Z26, Z27
+	VPDPBUSD     Z29, Z30, Z6
+	VMULPS       Z27, Z18, Z18
+	VPDPBUSD     Z29, Z31, Z7
+	VPBROADCASTD 112(DI), Z28
+	VADDPS       3328(AX), Z18, Z18
+	VPDPBUSD     Z28, Z30, Z8
+	VMOVAPS      Z18, 3328(AX)
+	VPDPBUSD     Z28, Z31, Z9
+	VMULPS       2112(AX), Z26, Z27
+	VPBROADCASTD 116(DI), Z29
+	VMULPS       Z27, Z19, Z19
+	VPDPBUSD     Z29, Z30, Z10
+	VADDPS       3392(AX), Z19, Z19
+	VPDPBUSD     Z29, Z31, Z11
+	PREFETCHT0   192(R11)(R9*1)
+	VPANDD       192(R11), Z24, Z30
+	VPSLLD       $0x04, 192(R13), Z28
+	VPTERNLOGD   $0xf8, Z25, Z28, Z30
+	VMOVAPS      Z19, 3392(AX)
+	VMOVDQA64    Z30, 5632(AX)
+	VBROADCASTSS -152(DI), Z26
+	PREFETCHT0   192(R11)(R10*1)
+	VPANDD       192(R11)(DX*1), Z24, Z31
+	VPSLLD       $0x04, 192(R13)(DX*1), Z29
+	VPTERNLOGD   $0xf8, Z25, Z29, Z31
+	VMULPS       2048(AX), Z26, Z27
+	VMOVDQA64    Z31, 5696(AX)
+	VMULPS       Z27, Z20, Z20
+	VPBROADCASTD 144(DI), Z28
+	VPDPBUSD     Z28, Z30, Z0
+	VADDPS       3456(AX), Z20, Z20
+	VPDPBUSD     Z28, Z31, Z1
+	VMOVAPS      Z20, 3456(AX)
+	VPBROADCASTD 148(DI), Z29
+	VMULPS       2112(AX), Z26, Z27
+	VPDPBUSD     Z29, Z30, Z2
 	VMULPS       Z27, Z21, Z21
-	VPBROADCASTD 152(DI), Z28
+	VPDPBUSD     Z29, Z31, Z3
 	VADDPS       3520(AX), Z21, Z21
+	VPBROADCASTD 152(DI), Z28
 	VPDPBUSD     Z28, Z30, Z4
 	VMOVAPS      Z21, 3520(AX)
 	VPDPBUSD     Z28, Z31, Z5
-	VPBROADCASTD 156(DI), Z29
 	VBROADCASTSS -148(DI), Z26
-	VPDPBUSD     Z29, Z30, Z6
+	VPBROADCASTD 156(DI), Z29
 	VMULPS       2048(AX), Z26, Z27
-	VPDPBUSD     Z29, Z31, Z7
+	VPDPBUSD     Z29, Z30, Z6
 	VMULPS       Z27, Z22, Z22
-	VPBROADCASTD 160(DI), Z28
+	VPDPBUSD     Z29, Z31, Z7
 	VADDPS       3584(AX), Z22, Z22
+	VPBROADCASTD 160(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
 	VMOVAPS      Z22, 3584(AX)
 	VPDPBUSD     Z28, Z31, Z9
@@ -31841,11 +31978,11 @@ loop:
 	VMOVAPS      Z23, 3648(AX)
 
 scales:
-	TESTQ      R13, R13
+	TESTQ      R14, R14
 	JNE        prepared
 	VCVTPH2PS  (CX), Z12
 	VMOVAPS    Z12, 2048(AX)
-	PREFETCHT0 (CX)(R8*1)
+	PREFETCHT0 (CX)(R9*1)
 	VMOVDQU64  32(CX), Z12
 	VPSLLD     $0x18, Z12, Z13
 	VPSRAD     $0x18, Z13, Z13
@@ -31863,7 +32000,7 @@ scales:
 	VPSRAD     $0x18, Z16, Z16
 	VCVTDQ2PS  Z16, Z16
 	VMOVAPS    Z16, 384(AX)
-	PREFETCHT0 64(CX)(R8*1)
+	PREFETCHT0 64(CX)(R9*1)
 	VMOVDQU64  96(CX), Z12
 	VPSLLD     $0x18, Z12, Z13
 	VPSRAD     $0x18, Z13, Z13
@@ -31881,7 +32018,7 @@ scales:
 	VPSRAD     $0x18, Z16, Z16
 	VCVTDQ2PS  Z16, Z16
 	VMOVAPS    Z16, 896(AX)
-	PREFETCHT0 128(CX)(R8*1)
+	PREFETCHT0 128(CX)(R9*1)
 	VMOVDQU64  160(CX), Z12
 	VPSLLD     $0x18, Z12, Z13
 	VPSRAD     $0x18, Z13, Z13
@@ -31899,7 +32036,7 @@ scales:
 	VPSRAD     $0x18, Z16, Z16
 	VCVTDQ2PS  Z16, Z16
 	VMOVAPS    Z16, 1408(AX)
-	PREFETCHT0 192(CX)(R8*1)
+	PREFETCHT0 192(CX)(R9*1)
 	VMOVDQU64  224(CX), Z12
 	VPSLLD     $0x18, Z12, Z13
 	VPSRAD     $0x18, Z13, Z13
@@ -31919,7 +32056,7 @@ scales:
 	VMOVAPS    Z16, 1920(AX)
 	VCVTPH2PS  (CX)(DX*1), Z12
 	VMOVAPS    Z12, 2112(AX)
-	PREFETCHT0 (CX)(R9*1)
+	PREFETCHT0 (CX)(R10*1)
 	VMOVDQU64  32(CX)(DX*1), Z12
 	VPSLLD     $0x18, Z12, Z13
 	VPSRAD     $0x18, Z13, Z13
@@ -31937,7 +32074,7 @@ scales:
 	VPSRAD     $0x18, Z16, Z16
 	VCVTDQ2PS  Z16, Z16
 	VMOVAPS    Z16, 448(AX)
-	PREFETCHT0 64(CX)(R9*1)
+	PREFETCHT0 64(CX)(R10*1)
 	VMOVDQU64  96(CX)(DX*1), Z12
 	VPSLLD     $0x18, Z12, Z13
 	VPSRAD     $0x18, Z13, Z13
@@ -31955,7 +32092,7 @@ scales:
 	VPSRAD     $0x18, Z16, Z16
 	VCVTDQ2PS  Z16, Z16
 	VMOVAPS    Z16, 960(AX)
-	PREFETCHT0 128(CX)(R9*1)
+	PREFETCHT0 128(CX)(R10*1)
 	VMOVDQU64  160(CX)(DX*1), Z12
 	VPSLLD     $0x18, Z12, Z13
 	VPSRAD     $0x18, Z13, Z13
@@ -31973,7 +32110,7 @@ scales:
 	VPSRAD     $0x18, Z16, Z16
 	VCVTDQ2PS  Z16, Z16
 	VMOVAPS    Z16, 1472(AX)
-	PREFETCHT0 192(CX)(R9*1)
+	PREFETCHT0 192(CX)(R10*1)
 	VMOVDQU64  224(CX)(DX*1), Z12
 	VPSLLD     $0x18, Z12, Z13
 	VPSRAD     $0x18, Z13, Z13
@@ -31991,8 +32128,8 @@ scales:
 	VPSRAD     $0x18, Z16, Z16
 	VCVTDQ2PS  Z16, Z16
 	VMOVAPS    Z16, 1984(AX)
-	MOVQ       AX, R11
-	MOVQ       $0x00000002, R13
+	MOVQ       AX, R12
+	MOVQ       $0x00000002, R14
 
 prepared:
 	VPBROADCASTD 504(DI), Z12
@@ -32002,7 +32139,7 @@ prepared:
 	VMOVDQA64    Z14, Z15
 	VPBROADCASTD 512(DI), Z16
 	VMOVDQA64    Z16, Z17
-	VMULPS       (R11), Z0, Z0
+	VMULPS       (R12), Z0, Z0
 	VPBROADCASTD 516(DI), Z18
 	VMOVDQA64    Z18, Z19
 	VMOVAPS      Z0, 3712(AX)
@@ -32012,7 +32149,7 @@ prepared:
 	VCVTDQ2PS    Z1, Z1
 	VMOVDQA64    Z22, Z23
 	VMOVDQA64    5248(AX), Z30
-	VMULPS       64(R11), Z1, Z1
+	VMULPS       64(R12), Z1, Z1
 	VMOVDQA64    5312(AX), Z31
 	VPBROADCASTD 24(DI), Z28
 	VPDPBUSD     Z28, Z30, Z12
@@ -32023,7 +32160,7 @@ prepared:
 	VPDPBUSD     Z29, Z30, Z14
 	VPDPBUSD     Z29, Z31, Z15
 	VPBROADCASTD 32(DI), Z28
-	VMULPS       (R11), Z2, Z2
+	VMULPS       (R12), Z2, Z2
 	VPDPBUSD     Z28, Z30, Z16
 	VPDPBUSD     Z28, Z31, Z17
 	VMOVAPS      Z2, 3840(AX)
@@ -32034,7 +32171,7 @@ prepared:
 	VPBROADCASTD 40(DI), Z28
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
-	VMULPS       64(R11), Z3, Z3
+	VMULPS       64(R12), Z3, Z3
 	VPBROADCASTD 44(DI), Z29
 	VPDPBUSD     Z29, Z30, Z22
 	VMOVAPS      Z3, 3904(AX)
@@ -32044,7 +32181,7 @@ prepared:
 	VCVTDQ2PS    Z4, Z4
 	VPBROADCASTD 72(DI), Z28
 	VPDPBUSD     Z28, Z30, Z12
-	VMULPS       (R11), Z4, Z4
+	VMULPS       (R12), Z4, Z4
 	VPDPBUSD     Z28, Z31, Z13
 	VPBROADCASTD 76(DI), Z29
 	VPDPBUSD     Z29, Z30, Z14
@@ -32055,7 +32192,7 @@ prepared:
 	VPDPBUSD     Z28, Z30, Z16
 	VPDPBUSD     Z28, Z31, Z17
 	VPBROADCASTD 84(DI), Z29
-	VMULPS       64(R11), Z5, Z5
+	VMULPS       64(R12), Z5, Z5
 	VPDPBUSD     Z29, Z30, Z18
 	VPDPBUSD     Z29, Z31, Z19
 	VMOVAPS      Z5, 4032(AX)
@@ -32066,7 +32203,7 @@ prepared:
 	VPBROADCASTD 92(DI), Z29
 	VPDPBUSD     Z29, Z30, Z22
 	VPDPBUSD     Z29, Z31, Z23
-	VMULPS       (R11), Z6, Z6
+	VMULPS       (R12), Z6, Z6
 	VMOVDQA64    5504(AX), Z30
 	VMOVDQA64    5568(AX), Z31
 	VMOVAPS      Z6, 4096(AX)
@@ -32076,7 +32213,7 @@ prepared:
 	VCVTDQ2PS    Z7, Z7
 	VPBROADCASTD 124(DI), Z29
 	VPDPBUSD     Z29, Z30, Z14
-	VMULPS       64(R11), Z7, Z7
+	VMULPS       64(R12), Z7, Z7
 	VPDPBUSD     Z29, Z31, Z15
 	VPBROADCASTD 128(DI), Z28
 	VPDPBUSD     Z28, Z30, Z16
@@ -32087,7 +32224,7 @@ prepared:
 	VPDPBUSD     Z29, Z30, Z18
 	VPDPBUSD     Z29, Z31, Z19
 	VPBROADCASTD 136(DI), Z28
-	VMULPS       (R11), Z8, Z8
+	VMULPS       (R12), Z8, Z8
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
 	VMOVAPS      Z8, 4224(AX)
@@ -32098,7 +32235,7 @@ prepared:
 	VMOVDQA64    5632(AX), Z30
 	VMOVDQA64    5696(AX), Z31
 	VPBROADCASTD 168(DI), Z28
-	VMULPS       64(R11), Z9, Z9
+	VMULPS       64(R12), Z9, Z9
 	VPDPBUSD     Z28, Z30, Z12
 	VPDPBUSD     Z28, Z31, Z13
 	VMOVAPS      Z9, 4288(AX)
@@ -32108,7 +32245,7 @@ prepared:
 	VCVTDQ2PS    Z10, Z10
 	VPBROADCASTD 176(DI), Z28
 	VPDPBUSD     Z28, Z30, Z16
-	VMULPS       (R11), Z10, Z10
+	VMULPS       (R12), Z10, Z10
 	VPDPBUSD     Z28, Z31, Z17
 	VPBROADCASTD 180(DI), Z29
 	VPDPBUSD     Z29, Z30, Z18
@@ -32119,7 +32256,7 @@ prepared:
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
 	VPBROADCASTD 188(DI), Z29
-	VMULPS       64(R11), Z11, Z11
+	VMULPS       64(R12), Z11, Z11
 	VPDPBUSD     Z29, Z30, Z22
 	VPDPBUSD     Z29, Z31, Z23
 	VMOVAPS      Z11, 4416(AX)
@@ -32130,7 +32267,7 @@ prepared:
 	VMOVDQA64    Z2, Z3
 	VPBROADCASTD 536(DI), Z4
 	VMOVDQA64    Z4, Z5
-	VMULPS       (R11), Z12, Z12
+	VMULPS       (R12), Z12, Z12
 	VPBROADCASTD 540(DI), Z6
 	VMOVDQA64    Z6, Z7
 	VPBROADCASTD 544(DI), Z8
@@ -32139,15 +32276,15 @@ prepared:
 	VPBROADCASTD 548(DI), Z10
 	VMOVDQA64    Z10, Z11
 	VCVTDQ2PS    Z13, Z13
-	PREFETCHT0   256(R10)(R8*1)
-	VPANDD       256(R10), Z24, Z30
-	VPSLLD       $0x04, 256(R12), Z28
+	PREFETCHT0   256(R11)(R9*1)
+	VPANDD       256(R11), Z24, Z30
+	VPSLLD       $0x04, 256(R13), Z28
 	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VMOVDQA64    Z30, 5760(AX)
-	VMULPS       64(R11), Z13, Z13
-	PREFETCHT0   256(R10)(R9*1)
-	VPANDD       256(R10)(DX*1), Z24, Z31
-	VPSLLD       $0x04, 256(R12)(DX*1), Z29
+	VMULPS       64(R12), Z13, Z13
+	PREFETCHT0   256(R11)(R10*1)
+	VPANDD       256(R11)(DX*1), Z24, Z31
+	VPSLLD       $0x04, 256(R13)(DX*1), Z29
 	VPTERNLOGD   $0xf8, Z25, Z29, Z31
 	VMOVDQA64    Z31, 5824(AX)
 	VPBROADCASTD 192(DI), Z28
@@ -32159,7 +32296,7 @@ prepared:
 	VPDPBUSD     Z29, Z30, Z2
 	VPDPBUSD     Z29, Z31, Z3
 	VPBROADCASTD 200(DI), Z28
-	VMULPS       (R11), Z14, Z14
+	VMULPS       (R12), Z14, Z14
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z28, Z31, Z5
 	VMOVAPS      Z14, 4608(AX)
@@ -32170,24 +32307,24 @@ prepared:
 	VPBROADCASTD 208(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z28, Z31, Z9
-	VMULPS       64(R11), Z15, Z15
+	VMULPS       64(R12), Z15, Z15
 	VPBROADCASTD 212(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
 	VMOVAPS      Z15, 4672(AX)
-	PREFETCHT0   320(R10)(R8*1)
-	VPANDD       320(R10), Z24, Z30
-	VPSLLD       $0x04, 320(R12), Z28
+	PREFETCHT0   320(R11)(R9*1)
+	VPANDD       320(R11), Z24, Z30
+	VPSLLD       $0x04, 320(R13), Z28
 	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VMOVDQA64    Z30, 5888(AX)
-	PREFETCHT0   320(R10)(R9*1)
-	VPANDD       320(R10)(DX*1), Z24, Z31
-	VPSLLD       $0x04, 320(R12)(DX*1), Z29
+	PREFETCHT0   320(R11)(R10*1)
+	VPANDD       320(R11)(DX*1), Z24, Z31
+	VPSLLD       $0x04, 320(R13)(DX*1), Z29
 	VPTERNLOGD   $0xf8, Z25, Z29, Z31
 	VCVTDQ2PS    Z16, Z16
 	VMOVDQA64    Z31, 5952(AX)
 	VPBROADCASTD 240(DI), Z28
-	VMULPS       (R11), Z16, Z16
+	VMULPS       (R12), Z16, Z16
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z28, Z31, Z1
 	VPBROADCASTD 244(DI), Z29
@@ -32199,7 +32336,7 @@ prepared:
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z28, Z31, Z5
 	VPBROADCASTD 252(DI), Z29
-	VMULPS       64(R11), Z17, Z17
+	VMULPS       64(R12), Z17, Z17
 	VPDPBUSD     Z29, Z30, Z6
 	VPDPBUSD     Z29, Z31, Z7
 	VMOVAPS      Z17, 4800(AX)
@@ -32210,15 +32347,15 @@ prepared:
 	VPBROADCASTD 260(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	VMULPS       (R11), Z18, Z18
-	PREFETCHT0   384(R10)(R8*1)
-	VPANDD       384(R10), Z24, Z30
-	VPSLLD       $0x04, 384(R12), Z28
+	VMULPS       (R12), Z18, Z18
+	PREFETCHT0   384(R11)(R9*1)
+	VPANDD       384(R11), Z24, Z30
+	VPSLLD       $0x04, 384(R13), Z28
 	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VMOVDQA64    Z30, 6016(AX)
-	PREFETCHT0   384(R10)(R9*1)
-	VPANDD       384(R10)(DX*1), Z24, Z31
-	VPSLLD       $0x04, 384(R12)(DX*1), Z29
+	PREFETCHT0   384(R11)(R10*1)
+	VPANDD       384(R11)(DX*1), Z24, Z31
+	VPSLLD       $0x04, 384(R13)(DX*1), Z29
 	VPTERNLOGD   $0xf8, Z25, Z29, Z31
 	VMOVAPS      Z18, 4864(AX)
 	VMOVDQA64    Z31, 6080(AX)
@@ -32227,7 +32364,7 @@ prepared:
 	VCVTDQ2PS    Z19, Z19
 	VPDPBUSD     Z28, Z31, Z1
 	VPBROADCASTD 292(DI), Z29
-	VMULPS       64(R11), Z19, Z19
+	VMULPS       64(R12), Z19, Z19
 	VPDPBUSD     Z29, Z30, Z2
 	VPDPBUSD     Z29, Z31, Z3
 	VPBROADCASTD 296(DI), Z28
@@ -32239,7 +32376,7 @@ prepared:
 	VPDPBUSD     Z29, Z30, Z6
 	VPDPBUSD     Z29, Z31, Z7
 	VPBROADCASTD 304(DI), Z28
-	VMULPS       (R11), Z20, Z20
+	VMULPS       (R12), Z20, Z20
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z28, Z31, Z9
 	VMOVAPS      Z20, 4992(AX)
@@ -32247,16 +32384,16 @@ prepared:
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
 	VCVTDQ2PS    Z21, Z21
-	PREFETCHT0   448(R10)(R8*1)
-	VPANDD       448(R10), Z24, Z30
-	VPSLLD       $0x04, 448(R12), Z28
+	PREFETCHT0   448(R11)(R9*1)
+	VPANDD       448(R11), Z24, Z30
+	VPSLLD       $0x04, 448(R13), Z28
 	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VMOVDQA64    Z30, 6144(AX)
-	PREFETCHT0   448(R10)(R9*1)
-	VPANDD       448(R10)(DX*1), Z24, Z31
-	VPSLLD       $0x04, 448(R12)(DX*1), Z29
+	PREFETCHT0   448(R11)(R10*1)
+	VPANDD       448(R11)(DX*1), Z24, Z31
+	VPSLLD       $0x04, 448(R13)(DX*1), Z29
 	VPTERNLOGD   $0xf8, Z25, Z29, Z31
-	VMULPS       64(R11), Z21, Z21
+	VMULPS       64(R12), Z21, Z21
 	VMOVDQA64    Z31, 6208(AX)
 	VPBROADCASTD 336(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -32267,7 +32404,7 @@ prepared:
 	VCVTDQ2PS    Z22, Z22
 	VPDPBUSD     Z29, Z31, Z3
 	VPBROADCASTD 344(DI), Z28
-	VMULPS       (R11), Z22, Z22
+	VMULPS       (R12), Z22, Z22
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z28, Z31, Z5
 	VPBROADCASTD 348(DI), Z29
@@ -32279,7 +32416,7 @@ prepared:
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z28, Z31, Z9
 	VPBROADCASTD 356(DI), Z29
-	VMULPS       64(R11), Z23, Z23
+	VMULPS       64(R12), Z23, Z23
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
 	VMOVAPS      Z23, 5184(AX)
@@ -32287,73 +32424,73 @@ prepared:
 	VMOVDQA64    Z12, Z13
 	VCVTDQ2PS    Z0, Z0
 	VPBROADCASTD 556(DI), Z14
-	VMULPS       128(R11), Z0, Z0
+	VMULPS       128(R12), Z0, Z0
 	VMOVDQA64    Z14, Z15
 	VADDPS       3712(AX), Z0, Z0
 	VPBROADCASTD 560(DI), Z16
 	VCVTDQ2PS    Z1, Z1
 	VMOVDQA64    Z16, Z17
-	VMULPS       192(R11), Z1, Z1
+	VMULPS       192(R12), Z1, Z1
 	VPBROADCASTD 564(DI), Z18
 	VADDPS       3776(AX), Z1, Z1
 	VMOVDQA64    Z18, Z19
 	VCVTDQ2PS    Z2, Z2
 	VPBROADCASTD 568(DI), Z20
-	VMULPS       128(R11), Z2, Z2
+	VMULPS       128(R12), Z2, Z2
 	VMOVDQA64    Z20, Z21
 	VADDPS       3840(AX), Z2, Z2
 	VPBROADCASTD 572(DI), Z22
 	VCVTDQ2PS    Z3, Z3
 	VMOVDQA64    Z22, Z23
-	VMULPS       192(R11), Z3, Z3
+	VMULPS       192(R12), Z3, Z3
 	VMOVDQA64    5760(AX), Z30
 	VADDPS       3904(AX), Z3, Z3
 	VMOVDQA64    5824(AX), Z31
 	VCVTDQ2PS    Z4, Z4
 	VPBROADCASTD 216(DI), Z28
-	VMULPS       128(R11), Z4, Z4
+	VMULPS       128(R12), Z4, Z4
 	VPDPBUSD     Z28, Z30, Z12
 	VADDPS       3968(AX), Z4, Z4
 	VPDPBUSD     Z28, Z31, Z13
 	VCVTDQ2PS    Z5, Z5
 	VPBROADCASTD 220(DI), Z29
-	VMULPS       192(R11), Z5, Z5
+	VMULPS       192(R12), Z5, Z5
 	VPDPBUSD     Z29, Z30, Z14
 	VADDPS       4032(AX), Z5, Z5
 	VPDPBUSD     Z29, Z31, Z15
 	VCVTDQ2PS    Z6, Z6
 	VPBROADCASTD 224(DI), Z28
-	VMULPS       128(R11), Z6, Z6
+	VMULPS       128(R12), Z6, Z6
 	VPDPBUSD     Z28, Z30, Z16
 	VADDPS       4096(AX), Z6, Z6
 	VPDPBUSD     Z28, Z31, Z17
 	VCVTDQ2PS    Z7, Z7
 	VPBROADCASTD 228(DI), Z29
-	VMULPS       192(R11), Z7, Z7
+	VMULPS       192(R12), Z7, Z7
 	VPDPBUSD     Z29, Z30, Z18
 	VADDPS       4160(AX), Z7, Z7
 	VPDPBUSD     Z29, Z31, Z19
 	VCVTDQ2PS    Z8, Z8
 	VPBROADCASTD 232(DI), Z28
-	VMULPS       128(R11), Z8, Z8
+	VMULPS       128(R12), Z8, Z8
 	VPDPBUSD     Z28, Z30, Z20
 	VADDPS       4224(AX), Z8, Z8
 	VPDPBUSD     Z28, Z31, Z21
 	VCVTDQ2PS    Z9, Z9
 	VPBROADCASTD 236(DI), Z29
-	VMULPS       192(R11), Z9, Z9
+	VMULPS       192(R12), Z9, Z9
 	VPDPBUSD     Z29, Z30, Z22
 	VADDPS       4288(AX), Z9, Z9
 	VPDPBUSD     Z29, Z31, Z23
 	VCVTDQ2PS    Z10, Z10
 	VMOVDQA64    5888(AX), Z30
-	VMULPS       128(R11), Z10, Z10
+	VMULPS       128(R12), Z10, Z10
 	VMOVDQA64    5952(AX), Z31
 	VADDPS       4352(AX), Z10, Z10
 	VPBROADCASTD 264(DI), Z28
 	VCVTDQ2PS    Z11, Z11
 	VPDPBUSD     Z28, Z30, Z12
-	VMULPS       192(R11), Z11, Z11
+	VMULPS       192(R12), Z11, Z11
 	VPDPBUSD     Z28, Z31, Z13
 	VADDPS       4416(AX), Z11, Z11
 	VPBROADCASTD 268(DI), Z29
@@ -32469,206 +32606,215 @@ prepared:
 	VMOVDQA64    Z0, Z1
 	VCVTDQ2PS    Z12, Z12
 	VPBROADCASTD 1060(DI), Z2
-	VMULPS       128(R11), Z12, Z12
+	VMULPS       128(R12), Z12, Z12
 	VMOVDQA64    Z2, Z3
 	VADDPS       4480(AX), Z12, Z12
 	VPBROADCASTD 1064(DI), Z4
 	VCVTDQ2PS    Z13, Z13
 	VMOVDQA64    Z4, Z5
-	VMULPS       192(R11), Z13, Z13
 	VPBROADCASTD 1068(DI), Z6
-	VADDPS       4544(AX), Z13, Z13
+	VMULPS       192(R12), Z13, Z13
 	VMOVDQA64    Z6, Z7
-	VCVTDQ2PS    Z14, Z14
+	VADDPS       4544(AX), Z13, Z13
 	VPBROADCASTD 1072(DI), Z8
-	VMULPS       128(R11), Z14, Z14
+	VCVTDQ2PS    Z14, Z14
 	VMOVDQA64    Z8, Z9
-	VADDPS       4608(AX), Z14, Z14
+	VMULPS       128(R12), Z14, Z14
 	VPBROADCASTD 1076(DI), Z10
+	VADDPS       4608(AX), Z14, Z14
 	VMOVDQA64    Z10, Z11
+	PREFETCHT1   576(DI)(R8*1)
 	VCVTDQ2PS    Z15, Z15
-	PREFETCHT0   512(R10)(R8*1)
-	VPANDD       512(R10), Z24, Z30
-	VPSLLD       $0x02, (R12), Z28
-	VPTERNLOGD   $0xf8, Z25, Z28, Z30
-	VMULPS       192(R11), Z15, Z15
-	VMOVDQA64    Z30, 5248(AX)
+	PREFETCHT1   640(DI)(R8*1)
+	VMULPS       192(R12), Z15, Z15
+	PREFETCHT1   704(DI)(R8*1)
 	VADDPS       4672(AX), Z15, Z15
-	PREFETCHT0   512(R10)(R9*1)
-	VPANDD       512(R10)(DX*1), Z24, Z31
-	VPSLLD       $0x02, (R12)(DX*1), Z29
-	VPTERNLOGD   $0xf8, Z25, Z29, Z31
+	PREFETCHT1   768(DI)(R8*1)
 	VCVTDQ2PS    Z16, Z16
-	VMOVDQA64    Z31, 5312(AX)
-	VMULPS       128(R11), Z16, Z16
-	VPBROADCASTD 576(DI), Z28
+	PREFETCHT1   832(DI)(R8*1)
+	VMULPS       128(R12), Z16, Z16
+	PREFETCHT1   896(DI)(R8*1)
+	PREFETCHT1   960(DI)(R8*1)
 	VADDPS       4736(AX), Z16, Z16
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   1024(DI)(R8*1)
 	VCVTDQ2PS    Z17, Z17
-	VPDPBUSD     Z28, Z31, Z1
-	VMULPS       192(R11), Z17, Z17
-	VPBROADCASTD 580(DI), Z29
+	PREFETCHT1   1088(DI)(R8*1)
+	VMULPS       192(R12), Z17, Z17
+	PREFETCHT0   512(R11)(R9*1)
+	VPANDD       512(R11), Z24, Z30
+	VPSLLD       $0x02, (R13), Z28
+	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VADDPS       4800(AX), Z17, Z17
-	VPDPBUSD     Z29, Z30, Z2
-	VPDPBUSD     Z29, Z31, Z3
+	VMOVDQA64    Z30, 5248(AX)
+	PREFETCHT0   512(R11)(R10*1)
+	VPANDD       512(R11)(DX*1), Z24, Z31
+	VPSLLD       $0x02, (R13)(DX*1), Z29
+	VPTERNLOGD   $0xf8, Z25, Z29, Z31
 	VCVTDQ2PS    Z18, Z18
-	VPBROADCASTD 584(DI), Z28
-	VMULPS       128(R11), Z18, Z18
-	VPDPBUSD     Z28, Z30, Z4
+	VMOVDQA64    Z31, 5312(AX)
+	VMULPS       128(R12), Z18, Z18
+	VPBROADCASTD 576(DI), Z28
 	VADDPS       4864(AX), Z18, Z18
-	VPDPBUSD     Z28, Z31, Z5
+	VPDPBUSD     Z28, Z30, Z0
 	VCVTDQ2PS    Z19, Z19
-	VPBROADCASTD 588(DI), Z29
-	VMULPS       192(R11), Z19, Z19
-	VPDPBUSD     Z29, Z30, Z6
+	VPDPBUSD     Z28, Z31, Z1
+	VMULPS       192(R12), Z19, Z19
+	VPBROADCASTD 580(DI), Z29
+	VPDPBUSD     Z29, Z30, Z2
 	VADDPS       4928(AX), Z19, Z19
-	VPDPBUSD     Z29, Z31, Z7
+	VPDPBUSD     Z29, Z31, Z3
 	VCVTDQ2PS    Z20, Z20
-	VPBROADCASTD 592(DI), Z28
-	VMULPS       128(R11), Z20, Z20
-	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD 584(DI), Z28
+	VMULPS       128(R12), Z20, Z20
+	VPDPBUSD     Z28, Z30, Z4
 	VADDPS       4992(AX), Z20, Z20
-	VPDPBUSD     Z28, Z31, Z9
-	VPBROADCASTD 596(DI), Z29
+	VPDPBUSD     Z28, Z31, Z5
 	VCVTDQ2PS    Z21, Z21
-	VPDPBUSD     Z29, Z30, Z10
-	VMULPS       192(R11), Z21, Z21
-	VPDPBUSD     Z29, Z31, Z11
+	VPBROADCASTD 588(DI), Z29
+	VPDPBUSD     Z29, Z30, Z6
+	VMULPS       192(R12), Z21, Z21
+	VPDPBUSD     Z29, Z31, Z7
 	VADDPS       5056(AX), Z21, Z21
-	PREFETCHT0   576(R10)(R8*1)
-	VPANDD       576(R10), Z24, Z30
-	VPSLLD       $0x02, 64(R12), Z28
-	VPTERNLOGD   $0xf8, Z25, Z28, Z30
+	VPBROADCASTD 592(DI), Z28
 	VCVTDQ2PS    Z22, Z22
-	VMOVDQA64    Z30, 5376(AX)
-	VMULPS       128(R11), Z22, Z22
-	PREFETCHT0   576(R10)(R9*1)
-	VPANDD       576(R10)(DX*1), Z24, Z31
-	VPSLLD       $0x02, 64(R12)(DX*1), Z29
-	VPTERNLOGD   $0xf8, Z25, Z29, Z31
+	VPDPBUSD     Z28, Z30, Z8
+	VMULPS       128(R12), Z22, Z22
+	VPDPBUSD     Z28, Z31, Z9
 	VADDPS       5120(AX), Z22, Z22
-	VMOVDQA64    Z31, 5440(AX)
+	VPBROADCASTD 596(DI), Z29
+	VPDPBUSD     Z29, Z30, Z10
 	VCVTDQ2PS    Z23, Z23
-	VPBROADCASTD 624(DI), Z28
-	VMULPS       192(R11), Z23, Z23
-	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z29, Z31, Z11
+	VMULPS       192(R12), Z23, Z23
+	PREFETCHT0   576(R11)(R9*1)
+	VPANDD       576(R11), Z24, Z30
+	VPSLLD       $0x02, 64(R13), Z28
+	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VADDPS       5184(AX), Z23, Z23
-	VPDPBUSD     Z28, Z31, Z1
-	VPBROADCASTD 628(DI), Z29
+	VMOVDQA64    Z30, 5376(AX)
 	VBROADCASTSS 408(DI), Z26
-	VPDPBUSD     Z29, Z30, Z2
+	PREFETCHT0   576(R11)(R10*1)
+	VPANDD       576(R11)(DX*1), Z24, Z31
+	VPSLLD       $0x02, 64(R13)(DX*1), Z29
+	VPTERNLOGD   $0xf8, Z25, Z29, Z31
+	VMOVDQA64    Z31, 5440(AX)
 	VMULPS       2048(AX), Z26, Z27
-	VPDPBUSD     Z29, Z31, Z3
+	VPBROADCASTD 624(DI), Z28
 	VMULPS       Z27, Z12, Z12
-	VPBROADCASTD 632(DI), Z28
+	VPDPBUSD     Z28, Z30, Z0
 	VADDPS       2944(AX), Z12, Z12
-	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z28, Z31, Z1
 	VMOVAPS      Z12, 2944(AX)
-	VPDPBUSD     Z28, Z31, Z5
+	VPBROADCASTD 628(DI), Z29
 	VMULPS       2112(AX), Z26, Z27
-	VPBROADCASTD 636(DI), Z29
+	VPDPBUSD     Z29, Z30, Z2
+	VPDPBUSD     Z29, Z31, Z3
 	VMULPS       Z27, Z13, Z13
-	VPDPBUSD     Z29, Z30, Z6
+	VPBROADCASTD 632(DI), Z28
 	VADDPS       3008(AX), Z13, Z13
-	VPDPBUSD     Z29, Z31, Z7
-	VMOVAPS      Z13, 3008(AX)
-	VPBROADCASTD 640(DI), Z28
-	VPDPBUSD     Z28, Z30, Z8
-	VBROADCASTSS 412(DI), Z26
-	VPDPBUSD     Z28, Z31, Z9
-	VMULPS       2048(AX), Z26, Z27
-	VPBROADCASTD 644(DI), Z29
-	VMULPS       Z27, Z14, Z14
-	VPDPBUSD     Z29, Z30, Z10
-	VADDPS       3072(AX), Z14, Z14
-	VPDPBUSD     Z29, Z31, Z11
-	VMOVAPS      Z14, 3072(AX)
-	PREFETCHT0   640(R10)(R8*1)
-	VPANDD       640(R10), Z24, Z30
-	VPSLLD       $0x02, 128(R12), Z28
-	VPTERNLOGD   $0xf8, Z25, Z28, Z30
-	VMULPS       2112(AX), Z26, Z27
-	VMOVDQA64    Z30, 5504(AX)
-	VMULPS       Z27, Z15, Z15
-	PREFETCHT0   640(R10)(R9*1)
-	VPANDD       640(R10)(DX*1), Z24, Z31
-	VPSLLD       $0x02, 128(R12)(DX*1), Z29
-	VPTERNLOGD   $0xf8, Z25, Z29, Z31
-	VADDPS       3136(AX), Z15, Z15
-	VMOVDQA64    Z31, 5568(AX)
-	VMOVAPS      Z15, 3136(AX)
-	VPBROADCASTD 672(DI), Z28
-	VPDPBUSD     Z28, Z30, Z0
-	VBROADCASTSS 416(DI), Z26
-	VPDPBUSD     Z28, Z31, Z1
-	VMULPS       2048(AX), Z26, Z27
-	VPBROADCASTD 676(DI), Z29
-	VMULPS       Z27, Z16, Z16
-	VPDPBUSD     Z29, Z30, Z2
-	VADDPS       3200(AX), Z16, Z16
-	VPDPBUSD     Z29, Z31, Z3
-	VMOVAPS      Z16, 3200(AX)
-	VPBROADCASTD 680(DI), Z28
-	VMULPS       2112(AX), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z4
-	VMULPS       Z27, Z17, Z17
+	VMOVAPS      Z13, 3008(AX)
 	VPDPBUSD     Z28, Z31, Z5
-	VADDPS       3264(AX), Z17, Z17
-	VPBROADCASTD 684(DI), Z29
-	VMOVAPS      Z17, 3264(AX)
+	VBROADCASTSS 412(DI), Z26
+	VPBROADCASTD 636(DI), Z29
+	VMULPS       2048(AX), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z6
 	VPDPBUSD     Z29, Z31, Z7
-	VBROADCASTSS 420(DI), Z26
-	VPBROADCASTD 688(DI), Z28
-	VMULPS       2048(AX), Z26, Z27
+	VMULPS       Z27, Z14, Z14
+	VPBROADCASTD 640(DI), Z28
+	VADDPS       3072(AX), Z14, Z14
 	VPDPBUSD     Z28, Z30, Z8
-	VMULPS       Z27, Z18, Z18
+	VMOVAPS      Z14, 3072(AX)
 	VPDPBUSD     Z28, Z31, Z9
-	VADDPS       3328(AX), Z18, Z18
-	VPBROADCASTD 692(DI), Z29
-	VMOVAPS      Z18, 3328(AX)
+	VMULPS       2112(AX), Z26, Z27
+	VPBROADCASTD 644(DI), Z29
+	VMULPS       Z27, Z15, Z15
 	VPDPBUSD     Z29, Z30, Z10
-	VMULPS       2112(AX), Z26, Z27
 	VPDPBUSD     Z29, Z31, Z11
-	VMULPS       Z27, Z19, Z19
-	PREFETCHT0   704(R10)(R8*1)
-	VPANDD       704(R10), Z24, Z30
-	VPSLLD       $0x02, 192(R12), Z28
+	VADDPS       3136(AX), Z15, Z15
+	PREFETCHT0   640(R11)(R9*1)
+	VPANDD       640(R11), Z24, Z30
+	VPSLLD       $0x02, 128(R13), Z28
 	VPTERNLOGD   $0xf8, Z25, Z28, Z30
-	VADDPS       3392(AX), Z19, Z19
-	VMOVDQA64    Z30, 5632(AX)
-	VMOVAPS      Z19, 3392(AX)
-	PREFETCHT0   704(R10)(R9*1)
-	VPANDD       704(R10)(DX*1), Z24, Z31
-	VPSLLD       $0x02, 192(R12)(DX*1), Z29
+	VMOVAPS      Z15, 3136(AX)
+	VMOVDQA64    Z30, 5504(AX)
+	VBROADCASTSS 416(DI), Z26
+	PREFETCHT0   640(R11)(R10*1)
+	VPANDD       640(R11)(DX*1), Z24, Z31
+	VPSLLD       $0x02, 128(R13)(DX*1), Z29
 	VPTERNLOGD   $0xf8, Z25, Z29, Z31
-	VMOVDQA64    Z31, 5696(AX)
-	VBROADCASTSS 424(DI), Z26
-	VPBROADCASTD 720(DI), Z28
 	VMULPS       2048(AX), Z26, Z27
+	VMOVDQA64    Z31, 5568(AX)
+	VPBROADCASTD 672(DI), Z28
+	VMULPS       Z27, Z16, Z16
 	VPDPBUSD     Z28, Z30, Z0
-	VMULPS       Z27, Z20, Z20
+	VADDPS       3200(AX), Z16, Z16
 	VPDPBUSD     Z28, Z31, Z1
-	VADDPS       3456(AX), Z20, Z20
-	VPBROADCASTD 724(DI), Z29
-	VMOVAPS      Z20, 3456(AX)
-	VPDPBUSD     Z29, Z30, Z2
+	VMOVAPS      Z16, 3200(AX)
+	VPBROADCASTD 676(DI), Z29
 	VMULPS       2112(AX), Z26, Z27
+	VPDPBUSD     Z29, Z30, Z2
+	VMULPS       Z27, Z17, Z17
 	VPDPBUSD     Z29, Z31, Z3
+	VPBROADCASTD 680(DI), Z28
+	VADDPS       3264(AX), Z17, Z17
+	VPDPBUSD     Z28, Z30, Z4
+	VMOVAPS      Z17, 3264(AX)
+	VPDPBUSD     Z28, Z31, Z5
+	VBROADCASTSS 420(DI), Z26
+	VPBROADCASTD 684(DI), Z29
+	VMULPS       2048(AX), Z26, Z27
+	VPDPBUSD     Z29, Z30, Z6
+	VMULPS       Z27, Z18, Z18
+	VPDPBUSD     Z29, Z31, Z7
+	VPBROADCASTD 688(DI), Z28
+	VADDPS       3328(AX), Z18, Z18
+	VPDPBUSD     Z28, Z30, Z8
+	VMOVAPS      Z18, 3328(AX)
+	VPDPBUSD     Z28, Z31, Z9
+	VMULPS       2112(AX), Z26, Z27
+	VPBROADCASTD 692(DI), Z29
+	VMULPS       Z27, Z19, Z19
+	VPDPBUSD     Z29, Z30, Z10
+	VADDPS       3392(AX), Z19, Z19
+	VPDPBUSD     Z29, Z31, Z11
+	PREFETCHT0   704(R11)(R9*1)
+	VPANDD       704(R11), Z24, Z30
+	VPSLLD       $0x02, 192(R13), Z28
+	VPTERNLOGD   $0xf8, Z25, Z28, Z30
+	VMOVAPS      Z19, 3392(AX)
+	VMOVDQA64    Z30, 5632(AX)
+	VBROADCASTSS 424(DI), Z26
+	PREFETCHT0   704(R11)(R10*1)
+	VPANDD       704(R11)(DX*1), Z24, Z31
+	VPSLLD       $0x02, 192(R13)(DX*1), Z29
+	VPTERNLOGD   $0xf8, Z25, Z29, Z31
+	VMULPS       2048(AX), Z26, Z27
+	VMOVDQA64    Z31, 5696(AX)
+	VMULPS       Z27, Z20, Z20
+	VPBROADCASTD 720(DI), Z28
+	VPDPBUSD     Z28, Z30, Z0
+	VADDPS       3456(AX), Z20, Z20
+	VPDPBUSD     Z28, Z31, Z1
+	VMOVAPS      Z20, 3456(AX)
+	VPBROADCASTD 724(DI), Z29
+	VMULPS       2112(AX), Z26, Z27
+	VPDPBUSD     Z29, Z30, Z2
 	VMULPS       Z27, Z21, Z21
-	VPBROADCASTD 728(DI), Z28
+	VPDPBUSD     Z29, Z31, Z3
 	VADDPS       3520(AX), Z21, Z21
+	VPBROADCASTD 728(DI), Z28
 	VPDPBUSD     Z28, Z30, Z4
 	VMOVAPS      Z21, 3520(AX)
 	VPDPBUSD     Z28, Z31, Z5
-	VPBROADCASTD 732(DI), Z29
 	VBROADCASTSS 428(DI), Z26
-	VPDPBUSD     Z29, Z30, Z6
+	VPBROADCASTD 732(DI), Z29
 	VMULPS       2048(AX), Z26, Z27
-	VPDPBUSD     Z29, Z31, Z7
+	VPDPBUSD     Z29, Z30, Z6
 	VMULPS       Z27, Z22, Z22
-	VPBROADCASTD 736(DI), Z28
+	VPDPBUSD     Z29, Z31, Z7
 	VADDPS       3584(AX), Z22, Z22
+	VPBROADCASTD 736(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
 	VMOVAPS      Z22, 3584(AX)
 	VPDPBUSD     Z28, Z31, Z9
@@ -32686,7 +32832,7 @@ prepared:
 	VMOVDQA64    Z14, Z15
 	VPBROADCASTD 1088(DI), Z16
 	VMOVDQA64    Z16, Z17
-	VMULPS       256(R11), Z0, Z0
+	VMULPS       256(R12), Z0, Z0
 	VPBROADCASTD 1092(DI), Z18
 	VMOVDQA64    Z18, Z19
 	VMOVAPS      Z0, 3712(AX)
@@ -32696,7 +32842,7 @@ prepared:
 	VCVTDQ2PS    Z1, Z1
 	VMOVDQA64    Z22, Z23
 	VMOVDQA64    5248(AX), Z30
-	VMULPS       320(R11), Z1, Z1
+	VMULPS       320(R12), Z1, Z1
 	VMOVDQA64    5312(AX), Z31
 	VPBROADCASTD 600(DI), Z28
 	VPDPBUSD     Z28, Z30, Z12
@@ -32707,7 +32853,7 @@ prepared:
 	VPDPBUSD     Z29, Z30, Z14
 	VPDPBUSD     Z29, Z31, Z15
 	VPBROADCASTD 608(DI), Z28
-	VMULPS       256(R11), Z2, Z2
+	VMULPS       256(R12), Z2, Z2
 	VPDPBUSD     Z28, Z30, Z16
 	VPDPBUSD     Z28, Z31, Z17
 	VMOVAPS      Z2, 3840(AX)
@@ -32718,7 +32864,7 @@ prepared:
 	VPBROADCASTD 616(DI), Z28
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
-	VMULPS       320(R11), Z3, Z3
+	VMULPS       320(R12), Z3, Z3
 	VPBROADCASTD 620(DI), Z29
 	VPDPBUSD     Z29, Z30, Z22
 	VMOVAPS      Z3, 3904(AX)
@@ -32728,7 +32874,7 @@ prepared:
 	VCVTDQ2PS    Z4, Z4
 	VPBROADCASTD 648(DI), Z28
 	VPDPBUSD     Z28, Z30, Z12
-	VMULPS       256(R11), Z4, Z4
+	VMULPS       256(R12), Z4, Z4
 	VPDPBUSD     Z28, Z31, Z13
 	VPBROADCASTD 652(DI), Z29
 	VPDPBUSD     Z29, Z30, Z14
@@ -32739,7 +32885,7 @@ prepared:
 	VPDPBUSD     Z28, Z30, Z16
 	VPDPBUSD     Z28, Z31, Z17
 	VPBROADCASTD 660(DI), Z29
-	VMULPS       320(R11), Z5, Z5
+	VMULPS       320(R12), Z5, Z5
 	VPDPBUSD     Z29, Z30, Z18
 	VPDPBUSD     Z29, Z31, Z19
 	VMOVAPS      Z5, 4032(AX)
@@ -32750,7 +32896,7 @@ prepared:
 	VPBROADCASTD 668(DI), Z29
 	VPDPBUSD     Z29, Z30, Z22
 	VPDPBUSD     Z29, Z31, Z23
-	VMULPS       256(R11), Z6, Z6
+	VMULPS       256(R12), Z6, Z6
 	VMOVDQA64    5504(AX), Z30
 	VMOVDQA64    5568(AX), Z31
 	VMOVAPS      Z6, 4096(AX)
@@ -32760,7 +32906,7 @@ prepared:
 	VCVTDQ2PS    Z7, Z7
 	VPBROADCASTD 700(DI), Z29
 	VPDPBUSD     Z29, Z30, Z14
-	VMULPS       320(R11), Z7, Z7
+	VMULPS       320(R12), Z7, Z7
 	VPDPBUSD     Z29, Z31, Z15
 	VPBROADCASTD 704(DI), Z28
 	VPDPBUSD     Z28, Z30, Z16
@@ -32771,7 +32917,7 @@ prepared:
 	VPDPBUSD     Z29, Z30, Z18
 	VPDPBUSD     Z29, Z31, Z19
 	VPBROADCASTD 712(DI), Z28
-	VMULPS       256(R11), Z8, Z8
+	VMULPS       256(R12), Z8, Z8
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
 	VMOVAPS      Z8, 4224(AX)
@@ -32782,7 +32928,7 @@ prepared:
 	VMOVDQA64    5632(AX), Z30
 	VMOVDQA64    5696(AX), Z31
 	VPBROADCASTD 744(DI), Z28
-	VMULPS       320(R11), Z9, Z9
+	VMULPS       320(R12), Z9, Z9
 	VPDPBUSD     Z28, Z30, Z12
 	VPDPBUSD     Z28, Z31, Z13
 	VMOVAPS      Z9, 4288(AX)
@@ -32792,7 +32938,7 @@ prepared:
 	VCVTDQ2PS    Z10, Z10
 	VPBROADCASTD 752(DI), Z28
 	VPDPBUSD     Z28, Z30, Z16
-	VMULPS       256(R11), Z10, Z10
+	VMULPS       256(R12), Z10, Z10
 	VPDPBUSD     Z28, Z31, Z17
 	VPBROADCASTD 756(DI), Z29
 	VPDPBUSD     Z29, Z30, Z18
@@ -32803,7 +32949,7 @@ prepared:
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
 	VPBROADCASTD 764(DI), Z29
-	VMULPS       320(R11), Z11, Z11
+	VMULPS       320(R12), Z11, Z11
 	VPDPBUSD     Z29, Z30, Z22
 	VPDPBUSD     Z29, Z31, Z23
 	VMOVAPS      Z11, 4416(AX)
@@ -32814,7 +32960,7 @@ prepared:
 	VMOVDQA64    Z2, Z3
 	VPBROADCASTD 1112(DI), Z4
 	VMOVDQA64    Z4, Z5
-	VMULPS       256(R11), Z12, Z12
+	VMULPS       256(R12), Z12, Z12
 	VPBROADCASTD 1116(DI), Z6
 	VMOVDQA64    Z6, Z7
 	VPBROADCASTD 1120(DI), Z8
@@ -32823,15 +32969,15 @@ prepared:
 	VPBROADCASTD 1124(DI), Z10
 	VMOVDQA64    Z10, Z11
 	VCVTDQ2PS    Z13, Z13
-	PREFETCHT0   768(R10)(R8*1)
-	VPANDD       768(R10), Z24, Z30
-	VPSLLD       $0x02, 256(R12), Z28
+	PREFETCHT0   768(R11)(R9*1)
+	VPANDD       768(R11), Z24, Z30
+	VPSLLD       $0x02, 256(R13), Z28
 	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VMOVDQA64    Z30, 5760(AX)
-	VMULPS       320(R11), Z13, Z13
-	PREFETCHT0   768(R10)(R9*1)
-	VPANDD       768(R10)(DX*1), Z24, Z31
-	VPSLLD       $0x02, 256(R12)(DX*1), Z29
+	VMULPS       320(R12), Z13, Z13
+	PREFETCHT0   768(R11)(R10*1)
+	VPANDD       768(R11)(DX*1), Z24, Z31
+	VPSLLD       $0x02, 256(R13)(DX*1), Z29
 	VPTERNLOGD   $0xf8, Z25, Z29, Z31
 	VMOVDQA64    Z31, 5824(AX)
 	VPBROADCASTD 768(DI), Z28
@@ -32843,7 +32989,7 @@ prepared:
 	VPDPBUSD     Z29, Z30, Z2
 	VPDPBUSD     Z29, Z31, Z3
 	VPBROADCASTD 776(DI), Z28
-	VMULPS       256(R11), Z14, Z14
+	VMULPS       256(R12), Z14, Z14
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z28, Z31, Z5
 	VMOVAPS      Z14, 4608(AX)
@@ -32854,24 +33000,24 @@ prepared:
 	VPBROADCASTD 784(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z28, Z31, Z9
-	VMULPS       320(R11), Z15, Z15
+	VMULPS       320(R12), Z15, Z15
 	VPBROADCASTD 788(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
 	VMOVAPS      Z15, 4672(AX)
-	PREFETCHT0   832(R10)(R8*1)
-	VPANDD       832(R10), Z24, Z30
-	VPSLLD       $0x02, 320(R12), Z28
+	PREFETCHT0   832(R11)(R9*1)
+	VPANDD       832(R11), Z24, Z30
+	VPSLLD       $0x02, 320(R13), Z28
 	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VMOVDQA64    Z30, 5888(AX)
-	PREFETCHT0   832(R10)(R9*1)
-	VPANDD       832(R10)(DX*1), Z24, Z31
-	VPSLLD       $0x02, 320(R12)(DX*1), Z29
+	PREFETCHT0   832(R11)(R10*1)
+	VPANDD       832(R11)(DX*1), Z24, Z31
+	VPSLLD       $0x02, 320(R13)(DX*1), Z29
 	VPTERNLOGD   $0xf8, Z25, Z29, Z31
 	VCVTDQ2PS    Z16, Z16
 	VMOVDQA64    Z31, 5952(AX)
 	VPBROADCASTD 816(DI), Z28
-	VMULPS       256(R11), Z16, Z16
+	VMULPS       256(R12), Z16, Z16
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z28, Z31, Z1
 	VPBROADCASTD 820(DI), Z29
@@ -32883,7 +33029,7 @@ prepared:
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z28, Z31, Z5
 	VPBROADCASTD 828(DI), Z29
-	VMULPS       320(R11), Z17, Z17
+	VMULPS       320(R12), Z17, Z17
 	VPDPBUSD     Z29, Z30, Z6
 	VPDPBUSD     Z29, Z31, Z7
 	VMOVAPS      Z17, 4800(AX)
@@ -32894,15 +33040,15 @@ prepared:
 	VPBROADCASTD 836(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	VMULPS       256(R11), Z18, Z18
-	PREFETCHT0   896(R10)(R8*1)
-	VPANDD       896(R10), Z24, Z30
-	VPSLLD       $0x02, 384(R12), Z28
+	VMULPS       256(R12), Z18, Z18
+	PREFETCHT0   896(R11)(R9*1)
+	VPANDD       896(R11), Z24, Z30
+	VPSLLD       $0x02, 384(R13), Z28
 	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VMOVDQA64    Z30, 6016(AX)
-	PREFETCHT0   896(R10)(R9*1)
-	VPANDD       896(R10)(DX*1), Z24, Z31
-	VPSLLD       $0x02, 384(R12)(DX*1), Z29
+	PREFETCHT0   896(R11)(R10*1)
+	VPANDD       896(R11)(DX*1), Z24, Z31
+	VPSLLD       $0x02, 384(R13)(DX*1), Z29
 	VPTERNLOGD   $0xf8, Z25, Z29, Z31
 	VMOVAPS      Z18, 4864(AX)
 	VMOVDQA64    Z31, 6080(AX)
@@ -32911,7 +33057,7 @@ prepared:
 	VCVTDQ2PS    Z19, Z19
 	VPDPBUSD     Z28, Z31, Z1
 	VPBROADCASTD 868(DI), Z29
-	VMULPS       320(R11), Z19, Z19
+	VMULPS       320(R12), Z19, Z19
 	VPDPBUSD     Z29, Z30, Z2
 	VPDPBUSD     Z29, Z31, Z3
 	VPBROADCASTD 872(DI), Z28
@@ -32923,7 +33069,7 @@ prepared:
 	VPDPBUSD     Z29, Z30, Z6
 	VPDPBUSD     Z29, Z31, Z7
 	VPBROADCASTD 880(DI), Z28
-	VMULPS       256(R11), Z20, Z20
+	VMULPS       256(R12), Z20, Z20
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z28, Z31, Z9
 	VMOVAPS      Z20, 4992(AX)
@@ -32931,16 +33077,16 @@ prepared:
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
 	VCVTDQ2PS    Z21, Z21
-	PREFETCHT0   960(R10)(R8*1)
-	VPANDD       960(R10), Z24, Z30
-	VPSLLD       $0x02, 448(R12), Z28
+	PREFETCHT0   960(R11)(R9*1)
+	VPANDD       960(R11), Z24, Z30
+	VPSLLD       $0x02, 448(R13), Z28
 	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VMOVDQA64    Z30, 6144(AX)
-	PREFETCHT0   960(R10)(R9*1)
-	VPANDD       960(R10)(DX*1), Z24, Z31
-	VPSLLD       $0x02, 448(R12)(DX*1), Z29
+	PREFETCHT0   960(R11)(R10*1)
+	VPANDD       960(R11)(DX*1), Z24, Z31
+	VPSLLD       $0x02, 448(R13)(DX*1), Z29
 	VPTERNLOGD   $0xf8, Z25, Z29, Z31
-	VMULPS       320(R11), Z21, Z21
+	VMULPS       320(R12), Z21, Z21
 	VMOVDQA64    Z31, 6208(AX)
 	VPBROADCASTD 912(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -32951,7 +33097,7 @@ prepared:
 	VCVTDQ2PS    Z22, Z22
 	VPDPBUSD     Z29, Z31, Z3
 	VPBROADCASTD 920(DI), Z28
-	VMULPS       256(R11), Z22, Z22
+	VMULPS       256(R12), Z22, Z22
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z28, Z31, Z5
 	VPBROADCASTD 924(DI), Z29
@@ -32963,7 +33109,7 @@ prepared:
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z28, Z31, Z9
 	VPBROADCASTD 932(DI), Z29
-	VMULPS       320(R11), Z23, Z23
+	VMULPS       320(R12), Z23, Z23
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
 	VMOVAPS      Z23, 5184(AX)
@@ -32971,73 +33117,73 @@ prepared:
 	VMOVDQA64    Z12, Z13
 	VCVTDQ2PS    Z0, Z0
 	VPBROADCASTD 1132(DI), Z14
-	VMULPS       384(R11), Z0, Z0
+	VMULPS       384(R12), Z0, Z0
 	VMOVDQA64    Z14, Z15
 	VADDPS       3712(AX), Z0, Z0
 	VPBROADCASTD 1136(DI), Z16
 	VCVTDQ2PS    Z1, Z1
 	VMOVDQA64    Z16, Z17
-	VMULPS       448(R11), Z1, Z1
+	VMULPS       448(R12), Z1, Z1
 	VPBROADCASTD 1140(DI), Z18
 	VADDPS       3776(AX), Z1, Z1
 	VMOVDQA64    Z18, Z19
 	VCVTDQ2PS    Z2, Z2
 	VPBROADCASTD 1144(DI), Z20
-	VMULPS       384(R11), Z2, Z2
+	VMULPS       384(R12), Z2, Z2
 	VMOVDQA64    Z20, Z21
 	VADDPS       3840(AX), Z2, Z2
 	VPBROADCASTD 1148(DI), Z22
 	VCVTDQ2PS    Z3, Z3
 	VMOVDQA64    Z22, Z23
-	VMULPS       448(R11), Z3, Z3
+	VMULPS       448(R12), Z3, Z3
 	VMOVDQA64    5760(AX), Z30
 	VADDPS       3904(AX), Z3, Z3
 	VMOVDQA64    5824(AX), Z31
 	VCVTDQ2PS    Z4, Z4
 	VPBROADCASTD 792(DI), Z28
-	VMULPS       384(R11), Z4, Z4
+	VMULPS       384(R12), Z4, Z4
 	VPDPBUSD     Z28, Z30, Z12
 	VADDPS       3968(AX), Z4, Z4
 	VPDPBUSD     Z28, Z31, Z13
 	VCVTDQ2PS    Z5, Z5
 	VPBROADCASTD 796(DI), Z29
-	VMULPS       448(R11), Z5, Z5
+	VMULPS       448(R12), Z5, Z5
 	VPDPBUSD     Z29, Z30, Z14
 	VADDPS       4032(AX), Z5, Z5
 	VPDPBUSD     Z29, Z31, Z15
 	VCVTDQ2PS    Z6, Z6
 	VPBROADCASTD 800(DI), Z28
-	VMULPS       384(R11), Z6, Z6
+	VMULPS       384(R12), Z6, Z6
 	VPDPBUSD     Z28, Z30, Z16
 	VADDPS       4096(AX), Z6, Z6
 	VPDPBUSD     Z28, Z31, Z17
 	VCVTDQ2PS    Z7, Z7
 	VPBROADCASTD 804(DI), Z29
-	VMULPS       448(R11), Z7, Z7
+	VMULPS       448(R12), Z7, Z7
 	VPDPBUSD     Z29, Z30, Z18
 	VADDPS       4160(AX), Z7, Z7
 	VPDPBUSD     Z29, Z31, Z19
 	VCVTDQ2PS    Z8, Z8
 	VPBROADCASTD 808(DI), Z28
-	VMULPS       384(R11), Z8, Z8
+	VMULPS       384(R12), Z8, Z8
 	VPDPBUSD     Z28, Z30, Z20
 	VADDPS       4224(AX), Z8, Z8
 	VPDPBUSD     Z28, Z31, Z21
 	VCVTDQ2PS    Z9, Z9
 	VPBROADCASTD 812(DI), Z29
-	VMULPS       448(R11), Z9, Z9
+	VMULPS       448(R12), Z9, Z9
 	VPDPBUSD     Z29, Z30, Z22
 	VADDPS       4288(AX), Z9, Z9
 	VPDPBUSD     Z29, Z31, Z23
 	VCVTDQ2PS    Z10, Z10
 	VMOVDQA64    5888(AX), Z30
-	VMULPS       384(R11), Z10, Z10
+	VMULPS       384(R12), Z10, Z10
 	VMOVDQA64    5952(AX), Z31
 	VADDPS       4352(AX), Z10, Z10
 	VPBROADCASTD 840(DI), Z28
 	VCVTDQ2PS    Z11, Z11
 	VPDPBUSD     Z28, Z30, Z12
-	VMULPS       448(R11), Z11, Z11
+	VMULPS       448(R12), Z11, Z11
 	VPDPBUSD     Z28, Z31, Z13
 	VADDPS       4416(AX), Z11, Z11
 	VPBROADCASTD 844(DI), Z29
@@ -33153,206 +33299,215 @@ prepared:
 	VMOVDQA64    Z0, Z1
 	VCVTDQ2PS    Z12, Z12
 	VPBROADCASTD 1636(DI), Z2
-	VMULPS       384(R11), Z12, Z12
+	VMULPS       384(R12), Z12, Z12
 	VMOVDQA64    Z2, Z3
 	VADDPS       4480(AX), Z12, Z12
 	VPBROADCASTD 1640(DI), Z4
 	VCVTDQ2PS    Z13, Z13
 	VMOVDQA64    Z4, Z5
-	VMULPS       448(R11), Z13, Z13
 	VPBROADCASTD 1644(DI), Z6
-	VADDPS       4544(AX), Z13, Z13
+	VMULPS       448(R12), Z13, Z13
 	VMOVDQA64    Z6, Z7
-	VCVTDQ2PS    Z14, Z14
+	VADDPS       4544(AX), Z13, Z13
 	VPBROADCASTD 1648(DI), Z8
-	VMULPS       384(R11), Z14, Z14
+	VCVTDQ2PS    Z14, Z14
 	VMOVDQA64    Z8, Z9
-	VADDPS       4608(AX), Z14, Z14
+	VMULPS       384(R12), Z14, Z14
 	VPBROADCASTD 1652(DI), Z10
+	VADDPS       4608(AX), Z14, Z14
 	VMOVDQA64    Z10, Z11
+	PREFETCHT1   1152(DI)(R8*1)
 	VCVTDQ2PS    Z15, Z15
-	PREFETCHT0   (R12)(R8*1)
-	VPSRLD       $0x04, (R10), Z30
-	VPANDD       Z24, Z30, Z30
-	VPTERNLOGD   $0xf8, (R12), Z25, Z30
-	VMULPS       448(R11), Z15, Z15
-	VMOVDQA64    Z30, 5248(AX)
+	PREFETCHT1   1216(DI)(R8*1)
+	VMULPS       448(R12), Z15, Z15
+	PREFETCHT1   1280(DI)(R8*1)
 	VADDPS       4672(AX), Z15, Z15
-	PREFETCHT0   (R12)(R9*1)
-	VPSRLD       $0x04, (R10)(DX*1), Z31
-	VPANDD       Z24, Z31, Z31
-	VPTERNLOGD   $0xf8, (R12)(DX*1), Z25, Z31
+	PREFETCHT1   1344(DI)(R8*1)
 	VCVTDQ2PS    Z16, Z16
-	VMOVDQA64    Z31, 5312(AX)
-	VMULPS       384(R11), Z16, Z16
-	VPBROADCASTD 1152(DI), Z28
+	PREFETCHT1   1408(DI)(R8*1)
+	VMULPS       384(R12), Z16, Z16
+	PREFETCHT1   1472(DI)(R8*1)
+	PREFETCHT1   1536(DI)(R8*1)
 	VADDPS       4736(AX), Z16, Z16
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   1600(DI)(R8*1)
 	VCVTDQ2PS    Z17, Z17
-	VPDPBUSD     Z28, Z31, Z1
-	VMULPS       448(R11), Z17, Z17
-	VPBROADCASTD 1156(DI), Z29
+	PREFETCHT1   1664(DI)(R8*1)
+	VMULPS       448(R12), Z17, Z17
+	PREFETCHT0   (R13)(R9*1)
+	VPSRLD       $0x04, (R11), Z30
+	VPANDD       Z24, Z30, Z30
+	VPTERNLOGD   $0xf8, (R13), Z25, Z30
 	VADDPS       4800(AX), Z17, Z17
-	VPDPBUSD     Z29, Z30, Z2
-	VPDPBUSD     Z29, Z31, Z3
+	VMOVDQA64    Z30, 5248(AX)
+	PREFETCHT0   (R13)(R10*1)
+	VPSRLD       $0x04, (R11)(DX*1), Z31
+	VPANDD       Z24, Z31, Z31
+	VPTERNLOGD   $0xf8, (R13)(DX*1), Z25, Z31
 	VCVTDQ2PS    Z18, Z18
-	VPBROADCASTD 1160(DI), Z28
-	VMULPS       384(R11), Z18, Z18
-	VPDPBUSD     Z28, Z30, Z4
+	VMOVDQA64    Z31, 5312(AX)
+	VMULPS       384(R12), Z18, Z18
+	VPBROADCASTD 1152(DI), Z28
 	VADDPS       4864(AX), Z18, Z18
-	VPDPBUSD     Z28, Z31, Z5
+	VPDPBUSD     Z28, Z30, Z0
 	VCVTDQ2PS    Z19, Z19
-	VPBROADCASTD 1164(DI), Z29
-	VMULPS       448(R11), Z19, Z19
-	VPDPBUSD     Z29, Z30, Z6
+	VPDPBUSD     Z28, Z31, Z1
+	VMULPS       448(R12), Z19, Z19
+	VPBROADCASTD 1156(DI), Z29
+	VPDPBUSD     Z29, Z30, Z2
 	VADDPS       4928(AX), Z19, Z19
-	VPDPBUSD     Z29, Z31, Z7
+	VPDPBUSD     Z29, Z31, Z3
 	VCVTDQ2PS    Z20, Z20
-	VPBROADCASTD 1168(DI), Z28
-	VMULPS       384(R11), Z20, Z20
-	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD 1160(DI), Z28
+	VMULPS       384(R12), Z20, Z20
+	VPDPBUSD     Z28, Z30, Z4
 	VADDPS       4992(AX), Z20, Z20
-	VPDPBUSD     Z28, Z31, Z9
-	VPBROADCASTD 1172(DI), Z29
+	VPDPBUSD     Z28, Z31, Z5
 	VCVTDQ2PS    Z21, Z21
-	VPDPBUSD     Z29, Z30, Z10
-	VMULPS       448(R11), Z21, Z21
-	VPDPBUSD     Z29, Z31, Z11
+	VPBROADCASTD 1164(DI), Z29
+	VPDPBUSD     Z29, Z30, Z6
+	VMULPS       448(R12), Z21, Z21
+	VPDPBUSD     Z29, Z31, Z7
 	VADDPS       5056(AX), Z21, Z21
-	PREFETCHT0   64(R12)(R8*1)
-	VPSRLD       $0x04, 64(R10), Z30
-	VPANDD       Z24, Z30, Z30
-	VPTERNLOGD   $0xf8, 64(R12), Z25, Z30
+	VPBROADCASTD 1168(DI), Z28
 	VCVTDQ2PS    Z22, Z22
-	VMOVDQA64    Z30, 5376(AX)
-	VMULPS       384(R11), Z22, Z22
-	PREFETCHT0   64(R12)(R9*1)
-	VPSRLD       $0x04, 64(R10)(DX*1), Z31
-	VPANDD       Z24, Z31, Z31
-	VPTERNLOGD   $0xf8, 64(R12)(DX*1), Z25, Z31
+	VPDPBUSD     Z28, Z30, Z8
+	VMULPS       384(R12), Z22, Z22
+	VPDPBUSD     Z28, Z31, Z9
 	VADDPS       5120(AX), Z22, Z22
-	VMOVDQA64    Z31, 5440(AX)
+	VPBROADCASTD 1172(DI), Z29
+	VPDPBUSD     Z29, Z30, Z10
 	VCVTDQ2PS    Z23, Z23
-	VPBROADCASTD 1200(DI), Z28
-	VMULPS       448(R11), Z23, Z23
-	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z29, Z31, Z11
+	VMULPS       448(R12), Z23, Z23
+	PREFETCHT0   64(R13)(R9*1)
+	VPSRLD       $0x04, 64(R11), Z30
+	VPANDD       Z24, Z30, Z30
+	VPTERNLOGD   $0xf8, 64(R13), Z25, Z30
 	VADDPS       5184(AX), Z23, Z23
-	VPDPBUSD     Z28, Z31, Z1
-	VPBROADCASTD 1204(DI), Z29
+	VMOVDQA64    Z30, 5376(AX)
 	VBROADCASTSS 984(DI), Z26
-	VPDPBUSD     Z29, Z30, Z2
+	PREFETCHT0   64(R13)(R10*1)
+	VPSRLD       $0x04, 64(R11)(DX*1), Z31
+	VPANDD       Z24, Z31, Z31
+	VPTERNLOGD   $0xf8, 64(R13)(DX*1), Z25, Z31
+	VMOVDQA64    Z31, 5440(AX)
 	VMULPS       2048(AX), Z26, Z27
-	VPDPBUSD     Z29, Z31, Z3
+	VPBROADCASTD 1200(DI), Z28
 	VMULPS       Z27, Z12, Z12
-	VPBROADCASTD 1208(DI), Z28
+	VPDPBUSD     Z28, Z30, Z0
 	VADDPS       2944(AX), Z12, Z12
-	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z28, Z31, Z1
 	VMOVAPS      Z12, 2944(AX)
-	VPDPBUSD     Z28, Z31, Z5
+	VPBROADCASTD 1204(DI), Z29
 	VMULPS       2112(AX), Z26, Z27
-	VPBROADCASTD 1212(DI), Z29
+	VPDPBUSD     Z29, Z30, Z2
+	VPDPBUSD     Z29, Z31, Z3
 	VMULPS       Z27, Z13, Z13
-	VPDPBUSD     Z29, Z30, Z6
+	VPBROADCASTD 1208(DI), Z28
 	VADDPS       3008(AX), Z13, Z13
-	VPDPBUSD     Z29, Z31, Z7
-	VMOVAPS      Z13, 3008(AX)
-	VPBROADCASTD 1216(DI), Z28
-	VPDPBUSD     Z28, Z30, Z8
-	VBROADCASTSS 988(DI), Z26
-	VPDPBUSD     Z28, Z31, Z9
-	VMULPS       2048(AX), Z26, Z27
-	VPBROADCASTD 1220(DI), Z29
-	VMULPS       Z27, Z14, Z14
-	VPDPBUSD     Z29, Z30, Z10
-	VADDPS       3072(AX), Z14, Z14
-	VPDPBUSD     Z29, Z31, Z11
-	VMOVAPS      Z14, 3072(AX)
-	PREFETCHT0   128(R12)(R8*1)
-	VPSRLD       $0x04, 128(R10), Z30
-	VPANDD       Z24, Z30, Z30
-	VPTERNLOGD   $0xf8, 128(R12), Z25, Z30
-	VMULPS       2112(AX), Z26, Z27
-	VMOVDQA64    Z30, 5504(AX)
-	VMULPS       Z27, Z15, Z15
-	PREFETCHT0   128(R12)(R9*1)
-	VPSRLD       $0x04, 128(R10)(DX*1), Z31
-	VPANDD       Z24, Z31, Z31
-	VPTERNLOGD   $0xf8, 128(R12)(DX*1), Z25, Z31
-	VADDPS       3136(AX), Z15, Z15
-	VMOVDQA64    Z31, 5568(AX)
-	VMOVAPS      Z15, 3136(AX)
-	VPBROADCASTD 1248(DI), Z28
-	VPDPBUSD     Z28, Z30, Z0
-	VBROADCASTSS 992(DI), Z26
-	VPDPBUSD     Z28, Z31, Z1
-	VMULPS       2048(AX), Z26, Z27
-	VPBROADCASTD 1252(DI), Z29
-	VMULPS       Z27, Z16, Z16
-	VPDPBUSD     Z29, Z30, Z2
-	VADDPS       3200(AX), Z16, Z16
-	VPDPBUSD     Z29, Z31, Z3
-	VMOVAPS      Z16, 3200(AX)
-	VPBROADCASTD 1256(DI), Z28
-	VMULPS       2112(AX), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z4
-	VMULPS       Z27, Z17, Z17
+	VMOVAPS      Z13, 3008(AX)
 	VPDPBUSD     Z28, Z31, Z5
-	VADDPS       3264(AX), Z17, Z17
-	VPBROADCASTD 1260(DI), Z29
-	VMOVAPS      Z17, 3264(AX)
+	VBROADCASTSS 988(DI), Z26
+	VPBROADCASTD 1212(DI), Z29
+	VMULPS       2048(AX), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z6
 	VPDPBUSD     Z29, Z31, Z7
-	VBROADCASTSS 996(DI), Z26
-	VPBROADCASTD 1264(DI), Z28
-	VMULPS       2048(AX), Z26, Z27
+	VMULPS       Z27, Z14, Z14
+	VPBROADCASTD 1216(DI), Z28
+	VADDPS       3072(AX), Z14, Z14
 	VPDPBUSD     Z28, Z30, Z8
-	VMULPS       Z27, Z18, Z18
+	VMOVAPS      Z14, 3072(AX)
 	VPDPBUSD     Z28, Z31, Z9
-	VADDPS       3328(AX), Z18, Z18
-	VPBROADCASTD 1268(DI), Z29
-	VMOVAPS      Z18, 3328(AX)
+	VMULPS       2112(AX), Z26, Z27
+	VPBROADCASTD 1220(DI), Z29
+	VMULPS       Z27, Z15, Z15
 	VPDPBUSD     Z29, Z30, Z10
-	VMULPS       2112(AX), Z26, Z27
 	VPDPBUSD     Z29, Z31, Z11
-	VMULPS       Z27, Z19, Z19
-	PREFETCHT0   192(R12)(R8*1)
-	VPSRLD       $0x04, 192(R10), Z30
+	VADDPS       3136(AX), Z15, Z15
+	PREFETCHT0   128(R13)(R9*1)
+	VPSRLD       $0x04, 128(R11), Z30
 	VPANDD       Z24, Z30, Z30
-	VPTERNLOGD   $0xf8, 192(R12), Z25, Z30
-	VADDPS       3392(AX), Z19, Z19
-	VMOVDQA64    Z30, 5632(AX)
-	VMOVAPS      Z19, 3392(AX)
-	PREFETCHT0   192(R12)(R9*1)
-	VPSRLD       $0x04, 192(R10)(DX*1), Z31
+	VPTERNLOGD   $0xf8, 128(R13), Z25, Z30
+	VMOVAPS      Z15, 3136(AX)
+	VMOVDQA64    Z30, 5504(AX)
+	VBROADCASTSS 992(DI), Z26
+	PREFETCHT0   128(R13)(R10*1)
+	VPSRLD       $0x04, 128(R11)(DX*1), Z31
 	VPANDD       Z24, Z31, Z31
-	VPTERNLOGD   $0xf8, 192(R12)(DX*1), Z25, Z31
-	VMOVDQA64    Z31, 5696(AX)
-	VBROADCASTSS 1000(DI), Z26
-	VPBROADCASTD 1296(DI), Z28
+	VPTERNLOGD   $0xf8, 128(R13)(DX*1), Z25, Z31
 	VMULPS       2048(AX), Z26, Z27
+	VMOVDQA64    Z31, 5568(AX)
+	VPBROADCASTD 1248(DI), Z28
+	VMULPS       Z27, Z16, Z16
 	VPDPBUSD     Z28, Z30, Z0
-	VMULPS       Z27, Z20, Z20
+	VADDPS       3200(AX), Z16, Z16
 	VPDPBUSD     Z28, Z31, Z1
-	VADDPS       3456(AX), Z20, Z20
-	VPBROADCASTD 1300(DI), Z29
-	VMOVAPS      Z20, 3456(AX)
-	VPDPBUSD     Z29, Z30, Z2
+	VMOVAPS      Z16, 3200(AX)
+	VPBROADCASTD 1252(DI), Z29
 	VMULPS       2112(AX), Z26, Z27
+	VPDPBUSD     Z29, Z30, Z2
+	VMULPS       Z27, Z17, Z17
 	VPDPBUSD     Z29, Z31, Z3
+	VPBROADCASTD 1256(DI), Z28
+	VADDPS       3264(AX), Z17, Z17
+	VPDPBUSD     Z28, Z30, Z4
+	VMOVAPS      Z17, 3264(AX)
+	VPDPBUSD     Z28, Z31, Z5
+	VBROADCASTSS 996(DI), Z26
+	VPBROADCASTD 1260(DI), Z29
+	VMULPS       2048(AX), Z26, Z27
+	VPDPBUSD     Z29, Z30, Z6
+	VMULPS       Z27, Z18, Z18
+	VPDPBUSD     Z29, Z31, Z7
+	VPBROADCASTD 1264(DI), Z28
+	VADDPS       3328(AX), Z18, Z18
+	VPDPBUSD     Z28, Z30, Z8
+	VMOVAPS      Z18, 3328(AX)
+	VPDPBUSD     Z28, Z31, Z9
+	VMULPS       2112(AX), Z26, Z27
+	VPBROADCASTD 1268(DI), Z29
+	VMULPS       Z27, Z19, Z19
+	VPDPBUSD     Z29, Z30, Z10
+	VADDPS       3392(AX), Z19, Z19
+	VPDPBUSD     Z29, Z31, Z11
+	PREFETCHT0   192(R13)(R9*1)
+	VPSRLD       $0x04, 192(R11), Z30
+	VPANDD       Z24, Z30, Z30
+	VPTERNLOGD   $0xf8, 192(R13), Z25, Z30
+	VMOVAPS      Z19, 3392(AX)
+	VMOVDQA64    Z30, 5632(AX)
+	VBROADCASTSS 1000(DI), Z26
+	PREFETCHT0   192(R13)(R10*1)
+	VPSRLD       $0x04, 192(R11)(DX*1), Z31
+	VPANDD       Z24, Z31, Z31
+	VPTERNLOGD   $0xf8, 192(R13)(DX*1), Z25, Z31
+	VMULPS       2048(AX), Z26, Z27
+	VMOVDQA64    Z31, 5696(AX)
+	VMULPS       Z27, Z20, Z20
+	VPBROADCASTD 1296(DI), Z28
+	VPDPBUSD     Z28, Z30, Z0
+	VADDPS       3456(AX), Z20, Z20
+	VPDPBUSD     Z28, Z31, Z1
+	VMOVAPS      Z20, 3456(AX)
+	VPBROADCASTD 1300(DI), Z29
+	VMULPS       2112(AX), Z26, Z27
+	VPDPBUSD     Z29, Z30, Z2
 	VMULPS       Z27, Z21, Z21
-	VPBROADCASTD 1304(DI), Z28
+	VPDPBUSD     Z29, Z31, Z3
 	VADDPS       3520(AX), Z21, Z21
+	VPBROADCASTD 1304(DI), Z28
 	VPDPBUSD     Z28, Z30, Z4
 	VMOVAPS      Z21, 3520(AX)
 	VPDPBUSD     Z28, Z31, Z5
-	VPBROADCASTD 1308(DI), Z29
 	VBROADCASTSS 1004(DI), Z26
-	VPDPBUSD     Z29, Z30, Z6
+	VPBROADCASTD 1308(DI), Z29
 	VMULPS       2048(AX), Z26, Z27
-	VPDPBUSD     Z29, Z31, Z7
+	VPDPBUSD     Z29, Z30, Z6
 	VMULPS       Z27, Z22, Z22
-	VPBROADCASTD 1312(DI), Z28
+	VPDPBUSD     Z29, Z31, Z7
 	VADDPS       3584(AX), Z22, Z22
+	VPBROADCASTD 1312(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
 	VMOVAPS      Z22, 3584(AX)
 	VPDPBUSD     Z28, Z31, Z9
@@ -33370,7 +33525,7 @@ prepared:
 	VMOVDQA64    Z14, Z15
 	VPBROADCASTD 1664(DI), Z16
 	VMOVDQA64    Z16, Z17
-	VMULPS       512(R11), Z0, Z0
+	VMULPS       512(R12), Z0, Z0
 	VPBROADCASTD 1668(DI), Z18
 	VMOVDQA64    Z18, Z19
 	VMOVAPS      Z0, 3712(AX)
@@ -33380,7 +33535,7 @@ prepared:
 	VCVTDQ2PS    Z1, Z1
 	VMOVDQA64    Z22, Z23
 	VMOVDQA64    5248(AX), Z30
-	VMULPS       576(R11), Z1, Z1
+	VMULPS       576(R12), Z1, Z1
 	VMOVDQA64    5312(AX), Z31
 	VPBROADCASTD 1176(DI), Z28
 	VPDPBUSD     Z28, Z30, Z12
@@ -33391,7 +33546,7 @@ prepared:
 	VPDPBUSD     Z29, Z30, Z14
 	VPDPBUSD     Z29, Z31, Z15
 	VPBROADCASTD 1184(DI), Z28
-	VMULPS       512(R11), Z2, Z2
+	VMULPS       512(R12), Z2, Z2
 	VPDPBUSD     Z28, Z30, Z16
 	VPDPBUSD     Z28, Z31, Z17
 	VMOVAPS      Z2, 3840(AX)
@@ -33402,7 +33557,7 @@ prepared:
 	VPBROADCASTD 1192(DI), Z28
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
-	VMULPS       576(R11), Z3, Z3
+	VMULPS       576(R12), Z3, Z3
 	VPBROADCASTD 1196(DI), Z29
 	VPDPBUSD     Z29, Z30, Z22
 	VMOVAPS      Z3, 3904(AX)
@@ -33412,7 +33567,7 @@ prepared:
 	VCVTDQ2PS    Z4, Z4
 	VPBROADCASTD 1224(DI), Z28
 	VPDPBUSD     Z28, Z30, Z12
-	VMULPS       512(R11), Z4, Z4
+	VMULPS       512(R12), Z4, Z4
 	VPDPBUSD     Z28, Z31, Z13
 	VPBROADCASTD 1228(DI), Z29
 	VPDPBUSD     Z29, Z30, Z14
@@ -33423,7 +33578,7 @@ prepared:
 	VPDPBUSD     Z28, Z30, Z16
 	VPDPBUSD     Z28, Z31, Z17
 	VPBROADCASTD 1236(DI), Z29
-	VMULPS       576(R11), Z5, Z5
+	VMULPS       576(R12), Z5, Z5
 	VPDPBUSD     Z29, Z30, Z18
 	VPDPBUSD     Z29, Z31, Z19
 	VMOVAPS      Z5, 4032(AX)
@@ -33434,7 +33589,7 @@ prepared:
 	VPBROADCASTD 1244(DI), Z29
 	VPDPBUSD     Z29, Z30, Z22
 	VPDPBUSD     Z29, Z31, Z23
-	VMULPS       512(R11), Z6, Z6
+	VMULPS       512(R12), Z6, Z6
 	VMOVDQA64    5504(AX), Z30
 	VMOVDQA64    5568(AX), Z31
 	VMOVAPS      Z6, 4096(AX)
@@ -33444,7 +33599,7 @@ prepared:
 	VCVTDQ2PS    Z7, Z7
 	VPBROADCASTD 1276(DI), Z29
 	VPDPBUSD     Z29, Z30, Z14
-	VMULPS       576(R11), Z7, Z7
+	VMULPS       576(R12), Z7, Z7
 	VPDPBUSD     Z29, Z31, Z15
 	VPBROADCASTD 1280(DI), Z28
 	VPDPBUSD     Z28, Z30, Z16
@@ -33455,7 +33610,7 @@ prepared:
 	VPDPBUSD     Z29, Z30, Z18
 	VPDPBUSD     Z29, Z31, Z19
 	VPBROADCASTD 1288(DI), Z28
-	VMULPS       512(R11), Z8, Z8
+	VMULPS       512(R12), Z8, Z8
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
 	VMOVAPS      Z8, 4224(AX)
@@ -33466,7 +33621,7 @@ prepared:
 	VMOVDQA64    5632(AX), Z30
 	VMOVDQA64    5696(AX), Z31
 	VPBROADCASTD 1320(DI), Z28
-	VMULPS       576(R11), Z9, Z9
+	VMULPS       576(R12), Z9, Z9
 	VPDPBUSD     Z28, Z30, Z12
 	VPDPBUSD     Z28, Z31, Z13
 	VMOVAPS      Z9, 4288(AX)
@@ -33476,7 +33631,7 @@ prepared:
 	VCVTDQ2PS    Z10, Z10
 	VPBROADCASTD 1328(DI), Z28
 	VPDPBUSD     Z28, Z30, Z16
-	VMULPS       512(R11), Z10, Z10
+	VMULPS       512(R12), Z10, Z10
 	VPDPBUSD     Z28, Z31, Z17
 	VPBROADCASTD 1332(DI), Z29
 	VPDPBUSD     Z29, Z30, Z18
@@ -33487,7 +33642,7 @@ prepared:
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
 	VPBROADCASTD 1340(DI), Z29
-	VMULPS       576(R11), Z11, Z11
+	VMULPS       576(R12), Z11, Z11
 	VPDPBUSD     Z29, Z30, Z22
 	VPDPBUSD     Z29, Z31, Z23
 	VMOVAPS      Z11, 4416(AX)
@@ -33498,7 +33653,7 @@ prepared:
 	VMOVDQA64    Z2, Z3
 	VPBROADCASTD 1688(DI), Z4
 	VMOVDQA64    Z4, Z5
-	VMULPS       512(R11), Z12, Z12
+	VMULPS       512(R12), Z12, Z12
 	VPBROADCASTD 1692(DI), Z6
 	VMOVDQA64    Z6, Z7
 	VPBROADCASTD 1696(DI), Z8
@@ -33507,16 +33662,16 @@ prepared:
 	VPBROADCASTD 1700(DI), Z10
 	VMOVDQA64    Z10, Z11
 	VCVTDQ2PS    Z13, Z13
-	PREFETCHT0   256(R12)(R8*1)
-	VPSRLD       $0x04, 256(R10), Z30
+	PREFETCHT0   256(R13)(R9*1)
+	VPSRLD       $0x04, 256(R11), Z30
 	VPANDD       Z24, Z30, Z30
-	VPTERNLOGD   $0xf8, 256(R12), Z25, Z30
+	VPTERNLOGD   $0xf8, 256(R13), Z25, Z30
 	VMOVDQA64    Z30, 5760(AX)
-	VMULPS       576(R11), Z13, Z13
-	PREFETCHT0   256(R12)(R9*1)
-	VPSRLD       $0x04, 256(R10)(DX*1), Z31
+	VMULPS       576(R12), Z13, Z13
+	PREFETCHT0   256(R13)(R10*1)
+	VPSRLD       $0x04, 256(R11)(DX*1), Z31
 	VPANDD       Z24, Z31, Z31
-	VPTERNLOGD   $0xf8, 256(R12)(DX*1), Z25, Z31
+	VPTERNLOGD   $0xf8, 256(R13)(DX*1), Z25, Z31
 	VMOVDQA64    Z31, 5824(AX)
 	VPBROADCASTD 1344(DI), Z28
 	VMOVAPS      Z13, 4544(AX)
@@ -33527,7 +33682,7 @@ prepared:
 	VPDPBUSD     Z29, Z30, Z2
 	VPDPBUSD     Z29, Z31, Z3
 	VPBROADCASTD 1352(DI), Z28
-	VMULPS       512(R11), Z14, Z14
+	VMULPS       512(R12), Z14, Z14
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z28, Z31, Z5
 	VMOVAPS      Z14, 4608(AX)
@@ -33538,24 +33693,24 @@ prepared:
 	VPBROADCASTD 1360(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z28, Z31, Z9
-	VMULPS       576(R11), Z15, Z15
+	VMULPS       576(R12), Z15, Z15
 	VPBROADCASTD 1364(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
 	VMOVAPS      Z15, 4672(AX)
-	PREFETCHT0   320(R12)(R8*1)
-	VPSRLD       $0x04, 320(R10), Z30
+	PREFETCHT0   320(R13)(R9*1)
+	VPSRLD       $0x04, 320(R11), Z30
 	VPANDD       Z24, Z30, Z30
-	VPTERNLOGD   $0xf8, 320(R12), Z25, Z30
+	VPTERNLOGD   $0xf8, 320(R13), Z25, Z30
 	VMOVDQA64    Z30, 5888(AX)
-	PREFETCHT0   320(R12)(R9*1)
-	VPSRLD       $0x04, 320(R10)(DX*1), Z31
+	PREFETCHT0   320(R13)(R10*1)
+	VPSRLD       $0x04, 320(R11)(DX*1), Z31
 	VPANDD       Z24, Z31, Z31
-	VPTERNLOGD   $0xf8, 320(R12)(DX*1), Z25, Z31
+	VPTERNLOGD   $0xf8, 320(R13)(DX*1), Z25, Z31
 	VCVTDQ2PS    Z16, Z16
 	VMOVDQA64    Z31, 5952(AX)
 	VPBROADCASTD 1392(DI), Z28
-	VMULPS       512(R11), Z16, Z16
+	VMULPS       512(R12), Z16, Z16
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z28, Z31, Z1
 	VPBROADCASTD 1396(DI), Z29
@@ -33567,7 +33722,7 @@ prepared:
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z28, Z31, Z5
 	VPBROADCASTD 1404(DI), Z29
-	VMULPS       576(R11), Z17, Z17
+	VMULPS       576(R12), Z17, Z17
 	VPDPBUSD     Z29, Z30, Z6
 	VPDPBUSD     Z29, Z31, Z7
 	VMOVAPS      Z17, 4800(AX)
@@ -33578,16 +33733,16 @@ prepared:
 	VPBROADCASTD 1412(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	VMULPS       512(R11), Z18, Z18
-	PREFETCHT0   384(R12)(R8*1)
-	VPSRLD       $0x04, 384(R10), Z30
+	VMULPS       512(R12), Z18, Z18
+	PREFETCHT0   384(R13)(R9*1)
+	VPSRLD       $0x04, 384(R11), Z30
 	VPANDD       Z24, Z30, Z30
-	VPTERNLOGD   $0xf8, 384(R12), Z25, Z30
+	VPTERNLOGD   $0xf8, 384(R13), Z25, Z30
 	VMOVDQA64    Z30, 6016(AX)
-	PREFETCHT0   384(R12)(R9*1)
-	VPSRLD       $0x04, 384(R10)(DX*1), Z31
+	PREFETCHT0   384(R13)(R10*1)
+	VPSRLD       $0x04, 384(R11)(DX*1), Z31
 	VPANDD       Z24, Z31, Z31
-	VPTERNLOGD   $0xf8, 384(R12)(DX*1), Z25, Z31
+	VPTERNLOGD   $0xf8, 384(R13)(DX*1), Z25, Z31
 	VMOVAPS      Z18, 4864(AX)
 	VMOVDQA64    Z31, 6080(AX)
 	VPBROADCASTD 1440(DI), Z28
@@ -33595,7 +33750,7 @@ prepared:
 	VCVTDQ2PS    Z19, Z19
 	VPDPBUSD     Z28, Z31, Z1
 	VPBROADCASTD 1444(DI), Z29
-	VMULPS       576(R11), Z19, Z19
+	VMULPS       576(R12), Z19, Z19
 	VPDPBUSD     Z29, Z30, Z2
 	VPDPBUSD     Z29, Z31, Z3
 	VPBROADCASTD 1448(DI), Z28
@@ -33607,7 +33762,7 @@ prepared:
 	VPDPBUSD     Z29, Z30, Z6
 	VPDPBUSD     Z29, Z31, Z7
 	VPBROADCASTD 1456(DI), Z28
-	VMULPS       512(R11), Z20, Z20
+	VMULPS       512(R12), Z20, Z20
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z28, Z31, Z9
 	VMOVAPS      Z20, 4992(AX)
@@ -33615,16 +33770,16 @@ prepared:
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
 	VCVTDQ2PS    Z21, Z21
-	PREFETCHT0   448(R12)(R8*1)
-	VPSRLD       $0x04, 448(R10), Z30
+	PREFETCHT0   448(R13)(R9*1)
+	VPSRLD       $0x04, 448(R11), Z30
 	VPANDD       Z24, Z30, Z30
-	VPTERNLOGD   $0xf8, 448(R12), Z25, Z30
+	VPTERNLOGD   $0xf8, 448(R13), Z25, Z30
 	VMOVDQA64    Z30, 6144(AX)
-	PREFETCHT0   448(R12)(R9*1)
-	VPSRLD       $0x04, 448(R10)(DX*1), Z31
+	PREFETCHT0   448(R13)(R10*1)
+	VPSRLD       $0x04, 448(R11)(DX*1), Z31
 	VPANDD       Z24, Z31, Z31
-	VPTERNLOGD   $0xf8, 448(R12)(DX*1), Z25, Z31
-	VMULPS       576(R11), Z21, Z21
+	VPTERNLOGD   $0xf8, 448(R13)(DX*1), Z25, Z31
+	VMULPS       576(R12), Z21, Z21
 	VMOVDQA64    Z31, 6208(AX)
 	VPBROADCASTD 1488(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -33635,7 +33790,7 @@ prepared:
 	VCVTDQ2PS    Z22, Z22
 	VPDPBUSD     Z29, Z31, Z3
 	VPBROADCASTD 1496(DI), Z28
-	VMULPS       512(R11), Z22, Z22
+	VMULPS       512(R12), Z22, Z22
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z28, Z31, Z5
 	VPBROADCASTD 1500(DI), Z29
@@ -33647,7 +33802,7 @@ prepared:
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z28, Z31, Z9
 	VPBROADCASTD 1508(DI), Z29
-	VMULPS       576(R11), Z23, Z23
+	VMULPS       576(R12), Z23, Z23
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
 	VMOVAPS      Z23, 5184(AX)
@@ -33655,73 +33810,73 @@ prepared:
 	VMOVDQA64    Z12, Z13
 	VCVTDQ2PS    Z0, Z0
 	VPBROADCASTD 1708(DI), Z14
-	VMULPS       640(R11), Z0, Z0
+	VMULPS       640(R12), Z0, Z0
 	VMOVDQA64    Z14, Z15
 	VADDPS       3712(AX), Z0, Z0
 	VPBROADCASTD 1712(DI), Z16
 	VCVTDQ2PS    Z1, Z1
 	VMOVDQA64    Z16, Z17
-	VMULPS       704(R11), Z1, Z1
+	VMULPS       704(R12), Z1, Z1
 	VPBROADCASTD 1716(DI), Z18
 	VADDPS       3776(AX), Z1, Z1
 	VMOVDQA64    Z18, Z19
 	VCVTDQ2PS    Z2, Z2
 	VPBROADCASTD 1720(DI), Z20
-	VMULPS       640(R11), Z2, Z2
+	VMULPS       640(R12), Z2, Z2
 	VMOVDQA64    Z20, Z21
 	VADDPS       3840(AX), Z2, Z2
 	VPBROADCASTD 1724(DI), Z22
 	VCVTDQ2PS    Z3, Z3
 	VMOVDQA64    Z22, Z23
-	VMULPS       704(R11), Z3, Z3
+	VMULPS       704(R12), Z3, Z3
 	VMOVDQA64    5760(AX), Z30
 	VADDPS       3904(AX), Z3, Z3
 	VMOVDQA64    5824(AX), Z31
 	VCVTDQ2PS    Z4, Z4
 	VPBROADCASTD 1368(DI), Z28
-	VMULPS       640(R11), Z4, Z4
+	VMULPS       640(R12), Z4, Z4
 	VPDPBUSD     Z28, Z30, Z12
 	VADDPS       3968(AX), Z4, Z4
 	VPDPBUSD     Z28, Z31, Z13
 	VCVTDQ2PS    Z5, Z5
 	VPBROADCASTD 1372(DI), Z29
-	VMULPS       704(R11), Z5, Z5
+	VMULPS       704(R12), Z5, Z5
 	VPDPBUSD     Z29, Z30, Z14
 	VADDPS       4032(AX), Z5, Z5
 	VPDPBUSD     Z29, Z31, Z15
 	VCVTDQ2PS    Z6, Z6
 	VPBROADCASTD 1376(DI), Z28
-	VMULPS       640(R11), Z6, Z6
+	VMULPS       640(R12), Z6, Z6
 	VPDPBUSD     Z28, Z30, Z16
 	VADDPS       4096(AX), Z6, Z6
 	VPDPBUSD     Z28, Z31, Z17
 	VCVTDQ2PS    Z7, Z7
 	VPBROADCASTD 1380(DI), Z29
-	VMULPS       704(R11), Z7, Z7
+	VMULPS       704(R12), Z7, Z7
 	VPDPBUSD     Z29, Z30, Z18
 	VADDPS       4160(AX), Z7, Z7
 	VPDPBUSD     Z29, Z31, Z19
 	VCVTDQ2PS    Z8, Z8
 	VPBROADCASTD 1384(DI), Z28
-	VMULPS       640(R11), Z8, Z8
+	VMULPS       640(R12), Z8, Z8
 	VPDPBUSD     Z28, Z30, Z20
 	VADDPS       4224(AX), Z8, Z8
 	VPDPBUSD     Z28, Z31, Z21
 	VCVTDQ2PS    Z9, Z9
 	VPBROADCASTD 1388(DI), Z29
-	VMULPS       704(R11), Z9, Z9
+	VMULPS       704(R12), Z9, Z9
 	VPDPBUSD     Z29, Z30, Z22
 	VADDPS       4288(AX), Z9, Z9
 	VPDPBUSD     Z29, Z31, Z23
 	VCVTDQ2PS    Z10, Z10
 	VMOVDQA64    5888(AX), Z30
-	VMULPS       640(R11), Z10, Z10
+	VMULPS       640(R12), Z10, Z10
 	VMOVDQA64    5952(AX), Z31
 	VADDPS       4352(AX), Z10, Z10
 	VPBROADCASTD 1416(DI), Z28
 	VCVTDQ2PS    Z11, Z11
 	VPDPBUSD     Z28, Z30, Z12
-	VMULPS       704(R11), Z11, Z11
+	VMULPS       704(R12), Z11, Z11
 	VPDPBUSD     Z28, Z31, Z13
 	VADDPS       4416(AX), Z11, Z11
 	VPBROADCASTD 1420(DI), Z29
@@ -33837,206 +33992,215 @@ prepared:
 	VMOVDQA64    Z0, Z1
 	VCVTDQ2PS    Z12, Z12
 	VPBROADCASTD 2212(DI), Z2
-	VMULPS       640(R11), Z12, Z12
+	VMULPS       640(R12), Z12, Z12
 	VMOVDQA64    Z2, Z3
 	VADDPS       4480(AX), Z12, Z12
 	VPBROADCASTD 2216(DI), Z4
 	VCVTDQ2PS    Z13, Z13
 	VMOVDQA64    Z4, Z5
-	VMULPS       704(R11), Z13, Z13
 	VPBROADCASTD 2220(DI), Z6
-	VADDPS       4544(AX), Z13, Z13
+	VMULPS       704(R12), Z13, Z13
 	VMOVDQA64    Z6, Z7
-	VCVTDQ2PS    Z14, Z14
+	VADDPS       4544(AX), Z13, Z13
 	VPBROADCASTD 2224(DI), Z8
-	VMULPS       640(R11), Z14, Z14
+	VCVTDQ2PS    Z14, Z14
 	VMOVDQA64    Z8, Z9
-	VADDPS       4608(AX), Z14, Z14
+	VMULPS       640(R12), Z14, Z14
 	VPBROADCASTD 2228(DI), Z10
+	VADDPS       4608(AX), Z14, Z14
 	VMOVDQA64    Z10, Z11
+	PREFETCHT1   1728(DI)(R8*1)
 	VCVTDQ2PS    Z15, Z15
-	VPSRLD       $0x04, 512(R10), Z30
-	VPANDD       Z24, Z30, Z30
-	VPSRLD       $0x02, (R12), Z28
-	VPTERNLOGD   $0xf8, Z25, Z28, Z30
-	VMULPS       704(R11), Z15, Z15
-	VMOVDQA64    Z30, 5248(AX)
+	PREFETCHT1   1792(DI)(R8*1)
+	VMULPS       704(R12), Z15, Z15
+	PREFETCHT1   1856(DI)(R8*1)
 	VADDPS       4672(AX), Z15, Z15
-	VPSRLD       $0x04, 512(R10)(DX*1), Z31
-	VPANDD       Z24, Z31, Z31
-	VPSRLD       $0x02, (R12)(DX*1), Z29
-	VPTERNLOGD   $0xf8, Z25, Z29, Z31
+	PREFETCHT1   1920(DI)(R8*1)
 	VCVTDQ2PS    Z16, Z16
-	VMOVDQA64    Z31, 5312(AX)
-	VMULPS       640(R11), Z16, Z16
-	VPBROADCASTD 1728(DI), Z28
+	PREFETCHT1   1984(DI)(R8*1)
+	VMULPS       640(R12), Z16, Z16
+	PREFETCHT1   2048(DI)(R8*1)
+	PREFETCHT1   2112(DI)(R8*1)
 	VADDPS       4736(AX), Z16, Z16
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   2176(DI)(R8*1)
 	VCVTDQ2PS    Z17, Z17
-	VPDPBUSD     Z28, Z31, Z1
-	VMULPS       704(R11), Z17, Z17
-	VPBROADCASTD 1732(DI), Z29
+	PREFETCHT1   2240(DI)(R8*1)
+	VMULPS       704(R12), Z17, Z17
+	VPSRLD       $0x04, 512(R11), Z30
+	VPANDD       Z24, Z30, Z30
+	VPSRLD       $0x02, (R13), Z28
+	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VADDPS       4800(AX), Z17, Z17
-	VPDPBUSD     Z29, Z30, Z2
-	VPDPBUSD     Z29, Z31, Z3
+	VMOVDQA64    Z30, 5248(AX)
+	VPSRLD       $0x04, 512(R11)(DX*1), Z31
+	VPANDD       Z24, Z31, Z31
+	VPSRLD       $0x02, (R13)(DX*1), Z29
+	VPTERNLOGD   $0xf8, Z25, Z29, Z31
 	VCVTDQ2PS    Z18, Z18
-	VPBROADCASTD 1736(DI), Z28
-	VMULPS       640(R11), Z18, Z18
-	VPDPBUSD     Z28, Z30, Z4
+	VMOVDQA64    Z31, 5312(AX)
+	VMULPS       640(R12), Z18, Z18
+	VPBROADCASTD 1728(DI), Z28
 	VADDPS       4864(AX), Z18, Z18
-	VPDPBUSD     Z28, Z31, Z5
+	VPDPBUSD     Z28, Z30, Z0
 	VCVTDQ2PS    Z19, Z19
-	VPBROADCASTD 1740(DI), Z29
-	VMULPS       704(R11), Z19, Z19
-	VPDPBUSD     Z29, Z30, Z6
+	VPDPBUSD     Z28, Z31, Z1
+	VMULPS       704(R12), Z19, Z19
+	VPBROADCASTD 1732(DI), Z29
+	VPDPBUSD     Z29, Z30, Z2
 	VADDPS       4928(AX), Z19, Z19
-	VPDPBUSD     Z29, Z31, Z7
+	VPDPBUSD     Z29, Z31, Z3
 	VCVTDQ2PS    Z20, Z20
-	VPBROADCASTD 1744(DI), Z28
-	VMULPS       640(R11), Z20, Z20
-	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD 1736(DI), Z28
+	VMULPS       640(R12), Z20, Z20
+	VPDPBUSD     Z28, Z30, Z4
 	VADDPS       4992(AX), Z20, Z20
-	VPDPBUSD     Z28, Z31, Z9
-	VPBROADCASTD 1748(DI), Z29
+	VPDPBUSD     Z28, Z31, Z5
 	VCVTDQ2PS    Z21, Z21
-	VPDPBUSD     Z29, Z30, Z10
-	VMULPS       704(R11), Z21, Z21
-	VPDPBUSD     Z29, Z31, Z11
+	VPBROADCASTD 1740(DI), Z29
+	VPDPBUSD     Z29, Z30, Z6
+	VMULPS       704(R12), Z21, Z21
+	VPDPBUSD     Z29, Z31, Z7
 	VADDPS       5056(AX), Z21, Z21
-	VPSRLD       $0x04, 576(R10), Z30
-	VPANDD       Z24, Z30, Z30
-	VPSRLD       $0x02, 64(R12), Z28
-	VPTERNLOGD   $0xf8, Z25, Z28, Z30
+	VPBROADCASTD 1744(DI), Z28
 	VCVTDQ2PS    Z22, Z22
-	VMOVDQA64    Z30, 5376(AX)
-	VMULPS       640(R11), Z22, Z22
-	VPSRLD       $0x04, 576(R10)(DX*1), Z31
-	VPANDD       Z24, Z31, Z31
-	VPSRLD       $0x02, 64(R12)(DX*1), Z29
-	VPTERNLOGD   $0xf8, Z25, Z29, Z31
+	VPDPBUSD     Z28, Z30, Z8
+	VMULPS       640(R12), Z22, Z22
+	VPDPBUSD     Z28, Z31, Z9
 	VADDPS       5120(AX), Z22, Z22
-	VMOVDQA64    Z31, 5440(AX)
+	VPBROADCASTD 1748(DI), Z29
+	VPDPBUSD     Z29, Z30, Z10
 	VCVTDQ2PS    Z23, Z23
-	VPBROADCASTD 1776(DI), Z28
-	VMULPS       704(R11), Z23, Z23
-	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z29, Z31, Z11
+	VMULPS       704(R12), Z23, Z23
+	VPSRLD       $0x04, 576(R11), Z30
+	VPANDD       Z24, Z30, Z30
+	VPSRLD       $0x02, 64(R13), Z28
+	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VADDPS       5184(AX), Z23, Z23
-	VPDPBUSD     Z28, Z31, Z1
-	VPBROADCASTD 1780(DI), Z29
+	VMOVDQA64    Z30, 5376(AX)
 	VBROADCASTSS 1560(DI), Z26
-	VPDPBUSD     Z29, Z30, Z2
+	VPSRLD       $0x04, 576(R11)(DX*1), Z31
+	VPANDD       Z24, Z31, Z31
+	VPSRLD       $0x02, 64(R13)(DX*1), Z29
+	VPTERNLOGD   $0xf8, Z25, Z29, Z31
+	VMOVDQA64    Z31, 5440(AX)
 	VMULPS       2048(AX), Z26, Z27
-	VPDPBUSD     Z29, Z31, Z3
+	VPBROADCASTD 1776(DI), Z28
 	VMULPS       Z27, Z12, Z12
-	VPBROADCASTD 1784(DI), Z28
+	VPDPBUSD     Z28, Z30, Z0
 	VADDPS       2944(AX), Z12, Z12
-	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z28, Z31, Z1
 	VMOVAPS      Z12, 2944(AX)
-	VPDPBUSD     Z28, Z31, Z5
+	VPBROADCASTD 1780(DI), Z29
 	VMULPS       2112(AX), Z26, Z27
-	VPBROADCASTD 1788(DI), Z29
+	VPDPBUSD     Z29, Z30, Z2
+	VPDPBUSD     Z29, Z31, Z3
 	VMULPS       Z27, Z13, Z13
-	VPDPBUSD     Z29, Z30, Z6
+	VPBROADCASTD 1784(DI), Z28
 	VADDPS       3008(AX), Z13, Z13
-	VPDPBUSD     Z29, Z31, Z7
-	VMOVAPS      Z13, 3008(AX)
-	VPBROADCASTD 1792(DI), Z28
-	VPDPBUSD     Z28, Z30, Z8
-	VBROADCASTSS 1564(DI), Z26
-	VPDPBUSD     Z28, Z31, Z9
-	VMULPS       2048(AX), Z26, Z27
-	VPBROADCASTD 1796(DI), Z29
-	VMULPS       Z27, Z14, Z14
-	VPDPBUSD     Z29, Z30, Z10
-	VADDPS       3072(AX), Z14, Z14
-	VPDPBUSD     Z29, Z31, Z11
-	VMOVAPS      Z14, 3072(AX)
-	VPSRLD       $0x04, 640(R10), Z30
-	VPANDD       Z24, Z30, Z30
-	VPSRLD       $0x02, 128(R12), Z28
-	VPTERNLOGD   $0xf8, Z25, Z28, Z30
-	VMULPS       2112(AX), Z26, Z27
-	VMOVDQA64    Z30, 5504(AX)
-	VMULPS       Z27, Z15, Z15
-	VPSRLD       $0x04, 640(R10)(DX*1), Z31
-	VPANDD       Z24, Z31, Z31
-	VPSRLD       $0x02, 128(R12)(DX*1), Z29
-	VPTERNLOGD   $0xf8, Z25, Z29, Z31
-	VADDPS       3136(AX), Z15, Z15
-	VMOVDQA64    Z31, 5568(AX)
-	VMOVAPS      Z15, 3136(AX)
-	VPBROADCASTD 1824(DI), Z28
-	VPDPBUSD     Z28, Z30, Z0
-	VBROADCASTSS 1568(DI), Z26
-	VPDPBUSD     Z28, Z31, Z1
-	VMULPS       2048(AX), Z26, Z27
-	VPBROADCASTD 1828(DI), Z29
-	VMULPS       Z27, Z16, Z16
-	VPDPBUSD     Z29, Z30, Z2
-	VADDPS       3200(AX), Z16, Z16
-	VPDPBUSD     Z29, Z31, Z3
-	VMOVAPS      Z16, 3200(AX)
-	VPBROADCASTD 1832(DI), Z28
-	VMULPS       2112(AX), Z26, Z27
 	VPDPBUSD     Z28, Z30, Z4
-	VMULPS       Z27, Z17, Z17
+	VMOVAPS      Z13, 3008(AX)
 	VPDPBUSD     Z28, Z31, Z5
-	VADDPS       3264(AX), Z17, Z17
-	VPBROADCASTD 1836(DI), Z29
-	VMOVAPS      Z17, 3264(AX)
+	VBROADCASTSS 1564(DI), Z26
+	VPBROADCASTD 1788(DI), Z29
+	VMULPS       2048(AX), Z26, Z27
 	VPDPBUSD     Z29, Z30, Z6
 	VPDPBUSD     Z29, Z31, Z7
-	VBROADCASTSS 1572(DI), Z26
-	VPBROADCASTD 1840(DI), Z28
-	VMULPS       2048(AX), Z26, Z27
+	VMULPS       Z27, Z14, Z14
+	VPBROADCASTD 1792(DI), Z28
+	VADDPS       3072(AX), Z14, Z14
 	VPDPBUSD     Z28, Z30, Z8
-	VMULPS       Z27, Z18, Z18
+	VMOVAPS      Z14, 3072(AX)
 	VPDPBUSD     Z28, Z31, Z9
-	VADDPS       3328(AX), Z18, Z18
-	VPBROADCASTD 1844(DI), Z29
-	VMOVAPS      Z18, 3328(AX)
+	VMULPS       2112(AX), Z26, Z27
+	VPBROADCASTD 1796(DI), Z29
+	VMULPS       Z27, Z15, Z15
 	VPDPBUSD     Z29, Z30, Z10
-	VMULPS       2112(AX), Z26, Z27
 	VPDPBUSD     Z29, Z31, Z11
-	VMULPS       Z27, Z19, Z19
-	VPSRLD       $0x04, 704(R10), Z30
+	VADDPS       3136(AX), Z15, Z15
+	VPSRLD       $0x04, 640(R11), Z30
 	VPANDD       Z24, Z30, Z30
-	VPSRLD       $0x02, 192(R12), Z28
+	VPSRLD       $0x02, 128(R13), Z28
 	VPTERNLOGD   $0xf8, Z25, Z28, Z30
-	VADDPS       3392(AX), Z19, Z19
-	VMOVDQA64    Z30, 5632(AX)
-	VMOVAPS      Z19, 3392(AX)
-	VPSRLD       $0x04, 704(R10)(DX*1), Z31
+	VMOVAPS      Z15, 3136(AX)
+	VMOVDQA64    Z30, 5504(AX)
+	VBROADCASTSS 1568(DI), Z26
+	VPSRLD       $0x04, 640(R11)(DX*1), Z31
 	VPANDD       Z24, Z31, Z31
-	VPSRLD       $0x02, 192(R12)(DX*1), Z29
+	VPSRLD       $0x02, 128(R13)(DX*1), Z29
 	VPTERNLOGD   $0xf8, Z25, Z29, Z31
-	VMOVDQA64    Z31, 5696(AX)
-	VBROADCASTSS 1576(DI), Z26
-	VPBROADCASTD 1872(DI), Z28
 	VMULPS       2048(AX), Z26, Z27
+	VMOVDQA64    Z31, 5568(AX)
+	VPBROADCASTD 1824(DI), Z28
+	VMULPS       Z27, Z16, Z16
 	VPDPBUSD     Z28, Z30, Z0
-	VMULPS       Z27, Z20, Z20
+	VADDPS       3200(AX), Z16, Z16
 	VPDPBUSD     Z28, Z31, Z1
-	VADDPS       3456(AX), Z20, Z20
-	VPBROADCASTD 1876(DI), Z29
-	VMOVAPS      Z20, 3456(AX)
-	VPDPBUSD     Z29, Z30, Z2
+	VMOVAPS      Z16, 3200(AX)
+	VPBROADCASTD 1828(DI), Z29
 	VMULPS       2112(AX), Z26, Z27
+	VPDPBUSD     Z29, Z30, Z2
+	VMULPS       Z27, Z17, Z17
 	VPDPBUSD     Z29, Z31, Z3
+	VPBROADCASTD 1832(DI), Z28
+	VADDPS       3264(AX), Z17, Z17
+	VPDPBUSD     Z28, Z30, Z4
+	VMOVAPS      Z17, 3264(AX)
+	VPDPBUSD     Z28, Z31, Z5
+	VBROADCASTSS 1572(DI), Z26
+	VPBROADCASTD 1836(DI), Z29
+	VMULPS       2048(AX), Z26, Z27
+	VPDPBUSD     Z29, Z30, Z6
+	VMULPS       Z27, Z18, Z18
+	VPDPBUSD     Z29, Z31, Z7
+	VPBROADCASTD 1840(DI), Z28
+	VADDPS       3328(AX), Z18, Z18
+	VPDPBUSD     Z28, Z30, Z8
+	VMOVAPS      Z18, 3328(AX)
+	VPDPBUSD     Z28, Z31, Z9
+	VMULPS       2112(AX), Z26, Z27
+	VPBROADCASTD 1844(DI), Z29
+	VMULPS       Z27, Z19, Z19
+	VPDPBUSD     Z29, Z30, Z10
+	VADDPS       3392(AX), Z19, Z19
+	VPDPBUSD     Z29, Z31, Z11
+	VPSRLD       $0x04, 704(R11), Z30
+	VPANDD       Z24, Z30, Z30
+	VPSRLD       $0x02, 192(R13), Z28
+	VPTERNLOGD   $0xf8, Z25, Z28, Z30
+	VMOVAPS      Z19, 3392(AX)
+	VMOVDQA64    Z30, 5632(AX)
+	VBROADCASTSS 1576(DI), Z26
+	VPSRLD       $0x04, 704(R11)(DX*1), Z31
+	VPANDD       Z24, Z31, Z31
+	VPSRLD       $0x02, 192(R13)(DX*1), Z29
+	VPTERNLOGD   $0xf8, Z25, Z29, Z31
+	VMULPS       2048(AX), Z26, Z27
+	VMOVDQA64    Z31, 5696(AX)
+	VMULPS       Z27, Z20, Z20
+	VPBROADCASTD 1872(DI), Z28
+	VPDPBUSD     Z28, Z30, Z0
+	VADDPS       3456(AX), Z20, Z20
+	VPDPBUSD     Z28, Z31, Z1
+	VMOVAPS      Z20, 3456(AX)
+	VPBROADCASTD 1876(DI), Z29
+	VMULPS       2112(AX), Z26, Z27
+	VPDPBUSD     Z29, Z30, Z2
 	VMULPS       Z27, Z21, Z21
-	VPBROADCASTD 1880(DI), Z28
+	VPDPBUSD     Z29, Z31, Z3
 	VADDPS       3520(AX), Z21, Z21
+	VPBROADCASTD 1880(DI), Z28
 	VPDPBUSD     Z28, Z30, Z4
 	VMOVAPS      Z21, 3520(AX)
 	VPDPBUSD     Z28, Z31, Z5
-	VPBROADCASTD 1884(DI), Z29
 	VBROADCASTSS 1580(DI), Z26
-	VPDPBUSD     Z29, Z30, Z6
+	VPBROADCASTD 1884(DI), Z29
 	VMULPS       2048(AX), Z26, Z27
-	VPDPBUSD     Z29, Z31, Z7
+	VPDPBUSD     Z29, Z30, Z6
 	VMULPS       Z27, Z22, Z22
-	VPBROADCASTD 1888(DI), Z28
+	VPDPBUSD     Z29, Z31, Z7
 	VADDPS       3584(AX), Z22, Z22
+	VPBROADCASTD 1888(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
 	VMOVAPS      Z22, 3584(AX)
 	VPDPBUSD     Z28, Z31, Z9
@@ -34054,7 +34218,7 @@ prepared:
 	VMOVDQA64    Z14, Z15
 	VPBROADCASTD 2240(DI), Z16
 	VMOVDQA64    Z16, Z17
-	VMULPS       768(R11), Z0, Z0
+	VMULPS       768(R12), Z0, Z0
 	VPBROADCASTD 2244(DI), Z18
 	VMOVDQA64    Z18, Z19
 	VMOVAPS      Z0, 3712(AX)
@@ -34064,7 +34228,7 @@ prepared:
 	VCVTDQ2PS    Z1, Z1
 	VMOVDQA64    Z22, Z23
 	VMOVDQA64    5248(AX), Z30
-	VMULPS       832(R11), Z1, Z1
+	VMULPS       832(R12), Z1, Z1
 	VMOVDQA64    5312(AX), Z31
 	VPBROADCASTD 1752(DI), Z28
 	VPDPBUSD     Z28, Z30, Z12
@@ -34075,7 +34239,7 @@ prepared:
 	VPDPBUSD     Z29, Z30, Z14
 	VPDPBUSD     Z29, Z31, Z15
 	VPBROADCASTD 1760(DI), Z28
-	VMULPS       768(R11), Z2, Z2
+	VMULPS       768(R12), Z2, Z2
 	VPDPBUSD     Z28, Z30, Z16
 	VPDPBUSD     Z28, Z31, Z17
 	VMOVAPS      Z2, 3840(AX)
@@ -34086,7 +34250,7 @@ prepared:
 	VPBROADCASTD 1768(DI), Z28
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
-	VMULPS       832(R11), Z3, Z3
+	VMULPS       832(R12), Z3, Z3
 	VPBROADCASTD 1772(DI), Z29
 	VPDPBUSD     Z29, Z30, Z22
 	VMOVAPS      Z3, 3904(AX)
@@ -34096,7 +34260,7 @@ prepared:
 	VCVTDQ2PS    Z4, Z4
 	VPBROADCASTD 1800(DI), Z28
 	VPDPBUSD     Z28, Z30, Z12
-	VMULPS       768(R11), Z4, Z4
+	VMULPS       768(R12), Z4, Z4
 	VPDPBUSD     Z28, Z31, Z13
 	VPBROADCASTD 1804(DI), Z29
 	VPDPBUSD     Z29, Z30, Z14
@@ -34107,7 +34271,7 @@ prepared:
 	VPDPBUSD     Z28, Z30, Z16
 	VPDPBUSD     Z28, Z31, Z17
 	VPBROADCASTD 1812(DI), Z29
-	VMULPS       832(R11), Z5, Z5
+	VMULPS       832(R12), Z5, Z5
 	VPDPBUSD     Z29, Z30, Z18
 	VPDPBUSD     Z29, Z31, Z19
 	VMOVAPS      Z5, 4032(AX)
@@ -34118,7 +34282,7 @@ prepared:
 	VPBROADCASTD 1820(DI), Z29
 	VPDPBUSD     Z29, Z30, Z22
 	VPDPBUSD     Z29, Z31, Z23
-	VMULPS       768(R11), Z6, Z6
+	VMULPS       768(R12), Z6, Z6
 	VMOVDQA64    5504(AX), Z30
 	VMOVDQA64    5568(AX), Z31
 	VMOVAPS      Z6, 4096(AX)
@@ -34128,7 +34292,7 @@ prepared:
 	VCVTDQ2PS    Z7, Z7
 	VPBROADCASTD 1852(DI), Z29
 	VPDPBUSD     Z29, Z30, Z14
-	VMULPS       832(R11), Z7, Z7
+	VMULPS       832(R12), Z7, Z7
 	VPDPBUSD     Z29, Z31, Z15
 	VPBROADCASTD 1856(DI), Z28
 	VPDPBUSD     Z28, Z30, Z16
@@ -34139,7 +34303,7 @@ prepared:
 	VPDPBUSD     Z29, Z30, Z18
 	VPDPBUSD     Z29, Z31, Z19
 	VPBROADCASTD 1864(DI), Z28
-	VMULPS       768(R11), Z8, Z8
+	VMULPS       768(R12), Z8, Z8
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
 	VMOVAPS      Z8, 4224(AX)
@@ -34150,7 +34314,7 @@ prepared:
 	VMOVDQA64    5632(AX), Z30
 	VMOVDQA64    5696(AX), Z31
 	VPBROADCASTD 1896(DI), Z28
-	VMULPS       832(R11), Z9, Z9
+	VMULPS       832(R12), Z9, Z9
 	VPDPBUSD     Z28, Z30, Z12
 	VPDPBUSD     Z28, Z31, Z13
 	VMOVAPS      Z9, 4288(AX)
@@ -34160,7 +34324,7 @@ prepared:
 	VCVTDQ2PS    Z10, Z10
 	VPBROADCASTD 1904(DI), Z28
 	VPDPBUSD     Z28, Z30, Z16
-	VMULPS       768(R11), Z10, Z10
+	VMULPS       768(R12), Z10, Z10
 	VPDPBUSD     Z28, Z31, Z17
 	VPBROADCASTD 1908(DI), Z29
 	VPDPBUSD     Z29, Z30, Z18
@@ -34171,7 +34335,7 @@ prepared:
 	VPDPBUSD     Z28, Z30, Z20
 	VPDPBUSD     Z28, Z31, Z21
 	VPBROADCASTD 1916(DI), Z29
-	VMULPS       832(R11), Z11, Z11
+	VMULPS       832(R12), Z11, Z11
 	VPDPBUSD     Z29, Z30, Z22
 	VPDPBUSD     Z29, Z31, Z23
 	VMOVAPS      Z11, 4416(AX)
@@ -34182,7 +34346,7 @@ prepared:
 	VMOVDQA64    Z2, Z3
 	VPBROADCASTD 2264(DI), Z4
 	VMOVDQA64    Z4, Z5
-	VMULPS       768(R11), Z12, Z12
+	VMULPS       768(R12), Z12, Z12
 	VPBROADCASTD 2268(DI), Z6
 	VMOVDQA64    Z6, Z7
 	VPBROADCASTD 2272(DI), Z8
@@ -34191,15 +34355,15 @@ prepared:
 	VPBROADCASTD 2276(DI), Z10
 	VMOVDQA64    Z10, Z11
 	VCVTDQ2PS    Z13, Z13
-	VPSRLD       $0x04, 768(R10), Z30
+	VPSRLD       $0x04, 768(R11), Z30
 	VPANDD       Z24, Z30, Z30
-	VPSRLD       $0x02, 256(R12), Z28
+	VPSRLD       $0x02, 256(R13), Z28
 	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VMOVDQA64    Z30, 5760(AX)
-	VMULPS       832(R11), Z13, Z13
-	VPSRLD       $0x04, 768(R10)(DX*1), Z31
+	VMULPS       832(R12), Z13, Z13
+	VPSRLD       $0x04, 768(R11)(DX*1), Z31
 	VPANDD       Z24, Z31, Z31
-	VPSRLD       $0x02, 256(R12)(DX*1), Z29
+	VPSRLD       $0x02, 256(R13)(DX*1), Z29
 	VPTERNLOGD   $0xf8, Z25, Z29, Z31
 	VMOVDQA64    Z31, 5824(AX)
 	VPBROADCASTD 1920(DI), Z28
@@ -34211,7 +34375,7 @@ prepared:
 	VPDPBUSD     Z29, Z30, Z2
 	VPDPBUSD     Z29, Z31, Z3
 	VPBROADCASTD 1928(DI), Z28
-	VMULPS       768(R11), Z14, Z14
+	VMULPS       768(R12), Z14, Z14
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z28, Z31, Z5
 	VMOVAPS      Z14, 4608(AX)
@@ -34222,24 +34386,24 @@ prepared:
 	VPBROADCASTD 1936(DI), Z28
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z28, Z31, Z9
-	VMULPS       832(R11), Z15, Z15
+	VMULPS       832(R12), Z15, Z15
 	VPBROADCASTD 1940(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
 	VMOVAPS      Z15, 4672(AX)
-	VPSRLD       $0x04, 832(R10), Z30
+	VPSRLD       $0x04, 832(R11), Z30
 	VPANDD       Z24, Z30, Z30
-	VPSRLD       $0x02, 320(R12), Z28
+	VPSRLD       $0x02, 320(R13), Z28
 	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VMOVDQA64    Z30, 5888(AX)
-	VPSRLD       $0x04, 832(R10)(DX*1), Z31
+	VPSRLD       $0x04, 832(R11)(DX*1), Z31
 	VPANDD       Z24, Z31, Z31
-	VPSRLD       $0x02, 320(R12)(DX*1), Z29
+	VPSRLD       $0x02, 320(R13)(DX*1), Z29
 	VPTERNLOGD   $0xf8, Z25, Z29, Z31
 	VCVTDQ2PS    Z16, Z16
 	VMOVDQA64    Z31, 5952(AX)
 	VPBROADCASTD 1968(DI), Z28
-	VMULPS       768(R11), Z16, Z16
+	VMULPS       768(R12), Z16, Z16
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z28, Z31, Z1
 	VPBROADCASTD 1972(DI), Z29
@@ -34251,7 +34415,7 @@ prepared:
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z28, Z31, Z5
 	VPBROADCASTD 1980(DI), Z29
-	VMULPS       832(R11), Z17, Z17
+	VMULPS       832(R12), Z17, Z17
 	VPDPBUSD     Z29, Z30, Z6
 	VPDPBUSD     Z29, Z31, Z7
 	VMOVAPS      Z17, 4800(AX)
@@ -34262,15 +34426,15 @@ prepared:
 	VPBROADCASTD 1988(DI), Z29
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
-	VMULPS       768(R11), Z18, Z18
-	VPSRLD       $0x04, 896(R10), Z30
+	VMULPS       768(R12), Z18, Z18
+	VPSRLD       $0x04, 896(R11), Z30
 	VPANDD       Z24, Z30, Z30
-	VPSRLD       $0x02, 384(R12), Z28
+	VPSRLD       $0x02, 384(R13), Z28
 	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VMOVDQA64    Z30, 6016(AX)
-	VPSRLD       $0x04, 896(R10)(DX*1), Z31
+	VPSRLD       $0x04, 896(R11)(DX*1), Z31
 	VPANDD       Z24, Z31, Z31
-	VPSRLD       $0x02, 384(R12)(DX*1), Z29
+	VPSRLD       $0x02, 384(R13)(DX*1), Z29
 	VPTERNLOGD   $0xf8, Z25, Z29, Z31
 	VMOVAPS      Z18, 4864(AX)
 	VMOVDQA64    Z31, 6080(AX)
@@ -34279,7 +34443,7 @@ prepared:
 	VCVTDQ2PS    Z19, Z19
 	VPDPBUSD     Z28, Z31, Z1
 	VPBROADCASTD 2020(DI), Z29
-	VMULPS       832(R11), Z19, Z19
+	VMULPS       832(R12), Z19, Z19
 	VPDPBUSD     Z29, Z30, Z2
 	VPDPBUSD     Z29, Z31, Z3
 	VPBROADCASTD 2024(DI), Z28
@@ -34291,7 +34455,7 @@ prepared:
 	VPDPBUSD     Z29, Z30, Z6
 	VPDPBUSD     Z29, Z31, Z7
 	VPBROADCASTD 2032(DI), Z28
-	VMULPS       768(R11), Z20, Z20
+	VMULPS       768(R12), Z20, Z20
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z28, Z31, Z9
 	VMOVAPS      Z20, 4992(AX)
@@ -34299,16 +34463,16 @@ prepared:
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
 	VCVTDQ2PS    Z21, Z21
-	VPSRLD       $0x04, 960(R10), Z30
+	VPSRLD       $0x04, 960(R11), Z30
 	VPANDD       Z24, Z30, Z30
-	VPSRLD       $0x02, 448(R12), Z28
+	VPSRLD       $0x02, 448(R13), Z28
 	VPTERNLOGD   $0xf8, Z25, Z28, Z30
 	VMOVDQA64    Z30, 6144(AX)
-	VPSRLD       $0x04, 960(R10)(DX*1), Z31
+	VPSRLD       $0x04, 960(R11)(DX*1), Z31
 	VPANDD       Z24, Z31, Z31
-	VPSRLD       $0x02, 448(R12)(DX*1), Z29
+	VPSRLD       $0x02, 448(R13)(DX*1), Z29
 	VPTERNLOGD   $0xf8, Z25, Z29, Z31
-	VMULPS       832(R11), Z21, Z21
+	VMULPS       832(R12), Z21, Z21
 	VMOVDQA64    Z31, 6208(AX)
 	VPBROADCASTD 2064(DI), Z28
 	VPDPBUSD     Z28, Z30, Z0
@@ -34319,7 +34483,7 @@ prepared:
 	VCVTDQ2PS    Z22, Z22
 	VPDPBUSD     Z29, Z31, Z3
 	VPBROADCASTD 2072(DI), Z28
-	VMULPS       768(R11), Z22, Z22
+	VMULPS       768(R12), Z22, Z22
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z28, Z31, Z5
 	VPBROADCASTD 2076(DI), Z29
@@ -34331,7 +34495,7 @@ prepared:
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z28, Z31, Z9
 	VPBROADCASTD 2084(DI), Z29
-	VMULPS       832(R11), Z23, Z23
+	VMULPS       832(R12), Z23, Z23
 	VPDPBUSD     Z29, Z30, Z10
 	VPDPBUSD     Z29, Z31, Z11
 	VMOVAPS      Z23, 5184(AX)
@@ -34339,73 +34503,73 @@ prepared:
 	VMOVDQA64    Z12, Z13
 	VCVTDQ2PS    Z0, Z0
 	VPBROADCASTD 2284(DI), Z14
-	VMULPS       896(R11), Z0, Z0
+	VMULPS       896(R12), Z0, Z0
 	VMOVDQA64    Z14, Z15
 	VADDPS       3712(AX), Z0, Z0
 	VPBROADCASTD 2288(DI), Z16
 	VCVTDQ2PS    Z1, Z1
 	VMOVDQA64    Z16, Z17
-	VMULPS       960(R11), Z1, Z1
+	VMULPS       960(R12), Z1, Z1
 	VPBROADCASTD 2292(DI), Z18
 	VADDPS       3776(AX), Z1, Z1
 	VMOVDQA64    Z18, Z19
 	VCVTDQ2PS    Z2, Z2
 	VPBROADCASTD 2296(DI), Z20
-	VMULPS       896(R11), Z2, Z2
+	VMULPS       896(R12), Z2, Z2
 	VMOVDQA64    Z20, Z21
 	VADDPS       3840(AX), Z2, Z2
 	VPBROADCASTD 2300(DI), Z22
 	VCVTDQ2PS    Z3, Z3
 	VMOVDQA64    Z22, Z23
-	VMULPS       960(R11), Z3, Z3
+	VMULPS       960(R12), Z3, Z3
 	VMOVDQA64    5760(AX), Z30
 	VADDPS       3904(AX), Z3, Z3
 	VMOVDQA64    5824(AX), Z31
 	VCVTDQ2PS    Z4, Z4
 	VPBROADCASTD 1944(DI), Z28
-	VMULPS       896(R11), Z4, Z4
+	VMULPS       896(R12), Z4, Z4
 	VPDPBUSD     Z28, Z30, Z12
 	VADDPS       3968(AX), Z4, Z4
 	VPDPBUSD     Z28, Z31, Z13
 	VCVTDQ2PS    Z5, Z5
 	VPBROADCASTD 1948(DI), Z29
-	VMULPS       960(R11), Z5, Z5
+	VMULPS       960(R12), Z5, Z5
 	VPDPBUSD     Z29, Z30, Z14
 	VADDPS       4032(AX), Z5, Z5
 	VPDPBUSD     Z29, Z31, Z15
 	VCVTDQ2PS    Z6, Z6
 	VPBROADCASTD 1952(DI), Z28
-	VMULPS       896(R11), Z6, Z6
+	VMULPS       896(R12), Z6, Z6
 	VPDPBUSD     Z28, Z30, Z16
 	VADDPS       4096(AX), Z6, Z6
 	VPDPBUSD     Z28, Z31, Z17
 	VCVTDQ2PS    Z7, Z7
 	VPBROADCASTD 1956(DI), Z29
-	VMULPS       960(R11), Z7, Z7
+	VMULPS       960(R12), Z7, Z7
 	VPDPBUSD     Z29, Z30, Z18
 	VADDPS       4160(AX), Z7, Z7
 	VPDPBUSD     Z29, Z31, Z19
 	VCVTDQ2PS    Z8, Z8
 	VPBROADCASTD 1960(DI), Z28
-	VMULPS       896(R11), Z8, Z8
+	VMULPS       896(R12), Z8, Z8
 	VPDPBUSD     Z28, Z30, Z20
 	VADDPS       4224(AX), Z8, Z8
 	VPDPBUSD     Z28, Z31, Z21
 	VCVTDQ2PS    Z9, Z9
 	VPBROADCASTD 1964(DI), Z29
-	VMULPS       960(R11), Z9, Z9
+	VMULPS       960(R12), Z9, Z9
 	VPDPBUSD     Z29, Z30, Z22
 	VADDPS       4288(AX), Z9, Z9
 	VPDPBUSD     Z29, Z31, Z23
 	VCVTDQ2PS    Z10, Z10
 	VMOVDQA64    5888(AX), Z30
-	VMULPS       896(R11), Z10, Z10
+	VMULPS       896(R12), Z10, Z10
 	VMOVDQA64    5952(AX), Z31
 	VADDPS       4352(AX), Z10, Z10
 	VPBROADCASTD 1992(DI), Z28
 	VCVTDQ2PS    Z11, Z11
 	VPDPBUSD     Z28, Z30, Z12
-	VMULPS       960(R11), Z11, Z11
+	VMULPS       960(R12), Z11, Z11
 	VPDPBUSD     Z28, Z31, Z13
 	VADDPS       4416(AX), Z11, Z11
 	VPBROADCASTD 1996(DI), Z29
@@ -34517,58 +34681,58 @@ prepared:
 	VADDPS       2880(AX), Z11, Z11
 	VPDPBUSD     Z29, Z31, Z23
 	VMOVAPS      Z11, 2880(AX)
-	ADDQ         $0x00000400, R10
-	ADDQ         $0x00000200, R12
 	ADDQ         $0x00000400, R11
+	ADDQ         $0x00000200, R13
+	ADDQ         $0x00000400, R12
 	ADDQ         $0x00000900, DI
-	DECQ         R13
+	DECQ         R14
 	JNE          loop
 	ADDQ         $0x00000d20, CX
 	DECQ         SI
-	XORQ         R10, R10
+	XORQ         R11, R11
 	CMPQ         SI, $0x02
-	CMOVQEQ      BX, R10
-	ADDQ         R10, R8
-	ADDQ         R10, R9
+	CMOVQEQ      BX, R11
+	ADDQ         R11, R9
+	ADDQ         R11, R10
 	TESTQ        SI, SI
-	LEAQ         1312(CX), R10
-	LEAQ         288(CX), R12
+	LEAQ         1312(CX), R11
+	LEAQ         288(CX), R13
 	JNE          loop
 	VCVTDQ2PS    Z12, Z12
-	VMULPS       -128(R11), Z12, Z12
+	VMULPS       -128(R12), Z12, Z12
 	VADDPS       4480(AX), Z12, Z12
 	VCVTDQ2PS    Z13, Z13
-	VMULPS       -64(R11), Z13, Z13
+	VMULPS       -64(R12), Z13, Z13
 	VADDPS       4544(AX), Z13, Z13
 	VCVTDQ2PS    Z14, Z14
-	VMULPS       -128(R11), Z14, Z14
+	VMULPS       -128(R12), Z14, Z14
 	VADDPS       4608(AX), Z14, Z14
 	VCVTDQ2PS    Z15, Z15
-	VMULPS       -64(R11), Z15, Z15
+	VMULPS       -64(R12), Z15, Z15
 	VADDPS       4672(AX), Z15, Z15
 	VCVTDQ2PS    Z16, Z16
-	VMULPS       -128(R11), Z16, Z16
+	VMULPS       -128(R12), Z16, Z16
 	VADDPS       4736(AX), Z16, Z16
 	VCVTDQ2PS    Z17, Z17
-	VMULPS       -64(R11), Z17, Z17
+	VMULPS       -64(R12), Z17, Z17
 	VADDPS       4800(AX), Z17, Z17
 	VCVTDQ2PS    Z18, Z18
-	VMULPS       -128(R11), Z18, Z18
+	VMULPS       -128(R12), Z18, Z18
 	VADDPS       4864(AX), Z18, Z18
 	VCVTDQ2PS    Z19, Z19
-	VMULPS       -64(R11), Z19, Z19
+	VMULPS       -64(R12), Z19, Z19
 	VADDPS       4928(AX), Z19, Z19
 	VCVTDQ2PS    Z20, Z20
-	VMULPS       -128(R11), Z20, Z20
+	VMULPS       -128(R12), Z20, Z20
 	VADDPS       4992(AX), Z20, Z20
 	VCVTDQ2PS    Z21, Z21
-	VMULPS       -64(R11), Z21, Z21
+	VMULPS       -64(R12), Z21, Z21
 	VADDPS       5056(AX), Z21, Z21
 	VCVTDQ2PS    Z22, Z22
-	VMULPS       -128(R11), Z22, Z22
+	VMULPS       -128(R12), Z22, Z22
 	VADDPS       5120(AX), Z22, Z22
 	VCVTDQ2PS    Z23, Z23
-	VMULPS       -64(R11), Z23, Z23
+	VMULPS       -64(R12), Z23, Z23
 	VADDPS       5184(AX), Z23, Z23
 	VBROADCASTSS -168(DI), Z26
 	VMULPS       2048(AX), Z26, Z27
@@ -34626,8 +34790,8 @@ prepared:
 	VMOVAPS      Z23, 3648(AX)
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+56(FP), BX
-	MOVQ         mask+64(FP), SI
+	MOVQ         rows+64(FP), BX
+	MOVQ         mask+72(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -36073,9 +36237,9 @@ block:
 	VZEROUPPER
 	RET
 
-// func spreadK12x2(out *float32, stride int, w *byte, off int, groups int, x *byte, rows int, mask int, more int)
-// Requires: AVX, AVX512F, AVX512VNNI
-TEXT ·spreadK12x2(SB), $1600-72
+// func spreadK12x2(out *float32, stride int, w *byte, off int, groups int, x *byte, ahead int, rows int, mask int, more int)
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
+TEXT ·spreadK12x2(SB), $1600-80
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -36083,6 +36247,7 @@ TEXT ·spreadK12x2(SB), $1600-72
 	MOVQ    off+24(FP), DX
 	MOVQ    groups+32(FP), BX
 	MOVQ    x+40(FP), SI
+	MOVQ    ahead+48(FP), DI
 	VPXORD  Z0, Z0, Z0
 	VMOVAPS Z0, (AX)
 	VMOVAPS Z0, 64(AX)
@@ -36108,26 +36273,26 @@ TEXT ·spreadK12x2(SB), $1600-72
 	VMOVAPS Z0, 1344(AX)
 	VMOVAPS Z0, 1408(AX)
 	VMOVAPS Z0, 1472(AX)
-	MOVQ    more+64(FP), DI
-	TESTQ   DI, DI
+	MOVQ    more+72(FP), R8
+	TESTQ   R8, R8
 	JEQ     begin
-	MOVQ    out+0(FP), DI
-	MOVQ    stride+8(FP), R8
-	MOVQ    rows+48(FP), R9
-	MOVQ    mask+56(FP), R10
-	KMOVW   R10, K1
-	SHRQ    $0x10, R10
-	KMOVW   R10, K2
-	MOVQ    AX, R10
+	MOVQ    out+0(FP), R8
+	MOVQ    stride+8(FP), R9
+	MOVQ    rows+56(FP), R10
+	MOVQ    mask+64(FP), R11
+	KMOVW   R11, K1
+	SHRQ    $0x10, R11
+	KMOVW   R11, K2
+	MOVQ    AX, R11
 
 more:
-	VMOVUPS.Z (DI), K1, Z0
-	VMOVAPS   Z0, (R10)
-	VMOVUPS.Z 64(DI), K2, Z1
-	VMOVAPS   Z1, 64(R10)
-	ADDQ      $0x80, R10
-	ADDQ      R8, DI
-	DECQ      R9
+	VMOVUPS.Z (R8), K1, Z0
+	VMOVAPS   Z0, (R11)
+	VMOVUPS.Z 64(R8), K2, Z1
+	VMOVAPS   Z1, 64(R11)
+	ADDQ      $0x80, R11
+	ADDQ      R9, R8
+	DECQ      R10
 	JNE       more
 
 begin:
@@ -36143,6 +36308,15 @@ begin:
 	VPXORD       Z9, Z9, Z9
 	VPXORD       Z10, Z10, Z10
 	VPXORD       Z11, Z11, Z11
+	PREFETCHT1   (SI)(DI*1)
+	PREFETCHT1   64(SI)(DI*1)
+	PREFETCHT1   128(SI)(DI*1)
+	PREFETCHT1   192(SI)(DI*1)
+	PREFETCHT1   256(SI)(DI*1)
+	PREFETCHT1   320(SI)(DI*1)
+	PREFETCHT1   384(SI)(DI*1)
+	PREFETCHT1   448(SI)(DI*1)
+	PREFETCHT1   512(SI)(DI*1)
 	VMOVDQU64    (CX), Z30
 	VMOVDQU64    (CX)(DX*1), Z31
 	VPBROADCASTD (SI), Z28
@@ -36316,258 +36490,267 @@ loop:
 	VPXORD       Z5, Z5, Z5
 	VBROADCASTSS -168(SI), Z26
 	VPXORD       Z6, Z6, Z6
-	VMULPS       Z24, Z26, Z27
 	VPXORD       Z7, Z7, Z7
+	VMULPS       Z24, Z26, Z27
 	VPXORD       Z8, Z8, Z8
-	VCVTDQ2PS    Z12, Z12
 	VPXORD       Z9, Z9, Z9
+	VCVTDQ2PS    Z12, Z12
 	VPXORD       Z10, Z10, Z10
 	VMULPS       Z27, Z12, Z12
 	VPXORD       Z11, Z11, Z11
-	VMOVDQU64    (CX), Z30
+	PREFETCHT1   (SI)(DI*1)
 	VADDPS       768(AX), Z12, Z12
-	VMOVDQU64    (CX)(DX*1), Z31
+	PREFETCHT1   64(SI)(DI*1)
+	PREFETCHT1   128(SI)(DI*1)
 	VMULPS       Z25, Z26, Z27
-	VPBROADCASTD (SI), Z28
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   192(SI)(DI*1)
+	PREFETCHT1   256(SI)(DI*1)
 	VCVTDQ2PS    Z13, Z13
-	VPDPBUSD     Z28, Z31, Z1
-	VPBROADCASTD 4(SI), Z29
+	PREFETCHT1   320(SI)(DI*1)
+	PREFETCHT1   384(SI)(DI*1)
 	VMULPS       Z27, Z13, Z13
-	VPDPBUSD     Z29, Z30, Z2
+	PREFETCHT1   448(SI)(DI*1)
 	VADDPS       832(AX), Z13, Z13
-	VPDPBUSD     Z29, Z31, Z3
-	VPBROADCASTD 8(SI), Z28
+	PREFETCHT1   512(SI)(DI*1)
+	VMOVDQU64    (CX), Z30
 	VBROADCASTSS -164(SI), Z26
-	VPDPBUSD     Z28, Z30, Z4
-	VPDPBUSD     Z28, Z31, Z5
+	VMOVDQU64    (CX)(DX*1), Z31
+	VPBROADCASTD (SI), Z28
 	VMULPS       Z24, Z26, Z27
-	VPBROADCASTD 12(SI), Z29
-	VPDPBUSD     Z29, Z30, Z6
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z28, Z31, Z1
 	VCVTDQ2PS    Z14, Z14
-	VPDPBUSD     Z29, Z31, Z7
+	VPBROADCASTD 4(SI), Z29
+	VPDPBUSD     Z29, Z30, Z2
 	VMULPS       Z27, Z14, Z14
+	VPDPBUSD     Z29, Z31, Z3
+	VADDPS       896(AX), Z14, Z14
+	VPBROADCASTD 8(SI), Z28
+	VPDPBUSD     Z28, Z30, Z4
+	VMULPS       Z25, Z26, Z27
+	VPDPBUSD     Z28, Z31, Z5
+	VPBROADCASTD 12(SI), Z29
+	VCVTDQ2PS    Z15, Z15
+	VPDPBUSD     Z29, Z30, Z6
+	VPDPBUSD     Z29, Z31, Z7
+	VMULPS       Z27, Z15, Z15
 	VPBROADCASTD 16(SI), Z28
 	VPDPBUSD     Z28, Z30, Z8
-	VADDPS       896(AX), Z14, Z14
+	VADDPS       960(AX), Z15, Z15
 	VPDPBUSD     Z28, Z31, Z9
 	VPBROADCASTD 20(SI), Z29
-	VMULPS       Z25, Z26, Z27
+	VBROADCASTSS -160(SI), Z26
 	VPDPBUSD     Z29, Z30, Z10
-	VCVTDQ2PS    Z15, Z15
+	VMULPS       Z24, Z26, Z27
 	VPDPBUSD     Z29, Z31, Z11
 	VMOVDQU64    64(CX), Z30
-	VMULPS       Z27, Z15, Z15
+	VCVTDQ2PS    Z16, Z16
 	VMOVDQU64    64(CX)(DX*1), Z31
 	VPBROADCASTD 48(SI), Z28
-	VADDPS       960(AX), Z15, Z15
+	VMULPS       Z27, Z16, Z16
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z28, Z31, Z1
-	VBROADCASTSS -160(SI), Z26
+	VADDPS       1024(AX), Z16, Z16
 	VPBROADCASTD 52(SI), Z29
-	VMULPS       Z24, Z26, Z27
 	VPDPBUSD     Z29, Z30, Z2
+	VMULPS       Z25, Z26, Z27
 	VPDPBUSD     Z29, Z31, Z3
-	VCVTDQ2PS    Z16, Z16
+	VCVTDQ2PS    Z17, Z17
 	VPBROADCASTD 56(SI), Z28
 	VPDPBUSD     Z28, Z30, Z4
-	VMULPS       Z27, Z16, Z16
-	VPDPBUSD     Z28, Z31, Z5
-	VADDPS       1024(AX), Z16, Z16
-	VPBROADCASTD 60(SI), Z29
-	VPDPBUSD     Z29, Z30, Z6
-	VMULPS       Z25, Z26, Z27
-	VPDPBUSD     Z29, Z31, Z7
-	VPBROADCASTD 64(SI), Z28
-	VCVTDQ2PS    Z17, Z17
-	VPDPBUSD     Z28, Z30, Z8
-	VPDPBUSD     Z28, Z31, Z9
 	VMULPS       Z27, Z17, Z17
-	VPBROADCASTD 68(SI), Z29
+	VPDPBUSD     Z28, Z31, Z5
+	VPBROADCASTD 60(SI), Z29
 	VADDPS       1088(AX), Z17, Z17
-	VPDPBUSD     Z29, Z30, Z10
-	VPDPBUSD     Z29, Z31, Z11
+	VPDPBUSD     Z29, Z30, Z6
+	VPDPBUSD     Z29, Z31, Z7
 	VBROADCASTSS -156(SI), Z26
-	VMOVDQU64    128(CX), Z30
-	VMOVDQU64    128(CX)(DX*1), Z31
+	VPBROADCASTD 64(SI), Z28
+	VPDPBUSD     Z28, Z30, Z8
 	VMULPS       Z24, Z26, Z27
-	VPBROADCASTD 96(SI), Z28
-	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z28, Z31, Z9
 	VCVTDQ2PS    Z18, Z18
-	VPDPBUSD     Z28, Z31, Z1
+	VPBROADCASTD 68(SI), Z29
+	VPDPBUSD     Z29, Z30, Z10
 	VMULPS       Z27, Z18, Z18
-	VPBROADCASTD 100(SI), Z29
-	VPDPBUSD     Z29, Z30, Z2
+	VPDPBUSD     Z29, Z31, Z11
+	VMOVDQU64    128(CX), Z30
 	VADDPS       1152(AX), Z18, Z18
-	VPDPBUSD     Z29, Z31, Z3
-	VPBROADCASTD 104(SI), Z28
+	VMOVDQU64    128(CX)(DX*1), Z31
+	VPBROADCASTD 96(SI), Z28
 	VMULPS       Z25, Z26, Z27
-	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z28, Z31, Z1
 	VCVTDQ2PS    Z19, Z19
+	VPBROADCASTD 100(SI), Z29
+	VMULPS       Z27, Z19, Z19
+	VPDPBUSD     Z29, Z30, Z2
+	VPDPBUSD     Z29, Z31, Z3
+	VADDPS       1216(AX), Z19, Z19
+	VPBROADCASTD 104(SI), Z28
+	VPDPBUSD     Z28, Z30, Z4
+	VBROADCASTSS -152(SI), Z26
 	VPDPBUSD     Z28, Z31, Z5
 	VPBROADCASTD 108(SI), Z29
-	VMULPS       Z27, Z19, Z19
+	VMULPS       Z24, Z26, Z27
 	VPDPBUSD     Z29, Z30, Z6
 	VPDPBUSD     Z29, Z31, Z7
-	VADDPS       1216(AX), Z19, Z19
+	VCVTDQ2PS    Z20, Z20
 	VPBROADCASTD 112(SI), Z28
 	VPDPBUSD     Z28, Z30, Z8
-	VBROADCASTSS -152(SI), Z26
+	VMULPS       Z27, Z20, Z20
 	VPDPBUSD     Z28, Z31, Z9
-	VMULPS       Z24, Z26, Z27
+	VADDPS       1280(AX), Z20, Z20
 	VPBROADCASTD 116(SI), Z29
 	VPDPBUSD     Z29, Z30, Z10
-	VCVTDQ2PS    Z20, Z20
+	VMULPS       Z25, Z26, Z27
 	VPDPBUSD     Z29, Z31, Z11
 	VMOVDQU64    192(CX), Z30
-	VMULPS       Z27, Z20, Z20
-	VMOVDQU64    192(CX)(DX*1), Z31
-	VADDPS       1280(AX), Z20, Z20
-	VPBROADCASTD 144(SI), Z28
-	VPDPBUSD     Z28, Z30, Z0
-	VMULPS       Z25, Z26, Z27
-	VPDPBUSD     Z28, Z31, Z1
-	VPBROADCASTD 148(SI), Z29
 	VCVTDQ2PS    Z21, Z21
+	VMOVDQU64    192(CX)(DX*1), Z31
+	VPBROADCASTD 144(SI), Z28
+	VMULPS       Z27, Z21, Z21
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z28, Z31, Z1
+	VADDPS       1344(AX), Z21, Z21
+	VPBROADCASTD 148(SI), Z29
+	VBROADCASTSS -148(SI), Z26
 	VPDPBUSD     Z29, Z30, Z2
 	VPDPBUSD     Z29, Z31, Z3
-	VMULPS       Z27, Z21, Z21
-	VPBROADCASTD 152(SI), Z28
-	VADDPS       1344(AX), Z21, Z21
-	VPDPBUSD     Z28, Z30, Z4
-	VPDPBUSD     Z28, Z31, Z5
-	VBROADCASTSS -148(SI), Z26
-	VPBROADCASTD 156(SI), Z29
-	VPDPBUSD     Z29, Z30, Z6
 	VMULPS       Z24, Z26, Z27
-	VPDPBUSD     Z29, Z31, Z7
+	VPBROADCASTD 152(SI), Z28
+	VPDPBUSD     Z28, Z30, Z4
 	VCVTDQ2PS    Z22, Z22
-	VPBROADCASTD 160(SI), Z28
-	VPDPBUSD     Z28, Z30, Z8
+	VPDPBUSD     Z28, Z31, Z5
+	VPBROADCASTD 156(SI), Z29
 	VMULPS       Z27, Z22, Z22
-	VPDPBUSD     Z28, Z31, Z9
-	VPBROADCASTD 164(SI), Z29
+	VPDPBUSD     Z29, Z30, Z6
+	VPDPBUSD     Z29, Z31, Z7
 	VADDPS       1408(AX), Z22, Z22
-	VPDPBUSD     Z29, Z30, Z10
-	VPDPBUSD     Z29, Z31, Z11
+	VPBROADCASTD 160(SI), Z28
 	VMULPS       Z25, Z26, Z27
-	VMOVDQU64    256(CX), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPDPBUSD     Z28, Z31, Z9
 	VCVTDQ2PS    Z23, Z23
+	VPBROADCASTD 164(SI), Z29
+	VPDPBUSD     Z29, Z30, Z10
+	VMULPS       Z27, Z23, Z23
+	VPDPBUSD     Z29, Z31, Z11
+	VMOVDQU64    256(CX), Z30
+	VADDPS       1472(AX), Z23, Z23
 	VMOVDQU64    256(CX)(DX*1), Z31
 	VPBROADCASTD 192(SI), Z28
-	VMULPS       Z27, Z23, Z23
-	VPDPBUSD     Z28, Z30, Z0
-	VPDPBUSD     Z28, Z31, Z1
-	VADDPS       1472(AX), Z23, Z23
-	VPBROADCASTD 196(SI), Z29
-	VPDPBUSD     Z29, Z30, Z2
 	VMOVAPS      -64(CX), Z24
-	VPDPBUSD     Z29, Z31, Z3
+	VPDPBUSD     Z28, Z30, Z0
 	VMOVAPS      -64(CX)(DX*1), Z25
+	VPDPBUSD     Z28, Z31, Z1
+	VPBROADCASTD 196(SI), Z29
+	VBROADCASTSS -120(SI), Z26
+	VPDPBUSD     Z29, Z30, Z2
+	VPDPBUSD     Z29, Z31, Z3
+	VMULPS       Z24, Z26, Z27
 	VPBROADCASTD 200(SI), Z28
 	VPDPBUSD     Z28, Z30, Z4
-	VBROADCASTSS -120(SI), Z26
+	VSUBPS       Z27, Z12, Z12
 	VPDPBUSD     Z28, Z31, Z5
 	VPBROADCASTD 204(SI), Z29
-	VMULPS       Z24, Z26, Z27
-	VPDPBUSD     Z29, Z30, Z6
-	VSUBPS       Z27, Z12, Z12
-	VPDPBUSD     Z29, Z31, Z7
-	VPBROADCASTD 208(SI), Z28
 	VMOVAPS      Z12, 768(AX)
+	VPDPBUSD     Z29, Z30, Z6
+	VPDPBUSD     Z29, Z31, Z7
+	VMULPS       Z25, Z26, Z27
+	VPBROADCASTD 208(SI), Z28
+	VSUBPS       Z27, Z13, Z13
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z28, Z31, Z9
-	VMULPS       Z25, Z26, Z27
+	VMOVAPS      Z13, 832(AX)
 	VPBROADCASTD 212(SI), Z29
 	VPDPBUSD     Z29, Z30, Z10
-	VSUBPS       Z27, Z13, Z13
-	VPDPBUSD     Z29, Z31, Z11
-	VMOVAPS      Z13, 832(AX)
-	VMOVDQU64    320(CX), Z30
-	VMOVDQU64    320(CX)(DX*1), Z31
 	VBROADCASTSS -116(SI), Z26
+	VPDPBUSD     Z29, Z31, Z11
+	VMOVDQU64    320(CX), Z30
+	VMULPS       Z24, Z26, Z27
+	VMOVDQU64    320(CX)(DX*1), Z31
 	VPBROADCASTD 240(SI), Z28
-	VPDPBUSD     Z28, Z30, Z0
-	VMULPS       Z24, Z26, Z27
-	VPDPBUSD     Z28, Z31, Z1
 	VSUBPS       Z27, Z14, Z14
-	VPBROADCASTD 244(SI), Z29
-	VPDPBUSD     Z29, Z30, Z2
+	VPDPBUSD     Z28, Z30, Z0
 	VMOVAPS      Z14, 896(AX)
-	VPDPBUSD     Z29, Z31, Z3
-	VPBROADCASTD 248(SI), Z28
+	VPDPBUSD     Z28, Z31, Z1
+	VPBROADCASTD 244(SI), Z29
 	VMULPS       Z25, Z26, Z27
-	VPDPBUSD     Z28, Z30, Z4
-	VPDPBUSD     Z28, Z31, Z5
+	VPDPBUSD     Z29, Z30, Z2
+	VPDPBUSD     Z29, Z31, Z3
 	VSUBPS       Z27, Z15, Z15
-	VPBROADCASTD 252(SI), Z29
+	VPBROADCASTD 248(SI), Z28
+	VPDPBUSD     Z28, Z30, Z4
 	VMOVAPS      Z15, 960(AX)
-	VPDPBUSD     Z29, Z30, Z6
-	VPDPBUSD     Z29, Z31, Z7
+	VPDPBUSD     Z28, Z31, Z5
+	VPBROADCASTD 252(SI), Z29
 	VBROADCASTSS -112(SI), Z26
-	VPBROADCASTD 256(SI), Z28
-	VPDPBUSD     Z28, Z30, Z8
+	VPDPBUSD     Z29, Z30, Z6
 	VMULPS       Z24, Z26, Z27
-	VPDPBUSD     Z28, Z31, Z9
+	VPDPBUSD     Z29, Z31, Z7
+	VPBROADCASTD 256(SI), Z28
 	VSUBPS       Z27, Z16, Z16
+	VPDPBUSD     Z28, Z30, Z8
+	VPDPBUSD     Z28, Z31, Z9
+	VMOVAPS      Z16, 1024(AX)
 	VPBROADCASTD 260(SI), Z29
 	VPDPBUSD     Z29, Z30, Z10
-	VMOVAPS      Z16, 1024(AX)
+	VMULPS       Z25, Z26, Z27
 	VPDPBUSD     Z29, Z31, Z11
 	VMOVDQU64    384(CX), Z30
-	VMULPS       Z25, Z26, Z27
-	VMOVDQU64    384(CX)(DX*1), Z31
-	VPBROADCASTD 288(SI), Z28
 	VSUBPS       Z27, Z17, Z17
-	VPDPBUSD     Z28, Z30, Z0
+	VMOVDQU64    384(CX)(DX*1), Z31
 	VMOVAPS      Z17, 1088(AX)
+	VPBROADCASTD 288(SI), Z28
+	VPDPBUSD     Z28, Z30, Z0
+	VBROADCASTSS -108(SI), Z26
 	VPDPBUSD     Z28, Z31, Z1
 	VPBROADCASTD 292(SI), Z29
-	VBROADCASTSS -108(SI), Z26
+	VMULPS       Z24, Z26, Z27
 	VPDPBUSD     Z29, Z30, Z2
 	VPDPBUSD     Z29, Z31, Z3
-	VMULPS       Z24, Z26, Z27
+	VSUBPS       Z27, Z18, Z18
 	VPBROADCASTD 296(SI), Z28
 	VPDPBUSD     Z28, Z30, Z4
-	VSUBPS       Z27, Z18, Z18
-	VPDPBUSD     Z28, Z31, Z5
 	VMOVAPS      Z18, 1152(AX)
+	VPDPBUSD     Z28, Z31, Z5
 	VPBROADCASTD 300(SI), Z29
-	VPDPBUSD     Z29, Z30, Z6
 	VMULPS       Z25, Z26, Z27
+	VPDPBUSD     Z29, Z30, Z6
+	VSUBPS       Z27, Z19, Z19
 	VPDPBUSD     Z29, Z31, Z7
 	VPBROADCASTD 304(SI), Z28
-	VSUBPS       Z27, Z19, Z19
-	VPDPBUSD     Z28, Z30, Z8
 	VMOVAPS      Z19, 1216(AX)
+	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z28, Z31, Z9
-	VPBROADCASTD 308(SI), Z29
 	VBROADCASTSS -104(SI), Z26
+	VPBROADCASTD 308(SI), Z29
 	VPDPBUSD     Z29, Z30, Z10
-	VPDPBUSD     Z29, Z31, Z11
 	VMULPS       Z24, Z26, Z27
+	VPDPBUSD     Z29, Z31, Z11
 	VMOVDQU64    448(CX), Z30
-	VMOVDQU64    448(CX)(DX*1), Z31
 	VSUBPS       Z27, Z20, Z20
-	VPBROADCASTD 336(SI), Z28
+	VMOVDQU64    448(CX)(DX*1), Z31
 	VMOVAPS      Z20, 1280(AX)
+	VPBROADCASTD 336(SI), Z28
 	VPDPBUSD     Z28, Z30, Z0
-	VPDPBUSD     Z28, Z31, Z1
 	VMULPS       Z25, Z26, Z27
+	VPDPBUSD     Z28, Z31, Z1
 	VPBROADCASTD 340(SI), Z29
-	VPDPBUSD     Z29, Z30, Z2
 	VSUBPS       Z27, Z21, Z21
+	VPDPBUSD     Z29, Z30, Z2
 	VPDPBUSD     Z29, Z31, Z3
 	VMOVAPS      Z21, 1344(AX)
 	VPBROADCASTD 344(SI), Z28
 	VPDPBUSD     Z28, Z30, Z4
 	VBROADCASTSS -100(SI), Z26
 	VPDPBUSD     Z28, Z31, Z5
-	VPBROADCASTD 348(SI), Z29
 	VMULPS       Z24, Z26, Z27
+	VPBROADCASTD 348(SI), Z29
 	VPDPBUSD     Z29, Z30, Z6
-	VPDPBUSD     Z29, Z31, Z7
 	VSUBPS       Z27, Z22, Z22
+	VPDPBUSD     Z29, Z31, Z7
 	VPBROADCASTD 352(SI), Z28
 	VMOVAPS      Z22, 1408(AX)
 	VPDPBUSD     Z28, Z30, Z8
@@ -36958,8 +37141,8 @@ scales:
 	VMOVAPS      Z23, 1472(AX)
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+48(FP), BX
-	MOVQ         mask+56(FP), SI
+	MOVQ         rows+56(FP), BX
+	MOVQ         mask+64(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2
@@ -36976,9 +37159,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func spreadQ6K12x2(out *float32, stride int, w *byte, off int, groups int, x *byte, rows int, mask int, more int)
-// Requires: AVX, AVX512F, AVX512VNNI
-TEXT ·spreadQ6K12x2(SB), $3136-72
+// func spreadQ6K12x2(out *float32, stride int, w *byte, off int, groups int, x *byte, ahead int, rows int, mask int, more int)
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
+TEXT ·spreadQ6K12x2(SB), $3136-80
 	LEAQ    (SP), AX
 	ADDQ    $0x3f, AX
 	ANDQ    $-64, AX
@@ -36986,6 +37169,7 @@ TEXT ·spreadQ6K12x2(SB), $3136-72
 	MOVQ    off+24(FP), DX
 	MOVQ    groups+32(FP), BX
 	MOVQ    x+40(FP), SI
+	MOVQ    ahead+48(FP), DI
 	VPXORD  Z0, Z0, Z0
 	VMOVAPS Z0, (AX)
 	VMOVAPS Z0, 64(AX)
@@ -37011,26 +37195,26 @@ TEXT ·spreadQ6K12x2(SB), $3136-72
 	VMOVAPS Z0, 1344(AX)
 	VMOVAPS Z0, 1408(AX)
 	VMOVAPS Z0, 1472(AX)
-	MOVQ    more+64(FP), DI
-	TESTQ   DI, DI
+	MOVQ    more+72(FP), R8
+	TESTQ   R8, R8
 	JEQ     begin
-	MOVQ    out+0(FP), DI
-	MOVQ    stride+8(FP), R8
-	MOVQ    rows+48(FP), R9
-	MOVQ    mask+56(FP), R10
-	KMOVW   R10, K1
-	SHRQ    $0x10, R10
-	KMOVW   R10, K2
-	MOVQ    AX, R10
+	MOVQ    out+0(FP), R8
+	MOVQ    stride+8(FP), R9
+	MOVQ    rows+56(FP), R10
+	MOVQ    mask+64(FP), R11
+	KMOVW   R11, K1
+	SHRQ    $0x10, R11
+	KMOVW   R11, K2
+	MOVQ    AX, R11
 
 more:
-	VMOVUPS.Z (DI), K1, Z0
-	VMOVAPS   Z0, (R10)
-	VMOVUPS.Z 64(DI), K2, Z1
-	VMOVAPS   Z1, 64(R10)
-	ADDQ      $0x80, R10
-	ADDQ      R8, DI
-	DECQ      R9
+	VMOVUPS.Z (R8), K1, Z0
+	VMOVAPS   Z0, (R11)
+	VMOVUPS.Z 64(R8), K2, Z1
+	VMOVAPS   Z1, 64(R11)
+	ADDQ      $0x80, R11
+	ADDQ      R9, R8
+	DECQ      R10
 	JNE       more
 
 begin:
@@ -37046,6 +37230,15 @@ begin:
 	VMOVDQA64    Z8, Z9
 	VPBROADCASTD 500(SI), Z10
 	VMOVDQA64    Z10, Z11
+	PREFETCHT1   (SI)(DI*1)
+	PREFETCHT1   64(SI)(DI*1)
+	PREFETCHT1   128(SI)(DI*1)
+	PREFETCHT1   192(SI)(DI*1)
+	PREFETCHT1   256(SI)(DI*1)
+	PREFETCHT1   320(SI)(DI*1)
+	PREFETCHT1   384(SI)(DI*1)
+	PREFETCHT1   448(SI)(DI*1)
+	PREFETCHT1   512(SI)(DI*1)
 	VMOVDQU64    (CX), Z30
 	VMOVDQU64    (CX)(DX*1), Z31
 	VPBROADCASTD (SI), Z28
@@ -37130,190 +37323,199 @@ begin:
 
 loop:
 	VPBROADCASTD 480(SI), Z0
-	VMOVAPS      -128(CX), Z24
 	VMOVDQA64    Z0, Z1
-	VMOVAPS      -128(CX)(DX*1), Z25
+	VMOVAPS      -128(CX), Z24
 	VPBROADCASTD 484(SI), Z2
-	VCVTDQ2PS    Z12, Z12
+	VMOVAPS      -128(CX)(DX*1), Z25
 	VMOVDQA64    Z2, Z3
-	VMULPS       Z24, Z12, Z12
+	VCVTDQ2PS    Z12, Z12
 	VPBROADCASTD 488(SI), Z4
-	VADDPS       2304(AX), Z12, Z12
+	VMULPS       Z24, Z12, Z12
 	VMOVDQA64    Z4, Z5
-	VCVTDQ2PS    Z13, Z13
+	VADDPS       2304(AX), Z12, Z12
 	VPBROADCASTD 492(SI), Z6
-	VMULPS       Z25, Z13, Z13
+	VCVTDQ2PS    Z13, Z13
 	VMOVDQA64    Z6, Z7
-	VADDPS       2368(AX), Z13, Z13
+	VMULPS       Z25, Z13, Z13
 	VPBROADCASTD 496(SI), Z8
-	VCVTDQ2PS    Z14, Z14
+	VADDPS       2368(AX), Z13, Z13
 	VMOVDQA64    Z8, Z9
-	VMULPS       Z24, Z14, Z14
+	VCVTDQ2PS    Z14, Z14
 	VPBROADCASTD 500(SI), Z10
-	VADDPS       2432(AX), Z14, Z14
+	VMULPS       Z24, Z14, Z14
 	VMOVDQA64    Z10, Z11
+	VADDPS       2432(AX), Z14, Z14
+	PREFETCHT1   (SI)(DI*1)
 	VCVTDQ2PS    Z15, Z15
-	VMOVDQU64    (CX), Z30
+	PREFETCHT1   64(SI)(DI*1)
 	VMULPS       Z25, Z15, Z15
-	VMOVDQU64    (CX)(DX*1), Z31
+	PREFETCHT1   128(SI)(DI*1)
+	PREFETCHT1   192(SI)(DI*1)
 	VADDPS       2496(AX), Z15, Z15
-	VPBROADCASTD (SI), Z28
+	PREFETCHT1   256(SI)(DI*1)
 	VCVTDQ2PS    Z16, Z16
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   320(SI)(DI*1)
 	VMULPS       Z24, Z16, Z16
-	VPDPBUSD     Z28, Z31, Z1
+	PREFETCHT1   384(SI)(DI*1)
 	VADDPS       2560(AX), Z16, Z16
-	VPBROADCASTD 4(SI), Z29
+	PREFETCHT1   448(SI)(DI*1)
 	VCVTDQ2PS    Z17, Z17
-	VPDPBUSD     Z29, Z30, Z2
+	PREFETCHT1   512(SI)(DI*1)
 	VMULPS       Z25, Z17, Z17
-	VPDPBUSD     Z29, Z31, Z3
+	VMOVDQU64    (CX), Z30
 	VADDPS       2624(AX), Z17, Z17
-	VPBROADCASTD 8(SI), Z28
+	VMOVDQU64    (CX)(DX*1), Z31
 	VCVTDQ2PS    Z18, Z18
-	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (SI), Z28
 	VMULPS       Z24, Z18, Z18
-	VPDPBUSD     Z28, Z31, Z5
+	VPDPBUSD     Z28, Z30, Z0
 	VADDPS       2688(AX), Z18, Z18
-	VPBROADCASTD 12(SI), Z29
+	VPDPBUSD     Z28, Z31, Z1
 	VCVTDQ2PS    Z19, Z19
-	VPDPBUSD     Z29, Z30, Z6
+	VPBROADCASTD 4(SI), Z29
 	VMULPS       Z25, Z19, Z19
-	VPDPBUSD     Z29, Z31, Z7
+	VPDPBUSD     Z29, Z30, Z2
 	VADDPS       2752(AX), Z19, Z19
-	VPBROADCASTD 16(SI), Z28
+	VPDPBUSD     Z29, Z31, Z3
+	VPBROADCASTD 8(SI), Z28
 	VCVTDQ2PS    Z20, Z20
-	VPDPBUSD     Z28, Z30, Z8
+	VPDPBUSD     Z28, Z30, Z4
 	VMULPS       Z24, Z20, Z20
-	VPDPBUSD     Z28, Z31, Z9
+	VPDPBUSD     Z28, Z31, Z5
 	VADDPS       2816(AX), Z20, Z20
-	VPBROADCASTD 20(SI), Z29
+	VPBROADCASTD 12(SI), Z29
 	VCVTDQ2PS    Z21, Z21
-	VPDPBUSD     Z29, Z30, Z10
+	VPDPBUSD     Z29, Z30, Z6
 	VMULPS       Z25, Z21, Z21
-	VPDPBUSD     Z29, Z31, Z11
+	VPDPBUSD     Z29, Z31, Z7
 	VADDPS       2880(AX), Z21, Z21
-	VMOVDQU64    64(CX), Z30
+	VPBROADCASTD 16(SI), Z28
 	VCVTDQ2PS    Z22, Z22
-	VMOVDQU64    64(CX)(DX*1), Z31
+	VPDPBUSD     Z28, Z30, Z8
 	VMULPS       Z24, Z22, Z22
-	VPBROADCASTD 48(SI), Z28
+	VPDPBUSD     Z28, Z31, Z9
 	VADDPS       2944(AX), Z22, Z22
-	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD 20(SI), Z29
 	VCVTDQ2PS    Z23, Z23
-	VPDPBUSD     Z28, Z31, Z1
+	VPDPBUSD     Z29, Z30, Z10
 	VMULPS       Z25, Z23, Z23
-	VPBROADCASTD 52(SI), Z29
+	VPDPBUSD     Z29, Z31, Z11
 	VADDPS       3008(AX), Z23, Z23
-	VPDPBUSD     Z29, Z30, Z2
+	VMOVDQU64    64(CX), Z30
 	VMOVAPS      -64(CX), Z24
-	VPDPBUSD     Z29, Z31, Z3
+	VMOVDQU64    64(CX)(DX*1), Z31
 	VMOVAPS      -64(CX)(DX*1), Z25
-	VPBROADCASTD 56(SI), Z28
+	VPBROADCASTD 48(SI), Z28
+	VPDPBUSD     Z28, Z30, Z0
 	VBROADCASTSS -168(SI), Z26
-	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z28, Z31, Z1
 	VMULPS       Z24, Z26, Z27
-	VPDPBUSD     Z28, Z31, Z5
+	VPBROADCASTD 52(SI), Z29
 	VMULPS       Z27, Z12, Z12
-	VPBROADCASTD 60(SI), Z29
+	VPDPBUSD     Z29, Z30, Z2
 	VADDPS       768(AX), Z12, Z12
-	VPDPBUSD     Z29, Z30, Z6
+	VPDPBUSD     Z29, Z31, Z3
 	VMOVAPS      Z12, 768(AX)
-	VPDPBUSD     Z29, Z31, Z7
+	VPBROADCASTD 56(SI), Z28
 	VMULPS       Z25, Z26, Z27
+	VPDPBUSD     Z28, Z30, Z4
 	VMULPS       Z27, Z13, Z13
-	VPBROADCASTD 64(SI), Z28
+	VPDPBUSD     Z28, Z31, Z5
 	VADDPS       832(AX), Z13, Z13
-	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD 60(SI), Z29
 	VMOVAPS      Z13, 832(AX)
-	VPDPBUSD     Z28, Z31, Z9
+	VPDPBUSD     Z29, Z30, Z6
 	VBROADCASTSS -164(SI), Z26
-	VPBROADCASTD 68(SI), Z29
+	VPDPBUSD     Z29, Z31, Z7
 	VMULPS       Z24, Z26, Z27
-	VPDPBUSD     Z29, Z30, Z10
+	VPBROADCASTD 64(SI), Z28
 	VMULPS       Z27, Z14, Z14
-	VPDPBUSD     Z29, Z31, Z11
+	VPDPBUSD     Z28, Z30, Z8
 	VADDPS       896(AX), Z14, Z14
-	VMOVDQU64    128(CX), Z30
+	VPDPBUSD     Z28, Z31, Z9
+	VPBROADCASTD 68(SI), Z29
 	VMOVAPS      Z14, 896(AX)
-	VMOVDQU64    128(CX)(DX*1), Z31
+	VPDPBUSD     Z29, Z30, Z10
 	VMULPS       Z25, Z26, Z27
-	VPBROADCASTD 96(SI), Z28
+	VPDPBUSD     Z29, Z31, Z11
 	VMULPS       Z27, Z15, Z15
-	VPDPBUSD     Z28, Z30, Z0
+	VMOVDQU64    128(CX), Z30
 	VADDPS       960(AX), Z15, Z15
-	VPDPBUSD     Z28, Z31, Z1
+	VMOVDQU64    128(CX)(DX*1), Z31
 	VMOVAPS      Z15, 960(AX)
-	VPBROADCASTD 100(SI), Z29
+	VPBROADCASTD 96(SI), Z28
 	VBROADCASTSS -160(SI), Z26
-	VPDPBUSD     Z29, Z30, Z2
-	VMULPS       Z24, Z26, Z27
-	VPDPBUSD     Z29, Z31, Z3
-	VMULPS       Z27, Z16, Z16
-	VPBROADCASTD 104(SI), Z28
-	VADDPS       1024(AX), Z16, Z16
-	VPDPBUSD     Z28, Z30, Z4
-	VMOVAPS      Z16, 1024(AX)
-	VPDPBUSD     Z28, Z31, Z5
-	VMULPS       Z25, Z26, Z27
-	VPBROADCASTD 108(SI), Z29
-	VMULPS       Z27, Z17, Z17
-	VPDPBUSD     Z29, Z30, Z6
-	VADDPS       1088(AX), Z17, Z17
-	VPDPBUSD     Z29, Z31, Z7
-	VMOVAPS      Z17, 1088(AX)
-	VPBROADCASTD 112(SI), Z28
-	VBROADCASTSS -156(SI), Z26
-	VPDPBUSD     Z28, Z30, Z8
-	VMULPS       Z24, Z26, Z27
-	VPDPBUSD     Z28, Z31, Z9
-	VMULPS       Z27, Z18, Z18
-	VPBROADCASTD 116(SI), Z29
-	VADDPS       1152(AX), Z18, Z18
-	VPDPBUSD     Z29, Z30, Z10
-	VMOVAPS      Z18, 1152(AX)
-	VPDPBUSD     Z29, Z31, Z11
-	VMULPS       Z25, Z26, Z27
-	VMOVDQU64    192(CX), Z30
-	VMULPS       Z27, Z19, Z19
-	VMOVDQU64    192(CX)(DX*1), Z31
-	VADDPS       1216(AX), Z19, Z19
-	VPBROADCASTD 144(SI), Z28
-	VMOVAPS      Z19, 1216(AX)
 	VPDPBUSD     Z28, Z30, Z0
-	VBROADCASTSS -152(SI), Z26
-	VPDPBUSD     Z28, Z31, Z1
 	VMULPS       Z24, Z26, Z27
-	VPBROADCASTD 148(SI), Z29
-	VMULPS       Z27, Z20, Z20
+	VPDPBUSD     Z28, Z31, Z1
+	VMULPS       Z27, Z16, Z16
+	VPBROADCASTD 100(SI), Z29
+	VADDPS       1024(AX), Z16, Z16
 	VPDPBUSD     Z29, Z30, Z2
-	VADDPS       1280(AX), Z20, Z20
+	VMOVAPS      Z16, 1024(AX)
 	VPDPBUSD     Z29, Z31, Z3
-	VMOVAPS      Z20, 1280(AX)
-	VPBROADCASTD 152(SI), Z28
 	VMULPS       Z25, Z26, Z27
+	VPBROADCASTD 104(SI), Z28
+	VMULPS       Z27, Z17, Z17
 	VPDPBUSD     Z28, Z30, Z4
-	VMULPS       Z27, Z21, Z21
+	VADDPS       1088(AX), Z17, Z17
 	VPDPBUSD     Z28, Z31, Z5
-	VADDPS       1344(AX), Z21, Z21
-	VPBROADCASTD 156(SI), Z29
-	VMOVAPS      Z21, 1344(AX)
+	VMOVAPS      Z17, 1088(AX)
+	VPBROADCASTD 108(SI), Z29
 	VPDPBUSD     Z29, Z30, Z6
-	VBROADCASTSS -148(SI), Z26
+	VBROADCASTSS -156(SI), Z26
 	VPDPBUSD     Z29, Z31, Z7
 	VMULPS       Z24, Z26, Z27
-	VPBROADCASTD 160(SI), Z28
-	VMULPS       Z27, Z22, Z22
+	VPBROADCASTD 112(SI), Z28
+	VMULPS       Z27, Z18, Z18
 	VPDPBUSD     Z28, Z30, Z8
-	VADDPS       1408(AX), Z22, Z22
+	VADDPS       1152(AX), Z18, Z18
 	VPDPBUSD     Z28, Z31, Z9
-	VMOVAPS      Z22, 1408(AX)
-	VPBROADCASTD 164(SI), Z29
+	VMOVAPS      Z18, 1152(AX)
+	VPBROADCASTD 116(SI), Z29
 	VMULPS       Z25, Z26, Z27
 	VPDPBUSD     Z29, Z30, Z10
-	VMULPS       Z27, Z23, Z23
+	VMULPS       Z27, Z19, Z19
 	VPDPBUSD     Z29, Z31, Z11
+	VADDPS       1216(AX), Z19, Z19
+	VMOVDQU64    192(CX), Z30
+	VMOVAPS      Z19, 1216(AX)
+	VMOVDQU64    192(CX)(DX*1), Z31
+	VBROADCASTSS -152(SI), Z26
+	VPBROADCASTD 144(SI), Z28
+	VMULPS       Z24, Z26, Z27
+	VPDPBUSD     Z28, Z30, Z0
+	VMULPS       Z27, Z20, Z20
+	VPDPBUSD     Z28, Z31, Z1
+	VADDPS       1280(AX), Z20, Z20
+	VPBROADCASTD 148(SI), Z29
+	VPDPBUSD     Z29, Z30, Z2
+	VMOVAPS      Z20, 1280(AX)
+	VPDPBUSD     Z29, Z31, Z3
+	VMULPS       Z25, Z26, Z27
+	VPBROADCASTD 152(SI), Z28
+	VMULPS       Z27, Z21, Z21
+	VPDPBUSD     Z28, Z30, Z4
+	VADDPS       1344(AX), Z21, Z21
+	VPDPBUSD     Z28, Z31, Z5
+	VMOVAPS      Z21, 1344(AX)
+	VPBROADCASTD 156(SI), Z29
+	VBROADCASTSS -148(SI), Z26
+	VPDPBUSD     Z29, Z30, Z6
+	VMULPS       Z24, Z26, Z27
+	VPDPBUSD     Z29, Z31, Z7
+	VMULPS       Z27, Z22, Z22
+	VPBROADCASTD 160(SI), Z28
+	VADDPS       1408(AX), Z22, Z22
+	VPDPBUSD     Z28, Z30, Z8
+	VMOVAPS      Z22, 1408(AX)
+	VPDPBUSD     Z28, Z31, Z9
+	VMULPS       Z25, Z26, Z27
+	VPBROADCASTD 164(SI), Z29
+	VMULPS       Z27, Z23, Z23
+	VPDPBUSD     Z29, Z30, Z10
 	VADDPS       1472(AX), Z23, Z23
+	VPDPBUSD     Z29, Z31, Z11
 	VMOVAPS      Z23, 1472(AX)
 
 scales:
@@ -37863,8 +38065,8 @@ scales:
 	VMOVAPS      Z23, 1472(AX)
 	MOVQ         out+0(FP), CX
 	MOVQ         stride+8(FP), DX
-	MOVQ         rows+48(FP), BX
-	MOVQ         mask+56(FP), SI
+	MOVQ         rows+56(FP), BX
+	MOVQ         mask+64(FP), SI
 	KMOVW        SI, K1
 	SHRQ         $0x10, SI
 	KMOVW        SI, K2

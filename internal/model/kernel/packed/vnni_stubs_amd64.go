@@ -5,124 +5,124 @@
 package packed
 
 //go:noescape
-func q8_0VNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q8_0VNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q4_0VNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q4_0VNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q4_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q4_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q5_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q5_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q6_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q6_KVNNI1x1(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q8_0VNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q8_0VNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q4_0VNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q4_0VNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q4_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q4_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q5_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q5_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q6_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q6_KVNNI1x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q8_0VNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q8_0VNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q4_0VNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q4_0VNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q4_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q4_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q5_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q5_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q6_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q6_KVNNI2x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q8_0VNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q8_0VNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q4_0VNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q4_0VNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q4_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q4_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q5_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q5_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q6_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q6_KVNNI3x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q8_0VNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q8_0VNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q4_0VNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q4_0VNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q4_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q4_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q5_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q5_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q6_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q6_KVNNI4x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q8_0VNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q8_0VNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q4_0VNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q4_0VNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q4_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q4_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q5_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q5_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q6_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q6_KVNNI6x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q8_0VNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q8_0VNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q4_0VNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q4_0VNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q4_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q4_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q5_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q5_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q6_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q6_KVNNI8x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q8_0VNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q8_0VNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q4_0VNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q4_0VNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q4_KVNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q4_KVNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q5_KVNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q5_KVNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func q6_KVNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, rows int, mask int, more int)
+func q6_KVNNI12x2(out *float32, stride int, w *byte, off int, jump int, blocks int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
 func q4_KSpread(dst *byte, w *byte, blocks int)
@@ -134,7 +134,7 @@ func q5_KSpread(dst *byte, w *byte, blocks int)
 func q6_KSpread(dst *byte, w *byte, blocks int)
 
 //go:noescape
-func spreadK12x2(out *float32, stride int, w *byte, off int, groups int, x *byte, rows int, mask int, more int)
+func spreadK12x2(out *float32, stride int, w *byte, off int, groups int, x *byte, ahead int, rows int, mask int, more int)
 
 //go:noescape
-func spreadQ6K12x2(out *float32, stride int, w *byte, off int, groups int, x *byte, rows int, mask int, more int)
+func spreadQ6K12x2(out *float32, stride int, w *byte, off int, groups int, x *byte, ahead int, rows int, mask int, more int)
