@@ -58,6 +58,13 @@ const (
 // maxActive is how many sequences have memory at a time; others wait.
 const maxActive = 128
 
+// What is kept of pages that nobody holds: a quarter of those in use, but not
+// much of the memory, and some in any case.
+const (
+	maxFreeBytes = 256 << 20
+	minFreePages = 32
+)
+
 // ErrClosed is what a closed batcher answers.
 var ErrClosed = errors.New("the model is closed")
 
@@ -282,8 +289,8 @@ func (s *Sequence) End(keep bool) {
 	delete(b.active, s)
 	s.settle()
 	b.mu.Unlock()
-	// Some pages are kept for whoever comes next, the rest is the system's.
-	b.model.TrimPages(max(b.model.PageUse().Held/4, 32*b.options.PageBytes))
+	// Some free pages stay for whoever comes next, the rest is the system's.
+	b.model.TrimPages(max(min(b.model.PageUse().Held/4, maxFreeBytes), minFreePages*b.options.PageBytes))
 	b.nudge()
 }
 

@@ -20,3 +20,10 @@ func (b *Batcher) Abandoned() int {
 	defer b.mu.Unlock()
 	return len(b.pass.members) - b.pass.left
 }
+
+// Between returns how many sequences have logits and have not asked for more.
+func (b *Batcher) Between() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.between
+}

@@ -69,7 +69,7 @@ func TestGrowingGoesOn(t *testing.T) {
 	g := newTurns()
 	b := batch.New(watched{m, g.before}, optionsFor(m, 0))
 	defer b.Close()
-	const growing, steps = 3, 8
+	const growing, steps = 70, 3 // more than fit a pass
 	var group, begun sync.WaitGroup
 	begun.Add(growing)
 	start := make(chan struct{})
@@ -98,45 +98,76 @@ func TestGrowingGoesOn(t *testing.T) {
 		seen += total(g.next())
 	}
 	begun.Wait()
-	prompts := make(chan int, 2)
-	for i := range 2 {
-		group.Go(func() {
-			s, _, err := b.Start(ctx, batch.Prompt{Tokens: tokensOf(100, uint64(i)), Logits: true})
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			prompts <- i
-			s.End(false)
-		})
-		if i == 0 { // it is in a pass before the other comes
-			<-g.asked
-			g.go_ <- struct{}{}
+	order := make(chan int, 2)
+	prompt := func(i int) {
+		s, _, err := b.Start(ctx, batch.Prompt{Tokens: tokensOf(100, uint64(i)), Logits: true})
+		if err != nil {
+			t.Error(err)
+			return
 		}
+		order <- i
+		s.End(false)
 	}
+	group.Go(func() { prompt(0) })
+	g.next()
+	if sizes := <-g.asked; len(sizes) != 1 || sizes[0] != 36 {
+		t.Fatalf("a pass of %v, want the other 36 tokens of the prompt", sizes)
+	}
+	group.Go(func() { prompt(1) })
+	until(func() bool { return b.Waiting() == 1 })
 	close(start)
-	sum, passes := 0, 0
-	for sum < growing*steps+100 {
+	until(func() bool { return b.Waiting() == 1+growing })
+	g.go_ <- struct{}{}
+	left := 100
+	for sum, all := 0, left+growing*steps; sum < all; {
 		sizes := g.next()
-		n := 0
-		for _, size := range sizes {
-			if size == 1 {
-				n++
-			}
+		if n := total(sizes); n > 64 || left > 0 && sizes[len(sizes)-1] < min(16, left) {
+			t.Errorf("a pass of %v, with %d tokens of the prompt left", sizes, left)
 		}
-		if total(sizes) > 64 {
-			t.Errorf("a pass of %v beside sequences that grow", sizes)
+		if left > 0 {
+			left -= sizes[len(sizes)-1]
 		}
 		sum += total(sizes)
-		passes++
 	}
-	g.free()
 	group.Wait()
-	if first := <-prompts; first != 0 {
+	if first := <-order; first != 0 {
 		t.Error("the younger prompt was computed first")
 	}
-	if passes > 3*steps {
-		t.Errorf("%d passes for %d steps of %d sequences", passes, steps, growing)
+}
+
+// TestNobodyWaitsForOneThatAsked wants a sequence to hold the others up only
+// while it has logits and picks a token.
+func TestNobodyWaitsForOneThatAsked(t *testing.T) {
+	m := tiny(t, modeltest.Options{})
+	g := newTurns()
+	b := batch.New(watched{m, g.before}, optionsFor(m, 0))
+	defer b.Close()
+	var s *batch.Sequence
+	var group sync.WaitGroup
+	group.Go(func() {
+		var err error
+		if s, _, err = b.Start(ctx, batch.Prompt{Tokens: []int{1}, Room: 2, Logits: true}); err != nil {
+			t.Error(err)
+		}
+	})
+	g.next()
+	group.Wait()
+	if b.Between() != 1 {
+		t.Errorf("given logits: %d between steps", b.Between())
+	}
+	if err := s.Next(ctx, 1); err != nil {
+		t.Fatal(err)
+	}
+	if b.Between() != 0 {
+		t.Errorf("asked for the next: %d between steps", b.Between())
+	}
+	g.next()
+	if _, err := s.Wait(ctx); err != nil {
+		t.Fatal(err)
+	}
+	s.End(false)
+	if b.Between() != 0 {
+		t.Errorf("ended: %d between steps", b.Between())
 	}
 }
 
@@ -193,30 +224,31 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// TestMemoryWaits has memory for one request at a time: the others wait for it,
+// TestMemoryWaits has memory for one request at a time, though it takes it page
+// by page: the others wait for it,
 // and one that would never fit is refused, by name.
 func TestMemoryWaits(t *testing.T) {
 	m := tiny(t, modeltest.Options{})
 	o := optionsFor(m, 100)
 	o.Available = func() (int64, bool) {
 		use := m.PageUse()
-		return 4*o.PageBytes - use.Held - use.Free, true
+		return 6*o.PageBytes - use.Held - use.Free, true
 	}
 	b := batch.New(watched{m, func(context.Context, []llama.Sequence) {
-		if use := m.PageUse(); use.Held > 4*o.PageBytes {
-			t.Errorf("%d bytes are held, %d there", use.Held, 4*o.PageBytes)
+		if use := m.PageUse(); use.Held > 6*o.PageBytes {
+			t.Errorf("%d bytes are held, %d there", use.Held, 6*o.PageBytes)
 		}
 	}}, o)
 	defer b.Close()
 	var group sync.WaitGroup
 	for i := range 10 {
 		group.Go(func() {
-			s, _, err := b.Start(ctx, batch.Prompt{Tokens: tokensOf(40, uint64(i)), Room: 20, Share: true, Logits: true})
+			s, _, err := b.Start(ctx, batch.Prompt{Tokens: tokensOf(10, uint64(i)), Room: 50, Share: true, Logits: true})
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			for range 20 {
+			for range 50 {
 				if err := s.Next(ctx, i); err != nil {
 					t.Error(err)
 				}
@@ -229,14 +261,18 @@ func TestMemoryWaits(t *testing.T) {
 	}
 	group.Wait()
 	var full *batch.MemoryError
-	if _, _, err := b.Start(ctx, batch.Prompt{Tokens: tokensOf(40, 1), Room: 30, Logits: true}); !errors.As(err, &full) || full.Need != 5*o.PageBytes {
-		t.Errorf("a request for five pages of four: %v", err)
+	if _, _, err := b.Start(ctx, batch.Prompt{Tokens: tokensOf(40, 1), Room: 60, Logits: true}); !errors.As(err, &full) || full.Need != 7*o.PageBytes {
+		t.Errorf("a request for seven pages of six: %v", err)
 	}
-	if _, err := b.Score(ctx, tokensOf(40, 1), [][]int{tokensOf(30, 2)}); !errors.As(err, &full) {
-		t.Errorf("an option for five pages of four: %v", err)
+	if _, err := b.Score(ctx, tokensOf(40, 1), [][]int{tokensOf(60, 2)}); !errors.As(err, &full) {
+		t.Errorf("an option for seven pages of six: %v", err)
 	}
-	if _, err := b.Score(ctx, tokensOf(10, 1), [][]int{{1, 2}, {2, 3}, {3, 4}, {4, 5}, {5, 6}, {6, 7}}); err != nil {
-		t.Errorf("six options, one page each, in three pages: %v", err)
+	var options [][]int
+	for i := range 20 {
+		options = append(options, []int{i, 7})
+	}
+	if _, err := b.Score(ctx, tokensOf(10, 1), options); err != nil {
+		t.Errorf("20 options, one page each, in five pages: %v", err)
 	}
 }
 
