@@ -95,23 +95,53 @@ func BenchmarkPrefill(b *testing.B) {
 	}
 }
 
-// BenchmarkAttend is a token after a long prompt, with almost no weights: what
-// attention costs, by the format of the cache.
-func BenchmarkAttend(b *testing.B) {
-	const before = 4096
+// attentionOnly is one layer with the heads of Llama-3.1-8B and almost no
+// weights.
+func attentionOnly() *modelfile.Model {
 	c := small()
 	c.Layers, c.Heads, c.KVHeads, c.HeadSize, c.Context = 1, 32, 8, 128, 1<<17
-	f := randomModel(c, quant.F32, 1)
+	return randomModel(c, quant.F32, 1)
+}
+
+// BenchmarkAttend is a token after 4,096: what attention costs, by the format of
+// the cache. Bytes are those of keys and values.
+func BenchmarkAttend(b *testing.B) {
+	const before = 4096
+	f := attentionOnly()
 	for _, kind := range []quant.Type{quant.F32, quant.F16, quant.Q8_0} {
-		b.Run(kind.String(), func(b *testing.B) {
-			m := load(b, f, llama.Options{Threads: 1})
-			cache, _ := m.NewCache(0, kind)
-			logits(b, m, cache, make([]int, before)...)
-			b.SetBytes(llama.CacheBytes(c, before, kind))
-			for b.Loop() {
-				logits(b, m, cache, 1)
-				cache.Truncate(before)
-			}
-		})
+		for _, threads := range []int{1, 2} {
+			b.Run(fmt.Sprintf("%v/threads=%d", kind, threads), func(b *testing.B) {
+				m := load(b, f, llama.Options{Threads: threads})
+				cache, _ := m.NewCache(0, kind)
+				logits(b, m, cache, make([]int, before)...)
+				b.SetBytes(llama.CacheBytes(f.Config, before, kind))
+				for b.Loop() {
+					logits(b, m, cache, 1)
+					cache.Truncate(before)
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkAttendPrompt is a prompt of 4,096 tokens. Operations are those on keys
+// and values that queries see.
+func BenchmarkAttendPrompt(b *testing.B) {
+	const tokens = 4096
+	f := attentionOnly()
+	c := f.Config
+	for _, kind := range []quant.Type{quant.F32, quant.F16, quant.Q8_0} {
+		for _, threads := range []int{1, 2} {
+			b.Run(fmt.Sprintf("%v/threads=%d", kind, threads), func(b *testing.B) {
+				m := load(b, f, llama.Options{Threads: threads})
+				for b.Loop() {
+					cache, _ := m.NewCache(0, kind)
+					logits(b, m, cache, make([]int, tokens)...)
+					cache.Release()
+				}
+				operations := 4 * float64(c.Heads*c.HeadSize) * tokens * (tokens + 1) / 2
+				b.ReportMetric(operations*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
+		}
 	}
 }

@@ -72,16 +72,15 @@ func pageNumberSize(t quant.Type) int {
 // the scale is not finite all 32 are NaN. It panics if page is too short.
 func PutKey(page []byte, t quant.Type, position int, key []float32) {
 	page = page[:KeyPage(t, len(key))]
-	at := page[position:]
 	switch t {
 	case quant.F32:
-		at = page[4*position:]
+		at := page[4*position:]
 		for k, v := range key {
 			binary.LittleEndian.PutUint32(at[4*Lanes*k:], math.Float32bits(v))
 		}
 	case quant.F16:
 		var half [2 * q8Group]byte
-		at = page[2*position:]
+		at := page[2*position:]
 		for ; len(key) > 0; key, at = key[min(q8Group, len(key)):], at[min(2*Lanes*q8Group, len(at)):] {
 			n := min(q8Group, len(key))
 			Narrow(half[:2*n], t, key[:n])
@@ -94,7 +93,7 @@ func PutKey(page []byte, t quant.Type, position int, key []float32) {
 		for ; len(key) > 0; key, page = key[min(q8Group, len(key)):], page[q8KeyBytes:] {
 			n := min(q8Group, len(key))
 			binary.LittleEndian.PutUint16(page[2*position:], toQ8(group[:n], key[:n]))
-			at = page[2*Lanes+position:]
+			at := page[2*Lanes+position:]
 			for k := range n {
 				at[Lanes*k] = group[k]
 			}
