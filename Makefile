@@ -37,9 +37,11 @@ test-levels:
 	done
 
 # test-arm64 runs the model runtime's portable code as a 64-bit Arm processor
-# would, whose compiler fuses products and sums where the source lets it.
+# would, whose compiler fuses products and sums where the source lets it. The
+# emulator does not say where a file that was cut short ends, so tests of that are
+# left out.
 test-arm64:
-	@if command -v qemu-aarch64 >/dev/null; then GOARCH=arm64 go test -exec qemu-aarch64 -short $(RUNTIME); \
+	@if command -v qemu-aarch64 >/dev/null; then GOARCH=arm64 go test -exec qemu-aarch64 -short -skip 'Fault|CutShort' $(RUNTIME); \
 	else echo 'test-arm64: skipped, qemu-aarch64 is not installed (Debian: qemu-user)'; fi
 
 # check is what a change must pass before it lands. The race detector is the
