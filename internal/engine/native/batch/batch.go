@@ -46,13 +46,13 @@ type Options struct {
 	Progress func(done, total int)
 }
 
-// How much goes into a pass. A pass of prompts alone is as large as makes the
-// weights worth reading. Beside sequences that grow it is small, for they get
-// their next token when it ends; a part of it is for prompts nevertheless.
+// How much goes into a pass: of prompts alone, a chunk of the model's. Beside
+// sequences that grow, fewer, for those get their next token when it ends; 32
+// tokens together are computed at nearly the speed of many.
 const (
-	passTokens  = 256
-	mixedTokens = 64
-	promptShare = 16 // of a mixed pass, at least
+	passTokens = llama.DefaultChunk
+	besideStep = 32
+	maxSteps   = 64 // sequences that grow in a pass; more take turns
 )
 
 // maxActive is how many sequences have memory at a time; others wait.

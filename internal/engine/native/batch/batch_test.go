@@ -34,13 +34,16 @@ func (w watched) Forward(ctx context.Context, pass []llama.Sequence) ([]llama.Re
 }
 
 // tiny opens a model with random weights.
-func tiny(tb testing.TB, o modeltest.Options) *llama.Model {
+func tiny(tb testing.TB, o modeltest.Options) *llama.Model { return opened(tb, o, 1) }
+
+// opened is tiny for so many threads.
+func opened(tb testing.TB, o modeltest.Options, threads int) *llama.Model {
 	tb.Helper()
 	file, err := modelfile.Open(modeltest.GGUF(tb, o))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	m, err := llama.Load(file, llama.Options{Threads: 1})
+	m, err := llama.Load(file, llama.Options{Threads: threads})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 
 // benchModel is large enough for products to matter.
 func benchModel(b *testing.B) *llama.Model {
-	return tiny(b, modeltest.Options{Layers: 6, Width: 512, Heads: 8, KVHeads: 2, FeedForward: 1536, Vocabulary: 16000, Context: 1024, Type: quant.Q8_0})
+	return opened(b, modeltest.Options{Layers: 6, Width: 512, Heads: 8, KVHeads: 2, FeedForward: 1536, Vocabulary: 16000, Context: 1024, Type: quant.Q8_0}, 0)
 }
 
 // BenchmarkScore scores 100 options of six tokens, of which some begin alike,

@@ -182,17 +182,14 @@ func (b *Batcher) form() []llama.Sequence {
 	b.pass = pass{}
 	room := passTokens
 	if len(b.steps) > 0 || b.between > 0 {
-		room = mixedTokens
+		room = besideStep
 	}
-	n := min(len(b.steps), room)
-	if len(b.prompts) > 0 {
-		n = min(n, room-promptShare)
-	}
+	n := min(len(b.steps), maxSteps)
 	for _, j := range b.steps[:n] {
 		b.join(j, 1)
 	}
 	b.steps = slices.Delete(b.steps, 0, n)
-	b.formPrompts(room - n)
+	b.formPrompts(room)
 	b.prompts = slices.DeleteFunc(b.prompts, func(j *job) bool { return !j.queued })
 	if b.pass.left = len(b.pass.members); b.pass.left == 0 {
 		return nil
