@@ -108,15 +108,6 @@ func TestForwardRefuses(t *testing.T) {
 	if r, err := m.Forward(context.Background(), nil); err != nil || len(r) != 0 {
 		t.Errorf("no sequences: %v, %v", r, err)
 	}
-	if _, err := m.LogProbs(context.Background(), cache, make([]float32, 40), [][]int{{1, 40}}); !errors.As(err, &token) {
-		t.Errorf("an option with token 40 of 40: %v", err)
-	}
-	if _, err := m.LogProbs(context.Background(), cache, make([]float32, 40), [][]int{{40}}); !errors.As(err, &token) {
-		t.Errorf("an option of token 40 of 40: %v", err)
-	}
-	if _, err := m.LogProbs(context.Background(), cache, make([]float32, 39), nil); err == nil {
-		t.Error("LogProbs took logits of another vocabulary")
-	}
 }
 
 // ending is a context that ends after being asked a number of times.
