@@ -136,7 +136,7 @@ func (k *kernel) stored(scales reg.Register, g, groups, which int) func(q int, b
 
 // q4_K goes through two groups, whose nibbles share bytes, at a time.
 func q4_K(h, p int) {
-	const block, ahead, numbers = 2304, 2, 256
+	const block, ahead, numbers = 2304, 3, 256
 	k := begin("q4_K", h, p, block, ahead, 16*p*line, false, h*p > 8)
 	constant(0x0f, k.masks[0])
 	chunk, scales, left := GP64(), GP64(), GP64()
@@ -181,7 +181,7 @@ func q4_K(h, p int) {
 // q5_K goes through two groups at a time, as q4_K. The high bits are put on the
 // stack four times, shifted so that those of a pair of groups are in bits 4 and 5.
 func q5_K(h, p int) {
-	const block, ahead, highs, numbers = 2816, 2, 256, 768
+	const block, ahead, highs, numbers = 2816, 3, 256, 768
 	shifted := 16 * p * line
 	k := begin("q5_K", h, p, block, ahead, shifted+32*p*line, false, h*p > 12)
 	constant(0x0f, k.masks[0])
@@ -267,7 +267,7 @@ func (k *kernel) highs(at, n int, each func(c, q int, from operand.Mem)) {
 // q6_K goes through half a block, 4 groups, at a time.
 func q6_K(h, p int) {
 	const (
-		block, ahead = 3360, 2
+		block, ahead = 3360, 3
 		highs        = 32 + 4*line
 		lows         = highs + 16*line
 	)

@@ -76,10 +76,6 @@ func (a *Activations) Resize(T, K, group int) {
 	a.memory = a.memory[:start]
 }
 
-// Use gives memory for tiles, in place of what there is: large pages make them
-// faster to read. Resize allocates if it is too small.
-func (a *Activations) Use(memory []byte) { a.memory = memory[:0] }
-
 // Tiles returns how many tiles the rows are in.
 func (a *Activations) Tiles() int { return len(a.tiles) }
 

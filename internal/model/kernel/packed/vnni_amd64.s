@@ -369,9 +369,9 @@ TEXT ·q4_KVNNI1x1(SB), $1152-88
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+4608, R8
+	MOVQ    $+6912, R8
 	LEAQ    (R8)(BX*1), R9
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R9, R8
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
@@ -570,7 +570,7 @@ prepared:
 	ADDQ          $0x00000900, CX
 	DECQ          SI
 	XORQ          DX, DX
-	CMPQ          SI, $0x02
+	CMPQ          SI, $0x03
 	CMOVQEQ       BX, DX
 	ADDQ          DX, R8
 	ADDQ          DX, R9
@@ -605,9 +605,9 @@ TEXT ·q5_KVNNI1x1(SB), $3200-88
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+5632, R8
+	MOVQ    $+8448, R8
 	LEAQ    (R8)(BX*1), R9
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R9, R8
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
@@ -910,7 +910,7 @@ prepared:
 	ADDQ          $0x00000b00, CX
 	DECQ          SI
 	XORQ          DX, DX
-	CMPQ          SI, $0x02
+	CMPQ          SI, $0x03
 	CMOVQEQ       BX, DX
 	ADDQ          DX, R8
 	ADDQ          DX, R9
@@ -945,9 +945,9 @@ TEXT ·q6_KVNNI1x1(SB), $1280-88
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+6720, R8
+	MOVQ    $+10080, R8
 	LEAQ    (R8)(BX*1), R9
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R9, R8
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
@@ -1278,7 +1278,7 @@ prepared:
 	ADDQ          $0x00000d20, CX
 	DECQ          SI
 	XORQ          DX, DX
-	CMPQ          SI, $0x02
+	CMPQ          SI, $0x03
 	CMOVQEQ       BX, DX
 	ADDQ          DX, R8
 	ADDQ          DX, R9
@@ -1774,9 +1774,9 @@ TEXT ·q4_KVNNI1x2(SB), $2240-88
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+4608, R8
+	MOVQ    $+6912, R8
 	LEAQ    (R8)(BX*1), R9
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R9, R8
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
@@ -2147,7 +2147,7 @@ prepared:
 	ADDQ         $0x00000900, CX
 	DECQ         SI
 	XORQ         R10, R10
-	CMPQ         SI, $0x02
+	CMPQ         SI, $0x03
 	CMOVQEQ      BX, R10
 	ADDQ         R10, R8
 	ADDQ         R10, R9
@@ -2187,9 +2187,9 @@ TEXT ·q5_KVNNI1x2(SB), $6336-88
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+5632, R8
+	MOVQ    $+8448, R8
 	LEAQ    (R8)(BX*1), R9
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R9, R8
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
@@ -2760,7 +2760,7 @@ prepared:
 	ADDQ         $0x00000b00, CX
 	DECQ         SI
 	XORQ         R10, R10
-	CMPQ         SI, $0x02
+	CMPQ         SI, $0x03
 	CMOVQEQ      BX, R10
 	ADDQ         R10, R8
 	ADDQ         R10, R9
@@ -2800,9 +2800,9 @@ TEXT ·q6_KVNNI1x2(SB), $2496-88
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+6720, R8
+	MOVQ    $+10080, R8
 	LEAQ    (R8)(BX*1), R9
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R9, R8
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
@@ -3449,7 +3449,7 @@ prepared:
 	ADDQ         $0x00000d20, CX
 	DECQ         SI
 	XORQ         R10, R10
-	CMPQ         SI, $0x02
+	CMPQ         SI, $0x03
 	CMOVQEQ      BX, R10
 	ADDQ         R10, R8
 	ADDQ         R10, R9
@@ -4158,9 +4158,9 @@ TEXT ·q4_KVNNI2x2(SB), $2368-88
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+4608, R8
+	MOVQ    $+6912, R8
 	LEAQ    (R8)(BX*1), R9
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R9, R8
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
@@ -4615,7 +4615,7 @@ prepared:
 	ADDQ         $0x00000900, CX
 	DECQ         SI
 	XORQ         R10, R10
-	CMPQ         SI, $0x02
+	CMPQ         SI, $0x03
 	CMOVQEQ      BX, R10
 	ADDQ         R10, R8
 	ADDQ         R10, R9
@@ -4657,9 +4657,9 @@ TEXT ·q5_KVNNI2x2(SB), $6464-88
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+5632, R8
+	MOVQ    $+8448, R8
 	LEAQ    (R8)(BX*1), R9
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R9, R8
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
@@ -5314,7 +5314,7 @@ prepared:
 	ADDQ         $0x00000b00, CX
 	DECQ         SI
 	XORQ         R10, R10
-	CMPQ         SI, $0x02
+	CMPQ         SI, $0x03
 	CMOVQEQ      BX, R10
 	ADDQ         R10, R8
 	ADDQ         R10, R9
@@ -5356,9 +5356,9 @@ TEXT ·q6_KVNNI2x2(SB), $2752-88
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+6720, R8
+	MOVQ    $+10080, R8
 	LEAQ    (R8)(BX*1), R9
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R9, R8
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
@@ -6197,7 +6197,7 @@ prepared:
 	ADDQ         $0x00000d20, CX
 	DECQ         SI
 	XORQ         R10, R10
-	CMPQ         SI, $0x02
+	CMPQ         SI, $0x03
 	CMOVQEQ      BX, R10
 	ADDQ         R10, R8
 	ADDQ         R10, R9
@@ -7116,9 +7116,9 @@ TEXT ·q4_KVNNI3x2(SB), $2496-88
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+4608, R8
+	MOVQ    $+6912, R8
 	LEAQ    (R8)(BX*1), R9
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R9, R8
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
@@ -7657,7 +7657,7 @@ prepared:
 	ADDQ         $0x00000900, CX
 	DECQ         SI
 	XORQ         R10, R10
-	CMPQ         SI, $0x02
+	CMPQ         SI, $0x03
 	CMOVQEQ      BX, R10
 	ADDQ         R10, R8
 	ADDQ         R10, R9
@@ -7701,9 +7701,9 @@ TEXT ·q5_KVNNI3x2(SB), $6592-88
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+5632, R8
+	MOVQ    $+8448, R8
 	LEAQ    (R8)(BX*1), R9
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R9, R8
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
@@ -8442,7 +8442,7 @@ prepared:
 	ADDQ         $0x00000b00, CX
 	DECQ         SI
 	XORQ         R10, R10
-	CMPQ         SI, $0x02
+	CMPQ         SI, $0x03
 	CMOVQEQ      BX, R10
 	ADDQ         R10, R8
 	ADDQ         R10, R9
@@ -8486,9 +8486,9 @@ TEXT ·q6_KVNNI3x2(SB), $3008-88
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+6720, R8
+	MOVQ    $+10080, R8
 	LEAQ    (R8)(BX*1), R9
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R9, R8
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
@@ -9519,7 +9519,7 @@ prepared:
 	ADDQ         $0x00000d20, CX
 	DECQ         SI
 	XORQ         R10, R10
-	CMPQ         SI, $0x02
+	CMPQ         SI, $0x03
 	CMOVQEQ      BX, R10
 	ADDQ         R10, R8
 	ADDQ         R10, R9
@@ -10544,9 +10544,9 @@ TEXT ·q4_KVNNI4x2(SB), $2624-88
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+4608, R8
+	MOVQ    $+6912, R8
 	LEAQ    (R8)(BX*1), R9
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R9, R8
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
@@ -11169,7 +11169,7 @@ prepared:
 	ADDQ         $0x00000900, CX
 	DECQ         SI
 	XORQ         R10, R10
-	CMPQ         SI, $0x02
+	CMPQ         SI, $0x03
 	CMOVQEQ      BX, R10
 	ADDQ         R10, R8
 	ADDQ         R10, R9
@@ -11215,9 +11215,9 @@ TEXT ·q5_KVNNI4x2(SB), $6720-88
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+5632, R8
+	MOVQ    $+8448, R8
 	LEAQ    (R8)(BX*1), R9
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R9, R8
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
@@ -12040,7 +12040,7 @@ prepared:
 	ADDQ         $0x00000b00, CX
 	DECQ         SI
 	XORQ         R10, R10
-	CMPQ         SI, $0x02
+	CMPQ         SI, $0x03
 	CMOVQEQ      BX, R10
 	ADDQ         R10, R8
 	ADDQ         R10, R9
@@ -12086,9 +12086,9 @@ TEXT ·q6_KVNNI4x2(SB), $3264-88
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+6720, R8
+	MOVQ    $+10080, R8
 	LEAQ    (R8)(BX*1), R9
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R9, R8
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
@@ -13311,7 +13311,7 @@ prepared:
 	ADDQ         $0x00000d20, CX
 	DECQ         SI
 	XORQ         R10, R10
-	CMPQ         SI, $0x02
+	CMPQ         SI, $0x03
 	CMOVQEQ      BX, R10
 	ADDQ         R10, R8
 	ADDQ         R10, R9
@@ -14682,9 +14682,9 @@ TEXT ·q4_KVNNI6x2(SB), $3904-88
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+4608, R8
+	MOVQ    $+6912, R8
 	LEAQ    (R8)(BX*1), R9
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R9, R8
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
@@ -15680,7 +15680,7 @@ prepared:
 	ADDQ         $0x00000900, CX
 	DECQ         SI
 	XORQ         R10, R10
-	CMPQ         SI, $0x02
+	CMPQ         SI, $0x03
 	CMOVQEQ      BX, R10
 	ADDQ         R10, R8
 	ADDQ         R10, R9
@@ -15766,9 +15766,9 @@ TEXT ·q5_KVNNI6x2(SB), $6976-88
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+5632, R8
+	MOVQ    $+8448, R8
 	LEAQ    (R8)(BX*1), R9
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R9, R8
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
@@ -16759,7 +16759,7 @@ prepared:
 	ADDQ         $0x00000b00, CX
 	DECQ         SI
 	XORQ         R10, R10
-	CMPQ         SI, $0x02
+	CMPQ         SI, $0x03
 	CMOVQEQ      BX, R10
 	ADDQ         R10, R8
 	ADDQ         R10, R9
@@ -16809,9 +16809,9 @@ TEXT ·q6_KVNNI6x2(SB), $3776-88
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+6720, R8
+	MOVQ    $+10080, R8
 	LEAQ    (R8)(BX*1), R9
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R9, R8
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
@@ -18418,7 +18418,7 @@ prepared:
 	ADDQ         $0x00000d20, CX
 	DECQ         SI
 	XORQ         R10, R10
-	CMPQ         SI, $0x02
+	CMPQ         SI, $0x03
 	CMOVQEQ      BX, R10
 	ADDQ         R10, R8
 	ADDQ         R10, R9
@@ -20073,9 +20073,9 @@ TEXT ·q4_KVNNI8x2(SB), $4160-88
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+4608, R8
+	MOVQ    $+6912, R8
 	LEAQ    (R8)(BX*1), R9
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R9, R8
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
@@ -21269,7 +21269,7 @@ prepared:
 	ADDQ         $0x00000900, CX
 	DECQ         SI
 	XORQ         R10, R10
-	CMPQ         SI, $0x02
+	CMPQ         SI, $0x03
 	CMOVQEQ      BX, R10
 	ADDQ         R10, R8
 	ADDQ         R10, R9
@@ -21371,9 +21371,9 @@ TEXT ·q5_KVNNI8x2(SB), $8256-88
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+5632, R8
+	MOVQ    $+8448, R8
 	LEAQ    (R8)(BX*1), R9
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R9, R8
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
@@ -22932,7 +22932,7 @@ prepared:
 	ADDQ         $0x00000b00, CX
 	DECQ         SI
 	XORQ         R10, R10
-	CMPQ         SI, $0x02
+	CMPQ         SI, $0x03
 	CMOVQEQ      BX, R10
 	ADDQ         R10, R8
 	ADDQ         R10, R9
@@ -23034,9 +23034,9 @@ TEXT ·q6_KVNNI8x2(SB), $5312-88
 	MOVQ    jump+32(FP), BX
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
-	MOVQ    $+6720, R8
+	MOVQ    $+10080, R8
 	LEAQ    (R8)(BX*1), R9
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R9, R8
 	LEAQ    (R8)(DX*1), R9
 	VPXORD  Z0, Z0, Z0
@@ -25302,7 +25302,7 @@ prepared:
 	ADDQ         $0x00000d20, CX
 	DECQ         SI
 	XORQ         R10, R10
-	CMPQ         SI, $0x02
+	CMPQ         SI, $0x03
 	CMOVQEQ      BX, R10
 	ADDQ         R10, R8
 	ADDQ         R10, R9
@@ -27684,9 +27684,9 @@ TEXT ·q4_KVNNI12x2(SB), $4672-88
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
 	MOVQ    ahead+56(FP), R8
-	MOVQ    $+4608, R9
+	MOVQ    $+6912, R9
 	LEAQ    (R9)(BX*1), R10
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R10, R9
 	LEAQ    (R9)(DX*1), R10
 	VPXORD  Z0, Z0, Z0
@@ -29303,7 +29303,7 @@ prepared:
 	ADDQ         $0x00000900, CX
 	DECQ         SI
 	XORQ         R11, R11
-	CMPQ         SI, $0x02
+	CMPQ         SI, $0x03
 	CMOVQEQ      BX, R11
 	ADDQ         R11, R9
 	ADDQ         R11, R10
@@ -29438,9 +29438,9 @@ TEXT ·q5_KVNNI12x2(SB), $8768-88
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
 	MOVQ    ahead+56(FP), R8
-	MOVQ    $+5632, R9
+	MOVQ    $+8448, R9
 	LEAQ    (R9)(BX*1), R10
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R10, R9
 	LEAQ    (R9)(DX*1), R10
 	VPXORD  Z0, Z0, Z0
@@ -31422,7 +31422,7 @@ prepared:
 	ADDQ         $0x00000b00, CX
 	DECQ         SI
 	XORQ         R11, R11
-	CMPQ         SI, $0x02
+	CMPQ         SI, $0x03
 	CMOVQEQ      BX, R11
 	ADDQ         R11, R9
 	ADDQ         R11, R10
@@ -31557,9 +31557,9 @@ TEXT ·q6_KVNNI12x2(SB), $6336-88
 	MOVQ    blocks+40(FP), SI
 	MOVQ    x+48(FP), DI
 	MOVQ    ahead+56(FP), R8
-	MOVQ    $+6720, R9
+	MOVQ    $+10080, R9
 	LEAQ    (R9)(BX*1), R10
-	CMPQ    SI, $0x02
+	CMPQ    SI, $0x03
 	CMOVQLE R10, R9
 	LEAQ    (R9)(DX*1), R10
 	VPXORD  Z0, Z0, Z0
@@ -34690,7 +34690,7 @@ prepared:
 	ADDQ         $0x00000d20, CX
 	DECQ         SI
 	XORQ         R11, R11
-	CMPQ         SI, $0x02
+	CMPQ         SI, $0x03
 	CMOVQEQ      BX, R11
 	ADDQ         R11, R9
 	ADDQ         R11, R10
