@@ -53,9 +53,11 @@ func (r *reference) apply(name string, x []float64) []float64 {
 	w, rounded := r.w[of], r.round(x, r.types[of])
 	out := make([]float64, len(w)/len(x))
 	for i := range out {
-		for j, v := range rounded {
-			out[i] += w[i*len(x)+j] * v
+		sum := 0.0
+		for j, v := range w[i*len(x) : (i+1)*len(x)] {
+			sum += v * rounded[j]
 		}
+		out[i] = sum
 		if b := r.w[name+".bias"]; b != nil {
 			out[i] += b[i]
 		}
