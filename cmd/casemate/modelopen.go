@@ -52,8 +52,27 @@ func (f *modelFlags) open(s *streams) (*native.Engine, error) {
 	}
 	return native.Open(path, native.Options{
 		Name: name, Digest: digest, Adapter: f.Adapter, Threads: f.Threads, Context: f.Context, Cache: cache, AnyMemory: f.AnyMemory,
-		Catalogue: catalogues(s.ctx, f.dataFlag), Progress: promptBar(s.stderr),
+		Catalogue: catalogues(s.ctx, f.dataFlag), Loading: loadBar(s.stderr), Progress: promptBar(s.stderr),
 	})
+}
+
+// loadBar returns a function that shows on a terminal how much of a model has
+// been loaded, or nil where nobody watches.
+func loadBar(stderr io.Writer) func(done, total int64) {
+	if !isTerminal(stderr) {
+		return nil
+	}
+	var bar *progressbar.ProgressBar
+	return func(done, total int64) {
+		if bar == nil {
+			bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(stderr), progressbar.OptionSetDescription("loading the model"),
+				progressbar.OptionShowBytes(true), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
+		}
+		bar.Set64(done) // a bar that cannot be drawn is no reason to stop
+		if done == total {
+			bar.Finish()
+		}
+	}
 }
 
 // promptBar returns a function that shows on a terminal how much of a long

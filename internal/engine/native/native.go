@@ -46,6 +46,9 @@ type Options struct {
 	// has been opened, or half a GiB where the system does not say. Negative
 	// keeps none. It gives way when requests need the memory.
 	PrefixBytes int64
+	// Loading, where not nil, is told how many bytes of the weights have been
+	// packed, by one goroutine at a time.
+	Loading func(done, total int64)
 	// Progress, where not nil, is told how many of a prompt's tokens have been
 	// computed: of the oldest prompt under way, by one call at a time.
 	Progress func(done, total int)
@@ -108,7 +111,7 @@ func open(file *modelfile.Model, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, input(fmt.Sprintf("read the tokenizer of %q", file.Path), err, "")
 	}
-	options := llama.Options{Threads: o.Threads}
+	options := llama.Options{Threads: o.Threads, Progress: o.Loading}
 	if err := foresee(os.DirFS("/"), file, options, o); err != nil {
 		return nil, err
 	}
