@@ -56,39 +56,34 @@ func (f *modelFlags) open(s *streams) (*native.Engine, error) {
 	})
 }
 
-// loadBar returns a function that shows on a terminal how much of a model has
-// been loaded, or nil where nobody watches.
+// loadBar shows on a terminal how much of a model has been loaded.
 func loadBar(stderr io.Writer) func(done, total int64) {
+	return lateBar(stderr, "loading the model", progressbar.OptionShowBytes(true))
+}
+
+// promptBar shows on a terminal how much of a long prompt has been read.
+func promptBar(stderr io.Writer) func(done, total int) {
+	show := lateBar(stderr, "reading the prompt", progressbar.OptionShowCount(), progressbar.OptionSetItsString("tokens"), progressbar.OptionShowIts())
+	if show == nil {
+		return nil
+	}
+	return func(done, total int) { show(int64(done), int64(total)) }
+}
+
+// lateBar returns a function that shows a bar from the first time on that it is
+// told how much is done, until that is all; nil where nobody watches.
+func lateBar(stderr io.Writer, what string, options ...progressbar.Option) func(done, total int64) {
 	if !isTerminal(stderr) {
 		return nil
 	}
+	options = append(options, progressbar.OptionSetWriter(stderr), progressbar.OptionSetDescription(what),
+		progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
 	var bar *progressbar.ProgressBar
 	return func(done, total int64) {
 		if bar == nil {
-			bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(stderr), progressbar.OptionSetDescription("loading the model"),
-				progressbar.OptionShowBytes(true), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
+			bar = progressbar.NewOptions64(total, options...)
 		}
 		bar.Set64(done) // a bar that cannot be drawn is no reason to stop
-		if done == total {
-			bar.Finish()
-		}
-	}
-}
-
-// promptBar returns a function that shows on a terminal how much of a long
-// prompt has been read, or nil where nobody watches.
-func promptBar(stderr io.Writer) func(done, total int) {
-	if !isTerminal(stderr) {
-		return nil
-	}
-	var bar *progressbar.ProgressBar
-	return func(done, total int) {
-		if bar == nil {
-			bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(stderr), progressbar.OptionSetDescription("reading the prompt"),
-				progressbar.OptionShowCount(), progressbar.OptionSetItsString("tokens"), progressbar.OptionShowIts(),
-				progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
-		}
-		bar.Set(done) // a bar that cannot be drawn is no reason to stop
 		if done == total {
 			bar.Finish()
 			bar = nil

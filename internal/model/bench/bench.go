@@ -160,7 +160,7 @@ func (b *bench) serve() {
 	c := b.file.Config
 	b.tokens = tokens{vocabulary: c.Vocabulary}
 	b.requests = batch.New(b.model, batch.Options{Context: c.Context, Vocabulary: c.Vocabulary, Cache: b.o.Cache,
-		PageBytes: llama.CacheBytes(c, batch.PageTokens, b.o.Cache)})
+		PageBytes: llama.CacheBytes(c, 1, b.o.Cache)})
 }
 
 // close closes what open opened. Errors of unmapping change no figure.

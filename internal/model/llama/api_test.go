@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/casemate-ai/casemate/internal/model/kernel"
 	"github.com/casemate-ai/casemate/internal/model/llama"
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
 	"github.com/casemate-ai/casemate/internal/model/quant"
@@ -84,9 +85,9 @@ func TestForwardRefuses(t *testing.T) {
 		"another model's":      {{Cache: foreign, Tokens: []int{3}}},
 		"logits beyond":        {{Tokens: []int{3}, Logits: []int{1}}},
 		"logits before":        {{Tokens: []int{3}, Logits: []int{-2}}},
-		"targets too few":      {{Tokens: []int{3, 4}, Targets: []int{3}}},
-		"target beyond":        {{Tokens: []int{3}, Targets: []int{40}}},
-		"target negative":      {{Tokens: []int{3}, Targets: []int{-2}}},
+		"choices too few":      {{Tokens: []int{3, 4}, Choices: [][]int{{3}}}},
+		"choice beyond":        {{Tokens: []int{3}, Choices: [][]int{{2, 40}}}},
+		"choice negative":      {{Tokens: []int{3}, Choices: [][]int{{-1}}}},
 		"layer beyond":         {hidden(llama.HiddenRequest{Layer: 4})},
 		"layer negative":       {hidden(llama.HiddenRequest{Layer: -2})},
 		"hidden beyond":        {hidden(llama.HiddenRequest{Positions: []int{2}})},
@@ -276,38 +277,48 @@ func TestHidden(t *testing.T) {
 	}
 }
 
-// TestTargets compares log-probabilities without logits with those of logits.
-func TestTargets(t *testing.T) {
+// TestChoicesAlone compares log-probabilities without logits with those of logits.
+func TestChoicesAlone(t *testing.T) {
 	m := smallModel(t, llama.Options{Threads: 2, Chunk: 40})
-	tokens, targets := randomTokens(small(), 60, 1), randomTokens(small(), 60, 2)
-	targets[7] = llama.None
-	r, err := m.Forward(context.Background(), []llama.Sequence{{Tokens: tokens, Targets: targets, AllLogits: true}})
+	tokens, choices := randomTokens(small(), 60, 1), make([][]int, 60)
+	for i, id := range randomTokens(small(), 60, 2) {
+		choices[i] = []int{id}
+	}
+	choices[7] = nil
+	r, err := m.Forward(context.Background(), []llama.Sequence{{Tokens: tokens, Choices: choices, AllLogits: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	alone, err := m.Forward(context.Background(), []llama.Sequence{{Tokens: tokens, Targets: targets}})
+	alone, err := m.Forward(context.Background(), []llama.Sequence{{Tokens: tokens, Choices: choices}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(r[0].LogProbs, alone[0].LogProbs) || alone[0].Logits != nil {
+	if !slices.EqualFunc(r[0].Choices, alone[0].Choices, slices.Equal[[]float64]) || alone[0].Logits != nil {
 		t.Error("log-probabilities depend on whether logits are asked for")
 	}
-	for i, target := range targets {
-		want := 0.0
-		if target != llama.None {
-			want = llama.LogProb(r[0].Logits[i], target)
+	for i, ids := range choices {
+		if len(r[0].Choices[i]) != len(ids) {
+			t.Fatalf("token %d: %d log-probabilities for %d choices", i, len(r[0].Choices[i]), len(ids))
+		}
+		for j, id := range ids {
 			sum := 0.0
 			for _, v := range r[0].Logits[i] {
 				sum += math.Exp(float64(v))
 			}
-			if p := math.Exp(float64(r[0].Logits[i][target])) / sum; math.Abs(math.Exp(want)-p) > 1e-12 {
-				t.Errorf("token %d: probability %v, want %v", i, math.Exp(want), p)
+			got := r[0].Choices[i][j]
+			if want := logProb(r[0].Logits[i], id); got != want {
+				t.Errorf("token %d: log-probability %v, want %v", i, got, want)
+			}
+			if p := math.Exp(float64(r[0].Logits[i][id])) / sum; math.Abs(math.Exp(got)-p) > 1e-12 {
+				t.Errorf("token %d: probability %v, want %v", i, math.Exp(got), p)
 			}
 		}
-		if r[0].LogProbs[i] != want {
-			t.Errorf("token %d: log-probability %v, want %v", i, r[0].LogProbs[i], want)
-		}
 	}
+}
+
+// logProb returns the log-probability of a token given logits.
+func logProb(logits []float32, token int) float64 {
+	return float64(logits[token]) - kernel.LogSumExp(logits)
 }
 
 func TestCacheMemory(t *testing.T) {

@@ -11,9 +11,6 @@ import (
 // which logits are computed.
 const OutputNorm = -1
 
-// None is no token.
-const None = -1
-
 // Pool says how the positions of a sequence become one vector.
 type Pool string
 
@@ -46,13 +43,9 @@ type Sequence struct {
 	Logits []int
 	// AllLogits asks for those of every token, in place of Logits.
 	AllLogits bool
-	// Targets asks for log-probabilities without keeping logits: Targets[i] is
-	// the token whose log-probability after Tokens[i] is wanted, or None. It is
-	// nil or as long as Tokens.
-	Targets []int
-	// Choices is Targets for several tokens: Choices[i] are those whose
-	// log-probabilities after Tokens[i] are wanted. It is nil or as long as
-	// Tokens.
+	// Choices asks for log-probabilities without keeping logits: Choices[i] are
+	// the tokens whose log-probabilities after Tokens[i] are wanted. It is nil or
+	// as long as Tokens.
 	Choices [][]int
 	Hidden  []HiddenRequest
 }
@@ -61,10 +54,7 @@ type Sequence struct {
 type Result struct {
 	// Logits has [V] for each entry of Sequence.Logits, or for each token.
 	Logits [][]float32
-	// LogProbs has, for each entry of Targets, its natural log-probability; 0
-	// for None.
-	LogProbs []float64
-	// Choices has the log-probabilities of Sequence.Choices.
+	// Choices has the natural log-probabilities of Sequence.Choices.
 	Choices [][]float64
 	// Hidden has, for each request, [C] for each position; or one if pooled.
 	Hidden [][][]float32

@@ -5,13 +5,15 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/casemate-ai/casemate/internal/model/kernel/floats"
 	"github.com/casemate-ai/casemate/internal/model/quant"
 )
 
 // PageTokens is how many positions a page holds: the unit in which a cache
 // grows, is shared, and is copied when one of those who share it writes. With
-// 8B's shape a page is 4 MiB of F32.
-const PageTokens = 16
+// 8B's shape a page is 4 MiB of F32. Keys of a page lie side by side in the lanes
+// of a register.
+const PageTokens = floats.Lanes
 
 // Page holds the keys and values of PageTokens neighbouring positions, of all
 // layers. It belongs to everyone who holds a reference: caches, and whoever

@@ -12,7 +12,6 @@ import (
 // want is what a sequence asks for, and what of it is there.
 type want struct {
 	logits  *collector // nil if none
-	targets []int
 	choices [][]int
 	hidden  []*collector
 	result  Result
@@ -30,7 +29,7 @@ type collector struct {
 // newWant checks what a sequence asks for.
 func (m *Model) newWant(s *Sequence) (want, error) {
 	var w want
-	if err := m.wantLogProbs(&w, s); err != nil {
+	if err := m.wantChoices(&w, s); err != nil {
 		return w, err
 	}
 	var err error
@@ -52,34 +51,23 @@ func (m *Model) newWant(s *Sequence) (want, error) {
 	return w, nil
 }
 
-// wantLogProbs checks targets and choices.
-func (m *Model) wantLogProbs(w *want, s *Sequence) error {
-	if s.Targets != nil {
-		if len(s.Targets) != len(s.Tokens) {
-			return fmt.Errorf("%d targets for %d tokens", len(s.Targets), len(s.Tokens))
-		}
-		for _, t := range s.Targets {
-			if t != None && (t < 0 || t >= m.config.Vocabulary) {
+// wantChoices checks choices.
+func (m *Model) wantChoices(w *want, s *Sequence) error {
+	if s.Choices == nil {
+		return nil
+	}
+	if len(s.Choices) != len(s.Tokens) {
+		return fmt.Errorf("choices for %d of %d tokens", len(s.Choices), len(s.Tokens))
+	}
+	w.choices = s.Choices
+	w.result.Choices = make([][]float64, len(s.Choices))
+	for i, tokens := range s.Choices {
+		for _, t := range tokens {
+			if t < 0 || t >= m.config.Vocabulary {
 				return &TokenError{t, m.config.Vocabulary}
 			}
 		}
-		w.targets = s.Targets
-		w.result.LogProbs = make([]float64, len(s.Targets))
-	}
-	if s.Choices != nil {
-		if len(s.Choices) != len(s.Tokens) {
-			return fmt.Errorf("choices for %d of %d tokens", len(s.Choices), len(s.Tokens))
-		}
-		w.choices = s.Choices
-		w.result.Choices = make([][]float64, len(s.Choices))
-		for i, tokens := range s.Choices {
-			for _, t := range tokens {
-				if t < 0 || t >= m.config.Vocabulary {
-					return &TokenError{t, m.config.Vocabulary}
-				}
-			}
-			w.result.Choices[i] = make([]float64, len(tokens))
-		}
+		w.result.Choices[i] = make([]float64, len(tokens))
 	}
 	return nil
 }
@@ -232,7 +220,7 @@ func (w *want) needsLogits(index int) bool {
 
 // needsSum says whether a position's log-probabilities are asked for.
 func (w *want) needsSum(index int) bool {
-	return w.targets != nil && w.targets[index] != None || w.choices != nil && len(w.choices[index]) > 0
+	return w.choices != nil && len(w.choices[index]) > 0
 }
 
 // emit computes and hands out the output norm of some rows, and logits of those
@@ -273,13 +261,8 @@ func (m *Model) emit(rows []output) error {
 // weigh keeps the log-probabilities that are asked for at a position, given its
 // logits and the logarithm of the sum of their exponentials.
 func (w *want) weigh(index int, logits []float32, total float64) {
-	if w.targets != nil && w.targets[index] != None {
-		w.result.LogProbs[index] = float64(logits[w.targets[index]]) - total
-	}
-	if w.choices != nil {
-		for i, t := range w.choices[index] {
-			w.result.Choices[index][i] = float64(logits[t]) - total
-		}
+	for i, t := range w.choices[index] {
+		w.result.Choices[index][i] = float64(logits[t]) - total
 	}
 }
 

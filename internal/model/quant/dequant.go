@@ -135,6 +135,10 @@ func fromQ5_1(dst []float32, src []byte) {
 // together near zero, where most weights are.
 var codebook = [16]int8{-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113}
 
+// Codebook returns the whole numbers that the nibbles of IQ4_NL and IQ4_XS stand
+// for, before the scale.
+func Codebook() [16]int8 { return codebook }
+
 func fromIQ4_NL(dst []float32, src []byte) {
 	y, b := (*[32]float32)(dst), (*[18]byte)(src)
 	d := f16At(b[:])

@@ -55,7 +55,7 @@ func unset(bits byte) uint64 {
 }
 
 // codebook is the numbers that the nibbles of IQ4_NL stand for.
-var codebook = [16]int8{-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113}
+var codebook = quant.Codebook()
 
 func q8FromIQ4_NL(dst, src []byte) {
 	b, s := (*[34]byte)(dst), (*[18]byte)(src)

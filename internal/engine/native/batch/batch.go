@@ -303,5 +303,9 @@ func (s *Sequence) settle() {
 	}
 }
 
+// A block of the tree is a page of the cache: where they differ, this does not
+// compile.
+var _ = [1]struct{}{}[prefix.Block-llama.PageTokens]
+
 // pages returns how many pages n tokens take.
 func pages(n int) int { return (n + prefix.Block - 1) / prefix.Block }

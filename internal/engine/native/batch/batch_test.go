@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/casemate-ai/casemate/internal/engine/native/batch"
+	"github.com/casemate-ai/casemate/internal/model/kernel"
 	"github.com/casemate-ai/casemate/internal/model/llama"
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
 	"github.com/casemate-ai/casemate/internal/model/modelfile/modeltest"
@@ -218,7 +219,7 @@ func TestScoreWhole(t *testing.T) {
 		}
 		want := make([]float64, len(option))
 		for k, token := range option {
-			want[k] = llama.LogProb(r[0].Logits[len(prefix)+k-1], token)
+			want[k] = float64(r[0].Logits[len(prefix)+k-1][token]) - kernel.LogSumExp(r[0].Logits[len(prefix)+k-1])
 		}
 		if !slices.Equal(got[i], want) {
 			t.Errorf("option %d: %v, want %v", i, got[i], want)
@@ -245,7 +246,7 @@ func TestComputedOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range requests {
 		group.Go(func() {
-			tokens := append(tokensOf(blocks*batch.PageTokens+5, 1), tokensOf(7, uint64(i)+2)...)
+			tokens := append(tokensOf(blocks*llama.PageTokens+5, 1), tokensOf(7, uint64(i)+2)...)
 			s, _, err := b.Start(ctx, batch.Prompt{Tokens: tokens, Share: true, Logits: true})
 			if err != nil {
 				t.Error(err)
@@ -257,7 +258,7 @@ func TestComputedOnce(t *testing.T) {
 	until(func() bool { return b.Waiting() > requests/2 })
 	close(release)
 	group.Wait()
-	for i, n := range computed[:blocks*batch.PageTokens] {
+	for i, n := range computed[:blocks*llama.PageTokens] {
 		if n != 1 {
 			t.Fatalf("position %d, which all requests share, is computed %d times", i, n)
 		}

@@ -43,9 +43,11 @@ func BenchmarkScore(b *testing.B) {
 			option := options[n%len(options)]
 			n++
 			whole := slices.Concat(prefix, option[:len(option)-1])
-			targets := slices.Repeat([]int{llama.None}, len(whole))
-			copy(targets[len(prefix)-1:], option)
-			if _, err := m.Forward(context.Background(), []llama.Sequence{{Tokens: whole, Targets: targets}}); err != nil {
+			choices := make([][]int, len(whole))
+			for i, id := range option {
+				choices[len(prefix)-1+i] = []int{id}
+			}
+			if _, err := m.Forward(context.Background(), []llama.Sequence{{Tokens: whole, Choices: choices}}); err != nil {
 				b.Fatal(err)
 			}
 		}

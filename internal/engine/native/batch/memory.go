@@ -3,6 +3,7 @@ package batch
 import (
 	"runtime/debug"
 
+	"github.com/casemate-ai/casemate/internal/engine/native/prefix"
 	"github.com/casemate-ai/casemate/internal/model/llama"
 )
 
@@ -30,7 +31,7 @@ func (l *ledger) admit(j *job) error {
 	if s.share {
 		found, n = b.tree.Find(j.tokens[:len(j.tokens)-1])
 	}
-	whole := n / llama.PageTokens // one in part will be copied
+	whole := n / prefix.Block // one in part will be copied
 	need := int64(s.need-whole+j.least) * b.options.PageBytes
 	if room, fits := l.fits(need); !fits {
 		for _, p := range found {

@@ -251,7 +251,7 @@ func (b *Batcher) comes(j *job, members []member) bool {
 		if !s.share {
 			continue
 		}
-		same := common(s.tokens, j.tokens[:len(j.tokens)-1]) / prefix.Block
+		same := prefix.Common(s.tokens, j.tokens[:len(j.tokens)-1]) / prefix.Block
 		if same == 0 || same > b.options.Keep {
 			continue
 		}
@@ -263,15 +263,6 @@ func (b *Batcher) comes(j *job, members []member) bool {
 		}
 	}
 	return false
-}
-
-// common returns how many tokens two sequences have in common at their start.
-func common(a, b []int) int {
-	n := 0
-	for n < len(a) && n < len(b) && a[n] == b[n] {
-		n++
-	}
-	return n
 }
 
 // sequence is what the model is to compute of a job's next n tokens.

@@ -3,12 +3,7 @@ package batch
 import (
 	"context"
 	"slices"
-
-	"github.com/casemate-ai/casemate/internal/engine/native/prefix"
 )
-
-// PageTokens is how many tokens share a page.
-const PageTokens = prefix.Block
 
 // maxSpare is how many pages the branches of one Score may have at a time, if
 // there is memory for them: enough to fill passes.

@@ -1,6 +1,10 @@
 package batch
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/casemate-ai/casemate/internal/engine/native/prefix"
+)
 
 // trie is options that follow one prefix, with their common beginnings told once.
 type trie struct {
@@ -88,5 +92,5 @@ func (t *trie) branchPages(before int) (most, all int) {
 // chainPages returns how many pages a fork takes, of a cache of so many tokens,
 // to which n tokens are added: the part page is copied.
 func chainPages(before, n int) int {
-	return pages(before+n) - before/PageTokens
+	return pages(before+n) - before/prefix.Block
 }

@@ -107,7 +107,7 @@ func (x *node[P]) nearest(tokens []int) (child *node[P], same int) {
 	i, _ := x.find(tokens)
 	for _, j := range []int{i, i - 1} {
 		if j >= 0 && j < len(x.children) {
-			if n := common(x.children[j].tokens, tokens); n > same {
+			if n := Common(x.children[j].tokens, tokens); n > same {
 				child, same = x.children[j], n
 			}
 		}
@@ -120,8 +120,8 @@ func (x *node[P]) find(tokens []int) (int, bool) {
 	return slices.BinarySearchFunc(x.children, tokens, func(c *node[P], tokens []int) int { return slices.Compare(c.tokens, tokens) })
 }
 
-// common returns how many tokens two sequences have in common at their start.
-func common(a, b []int) int {
+// Common returns how many tokens two sequences have in common at their start.
+func Common(a, b []int) int {
 	n := 0
 	for n < len(a) && n < len(b) && a[n] == b[n] {
 		n++
@@ -151,7 +151,7 @@ func (t *Tree[P]) Insert(tokens []int, pages []P) {
 // add returns the child that holds these tokens, which is made if there is none.
 func (t *Tree[P]) add(x *node[P], tokens []int, page P) *node[P] {
 	i, _ := x.find(tokens)
-	if i < len(x.children) && common(x.children[i].tokens, tokens) == len(tokens) {
+	if i < len(x.children) && Common(x.children[i].tokens, tokens) == len(tokens) {
 		return x.children[i] // it holds these, and maybe more
 	}
 	c := &node[P]{tokens: slices.Clone(tokens), page: page, parent: x}
@@ -159,7 +159,7 @@ func (t *Tree[P]) add(x *node[P], tokens []int, page P) *node[P] {
 	t.size++
 	t.link(c)
 	if i > 0 {
-		if less := x.children[i-1]; common(less.tokens, tokens) == len(less.tokens) {
+		if less := x.children[i-1]; Common(less.tokens, tokens) == len(less.tokens) {
 			t.forget(less) // the new one holds all that it does
 			x.children[i-1] = c
 			return c

@@ -89,25 +89,8 @@ func packHalves(dst, src []byte, n, cols, first int) {
 	}
 }
 
-// Widen writes the numbers of src as float32, which hold each exactly; a NaN
-// keeps its payload, as package quant has it.
-//
-//	dst  [n]
-//	src  [n] numbers of t, little-endian
-//
-// It panics if t is not F32, F16 or BF16, or src is shorter than dst.
-func Widen(dst []float32, t quant.Type, src []byte) { widen(chosen, dst, t, src) }
-
-func widen(l isa.Level, dst []float32, t quant.Type, src []byte) {
-	size := numberSize("Widen", t)
-	need("Widen", len(src), len(dst)*size)
-	for n := widenVector(l, dst, t, src); n > 0; n = widenVector(l, dst, t, src) {
-		dst, src = dst[n:], src[n*size:]
-	}
-	widenPortable(dst, t, src)
-}
-
-// widenPortable is Widen in portable Go.
+// widenPortable writes the numbers of src as float32, which hold each exactly; a
+// NaN keeps its payload, as package quant has it.
 func widenPortable(dst []float32, t quant.Type, src []byte) {
 	switch t {
 	case quant.F32:

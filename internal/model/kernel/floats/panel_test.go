@@ -169,7 +169,6 @@ func TestPanelPanics(t *testing.T) {
 		"sums": func() {
 			floats.Multiply(x, make([]byte, 64<<10), make([]float32, 1024), floats.Packed(quant.F32, 1, 1, 1024), nil)
 		},
-		"widen":  func() { floats.Widen(x, quant.F16, w[:31]) },
 		"narrow": func() { floats.Narrow(w[:31], quant.F16, x) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -43,25 +43,16 @@ func BenchmarkFew(b *testing.B) {
 	}
 }
 
-// BenchmarkMany goes through the tiles of many rows of activations with as many
-// panels at a time as the second cache holds, as prompts do.
+// BenchmarkMany multiplies by many rows of activations, as prompts do.
 func BenchmarkMany(b *testing.B) {
-	const T, most = 504, 512 << 10
+	const T = 504
 	for _, q := range types {
 		panels, R := matrix(q, 8<<20)
 		b.Run(fmt.Sprintf("%v/T=%d", q, T), func(b *testing.B) {
 			a := quantized(isa.Chosen(), q, numbers(rand.New(rand.NewPCG(2, 2)), T*benchK, false), T, benchK)
-			out := make([]float32, T*R)
-			size := packed.PanelSize(q, benchK)
-			some := most / size / 2 * 2
+			out, scratch := make([]float32, T*R), make([]byte, packed.ScratchBytes)
 			for b.Loop() {
-				for r := 0; r < R; r += some * packed.Lanes {
-					n := min(some*packed.Lanes, R-r)
-					for i := range a.Tiles() {
-						first, _ := a.Tile(i)
-						packed.Multiply(out[first*R+r:], R, n, q, panels[r/packed.Lanes*size:(r+n)/packed.Lanes*size], a, i)
-					}
-				}
+				packed.MultiplyTiles(out, R, R, q, panels, a, 0, a.Tiles(), scratch)
 			}
 			operations(b, T, R)
 		})
