@@ -123,7 +123,7 @@ func open(file *modelfile.Model, o Options) (*Engine, error) {
 		}
 	}
 	if e.model, err = llama.Load(file, options); err != nil {
-		return nil, input(fmt.Sprintf("load model %q", file.Path), err, "")
+		return nil, input("use the model", err, "") // which the error names
 	}
 	e.prepare()
 	if options.Adapter != nil {
