@@ -38,7 +38,22 @@ var allowed = map[string][]string{
 	"internal/security/triage":    {".", "internal/security/knowledge"},
 	"internal/security/explain":   {".", "internal/security/decode", "internal/security/evidence", "internal/security/indicator", "internal/security/knowledge", "internal/security/report", "internal/security/sigma"},
 	"internal/security/report":    {".", "internal/security/indicator", "internal/security/knowledge"},
-	"internal/security/workflow":  {".", "internal/security/evidence", "internal/security/explain", "internal/security/head", "internal/security/knowledge", "internal/security/report", "internal/security/sigma", "internal/security/triage"},
+	"internal/security/intake":    {".", "internal/security/evidence", "internal/security/explain", "internal/security/head", "internal/security/knowledge", "internal/security/report", "internal/security/sigma", "internal/security/triage"},
+
+	// The machine that workflows run on, the workflows, and the one table of them.
+	"internal/security/grounding":   {".", "internal/security/indicator", "internal/security/knowledge"},
+	"internal/security/prompt":      {".", "internal/engine", "internal/security/report"},
+	"internal/security/pipeline":    {".", "internal/engine", "internal/security/grounding", "internal/security/knowledge", "internal/security/library", "internal/security/prompt"},
+	"internal/security/page":        {".", "internal/security/indicator", "internal/security/report"},
+	"internal/security/dossier":     {".", "internal/security/document", "internal/security/evidence", "internal/security/head", "internal/security/indicator", "internal/security/intake", "internal/security/knowledge", "internal/security/report", "internal/security/sigma", "internal/security/triage"},
+	"internal/security/summary":     {".", "internal/security/dossier", "internal/security/head", "internal/security/indicator", "internal/security/intake", "internal/security/knowledge", "internal/security/page", "internal/security/pipeline", "internal/security/prompt", "internal/security/report"},
+	"internal/security/note":        {".", "internal/security/dossier", "internal/security/head", "internal/security/indicator", "internal/security/intake", "internal/security/knowledge", "internal/security/page", "internal/security/pipeline", "internal/security/prompt", "internal/security/report"},
+	"internal/security/investigate": {".", "internal/security/dossier", "internal/security/head", "internal/security/indicator", "internal/security/intake", "internal/security/knowledge", "internal/security/page", "internal/security/pipeline", "internal/security/prompt", "internal/security/report"},
+	"internal/security/opinion":     {".", "internal/security/dossier", "internal/security/head", "internal/security/indicator", "internal/security/intake", "internal/security/knowledge", "internal/security/page", "internal/security/pipeline", "internal/security/prompt", "internal/security/report"},
+	"internal/security/narrate":     {".", "internal/security/explain", "internal/security/knowledge", "internal/security/page", "internal/security/pipeline", "internal/security/prompt", "internal/security/report", "internal/security/sigma"},
+	"internal/security/ranklogs":    {".", "internal/engine", "internal/security/evidence", "internal/security/head", "internal/security/indicator", "internal/security/knowledge", "internal/security/page", "internal/security/pipeline", "internal/security/prompt", "internal/security/report", "internal/security/sigma", "internal/security/textlog"},
+	"internal/security/recipe":      {".", "internal/engine", "internal/engine/scripted", "internal/security/document", "internal/security/dossier", "internal/security/evidence", "internal/security/knowledge", "internal/security/library", "internal/security/page", "internal/security/pipeline", "internal/security/prompt", "internal/security/report"},
+	"internal/security/workflow":    {".", "internal/engine", "internal/security/document", "internal/security/dossier", "internal/security/evidence", "internal/security/explain", "internal/security/grounding", "internal/security/head", "internal/security/intake", "internal/security/investigate", "internal/security/knowledge", "internal/security/library", "internal/security/mapping", "internal/security/narrate", "internal/security/note", "internal/security/openbook", "internal/security/opinion", "internal/security/page", "internal/security/pipeline", "internal/security/prompt", "internal/security/ranklogs", "internal/security/recipe", "internal/security/report", "internal/security/summary", "internal/security/triage"},
 
 	// Published knowledge, the embedded classifiers, and what works with both.
 	"internal/security/feed":          {".", "internal/security/feed/loose", "internal/security/feed/ontology", "internal/security/feed/oscal", "internal/security/feed/prose", "internal/security/feed/turtle", "internal/security/feed/unpack", "internal/security/feed/weakness", "internal/security/feed/yaml", "internal/security/feed/yara"},
@@ -103,8 +118,10 @@ var allowed = map[string][]string{
 	"internal/engine/native":        {".", "internal/engine", "internal/engine/native/batch", "internal/model/adapter", "internal/model/chat", "internal/model/grammar", "internal/model/llama", "internal/model/modelfile", "internal/model/quant", "internal/model/sample", "internal/model/tokenizer"},
 	"internal/engine/native/batch":  {"internal/engine/native/prefix", "internal/model/llama", "internal/model/quant"},
 	"internal/engine/native/prefix": {},
-	"internal/engine/enginetest":    {"internal/engine", "internal/engine/native", "internal/model/modelfile/modeltest"},
+	"internal/engine/scripted":      {"internal/engine"},
+	"internal/engine/enginetest":    {"internal/engine/native", "internal/model/modelfile/modeltest"},
 
+	"internal/learn/trial":     {".", "internal/engine", "internal/engine/scripted", "internal/security/dossier", "internal/security/evidence", "internal/security/grounding", "internal/security/intake", "internal/security/knowledge", "internal/security/pipeline", "internal/security/workflow"},
 	"internal/learn/corpus":    {".", "internal/security/feed"},
 	"internal/learn/technique": {"internal/learn/corpus", "internal/model/lexical", "internal/model/linear"},
 	"internal/learn/eval":      {".", "internal/learn/corpus", "internal/learn/technique", "internal/security/document", "internal/security/evidence", "internal/security/feed", "internal/security/head", "internal/security/knowledge", "internal/security/library", "internal/security/mapping", "internal/security/openbook", "internal/security/triage"},

@@ -8,7 +8,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/head"
-	"github.com/casemate-ai/casemate/internal/security/workflow"
+	"github.com/casemate-ai/casemate/internal/security/intake"
 )
 
 type classifyCmd struct {
@@ -59,8 +59,8 @@ func (c *classifyCmd) Run(s *streams) error {
 		}
 		return &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("classify: no style %q", c.Style), Hint: hint}
 	}
-	sum, err := workflow.Classify(s.ctx, workflow.ClassifyInput{
-		Stdin: in, Format: workflow.ClassifyFormat(c.Format), Field: c.Field, Name: workflow.NameOf,
+	sum, err := intake.Classify(s.ctx, intake.ClassifyInput{
+		Stdin: in, Format: intake.ClassifyFormat(c.Format), Field: c.Field, Name: intake.NameOf,
 		Decide: func(text string) head.Decision { return h.Classify(text, opt) },
 	}, s.stdout)
 	if err != nil {
@@ -85,11 +85,11 @@ func (c *classifyCmd) check() error {
 		return usage("0 gives none", "--alternatives %d", c.Alternatives)
 	case c.Because < 0:
 		return usage("0 gives none", "--because %d", c.Because)
-	case c.Field != "" && c.Format == string(workflow.ClassifyText):
+	case c.Field != "" && c.Format == string(intake.ClassifyText):
 		return usage("leave one of them out", "--field names a field of JSON lines, and --format says that lines are text")
 	}
 	if c.Field != "" {
-		c.Format = string(workflow.ClassifyJSONL)
+		c.Format = string(intake.ClassifyJSONL)
 	}
 	return nil
 }

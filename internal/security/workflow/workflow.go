@@ -1,64 +1,59 @@
-// Package workflow runs Casemate's use cases from end to end: what a command,
-// and later a route or a job, asks for is one call here.
+// Package workflow is the one table of what Casemate does: each use case is
+// declared once, and commands, completion, documentation, and later routes and
+// pages, come from it.
 package workflow
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
+	"context"
+	"encoding/json"
+	"io"
 
-	"github.com/casemate-ai/casemate"
-	"github.com/casemate-ai/casemate/internal/security/sigma"
+	"github.com/casemate-ai/casemate/internal/security/page"
+	"github.com/casemate-ai/casemate/internal/security/pipeline"
 )
 
-// Rules are compiled Sigma rules and what became of those that cannot be run.
-type Rules struct {
-	Engine  *sigma.Engine
-	Count   int // rules that run, the starter pack's too
-	Refused []sigma.Refusal
+// Workflow is one use case.
+type Workflow struct {
+	Name    string // the command
+	Group   string // "SOC", "Proactive defence" …
+	Summary string // one line
+	Help    string // a paragraph or two, in Markdown
+	Example string // a command that runs on the examples
+	// New returns a pointer to an empty input: a struct whose fields carry json
+	// tags, and kong's (arg, help, enum, default, placeholder), from which flags
+	// and the schema are made.
+	New func() any
+	// Output is a zero value of what Result.Value holds, or of one object that a
+	// stream emits.
+	Output any
+	Stream bool // it emits objects one by one
+	Model  bool // a model makes it better
+	Run    func(ctx context.Context, in any, env Env) (Result, error)
 }
 
-// LoadRules reads the paths (folders, files, zip archives) and, unless told
-// otherwise, the starter pack, and compiles them together. A rule that cannot be
-// run is named in Refused; only a path that cannot be read is an error.
-func LoadRules(paths []string, withoutStarter bool) (Rules, error) {
-	var all []*sigma.Rule
-	var out Rules
-	if !withoutStarter {
-		starter, err := sigma.Starter()
-		if err != nil {
-			return Rules{}, fmt.Errorf("load the starter rules: %w", err)
-		}
-		all = append(all, starter.Rules...)
-	}
-	for _, p := range paths {
-		loaded, err := sigma.LoadPath(p)
-		if err != nil {
-			return Rules{}, &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("load rules %q", p), Err: err,
-				Hint: "give a folder, a .yml file or a .zip of Sigma rules"}
-		}
-		if len(loaded.Rules) == 0 {
-			return Rules{}, &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("load rules %q: no Sigma rule in %d files", p, loaded.Files),
-				Hint: "give a folder, a .yml file or a .zip of Sigma rules"}
-		}
-		all = append(all, loaded.Rules...)
-		out.Refused = append(out.Refused, loaded.Refused...)
-	}
-	engine, err := sigma.Compile(all, sigma.Options{})
-	if err != nil {
-		return Rules{}, fmt.Errorf("compile rules: %w", err)
-	}
-	out.Engine = engine
-	out.Count = len(engine.Rules())
-	out.Refused = append(out.Refused, engine.Refused()...)
-	return out, nil
+// Env is what a run is given besides its input.
+type Env struct {
+	pipeline.Options
+	Stdin io.Reader
+	// Emit takes the objects of a stream, in order.
+	Emit func(any) error
 }
 
-// open opens a small side file and names it in the error.
-func open(path, what, hint string) (*os.File, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, &casemate.Error{Code: casemate.CodeUsage, Message: "open " + what + " " + filepath.Base(path), Err: err, Hint: hint}
-	}
-	return f, nil
+// Result is what a run found.
+type Result struct {
+	Value      any        // for programs; valid by the output schema
+	Page       *page.Page // for people; nil for a stream
+	Incomplete bool       // part of the input could not be used
 }
+
+// All returns the table, in the order of the documentation.
+func All() []Workflow { return nil }
+
+// Find returns a workflow by its name.
+func Find(name string) (Workflow, bool) { return Workflow{}, false }
+
+// InputSchema returns the JSON Schema (2020-12) of the workflow's input.
+func (w Workflow) InputSchema() json.RawMessage { return nil }
+
+// OutputSchema returns the JSON Schema of its output.
+func (w Workflow) OutputSchema() json.RawMessage { return nil }

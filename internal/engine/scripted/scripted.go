@@ -1,6 +1,7 @@
-// Package enginetest holds engines for tests: one that answers from a script,
-// well or badly, and a tiny real model made on the spot.
-package enginetest
+// Package scripted is an engine that answers from a script, well or badly. The
+// cases of prompts and recipes run on it, and so do the measures of grounding and
+// of injection.
+package scripted
 
 import (
 	"context"

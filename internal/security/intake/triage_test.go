@@ -1,4 +1,4 @@
-package workflow_test
+package intake_test
 
 import (
 	"context"
@@ -12,17 +12,17 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/intake"
 	"github.com/casemate-ai/casemate/internal/security/report"
-	"github.com/casemate-ai/casemate/internal/security/workflow"
 )
 
 const examples = "../../../examples"
 
 // triageFiles triages paths, the day after the example day.
-func triageFiles(t *testing.T, in workflow.TriageInput) report.Triage {
+func triageFiles(t *testing.T, in intake.TriageInput) report.Triage {
 	t.Helper()
 	in.AsOf = time.Date(2026, 3, 5, 0, 0, 0, 0, time.UTC)
-	out, err := workflow.Triage(context.Background(), in)
+	out, err := intake.Triage(context.Background(), in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func truth(t *testing.T) map[string]string {
 // TestExampleDay compares the first incidents with what truly happened.
 func TestExampleDay(t *testing.T) {
 	story := truth(t)
-	res := triageFiles(t, workflow.TriageInput{
+	res := triageFiles(t, intake.TriageInput{
 		Paths:  []string{filepath.Join(examples, "intrusion")},
 		Assets: filepath.Join(examples, "assets.csv"), Suppress: filepath.Join(examples, "suppress.yaml"),
 	})
@@ -138,7 +138,7 @@ tags: [attack.t1110]`)
 	}
 	late := write(t, "late.jsonl", event("02:00"), event("03:00"))
 	early := write(t, "early.jsonl", event("00:00"), event("01:00"))
-	res := triageFiles(t, workflow.TriageInput{Paths: []string{late, early}, Rules: []string{rules}, Bare: true})
+	res := triageFiles(t, intake.TriageInput{Paths: []string{late, early}, Rules: []string{rules}, Bare: true})
 	if len(res.Incidents) != 1 || res.Alerts != 4 || res.Events != 0 {
 		t.Fatalf("%d incidents of %d alerts and %d events, want 1 of 4 and 0", len(res.Incidents), res.Alerts, res.Events)
 	}
@@ -162,7 +162,7 @@ func TestTwinsEndToEnd(t *testing.T) {
 		add("10:00:00.000000", "1", "ET WEB_SERVER SQL Injection", "curl/8"+text)
 		add("10:01:00.000000", "1", "ET WEB_SERVER Webshell Upload", "curl/8"+text)
 		add("14:00:00.000000", "3", "ET INFO Something", "curl/8")
-		res := triageFiles(t, workflow.TriageInput{Paths: []string{write(t, "eve.json", lines...)}})
+		res := triageFiles(t, intake.TriageInput{Paths: []string{write(t, "eve.json", lines...)}})
 		out := map[string]casemate.Verdict{}
 		for _, in := range res.Incidents {
 			for _, at := range in.Alerts {
@@ -190,7 +190,7 @@ func TestTwinsEndToEnd(t *testing.T) {
 
 func TestEnrichKeepsEveryRecord(t *testing.T) {
 	n, alerts := 0, 0
-	sum, err := workflow.Enrich(context.Background(), workflow.EnrichInput{Paths: []string{filepath.Join(examples, "intrusion")}}, func(e *workflow.Enriched) error {
+	sum, err := intake.Enrich(context.Background(), intake.EnrichInput{Paths: []string{filepath.Join(examples, "intrusion")}}, func(e *intake.Enriched) error {
 		n++
 		if e.Kind == "alert" {
 			alerts++
@@ -210,7 +210,7 @@ func TestLoadRulesNamesWhatItCannotRead(t *testing.T) {
 		"absent":   filepath.Join(t.TempDir(), "absent"),
 		"no rules": write(t, "a.yml", "title: nothing"),
 	} {
-		if _, err := workflow.LoadRules([]string{path}, true); err == nil || !strings.Contains(err.Error(), filepath.Base(path)) {
+		if _, err := intake.LoadRules([]string{path}, true); err == nil || !strings.Contains(err.Error(), filepath.Base(path)) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package workflow_test
+package intake_test
 
 import (
 	"bufio"
@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/casemate-ai/casemate/internal/security/head"
-	"github.com/casemate-ai/casemate/internal/security/workflow"
+	"github.com/casemate-ai/casemate/internal/security/intake"
 )
 
 // echo decides that a text's label is the text, so that order shows.
@@ -21,10 +21,10 @@ func echo(text string) head.Decision {
 }
 
 // classify runs Classify and returns its answers as generic objects.
-func classify(t *testing.T, in workflow.ClassifyInput) ([]map[string]any, workflow.ClassifySummary) {
+func classify(t *testing.T, in intake.ClassifyInput) ([]map[string]any, intake.ClassifySummary) {
 	t.Helper()
 	var out bytes.Buffer
-	sum, err := workflow.Classify(context.Background(), in, &out)
+	sum, err := intake.Classify(context.Background(), in, &out)
 	if err != nil {
 		t.Fatalf("Classify: %v", err)
 	}
@@ -45,7 +45,7 @@ func TestClassifyKeepsOrder(t *testing.T) {
 	for i := range lines {
 		fmt.Fprintf(&text, "line %d %s\n", i, strings.Repeat("x", i%300))
 	}
-	got, sum := classify(t, workflow.ClassifyInput{Stdin: strings.NewReader(text.String()), Decide: echo})
+	got, sum := classify(t, intake.ClassifyInput{Stdin: strings.NewReader(text.String()), Decide: echo})
 	if len(got) != lines || sum.Lines != lines || sum.Broken != 0 {
 		t.Fatalf("%d answers, summary %+v, want %d", len(got), sum, lines)
 	}
@@ -69,7 +69,7 @@ func TestClassifyNamesBrokenLines(t *testing.T) {
 		`{"text":""}`,
 		`null`,
 	}
-	got, sum := classify(t, workflow.ClassifyInput{Stdin: strings.NewReader(strings.Join(lines, "\n")), Decide: echo})
+	got, sum := classify(t, intake.ClassifyInput{Stdin: strings.NewReader(strings.Join(lines, "\n")), Decide: echo})
 	want := []struct {
 		label string
 		line  float64
@@ -100,8 +100,8 @@ func TestClassifyNamesBrokenLines(t *testing.T) {
 
 func TestClassifyLongAndInvalidLines(t *testing.T) {
 	in := io.MultiReader(strings.NewReader("before\n"),
-		io.LimitReader(forever('a'), workflow.MaxClassifyLine+100), strings.NewReader("\nbad \xff byte\r\n\n"))
-	got, sum := classify(t, workflow.ClassifyInput{Stdin: in, Decide: echo})
+		io.LimitReader(forever('a'), intake.MaxClassifyLine+100), strings.NewReader("\nbad \xff byte\r\n\n"))
+	got, sum := classify(t, intake.ClassifyInput{Stdin: in, Decide: echo})
 	if len(got) != 4 || sum.Broken != 1 {
 		t.Fatalf("%d answers, summary %+v, want 4 with 1 broken", len(got), sum)
 	}
@@ -128,7 +128,7 @@ func TestClassifyAnswersWhileInputIsOpen(t *testing.T) {
 	read, out := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		_, err := workflow.Classify(context.Background(), workflow.ClassifyInput{Stdin: in, Decide: echo}, out)
+		_, err := intake.Classify(context.Background(), intake.ClassifyInput{Stdin: in, Decide: echo}, out)
 		out.Close()
 		done <- err
 	}()
@@ -149,11 +149,11 @@ func TestClassifyTellsFaults(t *testing.T) {
 	torn := errors.New("torn")
 	in := io.MultiReader(strings.NewReader("good\n"), errReader{torn})
 	var out bytes.Buffer
-	_, err := workflow.Classify(context.Background(), workflow.ClassifyInput{Stdin: in, Decide: echo}, &out)
+	_, err := intake.Classify(context.Background(), intake.ClassifyInput{Stdin: in, Decide: echo}, &out)
 	if !errors.Is(err, torn) || !strings.Contains(out.String(), "good") {
 		t.Errorf("Classify = %v with output %q, want the fault and the answer before it", err, out.String())
 	}
-	if _, err := workflow.Classify(context.Background(), workflow.ClassifyInput{Stdin: strings.NewReader("good\n"), Decide: echo}, errWriter{torn}); !errors.Is(err, torn) {
+	if _, err := intake.Classify(context.Background(), intake.ClassifyInput{Stdin: strings.NewReader("good\n"), Decide: echo}, errWriter{torn}); !errors.Is(err, torn) {
 		t.Errorf("Classify to a torn writer = %v, want the fault", err)
 	}
 }
@@ -170,7 +170,7 @@ func FuzzClassify(f *testing.F) {
 	f.Add([]byte("{\"text\":\"a\"}\n{\n"))
 	f.Add([]byte("plain\n\xff\n\r\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, sum := classify(t, workflow.ClassifyInput{Stdin: bytes.NewReader(data), Decide: echo})
+		got, sum := classify(t, intake.ClassifyInput{Stdin: bytes.NewReader(data), Decide: echo})
 		if len(got) != sum.Lines || sum.Lines > bytes.Count(data, []byte("\n"))+1 {
 			t.Errorf("%d answers, summary %+v for %d lines", len(got), sum, bytes.Count(data, []byte("\n")))
 		}

@@ -1,4 +1,4 @@
-package enginetest_test
+package scripted_test
 
 import (
 	"context"
@@ -9,14 +9,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/casemate-ai/casemate/internal/engine"
-	"github.com/casemate-ai/casemate/internal/engine/enginetest"
+	"github.com/casemate-ai/casemate/internal/engine/scripted"
 )
 
 func ask(prompt string) engine.GenerateRequest { return engine.GenerateRequest{Prompt: prompt} }
 
 // TestScriptOrder wants replies in their order, but for those that wait for a word.
 func TestScriptOrder(t *testing.T) {
-	s := enginetest.New(enginetest.Reply{When: "triage", Text: "grave"}, enginetest.Reply{Text: "first"}, enginetest.Reply{Text: "second"})
+	s := scripted.New(scripted.Reply{When: "triage", Text: "grave"}, scripted.Reply{Text: "first"}, scripted.Reply{Text: "second"})
 	var got []string
 	for _, prompt := range []string{"hello", "triage this", "hello again"} {
 		g, err := s.Generate(context.Background(), ask(prompt), nil)
@@ -31,14 +31,14 @@ func TestScriptOrder(t *testing.T) {
 	if s.Left() != 0 || len(s.Requests()) != 3 || s.Requests()[1].Prompt != "triage this" {
 		t.Errorf("left %d, requests %v", s.Left(), s.Requests())
 	}
-	if _, err := s.Generate(context.Background(), ask("more"), nil); !errors.Is(err, enginetest.ErrScriptEnd) {
+	if _, err := s.Generate(context.Background(), ask("more"), nil); !errors.Is(err, scripted.ErrScriptEnd) {
 		t.Errorf("a question too many: %v, want ErrScriptEnd", err)
 	}
 }
 
 // TestScriptStreams wants the pieces to be the text, thoughts first.
 func TestScriptStreams(t *testing.T) {
-	s := enginetest.New(enginetest.Reply{Thinking: "is it so", Text: "it is so"})
+	s := scripted.New(scripted.Reply{Thinking: "is it so", Text: "it is so"})
 	var thought, text strings.Builder
 	_, err := s.Generate(context.Background(), ask(""), func(p engine.Piece) error {
 		if p.Thinking {
@@ -52,14 +52,14 @@ func TestScriptStreams(t *testing.T) {
 		t.Errorf("thought %q, text %q, error %v", thought.String(), text.String(), err)
 	}
 	stop := errors.New("enough")
-	s = enginetest.New(enginetest.Reply{Text: "never ends"})
+	s = scripted.New(scripted.Reply{Text: "never ends"})
 	if _, err := s.Generate(context.Background(), ask(""), func(engine.Piece) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("error of emit: %v", err)
 	}
 }
 
 func TestScriptScores(t *testing.T) {
-	s := enginetest.New(enginetest.Reply{Logprobs: []float64{-1, -2}}, enginetest.Reply{Logprobs: []float64{-1}})
+	s := scripted.New(scripted.Reply{Logprobs: []float64{-1, -2}}, scripted.Reply{Logprobs: []float64{-1}})
 	got, err := s.Score(context.Background(), engine.ScoreRequest{Prefix: "p", Options: []string{"yes", "not at all"}})
 	if diff := cmp.Diff([]engine.Score{{Logprob: -1, Tokens: 1}, {Logprob: -2, Tokens: 3}}, got); diff != "" || err != nil {
 		t.Errorf("scores (-want +got):\n%s%v", diff, err)
@@ -71,7 +71,7 @@ func TestScriptScores(t *testing.T) {
 
 func TestBadEngines(t *testing.T) {
 	broken := errors.New("broken pipe")
-	s := enginetest.New(enginetest.StopsEarly("größer", 3), enginetest.Rambles(5), enginetest.Reply{Err: broken})
+	s := scripted.New(scripted.StopsEarly("größer", 3), scripted.Rambles(5), scripted.Reply{Err: broken})
 	if g, err := s.Generate(context.Background(), ask(""), nil); err != nil || g.Text != "gr" || g.Finish != engine.FinishLength {
 		t.Errorf("cut: %+v, %v", g, err)
 	}

@@ -1,0 +1,2 @@
+// Package trial is under construction.
+package trial

@@ -1,0 +1,2 @@
+// Package narrate is under construction.
+package narrate

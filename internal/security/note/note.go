@@ -1,0 +1,2 @@
+// Package note is under construction.
+package note

@@ -1,0 +1,2 @@
+// Package opinion is under construction.
+package opinion

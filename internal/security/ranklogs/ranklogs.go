@@ -1,0 +1,2 @@
+// Package ranklogs is under construction.
+package ranklogs

@@ -1,0 +1,2 @@
+// Package recipe is under construction.
+package recipe

@@ -1,0 +1,2 @@
+// Package summary is under construction.
+package summary
