@@ -15,6 +15,10 @@ type Engine interface {
 	// Generate continues a prompt. Where emit is not nil it is given each piece
 	// of text as it becomes certain; an error it returns ends the generation.
 	Generate(ctx context.Context, r GenerateRequest, emit func(Piece) error) (Generation, error)
+	// Prepare says what a request gives the model to read, and how much of the
+	// context that leaves. It runs no model. A prompt longer than the context is
+	// no error here.
+	Prepare(ctx context.Context, r GenerateRequest) (Prepared, error)
 	// Score returns the log-probability of each continuation of one prefix.
 	Score(ctx context.Context, r ScoreRequest) ([]Score, error)
 	// Embed returns hidden states, pooled over the positions of each text.
@@ -117,6 +121,13 @@ type Generation struct {
 	Tokens       []TokenLogprob `json:"tokens,omitempty"`
 	PromptTokens int            `json:"prompt_tokens"`
 	AnswerTokens int            `json:"answer_tokens"`
+}
+
+// Prepared is a request as the model would read it.
+type Prepared struct {
+	Prompt string `json:"prompt"` // the whole of it, special tokens spelled
+	Tokens int    `json:"tokens"` // of the prompt
+	Room   int    `json:"room"`   // tokens that the context leaves for an answer; 0 where the prompt fills or exceeds it
 }
 
 // TokenLogprob is a token and the natural logarithm of its probability, before

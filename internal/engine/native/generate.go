@@ -121,24 +121,15 @@ func (e *Engine) begin(r engine.GenerateRequest, emit func(engine.Piece) error) 
 
 // prompt returns the prompt's ids, and makes ready for what the answer begins with.
 func (a *answer) prompt() ([]int, error) {
-	r, open := a.request, false
-	var ids []int
-	if len(r.Tokens) > 0 {
-		ids = slices.Clone(r.Tokens)
-	} else if len(r.Messages) > 0 {
-		p, err := a.engine.chatPrompt(r.Messages, r.Thinking)
-		if err != nil {
-			return nil, err
-		}
-		ids, open = p.ids, p.thinking
-	} else {
-		ids = a.engine.textTokens(r.Prompt, r.Special)
+	p, err := a.engine.read(a.request)
+	if err != nil {
+		return nil, err
 	}
-	a.thoughts = a.engine.thoughts(open)
-	if a.schema.grammar != nil && !open {
+	a.thoughts = a.engine.thoughts(p.thinking)
+	if a.schema.grammar != nil && !p.thinking {
 		a.matcher = a.schema.grammar.Start()
 	}
-	return ids, nil
+	return p.ids, nil
 }
 
 // run picks tokens until the answer ends. While the model computes what follows

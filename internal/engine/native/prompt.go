@@ -1,7 +1,10 @@
 package native
 
 import (
+	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/casemate-ai/casemate/internal/engine"
 	"github.com/casemate-ai/casemate/internal/model/chat"
@@ -35,6 +38,34 @@ func (e *Engine) chatPrompt(messages []engine.Message, thinking engine.Thinking)
 		ids = append([]int{spec.BOS}, ids...)
 	}
 	return chatPrompt{ids, p.Thinking}, nil
+}
+
+// read returns what a request gives the model to read.
+func (e *Engine) read(r engine.GenerateRequest) (chatPrompt, error) {
+	switch {
+	case len(r.Tokens) > 0:
+		return chatPrompt{ids: slices.Clone(r.Tokens)}, nil
+	case len(r.Messages) > 0:
+		return e.chatPrompt(r.Messages, r.Thinking)
+	}
+	return chatPrompt{ids: e.textTokens(r.Prompt, r.Special)}, nil
+}
+
+// Prepare says what a request gives the model to read: the text of the very
+// tokens that Generate would begin with.
+func (e *Engine) Prepare(ctx context.Context, r engine.GenerateRequest) (engine.Prepared, error) {
+	if err := ctx.Err(); err != nil {
+		return engine.Prepared{}, err
+	}
+	p, err := e.read(r)
+	if err != nil {
+		return engine.Prepared{}, err
+	}
+	var b strings.Builder
+	for _, id := range p.ids {
+		b.WriteString(e.Piece(id))
+	}
+	return engine.Prepared{Prompt: b.String(), Tokens: len(p.ids), Room: max(0, e.options.Context-len(p.ids))}, nil
 }
 
 // isThinkMark says whether a token is the whole of <think> or </think>.

@@ -117,6 +117,25 @@ func (s *Script) Generate(ctx context.Context, r engine.GenerateRequest, emit fu
 	return g, nil
 }
 
+// Prepare writes the request's messages, each after its role spelled as a special
+// token, and takes words for tokens. What Generate counts is the same. The context
+// is About.Context.
+func (s *Script) Prepare(ctx context.Context, r engine.GenerateRequest) (engine.Prepared, error) {
+	if err := ctx.Err(); err != nil {
+		return engine.Prepared{}, err
+	}
+	prompt := r.Prompt
+	if len(r.Messages) > 0 {
+		var b strings.Builder
+		for _, m := range r.Messages {
+			b.WriteString("<|" + m.Role + "|>\n" + m.Content + "\n")
+		}
+		prompt = b.String() + "<|assistant|>\n"
+	}
+	n := words(spoken(r.Messages, r.Prompt))
+	return engine.Prepared{Prompt: prompt, Tokens: n, Room: max(0, s.About.Context-n)}, nil
+}
+
 // speak emits text in pieces that end after spaces.
 func speak(text string, thinking bool, emit func(engine.Piece) error) error {
 	if emit == nil {

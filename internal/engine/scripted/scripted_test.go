@@ -91,3 +91,26 @@ func TestBadEngines(t *testing.T) {
 		t.Error("a closed engine answers")
 	}
 }
+
+// TestScriptPrepares wants the prompt with its roles, words for tokens, and no
+// reply used up.
+func TestScriptPrepares(t *testing.T) {
+	s := scripted.New(scripted.Reply{Text: "kept"})
+	s.About.Context = 10
+	r := engine.GenerateRequest{Messages: []engine.Message{{Role: "system", Content: "be exact"}, {Role: "user", Content: "what is it"}}}
+	got, err := s.Prepare(context.Background(), r)
+	want := engine.Prepared{Prompt: "<|system|>\nbe exact\n<|user|>\nwhat is it\n<|assistant|>\n", Tokens: 5, Room: 5}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("Prepare (-want +got): %v\n%s", err, diff)
+	}
+	if s.Left() != 1 || len(s.Requests()) != 0 {
+		t.Errorf("Prepare used the script: %d left, %d requests", s.Left(), len(s.Requests()))
+	}
+	g, err := s.Generate(context.Background(), r, nil)
+	if err != nil || g.PromptTokens != got.Tokens {
+		t.Errorf("Generate counts %d tokens, Prepare %d (%v)", g.PromptTokens, got.Tokens, err)
+	}
+	if got, err := s.Prepare(context.Background(), ask(strings.Repeat("word ", 11))); err != nil || got.Room != 0 || got.Tokens != 11 {
+		t.Errorf("a prompt too long: %+v, %v, want no room and no error", got, err)
+	}
+}
