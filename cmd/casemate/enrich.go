@@ -15,13 +15,19 @@ type enrichCmd struct {
 	Verbose bool     `short:"v" help:"Name every line that could not be read."`
 }
 
-// Run writes one JSON object a record, in order, as they are read.
+// Run writes one JSON object a record, in order, as they are read: the record
+// with what is known about it under the key casemate.
 func (c *enrichCmd) Run(s *streams) error {
 	out := bufio.NewWriter(s.stdout)
 	bar := newProgress(s.stderr, c.Files)
 	sum, err := intake.Enrich(s.ctx, intake.EnrichInput{
 		Paths: c.Files, Stdin: s.stdin, Format: c.Format, Rules: c.Rules, Bare: c.NoRules, Progress: bar.update,
-	}, func(e *intake.Enriched) error { return writeJSON(out, e, false) })
+	}, func(e *intake.Enriched) error {
+		if _, err := out.Write(e.Line()); err != nil {
+			return err
+		}
+		return out.WriteByte('\n')
+	})
 	bar.done()
 	// What was enriched before an error is kept.
 	if flushed := out.Flush(); err == nil {

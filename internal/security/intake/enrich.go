@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -11,8 +12,6 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/evidence"
-	"github.com/casemate-ai/casemate/internal/security/knowledge"
-	"github.com/casemate-ai/casemate/internal/security/sigma"
 )
 
 // EnrichInput says what to enrich.
@@ -25,31 +24,49 @@ type EnrichInput struct {
 	Progress func(bytesRead int64)
 }
 
-// Enriched is one record with all that is known about it. Original keeps every
-// field: the record itself if it is JSON, its text if it is text, else its
-// fields by name.
-type Enriched struct {
-	ID         string               `json:"id"`
-	At         casemate.Location    `json:"at"`
-	Format     string               `json:"format"`
-	Kind       string               `json:"kind"`
-	Time       *time.Time           `json:"time,omitempty"`
+// Schema names the form of an Enrichment; a change that a reader of it would
+// notice counts it up.
+const (
+	Schema     = schemaName + "1"
+	schemaName = "casemate.enrich/"
+)
+
+// Enrichment is what is known about one record by itself: what it names, which
+// rules it matches, and what the catalogue says of both. What takes a record's
+// neighbours into account is triage's.
+type Enrichment struct {
+	Schema     string               `json:"schema"` // "casemate.enrich/1"
+	ID         string               `json:"id"`     // the same for the same record, wherever it is read
+	Kind       string               `json:"kind"`   // "alert" or "event"
+	Format     string               `json:"format"` // the reader that understood it
+	At         *casemate.Location   `json:"at,omitempty"`
+	Time       *time.Time           `json:"time,omitempty"` // UTC
 	Name       string               `json:"name,omitempty"`
-	Rule       string               `json:"rule,omitempty"`
-	Message    string               `json:"message,omitempty"`
-	Severity   casemate.Severity    `json:"severity"`
+	Rule       string               `json:"rule,omitempty"` // the sensor's id of its rule or event
+	Severity   casemate.Severity    `json:"severity"`       // the sensor's word on Casemate's scale
 	Action     string               `json:"action,omitempty"`
 	Host       string               `json:"host,omitempty"`
 	User       string               `json:"user,omitempty"`
 	Process    *casemate.Process    `json:"process,omitempty"`
+	Logsource  *casemate.Logsource  `json:"logsource,omitempty"`
 	Entities   []casemate.Entity    `json:"entities,omitempty"`
 	Indicators []casemate.Indicator `json:"indicators,omitempty"`
-	Techniques []casemate.Technique `json:"techniques,omitempty"`
+	Techniques []EnrichedTechnique  `json:"techniques,omitempty"`
 	Detections []casemate.Detection `json:"detections,omitempty"`
 	Exploited  []ExploitedCVE       `json:"known_exploited,omitempty"`
-	Notes      []string             `json:"notes,omitempty"` // what the catalogue says of ids it had to change or does not have
-	Log        *casemate.Logsource  `json:"logsource,omitempty"`
-	Original   json.RawMessage      `json:"original"`
+	Risk       Risk                 `json:"risk"`
+	Next       []casemate.NextStep  `json:"next,omitempty"`  // three at most
+	Notes      []string             `json:"notes,omitempty"` // what had to be changed, replaced or left out
+	Catalogue  string               `json:"catalogue"`       // digest of the catalogue
+}
+
+// EnrichedTechnique is an ATT&CK technique that a record shows, named from the
+// catalogue.
+type EnrichedTechnique struct {
+	ID      string   `json:"id"`
+	Name    string   `json:"name"`
+	Tactics []string `json:"tactics,omitempty"`
+	Source  string   `json:"source"` // "sensor" or "rule"
 }
 
 // ExploitedCVE is a vulnerability that a record names and CISA's catalogue of
@@ -60,90 +77,125 @@ type ExploitedCVE struct {
 	Ransomware bool   `json:"ransomware"`
 }
 
-// Enrich reads records and gives each to yield with its entities, indicators,
-// techniques by their catalogue names, and the rules that it matches.
+// Risk is how grave a record is by itself: the gravest of what its sensor says
+// and what rules and the catalogue add. Nothing lowers it.
+type Risk struct {
+	Level   casemate.Severity `json:"level"`
+	Reasons []string          `json:"reasons,omitempty"`
+}
+
+// Enriched is one record with its enrichment.
+type Enriched struct {
+	Casemate Enrichment
+	line     []byte
+}
+
+// Line returns the enriched record as one line of JSON without its end: every
+// byte of the record's fields in their order, and the enrichment behind them.
+func (e *Enriched) Line() []byte { return e.line }
+
+// MarshalJSON returns Line.
+func (e *Enriched) MarshalJSON() ([]byte, error) { return e.line, nil }
+
+// Enrich reads records and gives each to yield, enriched, in order.
 func Enrich(ctx context.Context, in EnrichInput, yield func(*Enriched) error) (evidence.Summary, error) {
-	rules, err := LoadRules(in.Rules, in.Bare)
+	e, err := NewEnricher(EnricherOptions{Rules: in.Rules, Bare: in.Bare})
 	if err != nil {
 		return evidence.Summary{}, err
 	}
-	d := newDetector(rules.Engine)
-	c := knowledge.Embedded()
 	return readAll(ctx, in.Paths, in.Stdin, evidence.Options{Format: in.Format, Progress: in.Progress}, func(a *casemate.Alert) error {
-		return yield(enrich(a, d.match(a), c))
+		out, err := e.alert(ctx, a)
+		if err != nil {
+			return err
+		}
+		return yield(out)
 	})
 }
 
-func enrich(a *casemate.Alert, matches []sigma.Match, c *knowledge.Catalogue) *Enriched {
-	e := &Enriched{
-		ID: a.ID, At: a.At, Format: a.Format, Kind: a.Kind.String(), Name: a.Name, Rule: a.Rule, Message: a.Message,
-		Severity: a.Severity, Action: a.Action, Host: a.Host, User: a.User, Process: a.Process,
-		Entities: a.Entities, Indicators: a.Indicators, Original: original(a),
+// alert enriches a record of a stream.
+func (e *Enricher) alert(ctx context.Context, a *casemate.Alert) (*Enriched, error) {
+	raw := []byte(strings.TrimSpace(a.Raw))
+	if len(raw) == 0 || raw[0] != '{' || !json.Valid(raw) {
+		out := &Enriched{Casemate: e.enrichment(a)}
+		out.Casemate.At = &a.At
+		value, err := out.Casemate.json()
+		out.line = wrap(original(a), value)
+		return out, err
 	}
-	if !a.Time.IsZero() {
-		e.Time = &a.Time
-	}
-	if a.Log != (casemate.Logsource{}) {
-		e.Log = &a.Log
-	}
-	for _, m := range matches {
-		e.Detections = append(e.Detections, m.Detection())
-	}
-	for _, d := range e.Detections {
-		for _, id := range d.Techniques {
-			e.technique(c, id, "rule")
+	s := findSlot(raw)
+	replacedBytes := false
+	if s.replaced {
+		// What was added before is no evidence, and no part of the record's id.
+		if again, err := e.read(ctx, s.record, "json"); err == nil {
+			again.At = a.At
+			a = again
 		}
+	} else {
+		replacedBytes = strings.ContainsRune(a.Raw, '\uFFFD') && casemate.AlertID(a.Format, []byte(a.Raw)) != a.ID
 	}
-	for _, id := range a.Techniques {
-		e.technique(c, id, "sensor")
+	out := &Enriched{Casemate: e.enrichment(a)}
+	out.Casemate.At = &a.At
+	if replacedBytes {
+		out.Casemate.note("bytes that are no UTF-8 were replaced by U+FFFD")
 	}
-	for _, in := range a.Indicators {
-		if in.Type != casemate.IndicatorCVE {
-			continue
-		}
-		if k, ok := c.KEV(in.Value); ok {
-			e.Exploited = append(e.Exploited, ExploitedCVE{ID: strings.ToUpper(in.Value), Added: k.Added.Format(time.DateOnly), Ransomware: k.Ransomware})
-		}
-	}
-	return e
+	line, err := s.put(&out.Casemate)
+	out.line = oneLine(line)
+	return out, err
 }
 
-// technique adds a technique once, under the name that the catalogue has for it.
-func (e *Enriched) technique(c *knowledge.Catalogue, id, source string) {
-	t, note, ok := c.Resolve(id)
-	if !ok {
-		e.note("the catalogue has no technique " + id)
-		return
+// put writes an enrichment into the slot, and says in it what became of keys that
+// were there before. An enrichment that says the same again is not spoken of.
+func (s slot) put(e *Enrichment) ([]byte, error) {
+	if s.key != Key {
+		e.note(fmt.Sprintf("the record has a key %q of its own, so this stands under %q", Key, s.key))
 	}
-	if note != "" {
-		e.note(note)
+	value, err := e.json()
+	if err == nil && s.replaced && !bytes.Equal(value, s.old) {
+		e.note("an earlier enrichment that said something else was replaced")
+		value, err = e.json()
 	}
-	for i := range e.Techniques {
-		if e.Techniques[i].ID == t.ID {
-			return
-		}
+	if err != nil {
+		return nil, err
 	}
-	e.Techniques = append(e.Techniques, casemate.Technique{ID: t.ID, Name: t.Name, Tactics: t.Tactics, Source: source, Evidence: []string{e.ID}})
+	return s.fill(value), nil
 }
 
-func (e *Enriched) note(text string) {
-	if !slices.Contains(e.Notes, text) {
-		e.Notes = append(e.Notes, text)
+// json writes an enrichment as one line.
+func (e *Enrichment) json() ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // it goes to programs, which read < as well
+	if err := enc.Encode(e); err != nil {
+		return nil, fmt.Errorf("write enrichment of %s: %w", e.ID, err)
 	}
+	return bytes.TrimRight(b.Bytes(), "\n"), nil
 }
 
-// original returns the record as it came in.
+// oneLine takes the blanks between the tokens out of JSON that goes over several
+// lines, and leaves other JSON as it is.
+func oneLine(text []byte) []byte {
+	if bytes.IndexByte(text, '\n') < 0 && bytes.IndexByte(text, '\r') < 0 {
+		return text
+	}
+	var b bytes.Buffer
+	if json.Compact(&b, text) != nil {
+		return text // it was found valid before
+	}
+	return b.Bytes()
+}
+
+// wrap writes a record that is no JSON object beside its enrichment.
+func wrap(original, value []byte) []byte {
+	out := append([]byte(`{"original":`), original...)
+	out = append(append(append(out, `,"`...), Key...), `":`...)
+	return append(append(out, value...), '}')
+}
+
+// original returns a record that is no JSON object: its text if it is text, else
+// its fields by name.
 func original(a *casemate.Alert) json.RawMessage {
-	if raw := strings.TrimSpace(a.Raw); raw != "" {
-		if raw[0] == '{' && json.Valid([]byte(raw)) {
-			var b bytes.Buffer
-			if json.Compact(&b, []byte(raw)) == nil {
-				return b.Bytes()
-			}
-		}
-		if len(a.Fields) == 0 || !fieldsTellAll(a) {
-			return quote(a.Raw)
-		}
+	if strings.TrimSpace(a.Raw) != "" && (len(a.Fields) == 0 || !fieldsTellAll(a)) {
+		return quote(a.Raw)
 	}
 	return fieldsObject(a.Fields)
 }
@@ -205,4 +257,11 @@ func fieldValue(f casemate.Field) json.RawMessage {
 func quote(s string) json.RawMessage {
 	b, _ := json.Marshal(s) // a string always marshals
 	return b
+}
+
+// note adds a note once.
+func (e *Enrichment) note(text string) {
+	if !slices.Contains(e.Notes, text) {
+		e.Notes = append(e.Notes, text)
+	}
 }
