@@ -15,8 +15,8 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/casemate-ai/casemate"
-	"github.com/casemate-ai/casemate/internal/security/mapping"
 	"github.com/casemate-ai/casemate/internal/security/report"
+	"github.com/casemate-ai/casemate/internal/security/workflow"
 )
 
 // version is set by the linker from the repository's tag.
@@ -31,11 +31,10 @@ const (
 	exitIncomplete = 4 // parts of the input could not be used: never reported as clean
 )
 
-// cli is every command. Each has a file of its own.
+// cli is every command but those of the table of workflows. Each has a file of
+// its own.
 type cli struct {
-	Triage   triageCmd   `cmd:"" help:"Rank alerts and events as incidents, with reasons."`
-	Explain  explainCmd  `cmd:"" help:"Explain anything pasted: a command line, a log line, an alert, an id, a hash, a URL."`
-	Enrich   enrichCmd   `cmd:"" help:"Write each alert with its entities, indicators, techniques and rule matches, one JSON object a line."`
+	Run      runCmd      `cmd:"" help:"Run a workflow of the table, or a recipe of your own."`
 	Classify classifyCmd `cmd:"" help:"Label lines of text with an embedded classifier, one JSON object a line."`
 	Ask      askCmd      `cmd:"" help:"Answer a question from the knowledge base, or rank the options of one, with the passages."`
 	KB       kbCmd       `cmd:"" name:"kb" help:"Import, search and show published knowledge."`
@@ -79,26 +78,19 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		}
 	}()
 	var c cli
-	parser, err := kong.New(&c,
-		kong.Name("casemate"),
-		kong.Description("The open, self-hosted language-model system for security teams."),
-		kong.Vars{"threshold": fmt.Sprint(mapping.DefaultThreshold)},
-		kong.UsageOnError(), kong.Writers(stdout, stderr),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
-		kong.Exit(func(code int) { panic(exitRequest(code)) }),
-	)
+	options := parserOptions(stdout, stderr)
+	for _, w := range workflow.All() {
+		options = append(options, newWorkflowCmd(w, false).option())
+	}
+	parser, err := kong.New(&c, append(options, kong.Name("casemate"), kong.Description("The open, self-hosted language-model system for security teams."))...)
 	if err != nil {
 		return fail(stderr, err)
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	k, err := parser.Parse(args)
-	if err != nil {
-		return fail(stderr, &casemate.Error{Code: casemate.CodeUsage, Message: err.Error(), Hint: "see casemate --help"})
-	}
 	out := &output{Writer: stdout}
-	err = k.Run(&streams{ctx, interruptibleReader(ctx, stdin), out, stderr})
+	err = parseAndRun(parser, args, &streams{ctx, interruptibleReader(ctx, stdin), out, stderr})
 	if err == nil && out.err != nil { // no command has to look at each line it prints
 		err = fmt.Errorf("write the result: %w", out.err)
 	}
@@ -110,6 +102,25 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return fail(stderr, err)
 	}
 	return exitFine
+}
+
+// parserOptions are what all parsers of the program share.
+func parserOptions(stdout, stderr io.Writer) []kong.Option {
+	return []kong.Option{
+		kong.Vars(workflow.Variables()),
+		kong.UsageOnError(), kong.Writers(stdout, stderr),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
+		kong.Exit(func(code int) { panic(exitRequest(code)) }),
+	}
+}
+
+// parseAndRun runs the command that the arguments ask for.
+func parseAndRun(parser *kong.Kong, args []string, s *streams) error {
+	k, err := parser.Parse(args)
+	if err != nil {
+		return &casemate.Error{Code: casemate.CodeUsage, Message: err.Error(), Hint: "see casemate --help"}
+	}
+	return k.Run(s)
 }
 
 // Error lets a command end with a code after it has said all there is to say.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"time"
 
 	"github.com/schollz/progressbar/v3"
 
@@ -22,10 +21,18 @@ import (
 	"github.com/casemate-ai/casemate/internal/security/library"
 )
 
-// modelFlags are the flags of every command that runs a language model.
+// modelFlags are the flags of every command that needs a language model.
 type modelFlags struct {
+	Model string `required:"" short:"m" placeholder:"NAME|PATH" help:"A model of the store (casemate model list), NAME@sha256:… to pin it, a GGUF file or a folder of safetensors."`
+	modelOptions
+}
+
+// open makes the model ready.
+func (f *modelFlags) open(s *streams) (*native.Engine, error) { return f.modelOptions.open(s, f.Model) }
+
+// modelOptions say how a language model is run.
+type modelOptions struct {
 	dataFlag
-	Model     string `required:"" short:"m" placeholder:"NAME|PATH" help:"A model of the store (casemate model list), NAME@sha256:… to pin it, a GGUF file or a folder of safetensors."`
 	Adapter   string `placeholder:"PATH" help:"A LoRA adapter: a PEFT folder or a GGUF file."`
 	Threads   int    `placeholder:"N" help:"How many processors to use; default: all. The answer does not depend on it."`
 	AnyMemory bool   `help:"Go on although the memory looks too small."`
@@ -33,12 +40,12 @@ type modelFlags struct {
 	CacheType string `enum:"f32,f16,q8_0" default:"f32" help:"The number format of keys and values: f32, f16 or q8_0, which take less memory and are less exact."`
 }
 
-// open makes the model ready. Its catalogues are read when a schema asks for them.
-func (f *modelFlags) open(s *streams) (*native.Engine, error) {
+// open makes a model ready. Its catalogues are read when a schema asks for them.
+func (f *modelOptions) open(s *streams, model string) (*native.Engine, error) {
 	if f.Threads < 0 || f.Context < 0 {
 		return nil, &casemate.Error{Code: casemate.CodeUsage, Message: "--threads and --context cannot be negative", Hint: "leave them out for all processors and the model's own context"}
 	}
-	path, m, err := f.resolveModel(f.Model)
+	path, m, err := f.resolveModel(model)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +84,7 @@ func lateBar(stderr io.Writer, what string, options ...progressbar.Option) func(
 		return nil
 	}
 	options = append(options, progressbar.OptionSetWriter(stderr), progressbar.OptionSetDescription(what),
-		progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
+		progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(barThrottle))
 	var bar *progressbar.ProgressBar
 	return func(done, total int64) {
 		if bar == nil {

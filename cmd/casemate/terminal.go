@@ -9,7 +9,10 @@ import (
 	"golang.org/x/term"
 )
 
-const defaultWidth = 100
+const (
+	defaultWidth = 100
+	barThrottle  = 100 * time.Millisecond // between two drawings of a bar
+)
 
 // output is standard output, and remembers what went wrong with it.
 type output struct {
@@ -71,7 +74,7 @@ func newProgress(stderr io.Writer, paths []string) progress {
 		total += info.Size()
 	}
 	return progress{progressbar.NewOptions64(total, progressbar.OptionSetWriter(stderr), progressbar.OptionSetDescription("reading"),
-		progressbar.OptionShowBytes(true), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))}
+		progressbar.OptionShowBytes(true), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(barThrottle))}
 }
 
 func (p progress) update(read int64) {

@@ -5,9 +5,9 @@ package workflow
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 
+	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/page"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
 )
@@ -15,7 +15,7 @@ import (
 // Workflow is one use case.
 type Workflow struct {
 	Name    string // the command
-	Group   string // "SOC", "Proactive defence" …
+	Group   string // "SOC", "Knowledge" …
 	Summary string // one line
 	Help    string // a paragraph or two, in Markdown
 	Example string // a command that runs on the examples
@@ -25,9 +25,15 @@ type Workflow struct {
 	New func() any
 	// Output is a zero value of what Result.Value holds, or of one object that a
 	// stream emits.
-	Output any
-	Stream bool // it emits objects one by one
-	Model  bool // a model makes it better
+	Output  any
+	Stream  bool // it emits objects one by one
+	Model   bool // a model makes it better
+	Library bool // it looks things up in the knowledge base, where there is one
+	// Line is a zero value of the objects that it emits one by one where that is
+	// asked for instead of its document; nil is none.
+	Line any
+	// Levels are what Result.Level may be, the least grave first: for --fail-on.
+	Levels []string
 	Run    func(ctx context.Context, in any, env Env) (Result, error)
 }
 
@@ -35,25 +41,65 @@ type Workflow struct {
 type Env struct {
 	pipeline.Options
 	Stdin io.Reader
-	// Emit takes the objects of a stream, in order.
+	// Emit takes the objects of a stream, in order. It is nil where nobody asked
+	// for them one by one.
 	Emit func(any) error
+	// LinesOnly says that the document itself will not be looked at.
+	LinesOnly bool
 }
 
 // Result is what a run found.
 type Result struct {
-	Value      any        // for programs; valid by the output schema
-	Page       *page.Page // for people; nil for a stream
-	Incomplete bool       // part of the input could not be used
+	Value any        // for programs; valid by the output schema
+	Page  *page.Page // for people; nil for a stream
+	// Text, Markdown and HTML, where not nil, write what people see in place of
+	// the page.
+	Text     func(io.Writer, page.TerminalOptions) error
+	Markdown func(io.Writer) error
+	HTML     func(io.Writer) error
+
+	Incomplete bool             // part of the input could not be used
+	Faults     []casemate.Fault // what could not be read; may be fewer than FaultCount
+	FaultCount int
+	Refused    []string // rules that were given and cannot be run, with the reason
+	Notes      []string // what else a person should be told beside the result
+	Level      string   // the gravest finding, one of the workflow's Levels; "" is none
+
+	// Source is what a view of one command is made from.
+	Source any
 }
 
 // All returns the table, in the order of the documentation.
-func All() []Workflow { return nil }
+func All() []Workflow {
+	return []Workflow{triageEntry(), explainEntry(), enrichEntry()}
+}
 
 // Find returns a workflow by its name.
-func Find(name string) (Workflow, bool) { return Workflow{}, false }
+func Find(name string) (Workflow, bool) {
+	for _, w := range All() {
+		if w.Name == name {
+			return w, true
+		}
+	}
+	return Workflow{}, false
+}
 
-// InputSchema returns the JSON Schema (2020-12) of the workflow's input.
-func (w Workflow) InputSchema() json.RawMessage { return nil }
+// Names of the groups, in the order of the documentation.
+const (
+	GroupSOC       = "SOC"
+	GroupKnowledge = "Knowledge"
+	GroupRecipes   = "Recipes"
+)
 
-// OutputSchema returns the JSON Schema of its output.
-func (w Workflow) OutputSchema() json.RawMessage { return nil }
+// entry types the function of a workflow: kong and the schema see its input, and
+// the function gets it as what it is.
+func entry[I any](w Workflow, run func(context.Context, *I, Env) (Result, error)) Workflow {
+	w.New = func() any { return new(I) }
+	w.Run = func(ctx context.Context, in any, env Env) (Result, error) { return run(ctx, in.(*I), env) }
+	return w
+}
+
+// usage is the error of wrong use.
+func usage(message, hint string) error {
+	return &casemate.Error{Code: casemate.CodeUsage, Message: message, Hint: hint}
+}

@@ -1,0 +1,140 @@
+package workflow
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/intake"
+	"github.com/casemate-ai/casemate/internal/security/page"
+	"github.com/casemate-ai/casemate/internal/security/report"
+)
+
+// TriageInput says what to triage.
+type TriageInput struct {
+	Files    []string `json:"files" arg:"" optional:"" name:"file" help:"Alert and event files of any format, folders, .gz or .zip; - for standard input."`
+	Format   string   `json:"format,omitempty" help:"Read every file as this format instead of detecting it."`
+	Rules    []string `json:"rules,omitempty" placeholder:"DIR|ZIP" help:"Run these Sigma rules over raw events, besides the starter pack."`
+	NoRules  bool     `json:"no_rules,omitempty" help:"Do not run the starter pack of rules."`
+	Assets   string   `json:"assets,omitempty" placeholder:"FILE" help:"Inventory in CSV: host, criticality, exposure, owner."`
+	Suppress string   `json:"suppress,omitempty" placeholder:"FILE" help:"Known-benign list in YAML; what it hides is counted and said."`
+	AsOf     string   `json:"as_of,omitempty" placeholder:"DATE" help:"Date timestamps without a year (classic syslog) at or before this day, such as 2026-03-05; else the file's own date serves."`
+}
+
+// TriageOutput is the document of a triage.
+type TriageOutput struct {
+	Incidents  []casemate.Incident     `json:"incidents"`
+	Alerts     int                     `json:"alerts"`
+	Events     int                     `json:"events"`
+	First      time.Time               `json:"first"`
+	Last       time.Time               `json:"last"`
+	Files      []report.FileLine       `json:"files"`
+	Faults     []casemate.Fault        `json:"faults"`
+	FaultCount int                     `json:"fault_count"`
+	Suppressed []report.SuppressedLine `json:"suppressed"`
+	Rules      map[string]int          `json:"rules"`
+	Provenance map[string]string       `json:"provenance"`
+}
+
+func triageEntry() Workflow {
+	return entry(Workflow{
+		Name: "triage", Group: GroupSOC,
+		Summary: "Rank alerts and events as incidents, with reasons.",
+		Help:    "Reads alerts and telemetry of any mixture of formats, runs Sigma rules over the events, groups what belongs together and ranks the groups. Each score says how it came about.",
+		Example: "casemate triage examples/intrusion --assets examples/assets.csv --suppress examples/suppress.yaml",
+		Output:  TriageOutput{}, Line: casemate.Incident{},
+		Levels: []string{"review", "suspicious", "malicious"},
+	}, runTriage)
+}
+
+func runTriage(ctx context.Context, in *TriageInput, env Env) (Result, error) {
+	if len(in.Files) == 0 {
+		return Result{}, usage("triage needs at least one file", "try: casemate triage examples/intrusion --assets examples/assets.csv, or - to read standard input")
+	}
+	asOf, err := date("--as-of", in.AsOf)
+	if err != nil {
+		return Result{}, err
+	}
+	t, err := intake.Triage(ctx, intake.TriageInput{
+		Paths: in.Files, Stdin: env.Stdin, Format: in.Format, Rules: in.Rules, Bare: in.NoRules,
+		Assets: in.Assets, Suppress: in.Suppress, AsOf: asOf,
+		Version: env.Version, Progress: reading(env, in.Files),
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	for i := 0; env.Emit != nil && i < len(t.Incidents); i++ {
+		if err := env.Emit(t.Incidents[i]); err != nil {
+			return Result{}, err
+		}
+	}
+	return Result{
+		Value: triageOutput(t), Source: t,
+		Text: func(w io.Writer, o page.TerminalOptions) error {
+			return report.WriteTerminal(w, t, report.TerminalOptions{Width: o.Width, Color: o.Color})
+		},
+		HTML:   func(w io.Writer) error { return report.WriteHTML(w, t) },
+		Faults: t.Faults, FaultCount: t.FaultCount, Incomplete: t.FaultCount > 0, Refused: t.Refused,
+		Level: gravest(t.Incidents),
+	}, nil
+}
+
+// gravest names the gravest verdict as --fail-on does.
+func gravest(incidents []casemate.Incident) string {
+	for _, v := range []struct {
+		verdict casemate.Verdict
+		level   string
+	}{{casemate.VerdictMalicious, "malicious"}, {casemate.VerdictSuspicious, "suspicious"}, {casemate.VerdictReview, "review"}} {
+		if slices.ContainsFunc(incidents, func(in casemate.Incident) bool { return in.Verdict == v.verdict }) {
+			return v.level
+		}
+	}
+	return ""
+}
+
+func triageOutput(t report.Triage) TriageOutput {
+	d := TriageOutput{
+		Incidents: t.Incidents, Alerts: t.Alerts, Events: t.Events, First: t.First, Last: t.Last,
+		Files: t.Files, Faults: t.Faults, FaultCount: t.FaultCount, Suppressed: t.Suppressed,
+		Rules:      map[string]int{"loaded": t.RulesLoaded, "refused": t.RulesRefused, "matches": t.RuleMatches},
+		Provenance: map[string]string{},
+	}
+	for _, p := range t.Provenance {
+		d.Provenance[p.Key] = p.Value
+	}
+	return d
+}
+
+// date reads the value of a flag as a day, or as no day where it is empty.
+func date(flag, value string) (time.Time, error) {
+	if value == "" {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.DateOnly, value)
+	if err != nil {
+		return at, usage(fmt.Sprintf("%s %q is no date", flag, value), "write it as 2026-03-05")
+	}
+	return at, nil
+}
+
+// reading returns a function that tells the run how much of the files has been
+// read. Of folders and streams the size is not known beforehand.
+func reading(env Env, paths []string) func(int64) {
+	if env.Progress == nil {
+		return nil
+	}
+	total := int64(0)
+	for _, p := range paths {
+		info, err := os.Stat(p)
+		if err != nil || !info.Mode().IsRegular() {
+			total = -1
+			break
+		}
+		total += info.Size()
+	}
+	return func(read int64) { env.Progress(StepReading, read, total) }
+}

@@ -1,0 +1,222 @@
+package workflow_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/casemate-ai/casemate/internal/security/page"
+	"github.com/casemate-ai/casemate/internal/security/pipeline"
+	"github.com/casemate-ai/casemate/internal/security/workflow"
+)
+
+var update = flag.Bool("update", false, "write docs/workflows.md")
+
+// root is the repository: examples name files from there.
+const root = "../../.."
+
+// TestDocs wants the documentation to be what the table says.
+func TestDocs(t *testing.T) {
+	var want bytes.Buffer
+	if err := workflow.WriteDocs(&want); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(root, "docs", "workflows.md")
+	if *update {
+		if err := os.WriteFile(name, want.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want.String(), string(got)); diff != "" {
+		t.Errorf("docs/workflows.md is out of date; casemate run --docs docs/workflows.md writes it (-want +got):\n%s", diff)
+	}
+}
+
+// TestTable wants each entry to be whole, and each name once.
+func TestTable(t *testing.T) {
+	seen := map[string]bool{}
+	for _, w := range workflow.All() {
+		if seen[w.Name] {
+			t.Errorf("%s stands in the table twice", w.Name)
+		}
+		seen[w.Name] = true
+		if w.Group == "" || !strings.HasSuffix(w.Summary, ".") || w.Help == "" || !strings.Contains(w.Example, "casemate "+w.Name) {
+			t.Errorf("%s lacks a group, a summary, help or an example: %+v", w.Name, w)
+		}
+		if _, ok := workflow.Find(w.Name); !ok {
+			t.Errorf("Find(%q) finds nothing", w.Name)
+		}
+		for part, s := range map[string]json.RawMessage{"input": w.InputSchema(), "output": w.OutputSchema(), "line": w.LineSchema()} {
+			if s != nil {
+				resolve(t, w.Name+" "+part, s)
+			}
+		}
+	}
+	if _, ok := workflow.Find("nothing"); ok {
+		t.Error("Find(nothing) finds something")
+	}
+}
+
+func resolve(t *testing.T, name string, schema json.RawMessage) *jsonschema.Resolved {
+	t.Helper()
+	s := new(jsonschema.Schema)
+	if err := json.Unmarshal(schema, s); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	r, err := s.Resolve(nil)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return r
+}
+
+// TestExamples runs the example of every workflow, with its input as flags and
+// as a document, and holds what comes out against the schema.
+func TestExamples(t *testing.T) {
+	t.Chdir(root)
+	for _, w := range workflow.All() {
+		t.Run(w.Name, func(t *testing.T) {
+			in := w.New()
+			flags(t, in, w.Example)
+			asFlags, lines := runExample(t, w, in)
+			document, err := json.Marshal(in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			decoded, err := w.Decode(document)
+			if err != nil {
+				t.Fatalf("the input as a document: %v\n%s", err, document)
+			}
+			if diff := cmp.Diff(in, decoded); diff != "" {
+				t.Errorf("the input as a document (-flags +document):\n%s", diff)
+			}
+			asDocument, _ := runExample(t, w, decoded)
+			if asFlags != asDocument {
+				t.Errorf("the document gives another result:\n%s", cmp.Diff(asFlags, asDocument))
+			}
+			if w.Stream {
+				asFlags = "" // its lines are its output
+			}
+			holds(t, w.Name+" output", w.OutputSchema(), asFlags)
+			for _, l := range lines {
+				holds(t, w.Name+" line", w.LineSchema(), l)
+			}
+			if (w.Stream || w.Line != nil) && len(lines) == 0 {
+				t.Error("no lines came")
+			}
+		})
+	}
+}
+
+// holds wants a document to be valid by a schema.
+func holds(t *testing.T, name string, schema json.RawMessage, document string) {
+	t.Helper()
+	if document == "" {
+		return
+	}
+	var v any
+	if err := json.Unmarshal([]byte(document), &v); err != nil {
+		t.Fatal(err)
+	}
+	if err := resolve(t, name, schema).Validate(v); err != nil {
+		t.Errorf("%s: %v\n%.600s", name, err, document)
+	}
+}
+
+// flags reads the example of a workflow as the command line does; flags that are
+// not of the input are left out.
+func flags(t *testing.T, in any, example string) {
+	t.Helper()
+	k, err := kong.New(in, kong.Vars(workflow.Variables()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := words(example)[2:]
+	if _, err := k.Parse(args); err != nil {
+		t.Fatalf("%s: %v", example, err)
+	}
+}
+
+// words splits a command at spaces, but for what stands in single quotes.
+func words(command string) []string {
+	var out []string
+	for i, part := range strings.Split(command, "'") {
+		if i%2 == 1 {
+			out = append(out, part)
+		} else {
+			out = append(out, strings.Fields(part)...)
+		}
+	}
+	return out
+}
+
+// runExample returns the document and the lines.
+func runExample(t *testing.T, w workflow.Workflow, in any) (document string, lines []string) {
+	t.Helper()
+	env := workflow.Env{Options: pipeline.Options{Workflow: w.Name, Version: "test"}}
+	if w.Stream || w.Line != nil {
+		env.Emit = func(v any) error {
+			lines = append(lines, encode(t, v))
+			return nil
+		}
+	}
+	r, err := w.Run(context.Background(), in, env)
+	if err != nil {
+		t.Fatalf("run: %v", err)
+	}
+	if w.Stream {
+		return strings.Join(lines, "\n"), lines
+	}
+	var text, markdown, html bytes.Buffer
+	if err := r.WriteText(&text, page.TerminalOptions{}); err != nil || text.Len() == 0 {
+		t.Errorf("text: %v, %d bytes", err, text.Len())
+	}
+	if r.Page != nil || r.Markdown != nil {
+		if err := r.WriteMarkdown(&markdown); err != nil || markdown.Len() == 0 {
+			t.Errorf("Markdown: %v, %d bytes", err, markdown.Len())
+		}
+	}
+	if r.Page != nil || r.HTML != nil {
+		if err := r.WriteHTML(&html); err != nil || html.Len() == 0 {
+			t.Errorf("HTML: %v, %d bytes", err, html.Len())
+		}
+	}
+	return encode(t, r.Value), lines
+}
+
+func encode(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestDecode wants inputs that cannot be meant to be refused, and defaults to be
+// filled in.
+func TestDecode(t *testing.T) {
+	w, _ := workflow.Find("triage")
+	for _, bad := range []string{"", "null", "[]", `{"files":[]`, `{"file":["a"]}`, `{"files":"a"}`, `{"files":["a"],"no_rules":"yes"}`, `{}`} {
+		if _, err := w.Decode([]byte(bad)); err == nil {
+			t.Errorf("Decode(%s): no error", bad)
+		}
+	}
+	in, err := w.Decode([]byte(`{"files":["a"],"no_rules":true}`))
+	if diff := cmp.Diff(&workflow.TriageInput{Files: []string{"a"}, NoRules: true}, in); err != nil || diff != "" {
+		t.Errorf("error %v (-want +got):\n%s", err, diff)
+	}
+}
