@@ -8,6 +8,7 @@ package dossier
 import (
 	"context"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/casemate-ai/casemate"
@@ -34,13 +35,26 @@ type Input struct {
 type Dossier struct {
 	Evidence []casemate.Evidence // in the order of time, those without one last; ids "E1" …
 	Triage   report.Triage       // of its alerts and events
-	Words    []Sentence          // what people wrote, sentence by sentence, in order
-	Entities []Entity            // the most involved first
+	// Chosen are the incidents of Triage that are told: those above "likely
+	// benign", or all where there are few, in their order.
+	Chosen   []casemate.Incident
+	Moments  []Moment   // of the chosen incidents, in the order of time
+	Words    []Sentence // what people wrote, sentence by sentence, in order
+	Entities []Entity   // the most involved first
 	Links    []Link
 	First    time.Time
 	Last     time.Time
 	Coverage casemate.Coverage
 	Inputs   []casemate.Pin // the digest of each file
+}
+
+// Moment is a moment of a chosen incident and the evidence made of it. Several
+// moments share one piece of evidence where a long incident is told in groups.
+type Moment struct {
+	casemate.Moment
+	Incident string // its id
+	Rank     int    // of the incident
+	ID       string // of the evidence, such as "E12"
 }
 
 // Sentence is one sentence that a person wrote.
@@ -51,6 +65,14 @@ type Sentence struct {
 	P        float64 // how sure the rule or classifier is, 0 to 1
 	// Techniques are ATT&CK ids that the classifiers read out of it.
 	Techniques []string
+	Author     string
+	Time       time.Time // of its piece, or the one that the sentence begins with
+	// Quoted says that its author passes on what somebody else wrote: a quoted
+	// mail, the phishing mail itself. It is evidence, and nobody's finding.
+	Quoted bool
+	// Commands says that it speaks to whatever reads it ("ignore your
+	// instructions", "close this alert"): it is shown as a quotation or not at all.
+	Commands bool
 }
 
 // Topic is what a sentence is about.
@@ -67,12 +89,17 @@ const (
 	TopicOther       Topic = "other"
 )
 
-// Entity is a thing that the evidence is about, and how it is involved.
+// Entity is a thing that the evidence is about, and how it is involved. Its
+// Value is the same for all spellings: of hosts the name without its domain, of
+// users the name without theirs, in lower case.
 type Entity struct {
 	casemate.Entity
+	Label      string   // as people read it: the spelling that occurs most
 	Names      []string // other spellings
 	Evidence   []string // ids, the gravest first
-	Count      int      // records that name it
+	Count      int      // records and sentences that name it
+	InWords    bool     // people name it
+	InRecords  bool     // sensors name it
 	First      time.Time
 	Last       time.Time
 	Severity   casemate.Severity // the gravest record
@@ -80,10 +107,10 @@ type Entity struct {
 	Asset      *casemate.Asset // of a host in the inventory
 }
 
-// Link ties two entities.
+// Link ties two entities, by the Type and Value that Entities have.
 type Link struct {
 	From, To casemate.Entity
-	Verb     string // "ran on", "connected to", "started", "wrote", "logged on to", "resolved" …
+	Verb     string // one of the Verb constants
 	Count    int
 	First    time.Time
 	Last     time.Time
@@ -92,4 +119,57 @@ type Link struct {
 }
 
 // Read reads all of it. Memory is bounded whatever the size of the input.
-func Read(ctx context.Context, in Input) (*Dossier, error) { return &Dossier{}, nil }
+func Read(ctx context.Context, in Input) (*Dossier, error) {
+	r, err := newReader(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range in.Paths {
+		if err := r.path(path); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.nothing(); err != nil {
+		return nil, err
+	}
+	return r.dossier(), nil
+}
+
+// Piece returns the evidence of an id, or nil.
+func (d *Dossier) Piece(id string) *casemate.Evidence {
+	for i := range d.Evidence {
+		if d.Evidence[i].ID == id {
+			return &d.Evidence[i]
+		}
+	}
+	return nil
+}
+
+// Entity returns the entity of a type that goes by a name in any of its
+// spellings, or nil.
+func (d *Dossier) Entity(t casemate.EntityType, name string) *Entity {
+	want := canonical(t, name)
+	for i := range d.Entities {
+		if e := &d.Entities[i]; e.Type == t && e.Value == want {
+			return e
+		}
+	}
+	return nil
+}
+
+// Cited returns the evidence of the ids that are given, each once, in its order.
+func (d *Dossier) Cited(ids ...[]string) []casemate.Evidence {
+	want := map[string]bool{}
+	for _, list := range ids {
+		for _, id := range list {
+			want[id] = true
+		}
+	}
+	var out []casemate.Evidence
+	for _, e := range d.Evidence {
+		if want[e.ID] {
+			out = append(out, e)
+		}
+	}
+	return slices.Clip(out)
+}

@@ -34,30 +34,60 @@ type TriageInput struct {
 // Triage reads alerts and events, runs the rules over the events and ranks what
 // comes of it. Input that cannot be used stands in the result's faults.
 func Triage(ctx context.Context, in TriageInput) (report.Triage, error) {
+	t, err := NewTriager(in)
+	if err != nil {
+		return report.Triage{}, err
+	}
+	sum, err := readAll(ctx, in.Paths, in.Stdin, evidence.Options{Format: in.Format, Reference: in.AsOf, Progress: in.Progress}, t.Add)
+	if err != nil {
+		return report.Triage{}, err
+	}
+	return t.Rank(sum), nil
+}
+
+// Triager is a triage whose records come from elsewhere, one by one: for a
+// caller that reads other things beside them.
+type Triager struct {
+	// Observe, if not nil, is told of each record after it was counted. first
+	// says that it may be the evidence of a Moment: it is the first alert of one,
+	// or what a correlation is told by. The record must not be kept.
+	Observe func(a *casemate.Alert, flagged, first bool)
+
+	in       TriageInput
+	rules    Rules
+	queue    *triage.Queue
+	detector *detector
+	held     []heldEvent
+	seen     map[triage.Ref]bool // only for Observe
+}
+
+// NewTriager loads rules, inventory and suppressions. Paths, Stdin, Format, AsOf
+// and Progress of in are not used.
+func NewTriager(in TriageInput) (*Triager, error) {
 	opt := triage.Options{}
 	if err := readSideFiles(in, &opt); err != nil {
-		return report.Triage{}, err
+		return nil, err
 	}
 	rules, err := LoadRules(in.Rules, in.Bare)
 	if err != nil {
-		return report.Triage{}, err
+		return nil, err
 	}
-	t := &triageRun{queue: triage.New(opt), detector: newDetector(rules.Engine)}
-	sum, err := readAll(ctx, in.Paths, in.Stdin, evidence.Options{Format: in.Format, Reference: in.AsOf, Progress: in.Progress}, t.take)
-	if err != nil {
-		return report.Triage{}, err
-	}
+	return &Triager{in: in, rules: rules, queue: triage.New(opt), detector: newDetector(rules.Engine), seen: map[triage.Ref]bool{}}, nil
+}
+
+// Rank ends the triage and ranks what was added; sum says what was read.
+func (t *Triager) Rank(sum evidence.Summary) report.Triage {
 	t.correlate()
 	res := t.queue.Rank()
 	out := report.Triage{
 		Incidents: res.Incidents, Total: len(res.Incidents),
 		Alerts: res.Alerts, Events: res.Events, Repeats: res.Repeats,
 		Faults: sum.Faults, FaultCount: sum.FaultCount,
-		RulesLoaded: rules.Count, RulesRefused: len(rules.Refused), RuleMatches: t.detector.matched,
+		RulesLoaded: t.rules.Count, RulesRefused: len(t.rules.Refused), RuleMatches: t.detector.matched,
 		First: res.First, Last: res.Last,
-		Provenance: provenance(in.Version), Tactics: tactics(),
+		Provenance: provenance(t.in.Version), Tactics: tactics(),
 	}
-	for _, r := range rules.Refused {
+	for _, r := range t.rules.Refused {
 		out.Refused = append(out.Refused, r.String())
 	}
 	for _, f := range sum.Files {
@@ -66,7 +96,7 @@ func Triage(ctx context.Context, in TriageInput) (report.Triage, error) {
 	for _, g := range res.Suppressed {
 		out.Suppressed = append(out.Suppressed, suppressedLine(g))
 	}
-	return out, nil
+	return out
 }
 
 // suppressedLine tells what a suppression hid, or why it hid nothing.
@@ -138,13 +168,6 @@ func (d *detector) match(a *casemate.Alert) []sigma.Match {
 	return d.scratch
 }
 
-// triageRun is one triage under way.
-type triageRun struct {
-	queue    *triage.Queue
-	detector *detector
-	held     []heldEvent
-}
-
 // heldEvent is an event that correlations ask for, without its bulk. Files are
 // read one after the other, and correlations want events in order of time.
 type heldEvent struct {
@@ -155,7 +178,8 @@ type heldEvent struct {
 	ref     triage.Ref
 }
 
-func (t *triageRun) take(a *casemate.Alert) error {
+// Add takes one record, which is not kept. It always returns nil.
+func (t *Triager) Add(a *casemate.Alert) error {
 	matches := t.detector.match(a)
 	var found []casemate.Detection
 	var feeding []sigma.Match
@@ -168,6 +192,10 @@ func (t *triageRun) take(a *casemate.Alert) error {
 		}
 	}
 	ref := t.queue.Add(a, found)
+	if t.Observe != nil {
+		flagged := a.Kind == casemate.KindAlert || len(found) > 0
+		t.Observe(a, flagged, t.firstOf(ref))
+	}
 	if len(feeding) > 0 {
 		kept := *a
 		kept.Fields, kept.Event, kept.Raw = nil, nil, ""
@@ -179,8 +207,17 @@ func (t *triageRun) take(a *casemate.Alert) error {
 	return nil
 }
 
+// firstOf reports whether no record was counted under ref before.
+func (t *Triager) firstOf(ref triage.Ref) bool {
+	if ref == 0 || t.seen[ref] {
+		return false
+	}
+	t.seen[ref] = true
+	return true
+}
+
 // correlate runs the correlations over all events that they ask for.
-func (t *triageRun) correlate() {
+func (t *Triager) correlate() {
 	slices.SortStableFunc(t.held, func(a, b heldEvent) int { return a.alert.Time.Compare(b.alert.Time) })
 	c := t.detector.engine.NewCorrelator()
 	for i, e := range t.held {
@@ -191,7 +228,7 @@ func (t *triageRun) correlate() {
 
 // add hands correlations to the queue, with those of their events that are no
 // alerts yet.
-func (t *triageRun) add(list []sigma.Correlated) {
+func (t *Triager) add(list []sigma.Correlated) {
 	for _, c := range list {
 		var members []*casemate.Alert
 		for _, ref := range c.Events {
@@ -203,6 +240,9 @@ func (t *triageRun) add(list []sigma.Correlated) {
 		t.detector.matched++
 		last := t.held[c.Events[len(c.Events)-1]]
 		t.queue.AddCorrelation(last.alert, last.ref, members, c.Detection())
+		if t.Observe != nil && len(members) > 0 {
+			t.Observe(last.alert, true, true)
+		}
 	}
 }
 
