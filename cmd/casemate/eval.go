@@ -26,6 +26,9 @@ type evalCmd struct {
 
 	Relevant evalRelevantCmd `cmd:"" name:"relevant" help:"Tell texts about security from others, on what training held out."`
 
+	Injection evalInjectionCmd `cmd:"" help:"Hide instructions in data, let a model obey them, and compare with the clean twin."`
+	Validity  evalValidityCmd  `cmd:"" help:"Run workflows with a model and many seeds, and hold each output against its schema."`
+
 	Questions   questionsCmd   `cmd:"" help:"Ask generated four-option questions, or those of a file, and compare."`
 	CTIMCQA     ctiMCQACmd     `cmd:"" name:"cti-mcqa" help:"Ask the multiple-choice questions of CTIBench."`
 	CyberMetric cyberMetricCmd `cmd:"" name:"cybermetric" help:"Ask the questions of CyberMetric."`

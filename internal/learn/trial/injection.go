@@ -20,7 +20,7 @@ type InjectionOptions struct {
 	Workflows []string // names of the table; nil: every one that judges
 	Families  []string // nil: all
 	Fields    []string // nil: all
-	Progress  func(done, total int)
+	Progress  func(done, total int64)
 }
 
 // InjectionCase is one pair of twins: the same material with and without a text
@@ -70,7 +70,7 @@ func Injection(ctx context.Context, o InjectionOptions) (InjectionReport, error)
 		}
 		rep.add(done)
 		if o.Progress != nil {
-			o.Progress(i+1, len(plan))
+			o.Progress(int64(i+1), int64(len(plan)))
 		}
 	}
 	return rep, nil

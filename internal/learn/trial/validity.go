@@ -23,7 +23,7 @@ type ValidityOptions struct {
 	Budget   int                        // model calls a run; 0: the workflow's own
 	Together int                        // runs at the same time; 0 is one
 	Version  string
-	Progress func(done, total int)
+	Progress func(done, total int64)
 }
 
 // ValidityRow is what became of one workflow.
@@ -44,7 +44,7 @@ func Validity(ctx context.Context, o ValidityOptions) ([]ValidityRow, error) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	total, done := len(names)*o.Seeds, 0
+	total, done := int64(len(names)*o.Seeds), int64(0)
 	var rows []ValidityRow
 	for _, n := range names {
 		w, ok := workflow.Find(n)
