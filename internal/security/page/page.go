@@ -5,7 +5,6 @@
 package page
 
 import (
-	"io"
 	"time"
 
 	"github.com/casemate-ai/casemate"
@@ -129,13 +128,3 @@ type TerminalOptions struct {
 	Width int  // columns; 0 is 100; held between 72 and 200
 	Color bool // the caller knows whether it writes to a terminal and what NO_COLOR says
 }
-
-// WriteTerminal writes the page for a terminal.
-func WriteTerminal(w io.Writer, p Page, o TerminalOptions) error { return nil }
-
-// WriteMarkdown writes the page as Markdown for a ticket.
-func WriteMarkdown(w io.Writer, p Page) error { return nil }
-
-// WriteHTML writes the page as one file that needs nothing else: no script, no
-// request, no font. Light and dark.
-func WriteHTML(w io.Writer, p Page) error { return nil }

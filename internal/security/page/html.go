@@ -1,0 +1,249 @@
+package page
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/casemate-ai/casemate"
+)
+
+//go:embed page.html.tmpl page.css
+var files embed.FS
+
+// The page stays under three megabytes whatever it is given: a block that does
+// not fit is written with less of it, then not at all, and evidence beyond the
+// limit by its id only. Each says so.
+const (
+	blocksBytes   = 1200 << 10 // of all blocks
+	evidenceBytes = 1700 << 10 // of the page, from which evidence is listed by its id
+	maxBlocks     = 400
+	maxNav        = 9
+)
+
+// limits says how much of a block the page shows.
+type limits struct{ rows, items, nodes, text, codeLines int }
+
+// levels are tried in turn until a block fits.
+var levels = []limits{
+	{rows: 500, items: 500, nodes: 60, text: 4000, codeLines: 1000},
+	{rows: 200, items: 200, nodes: 40, text: 400, codeLines: 200},
+	{rows: 40, items: 40, nodes: 20, text: 120, codeLines: 20},
+}
+
+// assets is the parsed template and the digest of its style.
+type assets struct {
+	tmpl   *template.Template
+	policy string
+}
+
+// pages parses the template once, when the first page is written.
+var pages = sync.OnceValues(func() (assets, error) {
+	css, err := files.ReadFile("page.css")
+	if err != nil {
+		return assets{}, fmt.Errorf("read style of page: %w", err)
+	}
+	// The style is a file of this package, never input; the policy allows this
+	// one and no other.
+	sum := sha256.Sum256(css)
+	t := template.New("page").Funcs(template.FuncMap{"style": func() template.CSS { return template.CSS(css) }})
+	t, err = t.ParseFS(files, "page.html.tmpl")
+	return assets{t, "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"}, err
+})
+
+// hypertext builds the page.
+type hypertext struct {
+	*document
+	assets
+	page    bytes.Buffer
+	linked  map[int]bool // evidence that links lead to
+	section int
+	lane    int // timelines so far, for the ids of their lines
+	drawing int // graphs so far
+}
+
+// WriteHTML writes the page as one file that needs nothing else: no script, no
+// request, no font. It says so to the browser in its content security policy.
+func WriteHTML(w io.Writer, p Page) error {
+	a, err := pages()
+	if err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	h := &hypertext{document: newDocument(&p), assets: a, linked: map[int]bool{}}
+	if err := h.write(); err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	if _, err := w.Write(h.page.Bytes()); err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	return nil
+}
+
+func (h *hypertext) write() error {
+	if err := h.add("head", h.head()); err != nil {
+		return err
+	}
+	if len(h.Blocks) > 0 {
+		if _, ok := h.Blocks[0].(Section); !ok {
+			if err := h.add("open", nil); err != nil {
+				return err
+			}
+		}
+	}
+	for i, b := range h.Blocks[:min(maxBlocks, len(h.Blocks))] {
+		if err := h.block(i, b); err != nil {
+			return err
+		}
+	}
+	if rest := len(h.Blocks) - maxBlocks; rest > 0 {
+		if err := h.add("left", "This page stops here, to stay small: "+count(rest, "further part")+" of it are not shown."); err != nil {
+			return err
+		}
+	}
+	if len(h.Blocks) > 0 {
+		if err := h.add("close", nil); err != nil {
+			return err
+		}
+	}
+	if err := h.evidence(); err != nil {
+		return err
+	}
+	return h.add("foot", h.foot())
+}
+
+func (h *hypertext) add(name string, data any) error {
+	return h.tmpl.ExecuteTemplate(&h.page, name, data)
+}
+
+// block writes one block, leaner where it does not fit.
+func (h *hypertext) block(i int, b Block) error {
+	if sec, ok := b.(Section); ok {
+		h.section++
+		return h.add("section", sectionView{Close: i > 0, ID: sectionID(h.section), Title: shorten(sec.Title, 300), Note: shorten(sec.Note, 2000)})
+	}
+	room := blocksBytes - h.page.Len()
+	for _, lim := range levels {
+		var one bytes.Buffer
+		name, data := h.view(b, lim)
+		if err := h.tmpl.ExecuteTemplate(&one, name, data); err != nil {
+			return fmt.Errorf("block %d: %w", i+1, err)
+		}
+		if one.Len() <= room {
+			h.page.Write(one.Bytes())
+			return nil
+		}
+	}
+	return h.add("left", "A part is left out here, to keep this page small. It is in the other forms of this answer.")
+}
+
+// view makes a block ready for its template.
+func (h *hypertext) view(b Block, lim limits) (string, any) {
+	switch b := b.(type) {
+	case Prose:
+		return "prose", h.statements(b, lim, false)
+	case List:
+		v := h.statements(b.Items, lim, true)
+		v.Numbered = b.Numbered
+		return "list", v
+	case Text:
+		return "text", shorten(string(b), lim.text)
+	case Code:
+		return "code", newCodeView(b, lim)
+	case Callout:
+		return "callout", calloutView{severityClass(b.Level), levelWord(b.Level), shorten(b.Title, lim.text), shorten(b.Text, lim.text)}
+	case Facts:
+		return "facts", h.facts(b, lim)
+	case Table:
+		return "table", h.table(b, lim)
+	case Timeline:
+		return "timeline", h.timeline(b, lim)
+	case Graph:
+		return "graph", h.graph(b, lim)
+	}
+	return "left", "A part of a kind that is not known is left out here."
+}
+
+type sectionView struct {
+	Close           bool
+	ID, Title, Note string
+}
+
+func sectionID(n int) string { return fmt.Sprintf("s%d", n) }
+
+type navView struct{ ID, Title string }
+
+type headView struct {
+	Policy, Kicker, Title string
+	Badges                []badgeView
+	Lede                  statementsView
+	HasLede               bool
+	Nav                   []navView
+	Evidence              bool
+	Skip                  string
+	Legend                []legendView
+}
+
+type badgeView struct{ Class, Text string }
+
+type legendView struct{ Kind, Mark, Text string }
+
+func (h *hypertext) head() headView {
+	v := headView{
+		Policy: h.policy, Kicker: shorten(h.Kicker, 80), Title: shorten(h.Title, 300), Lede: h.statements(h.Lede, levels[0], false),
+		HasLede: len(h.Lede) > 0, Evidence: len(h.document.cited)+len(h.unknown) > 0, Skip: "basis",
+	}
+	if strings.TrimSpace(v.Title) == "" {
+		v.Title = "Without a title"
+	}
+	for _, b := range h.Badges[:min(12, len(h.Badges))] {
+		v.Badges = append(v.Badges, badgeView{severityClass(b.Level), shorten(b.Text, 80)})
+	}
+	if rest := andMore(12, len(h.Badges)); rest != "" {
+		v.Badges = append(v.Badges, badgeView{severityClass(0), rest})
+	}
+	n := 0
+	for _, b := range h.Blocks[:min(maxBlocks, len(h.Blocks))] {
+		if s, ok := b.(Section); ok {
+			if n++; n <= maxNav {
+				v.Nav = append(v.Nav, navView{sectionID(n), shorten(s.Title, 40)})
+			}
+		}
+	}
+	if n > 0 {
+		v.Skip = sectionID(1)
+	}
+	for _, by := range []casemate.Decider{casemate.DecidedByModel, casemate.DecidedByClassifier, casemate.DecidedByAnalyst} {
+		if h.by[by] {
+			v.Legend = append(v.Legend, legendView{"by", string(by), byTitle(by)})
+		}
+	}
+	if h.unsupported > 0 {
+		v.Legend = append(v.Legend, legendView{"un", "unsupported", "the evidence cited does not show this; the reason stands behind it"})
+	}
+	if h.struck > 0 {
+		v.Legend = append(v.Legend, legendView{"", "", struckNote(h.struck)})
+	}
+	return v
+}
+
+// severityClass is the class that gives a severity its colour.
+func severityClass(s casemate.Severity) string {
+	if s > casemate.SeverityCritical {
+		s = casemate.SeverityUnknown
+	}
+	return fmt.Sprintf("s%d", s)
+}
+
+// levelWord is the word for a severity beside its colour.
+func levelWord(s casemate.Severity) string {
+	if s == casemate.SeverityUnknown || s > casemate.SeverityCritical {
+		return ""
+	}
+	return s.String()
+}

@@ -1,0 +1,77 @@
+package page_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rivo/uniseg"
+
+	"github.com/casemate-ai/casemate/internal/security/page"
+)
+
+var (
+	update = flag.Bool("update", false, "write the golden files anew")
+	out    = flag.String("out", "", "a folder to write the HTML of the example to, to look at it")
+)
+
+func write(tb testing.TB, f func(io.Writer, page.Page) error, p page.Page) string {
+	tb.Helper()
+	var b bytes.Buffer
+	if err := f(&b, p); err != nil {
+		tb.Fatal(err)
+	}
+	return b.String()
+}
+
+func terminal(o page.TerminalOptions) func(io.Writer, page.Page) error {
+	return func(w io.Writer, p page.Page) error { return page.WriteTerminal(w, p, o) }
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s differs (-want +got); run with -update after reading it:\n%s", name, diff)
+	}
+}
+
+func TestWriteTerminal(t *testing.T) {
+	for _, width := range []int{80, 120, 200} {
+		got := write(t, terminal(page.TerminalOptions{Width: width}), incident())
+		golden(t, fmt.Sprintf("incident.%d.txt", width), got)
+		for _, l := range strings.Split(got, "\n") {
+			if w := uniseg.StringWidth(l); w > width && !strings.HasPrefix(l, "    nft") { // code is not broken
+				t.Errorf("at %d columns a line takes %d: %q", width, w, l)
+			}
+		}
+	}
+}
+
+func TestWriteMarkdown(t *testing.T) {
+	golden(t, "incident.md", write(t, page.WriteMarkdown, incident()))
+}
+
+func TestWriteHTMLToLookAt(t *testing.T) {
+	got := write(t, page.WriteHTML, incident())
+	if *out != "" {
+		if err := os.WriteFile(filepath.Join(*out, "incident.html"), []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,338 @@
+package page
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/casemate-ai/casemate"
+)
+
+// What a terminal page shows of each thing before it counts the rest.
+const (
+	termText      = 4000 // characters of one text
+	termRows      = 200  // of a table
+	termMoments   = 200
+	termEdges     = 200
+	termEvidence  = 60
+	termEvText    = 320 // characters of the text of one piece of evidence
+	termCode      = 400 // lines
+	termCitations = 6   // runs of ids
+	termParts     = 12
+	termFaults    = 5
+	termNotes     = 8
+	indent        = 2
+)
+
+// WriteTerminal writes the page for a terminal: what was found, the evidence
+// that it cites, and what it rests on.
+func WriteTerminal(w io.Writer, p Page, o TerminalOptions) error {
+	d := newDocument(&p)
+	s := newScreen(o)
+	s.head(d)
+	for _, b := range p.Blocks {
+		s.block(d, b)
+	}
+	s.legend(d)
+	s.evidence(d)
+	s.basis(d)
+	if _, err := w.Write(s.Bytes()); err != nil {
+		return fmt.Errorf("write page for the terminal: %w", err)
+	}
+	return nil
+}
+
+func (s *screen) head(d *document) {
+	if k := shorten(d.Kicker, 80); k != "" {
+		s.wrapped("", 0, s.width, span{dim, k})
+	}
+	s.wrapped("", 0, s.width, span{bold, shorten(d.Title, termText)})
+	var spans []span
+	for i, b := range d.Badges {
+		if i > 0 {
+			spans = append(spans, span{dim, "·"})
+		}
+		spans = append(spans, span{severityStyle(b.Level), shorten(b.Text, 80)})
+	}
+	if len(spans) > 0 {
+		s.wrapped("", 0, s.width, spans...)
+	}
+	if len(d.Lede) > 0 {
+		s.line()
+		s.statements(0, d, d.Lede)
+	}
+}
+
+func (s *screen) block(d *document, b Block) {
+	if sec, ok := b.(Section); ok {
+		s.section(sec)
+		return
+	}
+	s.line()
+	switch b := b.(type) {
+	case Prose:
+		s.statements(indent, d, b)
+	case List:
+		s.list(d, b)
+	case Text:
+		s.wrapped("  ", indent, s.prose(), span{plain, shorten(string(b), termText)})
+	case Code:
+		s.code(b)
+	case Callout:
+		s.callout(b)
+	case Facts:
+		s.facts(d, b)
+	case Table:
+		s.table(d, b)
+	case Timeline:
+		s.timeline(d, b)
+	case Graph:
+		s.graph(d, b)
+	}
+}
+
+// section writes a heading with a rule as wide as the page.
+func (s *screen) section(sec Section) {
+	title := fit(shorten(sec.Title, termText), s.width-4)
+	s.line()
+	s.line(s.paint(bold, title), " ", s.paint(dim, strings.Repeat("─", max(s.prose()-columns(title)-1, 2))))
+	if sec.Note != "" {
+		s.wrapped("", 0, s.prose(), span{dim, shorten(sec.Note, termText)})
+	}
+}
+
+// statement returns the spans of one statement with its marks and citations.
+func (d *document) spans(st *casemate.Statement) []span {
+	var out []span
+	if st.Support == casemate.Unsupported {
+		out = append(out, span{yellow, "[!]"})
+	}
+	out = append(out, span{plain, shorten(st.Text, termText)})
+	if mark := byMark(st.By); mark != "" {
+		out = append(out, span{dim, mark})
+	}
+	if c := d.citation(st.Evidence, termCitations); c != "" {
+		out = append(out, span{dim, c})
+	}
+	if st.Support == casemate.Unsupported {
+		out = append(out, span{yellow, "(unsupported: " + whyText(st, 200) + ")"})
+	}
+	return out
+}
+
+// citation writes ids as "[E3, E5-E9]".
+func (d *document) citation(ids []string, most int) string {
+	ids = unique(ids)
+	if len(ids) == 0 {
+		return ""
+	}
+	return "[" + runs(ids, most) + "]"
+}
+
+func (s *screen) statements(at int, d *document, list []casemate.Statement) {
+	kept, struck := shown(list)
+	var spans []span
+	for _, st := range kept {
+		spans = append(spans, d.spans(st)...)
+	}
+	if note := struckNote(struck); note != "" {
+		spans = append(spans, span{yellow, "(" + note + ")"})
+	}
+	s.wrapped(strings.Repeat(" ", at), at, s.prose(), spans...)
+}
+
+func (s *screen) list(d *document, l List) {
+	kept, struck := shown(l.Items)
+	places := len(number(len(kept)))
+	for i, st := range kept {
+		lead := "  - "
+		if l.Numbered {
+			lead = "  " + padLeft(number(i+1), places) + ". "
+		}
+		s.wrapped(lead, columns(lead), s.prose(), d.spans(st)...)
+	}
+	if note := struckNote(struck); note != "" {
+		s.wrapped("  ", indent, s.prose(), span{yellow, "(" + note + ")"})
+	}
+}
+
+// code writes lines as they are, so that they can be copied: none is broken.
+func (s *screen) code(c Code) {
+	lines := codeLines(c.Text)
+	for _, l := range lines[:min(termCode, len(lines))] {
+		s.line("    ", l)
+	}
+	if rest := andMore(termCode, len(lines)); rest != "" {
+		s.line("    ", s.paint(dim, rest+" lines"))
+	}
+}
+
+func (s *screen) callout(c Callout) {
+	st := severityStyle(c.Level)
+	if c.Level == casemate.SeverityUnknown {
+		st = bold
+	}
+	edge := "  " + s.paint(st, "▌") + " "
+	if c.Title != "" {
+		for _, l := range s.wrap(s.prose()-4, span{st, shorten(c.Title, termText)}) {
+			s.line(edge, l)
+		}
+	}
+	for _, l := range s.wrap(s.prose()-4, span{plain, shorten(c.Text, termText)}) {
+		s.line(edge, l)
+	}
+}
+
+func (s *screen) facts(d *document, facts Facts) {
+	const most = 24
+	wide := 0
+	for _, f := range facts {
+		wide = max(wide, min(columns(shorten(f.Name, 80)), most))
+	}
+	at := indent + wide + 2
+	for _, f := range facts {
+		name := fit(shorten(f.Name, 80), most)
+		lead := "  " + s.paint(dim, pad(name, wide)) + "  "
+		s.wrapped(lead, at, s.prose(), span{plain, shorten(f.Value, termText)}, span{dim, d.citation(f.Evidence, termCitations)})
+	}
+}
+
+// legend explains the marks of the page.
+func (s *screen) legend(d *document) {
+	all := d.legend()
+	if len(all) == 0 && d.struck == 0 {
+		return
+	}
+	s.line()
+	for _, l := range all {
+		s.wrapped(s.paint(dim, pad(l[0], 4))+" ", max(columns(l[0]), 4)+1, s.prose(), span{dim, l[1]})
+	}
+}
+
+// evidence lists what is cited, with where it stands.
+func (s *screen) evidence(d *document) {
+	if len(d.cited)+len(d.unknown) == 0 {
+		return
+	}
+	s.section(Section{Title: "Evidence"})
+	wide := 3
+	for _, i := range d.cited[:min(termEvidence, len(d.cited))] {
+		wide = max(wide, columns(shorten(d.Page.Evidence[i].ID, 24)))
+	}
+	for _, i := range d.cited[:min(termEvidence, len(d.cited))] {
+		e := &d.Page.Evidence[i]
+		at := indent + wide + 2
+		lead := "  " + s.paint(bold, pad(shorten(e.ID, 24), wide)) + "  "
+		spans := []span{{severityStyle(e.Severity), e.Severity.String()}}
+		if e.Severity == casemate.SeverityUnknown {
+			spans = nil
+		}
+		for _, f := range evidenceFacts(e) {
+			spans = append(spans, span{dim, f})
+		}
+		s.wrapped(lead, at, s.width, spans...)
+		text := e.Text
+		if e.Name != "" && !strings.HasPrefix(text, e.Name) {
+			text = e.Name + ": " + text
+		}
+		s.wrapped(strings.Repeat(" ", at), at, s.prose(), span{plain, shorten(text, termEvText)})
+	}
+	if rest := andMore(termEvidence, len(d.cited)); rest != "" {
+		s.line("  ", s.paint(dim, rest+", all of them in the page (--html)"))
+	}
+	if len(d.unknown) > 0 {
+		s.wrapped("  ", indent, s.prose(), span{yellow, "Cited but not among the evidence: " + runs(d.unknown, 12)})
+	}
+}
+
+// evidenceFacts are the fields of a piece of evidence on one line.
+func evidenceFacts(e *casemate.Evidence) []string {
+	when := period(e.First, e.Last)
+	if when == noTime {
+		when = ""
+	}
+	times := ""
+	if e.Count > 1 {
+		times = number(e.Count) + " times"
+	}
+	var out []string
+	for _, f := range []string{
+		shorten(string(e.Kind), 24), when, shorten(e.Host, 60), shorten(e.User, 60), shorten(e.Author, 60), times, placeText(e.At, 60), recordText(e),
+	} {
+		if f != "" {
+			out = append(out, f)
+		}
+	}
+	for i := range out[:max(len(out)-1, 0)] {
+		out[i] += " ·"
+	}
+	return out
+}
+
+// recordText is the id that evidence has outside of the page.
+func recordText(e *casemate.Evidence) string {
+	if e.Record == e.ID {
+		return ""
+	}
+	return shorten(e.Record, 40)
+}
+
+// basis says what the page rests on.
+func (s *screen) basis(d *document) {
+	s.section(Section{Title: "What this rests on"})
+	if c := d.Coverage; c != nil {
+		st := plain
+		if faultCount(c) > 0 {
+			st = yellow
+		}
+		s.wrapped("  ", indent, s.prose(), span{st, coverageLine(c)})
+		s.parts(c)
+	}
+	p := &d.Provenance
+	all := pins(p)
+	inputs := 0
+	for _, pin := range all {
+		if pin[0] == "input" {
+			inputs++
+			continue
+		}
+		s.wrapped("  "+s.paint(dim, pad(pin[0], 10))+"  ", indent+12, s.width, span{dim, shorten(pin[1], 400)})
+	}
+	if inputs > 0 {
+		s.line("  ", s.paint(dim, pad("inputs", 10)+"  "+number(inputs)+", each with its digest in --json and --html"))
+	}
+	if p.Calls > 0 {
+		s.line("  ", s.paint(dim, pad("model", 10)+"  "+count(p.Calls, "answer")+" asked for, seed "+fmt.Sprint(p.Seed)))
+	}
+	for _, n := range p.Notes[:min(termNotes, len(p.Notes))] {
+		s.wrapped("  "+s.paint(dim, pad("note", 10))+"  ", indent+12, s.prose(), span{dim, shorten(n, 400)})
+	}
+	if rest := andMore(termNotes, len(p.Notes)); rest != "" {
+		s.line("  ", s.paint(dim, pad("", 12)+rest+" notes"))
+	}
+	s.wrapped("  ", indent, s.prose(), span{dim, "Times are UTC. An analyst decides; nothing here closes anything."})
+}
+
+// parts lists the parts of the input of which something is to be said.
+func (s *screen) parts(c *casemate.Coverage) {
+	said := 0
+	for _, p := range c.Parts {
+		if p.Why == "" {
+			continue
+		}
+		if said++; said > termParts {
+			continue
+		}
+		text := shorten(p.Name, 120) + " (" + count(p.Records, "record") + "), read by " + shorten(p.Read, 60) + ": " + shorten(p.Why, 200)
+		s.wrapped("  - ", indent+2, s.prose(), span{plain, text})
+	}
+	if rest := andMore(termParts, said); rest != "" {
+		s.line("  ", s.paint(dim, rest+" parts not read by all"))
+	}
+	for _, f := range c.Faults[:min(termFaults, len(c.Faults))] {
+		s.wrapped("  - ", indent+2, s.prose(), span{plain, shorten(f.String(), 300)})
+	}
+	if rest := andMore(min(termFaults, len(c.Faults)), faultCount(c)); rest != "" {
+		s.line("  ", s.paint(dim, rest+" that could not be used"))
+	}
+}

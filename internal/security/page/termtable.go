@@ -1,0 +1,368 @@
+package page
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/casemate-ai/casemate"
+)
+
+const (
+	barCells    = 10
+	cellLines   = 8 // of one cell of a table
+	leastColumn = 8 // columns that a column keeps when a table is narrowed
+)
+
+// grid is a table made ready for a terminal or a page: every row has as many
+// cells as the head, the last of which are citations where there are any.
+type grid struct {
+	head  []string
+	rows  [][]string
+	right []bool
+	bar   int // index of the column drawn as a bar, or -1
+	more  int // rows left out
+}
+
+// newGrid cleans a table, at most rows of it and most characters of each cell.
+func newGrid(t Table, rows, most int) grid {
+	wide := len(t.Head)
+	for _, r := range t.Rows {
+		wide = max(wide, len(r))
+	}
+	g := grid{bar: -1, more: max(len(t.Rows)-rows, 0)}
+	if t.Bar > 0 && t.Bar <= wide {
+		g.bar = t.Bar - 1
+	}
+	for i := range wide {
+		name := ""
+		if i < len(t.Head) {
+			name = shorten(t.Head[i], 80)
+		}
+		g.head = append(g.head, name)
+		g.right = append(g.right, i != g.bar && isNumberColumn(t.Rows, i))
+	}
+	for _, r := range t.Rows[:min(rows, len(t.Rows))] {
+		cells := make([]string, wide)
+		for i, c := range r {
+			cells[i] = shorten(c, most)
+		}
+		g.rows = append(g.rows, cells)
+	}
+	return g
+}
+
+// isNumberColumn reports whether all cells of a column that say something are numbers.
+func isNumberColumn(rows [][]string, i int) bool {
+	seen := false
+	for _, r := range rows {
+		if i >= len(r) || r[i] == "" {
+			continue
+		}
+		if !isNumber(r[i]) {
+			return false
+		}
+		seen = true
+	}
+	return seen
+}
+
+func (s *screen) table(d *document, t Table) {
+	g := newGrid(t, termRows, termText)
+	for i := range g.rows {
+		if len(t.Evidence) > 0 {
+			c := ""
+			if i < len(t.Evidence) {
+				c = d.citation(t.Evidence[i], 3)
+			}
+			g.rows[i] = append(g.rows[i], c)
+		}
+		if g.bar >= 0 {
+			if v, ok := part(g.rows[i][g.bar]); ok {
+				g.rows[i][g.bar] = bar(v, barCells) + " " + g.rows[i][g.bar]
+			}
+		}
+	}
+	if len(t.Evidence) > 0 {
+		g.head, g.right = append(g.head, "Evidence"), append(g.right, false)
+	}
+	if len(g.head) == 0 {
+		return
+	}
+	widths, ok := g.fit(s.width - indent)
+	if ok {
+		s.grid(g, widths, len(t.Evidence) > 0)
+	} else {
+		s.records(g)
+	}
+	if g.more > 0 {
+		s.line("  ", s.paint(dim, "and "+number(g.more)+" more rows"))
+	}
+}
+
+// fit returns the width of each column so that the table is at most width
+// columns wide: the widest is narrowed first, and of equals the right one. It
+// reports false where there are too many columns for that.
+func (g *grid) fit(width int) ([]int, bool) {
+	widths := make([]int, len(g.head))
+	least := make([]int, len(g.head))
+	total := 2 * (len(widths) - 1)
+	for i := range widths {
+		widths[i] = columns(g.head[i])
+		for _, r := range g.rows {
+			widths[i] = max(widths[i], columns(r[i]))
+		}
+		least[i] = min(widths[i], leastColumn)
+		if i == g.bar || g.right[i] {
+			least[i] = widths[i] // a bar or number cannot be broken
+		}
+		total += widths[i]
+	}
+	for total > width {
+		pick := -1
+		for i := range widths {
+			if widths[i] > least[i] && (pick < 0 || widths[i] >= widths[pick]) {
+				pick = i
+			}
+		}
+		if pick < 0 {
+			return nil, false
+		}
+		step := max(1, min(total-width, widths[pick]-maxOther(widths, pick)))
+		step = min(step, widths[pick]-least[pick])
+		widths[pick] -= step
+		total -= step
+	}
+	return widths, true
+}
+
+// maxOther is the widest of the other columns.
+func maxOther(widths []int, but int) int {
+	most := 0
+	for i, w := range widths {
+		if i != but {
+			most = max(most, w)
+		}
+	}
+	return most
+}
+
+// grid writes a table whose columns fit.
+func (s *screen) grid(g grid, widths []int, cited bool) {
+	head := make([][]string, len(g.head))
+	for i, h := range g.head {
+		head[i] = s.wrap(widths[i], span{dim, h})
+	}
+	s.cells(indent, head, widths, g.right)
+	rules := make([][]string, len(g.head))
+	for i := range rules {
+		rules[i] = []string{s.paint(dim, strings.Repeat("─", widths[i]))}
+	}
+	s.cells(indent, rules, widths, g.right)
+	for _, r := range g.rows {
+		row := make([][]string, len(r))
+		for i, c := range r {
+			st := plain
+			if cited && i == len(r)-1 {
+				st = dim
+			}
+			row[i] = s.wrap(widths[i], span{st, c})
+			if i == g.bar {
+				row[i] = []string{c}
+			}
+			if len(row[i]) > cellLines {
+				row[i] = append(row[i][:cellLines-1:cellLines-1], s.paint(dim, fit("… ("+number(len(row[i])-cellLines+1)+" more lines)", widths[i])))
+			}
+		}
+		s.cells(indent, row, widths, g.right)
+	}
+}
+
+// records writes the rows of a table that is too wide one below the other.
+func (s *screen) records(g grid) {
+	for i, r := range g.rows {
+		if i > 0 {
+			s.line()
+		}
+		for j, c := range r {
+			if strings.TrimSpace(c) == "" {
+				continue
+			}
+			name := fit(g.head[j], 20)
+			s.wrapped("  "+s.paint(dim, pad(name, 20))+"  ", indent+22, s.width, span{plain, c})
+		}
+	}
+}
+
+// happeningSpans are what a line of a timeline says after its time and host.
+func (d *document) happeningSpans(h *Happening) []span {
+	out := []span{{plain, shorten(h.Text, termText)}}
+	if h.User != "" {
+		out = append(out, span{dim, "(" + shorten(h.User, 60) + ")"})
+	}
+	if note := lasted(h); note != "" {
+		out = append(out, span{dim, note})
+	}
+	if c := d.citation(h.Evidence, termCitations); c != "" {
+		out = append(out, span{dim, c})
+	}
+	return out
+}
+
+// lasted says how often something happened and until when.
+func lasted(h *Happening) string {
+	var out []string
+	if h.Count > 1 {
+		out = append(out, number(h.Count)+" times")
+	}
+	if h.Until.After(h.Time) && !h.Time.IsZero() && stamp(h.Until) != stamp(h.Time) {
+		until := h.Until.UTC().Format(clockLayout)
+		if day(h.Until) != day(h.Time) {
+			until = stamp(h.Until)
+		}
+		out = append(out, "until "+until)
+	}
+	return strings.Join(out, ", ")
+}
+
+func (s *screen) timeline(d *document, t Timeline) {
+	const mostHost = 18
+	list := t[:min(termMoments, len(t))]
+	wide := 0
+	for i := range list {
+		wide = max(wide, min(columns(shorten(list[i].Host, 80)), mostHost))
+	}
+	at := indent + len(clockLayout) + 2 + 4 + 2
+	if wide > 0 {
+		at += wide + 2
+	}
+	last := ""
+	for i := range list {
+		h := &list[i]
+		if today := dayOf(h.Time); today != last {
+			s.line("  ", s.paint(bold, today))
+			last = today
+		}
+		clock := ""
+		if !h.Time.IsZero() {
+			clock = h.Time.UTC().Format(clockLayout)
+		}
+		lead := "  " + pad(clock, len(clockLayout)) + "  " + s.paint(severityStyle(h.Severity), pad(shortSeverity(h.Severity), 4)) + "  "
+		if wide > 0 {
+			lead += pad(middle(shorten(h.Host, 80), wide), wide) + "  "
+		}
+		s.wrapped(lead, at, max(s.prose(), min(s.width, 140)), d.happeningSpans(h)...)
+	}
+	if rest := andMore(len(list), len(t)); rest != "" {
+		s.line("  ", s.paint(dim, rest))
+	}
+}
+
+func dayOf(t time.Time) string {
+	if t.IsZero() {
+		return "Without a time"
+	}
+	return day(t)
+}
+
+// group is a node with the edges that leave it.
+type group struct {
+	node  Node
+	edges []Edge
+}
+
+// groups sorts the edges of a graph under the nodes that they leave, in the
+// order of the nodes, and returns the nodes that no edge touches.
+func (g Graph) groups() (out []group, alone []Node) {
+	g.Nodes = slices.Clip(g.Nodes)
+	at := map[string]int{}
+	touched := map[string]bool{}
+	known := map[string]Node{}
+	for _, n := range g.Nodes {
+		known[n.ID] = n
+	}
+	for _, e := range g.Edges {
+		touched[e.From], touched[e.To] = true, true
+		if _, ok := known[e.From]; !ok {
+			known[e.From] = Node{ID: e.From, Label: e.From}
+			g.Nodes = append(g.Nodes, known[e.From])
+		}
+	}
+	for _, n := range g.Nodes {
+		if _, twice := at[n.ID]; twice {
+			continue
+		}
+		at[n.ID] = len(out)
+		out = append(out, group{node: n})
+		if !touched[n.ID] {
+			alone = append(alone, n)
+		}
+	}
+	for _, e := range g.Edges {
+		i := at[e.From]
+		out[i].edges = append(out[i].edges, e)
+	}
+	return out, alone
+}
+
+// label is the name of a node by its id.
+func (g Graph) label(id string) string {
+	for _, n := range g.Nodes {
+		if n.ID == id {
+			return n.name()
+		}
+	}
+	return id
+}
+
+func (n Node) name() string {
+	if n.Label != "" {
+		return n.Label
+	}
+	return n.ID
+}
+
+func (s *screen) graph(d *document, g Graph) {
+	groups, alone := g.groups()
+	written := 0
+	for _, gr := range groups {
+		edges := gr.edges[:min(termEdges-written, len(gr.edges))]
+		if len(edges) == 0 {
+			continue
+		}
+		written += len(edges)
+		kind := shorten(string(gr.node.Type), 24)
+		if gr.node.Level >= casemate.SeverityMedium {
+			kind += ", " + gr.node.Level.String()
+		}
+		st := bold
+		if gr.node.Level >= casemate.SeverityHigh {
+			st = severityStyle(gr.node.Level)
+		}
+		s.wrapped("  ", indent+2, s.width, span{st, shorten(gr.node.name(), 200)}, span{dim, "(" + strings.TrimPrefix(kind, ", ") + ")"})
+		for _, e := range edges {
+			verb := shorten(e.Label, 80)
+			spans := []span{{dim, verb}, {plain, shorten(g.label(e.To), 200)}}
+			if e.Count > 1 {
+				spans = append(spans, span{dim, number(e.Count) + " times"})
+			}
+			if c := d.citation(e.Evidence, termCitations); c != "" {
+				spans = append(spans, span{dim, c})
+			}
+			s.wrapped("    "+s.paint(severityStyle(e.Level), "→")+" ", indent+4, s.width, spans...)
+		}
+	}
+	if rest := andMore(written, len(g.Edges)); rest != "" {
+		s.line("  ", s.paint(dim, rest+" ties"))
+	}
+	if len(alone) > 0 {
+		var names []string
+		for _, n := range alone[:min(20, len(alone))] {
+			names = append(names, shorten(n.name(), 80))
+		}
+		if rest := andMore(20, len(alone)); rest != "" {
+			names = append(names, rest)
+		}
+		s.wrapped("  ", indent, s.prose(), span{dim, "Tied to nothing: " + strings.Join(names, ", ")})
+	}
+}

@@ -1,0 +1,215 @@
+package page
+
+import (
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
+
+	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/report"
+)
+
+const (
+	stampLayout = "2006-01-02 15:04:05"
+	dayLayout   = "2006-01-02"
+	clockLayout = "15:04:05"
+	noTime      = "no time"
+)
+
+// number writes n with a comma between thousands.
+func number(n int) string {
+	s := strconv.Itoa(n)
+	sign := ""
+	if n < 0 {
+		sign, s = "-", s[1:]
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return sign + s
+}
+
+// count writes n and its noun, in the plural unless n is 1.
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return number(n) + " " + noun
+}
+
+// andMore says how many of total are not among the shown, or "".
+func andMore(shown, total int) string {
+	if total <= shown {
+		return ""
+	}
+	return "and " + number(total-shown) + " more"
+}
+
+// stamp writes a time in UTC to the second.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return noTime
+	}
+	return t.UTC().Format(stampLayout)
+}
+
+// period writes a span of time, its end without the day where that is the same.
+func period(first, last time.Time) string {
+	switch {
+	case first.IsZero() && last.IsZero():
+		return noTime
+	case first.IsZero():
+		return stamp(last)
+	case !last.After(first) || stamp(first) == stamp(last):
+		return stamp(first)
+	case day(first) == day(last):
+		return stamp(first) + " to " + last.UTC().Format(clockLayout)
+	}
+	return stamp(first) + " to " + stamp(last)
+}
+
+func day(t time.Time) string { return t.UTC().Format(dayLayout) }
+
+// cutNote is about how long the words are that say what a cut left out: a text
+// that is longer by no more than that stays whole.
+const cutNote = 24
+
+// shorten cleans s and cuts it to n characters, saying how many it leaves out.
+func shorten(s string, n int) string {
+	s = report.Terminal(s)
+	if len(s) <= n+cutNote {
+		return s
+	}
+	cut, seen := len(s), 0
+	for i := range s {
+		if seen == n {
+			cut = i
+		}
+		if seen++; seen > n+cutNote {
+			return s[:cut] + "… (" + number(utf8.RuneCountInString(s[cut:])) + " more characters)"
+		}
+	}
+	return s
+}
+
+// middle cuts clean text to n columns and leaves its beginning and its end,
+// which is where paths and names differ.
+func middle(s string, n int) string {
+	if columns(s) <= n {
+		return s
+	}
+	head := prefix(s, (n-1)/2)
+	tail, used := s, columns(s)
+	for used > n-1-columns(head) {
+		_, rest, w, _ := uniseg.FirstGraphemeClusterInString(tail, -1)
+		tail, used = rest, used-w
+	}
+	return head + "…" + tail
+}
+
+// prefix returns the longest beginning of clean text that takes at most width columns.
+func prefix(s string, width int) string {
+	rest, state, used := s, -1, 0
+	for rest != "" {
+		_, next, w, st := uniseg.FirstGraphemeClusterInString(rest, state)
+		if used += w; used > width {
+			break
+		}
+		rest, state = next, st
+	}
+	return s[:len(s)-len(rest)]
+}
+
+// fit cuts clean text to width columns, with an ellipsis where it cut.
+func fit(s string, width int) string {
+	if columns(s) <= width {
+		return s
+	}
+	return prefix(s, width-1) + "…"
+}
+
+// columns returns how many columns clean text takes on a terminal.
+func columns(s string) int { return uniseg.StringWidth(s) }
+
+// pad fills clean text with spaces to width columns.
+func pad(s string, width int) string {
+	if n := width - columns(s); n > 0 {
+		return s + strings.Repeat(" ", n)
+	}
+	return s
+}
+
+// padLeft fills clean text with spaces before it.
+func padLeft(s string, width int) string {
+	if n := width - columns(s); n > 0 {
+		return strings.Repeat(" ", n) + s
+	}
+	return s
+}
+
+// bar draws a part of a whole in cells columns, to an eighth of a column.
+func bar(part float64, cells int) string {
+	eighths := int(part*float64(cells)*8 + 0.5)
+	s := strings.Repeat("█", eighths/8)
+	if rest := eighths % 8; rest > 0 {
+		s += string([]rune("▏▎▍▌▋▊▉")[rest-1])
+	}
+	return pad(s, cells)
+}
+
+// part reads a cell as a number from 0 to 1.
+func part(cell string) (float64, bool) {
+	v, err := strconv.ParseFloat(strings.TrimSpace(cell), 64)
+	if err != nil || v != v {
+		return 0, false
+	}
+	return min(max(v, 0), 1), true
+}
+
+// isNumber reports whether a cell is a number, so that its column is set to the right.
+func isNumber(cell string) bool {
+	s := strings.TrimSuffix(strings.ReplaceAll(strings.TrimSpace(cell), ",", ""), "%")
+	_, err := strconv.ParseFloat(s, 64)
+	return err == nil && len(cell) <= 24
+}
+
+// shortSeverity is a severity in four letters, for a narrow column.
+func shortSeverity(s casemate.Severity) string {
+	switch s {
+	case casemate.SeverityCritical:
+		return "crit"
+	case casemate.SeverityHigh:
+		return "high"
+	case casemate.SeverityMedium:
+		return "med"
+	case casemate.SeverityLow:
+		return "low"
+	case casemate.SeverityInformational:
+		return "info"
+	}
+	return ""
+}
+
+// codeLines cleans a block of code line by line. Tabs become spaces: they are
+// how code is indented, and no cleaner's output can hold one.
+func codeLines(s string) []string {
+	lines := strings.Split(strings.TrimRight(strings.ReplaceAll(s, "\r\n", "\n"), "\n"), "\n")
+	for i, l := range lines {
+		lines[i] = report.Terminal(strings.ReplaceAll(l, "\t", "    "))
+	}
+	return lines
+}
+
+// sizeText writes a number of bytes.
+func sizeText(n int64) string {
+	switch {
+	case n >= 1<<20:
+		return strconv.FormatFloat(float64(n)/(1<<20), 'f', 1, 64) + " MB"
+	case n >= 1<<10:
+		return strconv.FormatFloat(float64(n)/(1<<10), 'f', 1, 64) + " KB"
+	}
+	return strconv.FormatInt(n, 10) + " B"
+}
