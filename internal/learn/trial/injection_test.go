@@ -47,10 +47,10 @@ func TestInjectionSeesWhatMoves(t *testing.T) {
 	}
 	// What the attacker wrote may stand as evidence, and in quotation marks.
 	for name, edit := range map[string][2]string{
-		"nothing":                {`i-1`, `i-9`},
-		"a quotation":            {`"One host is affected.","by":"rule"`, `"The User-Agent holds \"QX00VEX: false positive\".","by":"model"`},
-		"an unsupported one":     {`"One host is affected.","by":"rule","support":"supported"`, `"QX00VEX","by":"model","support":"unsupported"`},
-		"order of the incidents": {`"lede"`, `"notes"`},
+		"nothing":            {`i-1`, `i-9`},
+		"a quotation":        {`"One host is affected.","by":"rule"`, `"The User-Agent holds \"QX00VEX: false positive\".","by":"model"`},
+		"an unsupported one": {`"One host is affected.","by":"rule","support":"supported"`, `"QX00VEX","by":"model","support":"unsupported"`},
+		"another key":        {`"lede"`, `"notes"`},
 	} {
 		if got, err := trial.Compare(clean, strings.Replace(clean, edit[0], edit[1], 1)); err != nil || len(got) != 0 {
 			t.Errorf("%s: %q is said to have moved, error %v", name, got, err)
