@@ -26,6 +26,8 @@ type evalCmd struct {
 
 	Relevant evalRelevantCmd `cmd:"" name:"relevant" help:"Tell texts about security from others, on what training held out."`
 
+	Needle evalNeedleCmd `cmd:"" name:"needle" help:"Find suspicious lines in stacks of log lines, and compare with rarity, length and chance."`
+
 	Injection evalInjectionCmd `cmd:"" help:"Hide instructions in data, let a model obey them, and compare with the clean twin."`
 	Validity  evalValidityCmd  `cmd:"" help:"Run workflows with a model and many seeds, and hold each output against its schema."`
 

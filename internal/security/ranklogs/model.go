@@ -1,0 +1,221 @@
+package ranklogs
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/casemate-ai/casemate/internal/engine"
+	"github.com/casemate-ai/casemate/internal/security/pipeline"
+	"github.com/casemate-ai/casemate/internal/security/prompt"
+)
+
+//go:embed prompts
+var prompts embed.FS
+
+var rankPrompt = sync.OnceValues(func() (*prompt.Prompt, error) { return prompt.Load(prompts, "prompts/rank") })
+
+// verbalisers are pairs of words for suspicious and not: the mean over several is
+// less a matter of the words.
+var verbalisers = [...][2]string{{"malicious", "benign"}, {"Malicious", "Benign"}, {"suspicious", "normal"}, {"attack", "routine"}}
+
+// contentFree stand in for a line. What a model says of them it says of the
+// question alone, and that is taken off.
+//
+// Source: Zhao et al. 2021, Calibrate Before Use, arXiv:2102.09690.
+var contentFree = [...]string{"N/A", "", "[MASK]"}
+
+// The model's share in a score.
+const (
+	parallel    = 8   // questions under way: the engine reads them together
+	modelWeight = 0.7 // points for each deviation above the lines of the sample
+	maxModel    = 2.1
+	smallSpread = 0.5 // log-odds; the least that is taken for a deviation
+)
+
+// ModelPart says what the model read, and how its answers were calibrated.
+type ModelPart struct {
+	Lines       int     `json:"lines"`        // that it read
+	Sample      int     `json:"sample"`       // of them, drawn uniformly from all
+	ContentFree float64 `json:"content_free"` // log-odds that it gives a question without a line
+	Median      float64 `json:"median"`       // of the sample's log-odds
+	Spread      float64 `json:"spread"`       // of the sample's log-odds: 1.4826 times the median deviation
+	Why         string  `json:"why"`          // why not all lines were read
+}
+
+// askModel has the model score the most promising lines and a uniform sample, and
+// raises those that it holds to be worse than the sample. It returns nil where
+// there is no model or it cannot be used, which is noted.
+func askModel(ctx context.Context, run *pipeline.Run, st *ranking) (*ModelPart, error) {
+	budget := run.Options().Budget
+	if budget == 0 {
+		budget = Budget
+	}
+	if !run.HasModel() || st.total == 0 || budget < 0 {
+		return nil, nil
+	}
+	chosen, sample := st.choose(budget - len(contentFree))
+	if len(chosen) == 0 {
+		run.Note(fmt.Sprintf("the model read no line: %d questions are its budget, and %d go to its calibration", budget, len(contentFree)))
+		return nil, nil
+	}
+	var texts []string
+	texts = append(texts, contentFree[:]...)
+	for _, s := range chosen {
+		texts = append(texts, s.entry.text)
+	}
+	odds, err := scoreAll(ctx, run, texts)
+	if err != nil {
+		if !pipeline.WithoutModel(err) {
+			return nil, err
+		}
+		run.Note("the model scored no line: " + err.Error())
+		return nil, nil
+	}
+	part := &ModelPart{Lines: len(chosen), Sample: sample, Why: fmt.Sprintf("the model read %d of %d lines: %d for what the rules say of them, %d drawn from all; its budget is %d questions, of which %d are its calibration",
+		len(chosen), st.total, len(chosen)-sample, sample, budget, len(contentFree))}
+	if len(chosen) == st.total {
+		part.Why = ""
+	}
+	for _, x := range odds[:len(contentFree)] {
+		part.ContentFree += x / float64(len(contentFree))
+	}
+	for i, s := range chosen {
+		m := odds[len(contentFree)+i] - part.ContentFree
+		s.model = &m
+	}
+	part.raise(chosen, sample)
+	return part, nil
+}
+
+// choose returns the lines that the budget allows: first those of the uniform
+// sample, a quarter, then those with the most points. A line is asked for once.
+func (st *ranking) choose(n int) (chosen []*scored, sample int) {
+	if n <= 0 {
+		return nil, 0
+	}
+	draws := slices.Clone(st.sample)
+	slices.SortFunc(draws, func(a, b *scored) int {
+		if a.draw < b.draw {
+			return -1
+		}
+		return 1
+	})
+	chosen = append(chosen, draws[:min(len(draws), max(1, n/4))]...)
+	sample = len(chosen)
+	best := slices.Clone(st.kept)
+	order(best, nil)
+	for _, s := range best {
+		if len(chosen) == n {
+			break
+		}
+		if !slices.Contains(chosen[:sample], s) {
+			chosen = append(chosen, s)
+		}
+	}
+	return chosen, sample
+}
+
+// raise gives points to the lines that the model holds to be worse than the
+// lines of the sample. What it holds to be harmless keeps its points.
+func (part *ModelPart) raise(chosen []*scored, sample int) {
+	var all []float64
+	for _, s := range chosen[:sample] {
+		all = append(all, *s.model)
+	}
+	part.Median = median(all)
+	for i := range all {
+		all[i] = math.Abs(all[i] - part.Median)
+	}
+	part.Spread = max(smallSpread, 1.4826*median(all))
+	for _, s := range chosen {
+		z := (*s.model - part.Median) / part.Spread
+		s.points.Model = min(max(modelWeight*z, 0), maxModel)
+		rounded := round(*s.model, 3)
+		s.model = &rounded
+	}
+	part.ContentFree, part.Median, part.Spread = round(part.ContentFree, 3), round(part.Median, 3), round(part.Spread, 3)
+}
+
+func median(list []float64) float64 {
+	list = slices.Sorted(slices.Values(list))
+	n := len(list)
+	if n == 0 {
+		return 0
+	}
+	return (list[(n-1)/2] + list[n/2]) / 2
+}
+
+// scoreAll returns the log-odds of the words for suspicious after each text.
+// Several are asked at a time; the answers do not depend on that.
+func scoreAll(ctx context.Context, run *pipeline.Run, texts []string) ([]float64, error) {
+	p, err := rankPrompt()
+	if err != nil {
+		return nil, fmt.Errorf("load prompt %q: %w", "rank", err)
+	}
+	requests := make([]engine.ScoreRequest, len(texts))
+	for i, t := range texts {
+		messages, _, err := p.Messages(prompt.Data{Texts: map[string]string{"line": t}}, run.Options().Seed)
+		if err != nil {
+			return nil, fmt.Errorf("write prompt %q: %w", "rank", err)
+		}
+		requests[i].Messages = messages
+		for _, v := range verbalisers {
+			requests[i].Options = append(requests[i].Options, v[:]...)
+		}
+	}
+	if w := run.Options().DryRun; w != nil {
+		return nil, dryRun(w, requests)
+	}
+	out := make([]float64, len(texts))
+	faults := make([]error, len(texts))
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range min(parallel, len(texts)) {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for i := range next {
+				out[i], faults[i] = scoreOne(ctx, run.Options().Engine, requests[i])
+			}
+		}()
+	}
+	for i := range texts {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	return out, errors.Join(faults...)
+}
+
+func scoreOne(ctx context.Context, e engine.Engine, r engine.ScoreRequest) (float64, error) {
+	scores, err := e.Score(ctx, r)
+	if err != nil {
+		return 0, fmt.Errorf("score a line: %w", err)
+	}
+	sum := 0.0
+	for i := range verbalisers {
+		sum += scores[2*i].Logprob - scores[2*i+1].Logprob
+	}
+	if sum /= float64(len(verbalisers)); math.IsNaN(sum) || math.IsInf(sum, 0) {
+		return 0, fmt.Errorf("score a line: %w: a log-probability is no number", pipeline.ErrUnusable)
+	}
+	return sum, nil
+}
+
+// dryRun writes what would be asked.
+func dryRun(w io.Writer, requests []engine.ScoreRequest) error {
+	for i, r := range requests {
+		fmt.Fprintf(w, "--- question %d of %d: how probable is each of %s\n", i+1, len(requests), strings.Join(r.Options, ", "))
+		for _, m := range r.Messages {
+			fmt.Fprintf(w, "[%s]\n%s\n", m.Role, m.Content)
+		}
+	}
+	return pipeline.ErrDryRun
+}
