@@ -2,6 +2,7 @@ package dossier
 
 import (
 	"cmp"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -192,7 +193,9 @@ func outside(e casemate.Entity) bool {
 	case casemate.EntityAddress, casemate.EntityDomain:
 		return e.Role != casemate.RoleObserver && external(e.Value)
 	case casemate.EntityURL:
-		return true
+		if u, err := url.Parse(e.Value); err == nil && u.Hostname() != "" {
+			return external(u.Hostname())
+		}
 	}
 	return false
 }

@@ -11,11 +11,12 @@ import (
 	"github.com/casemate-ai/casemate/internal/security/head"
 	"github.com/casemate-ai/casemate/internal/security/indicator"
 	"github.com/casemate-ai/casemate/internal/security/knowledge"
+	"github.com/casemate-ai/casemate/internal/security/words"
 )
 
 // dossier makes the body of evidence of all that was read.
 func (r *reader) dossier() *Dossier {
-	d := &Dossier{Triage: r.triager.Rank(r.sum), Inputs: r.inputs}
+	d := &Dossier{Triage: r.triager.Rank(r.sum), Inputs: r.inputs, known: r.sensors.entity}
 	d.Chosen = choose(d.Triage.Incidents)
 	var list []*told
 	for _, in := range d.Chosen {
@@ -26,12 +27,12 @@ func (r *reader) dossier() *Dossier {
 		r.place(t)
 	}
 	r.words.prune()
-	pieces := make([]*casemate.Evidence, 0, len(list)+len(r.words.kept))
+	pieces := make([]*casemate.Evidence, 0, len(list)+len(r.words.list))
 	for _, t := range list {
 		pieces = append(pieces, &t.ev)
 	}
-	for i := range r.words.kept {
-		pieces = append(pieces, r.words.kept[i].evidence())
+	for i := range r.words.list {
+		pieces = append(pieces, r.words.list[i].evidence())
 	}
 	order := slices.Clone(pieces)
 	slices.SortStableFunc(order, byTime)
@@ -88,8 +89,8 @@ func (d *Dossier) cover(e *casemate.Evidence) {
 // evidence makes a piece of evidence of what a person wrote.
 func (p *piece) evidence() *casemate.Evidence {
 	return &casemate.Evidence{
-		Kind: p.kind, At: p.at, First: p.time, Last: p.time, Author: p.author, Name: p.name, Text: p.text,
-		Entities: slices.Clone(p.entities), Techniques: techniquesIn(p.text),
+		Kind: p.Kind, At: p.At, First: p.Time, Last: p.Time, Author: p.Author, Name: p.Name, Text: p.Text,
+		Entities: slices.Clone(p.Entities), Techniques: techniquesIn(p.Text),
 	}
 }
 
@@ -118,25 +119,26 @@ func (r *reader) entities(d *Dossier, list []*told, written []*casemate.Evidence
 	names := newNames(n)
 	var heads heads
 	for i, e := range written {
-		p := &r.words.kept[i]
-		if p.mail && !p.quoted {
-			p.quoted = r.foreign(e)
+		p := &r.words.list[i]
+		if p.Kind == casemate.EvidenceMail && !p.Quoted {
+			p.Quoted = r.foreign(e)
 		}
 		e.Entities = names.in(e.Entities, e.Text)
 		n.take(e, nil, true)
-		if p.kind == casemate.EvidenceMail {
+		if p.Kind == casemate.EvidenceMail {
 			l.mail(rolesOf(&record{ev: *e}), e)
 		}
 		r.parts[p.part].kept++
-		if p.code {
+		if p.Code {
 			continue
 		}
-		for _, text := range sentences(e.Text) {
-			s := Sentence{Evidence: e.ID, Text: text, Author: p.author, Time: p.time, Quoted: p.quoted, Commands: command.MatchString(text)}
-			s.Topic, s.P = topicOf(text, p.heading, len(names.in(nil, text)) > 0)
+		for _, text := range words.Sentences(e.Text) {
+			s := Sentence{Evidence: e.ID, Text: text, Author: p.Author, Time: p.Time, Quoted: p.Quoted, Commands: words.Commands(text)}
+			named := len(names.in(nil, text)) > 0
+			s.Topic, s.P = words.TopicOf(text, p.Heading, named)
 			if s.Commands || s.Quoted {
 				s.Topic, s.P = TopicOther, 1
-			} else {
+			} else if named || s.Topic == TopicObservation {
 				heads.read(&s)
 			}
 			d.Words = append(d.Words, s)
@@ -214,6 +216,14 @@ var (
 	fileName = regexp.MustCompile(`(?i)\.(exe|dll|ps1|bat|cmd|vbs|js|hta|lnk|xlsm|xlsx|docm|docx|pdf|zip|7z|rar|iso|dmp|dit|php|sh|py|jar|tmp|conf|key|pem|eml)$`)
 )
 
+// How machines and accounts are mostly named, for those that no record names:
+// FS01, FIN-WS-014, svc_backup, m.lindqvist.
+var (
+	hostForm = regexp.MustCompile(`^(?:[A-Z]{2,8}\d{2,3}|[A-Z]{2,6}-[A-Z]{2,6}-?\d{2,4})$`)
+	noHost   = regexp.MustCompile(`^(?:CVE|CWE|RFC|KB|MS|ISO|SHA|MD|UTF|AES|RC|TLS|HTTP|INC|CHG|SEC|IR|TA|DC-RES)[-\d]`)
+	userForm = regexp.MustCompile(`^(?:(?:svc|adm|srv|sa)[._-][a-z0-9_]{2,30}|[a-z]\.[a-z]{3,30})$`)
+)
+
 // in appends what a text names to list.
 func (x *names) in(list []casemate.Entity, text string) []casemate.Entity {
 	add := func(t casemate.EntityType, value string) {
@@ -242,7 +252,11 @@ func (x *names) in(list []casemate.Entity, text string) []casemate.Entity {
 			add(casemate.EntityHash, in.Value)
 		}
 	}
-	for _, word := range token.FindAllString(text, 500) {
+	for _, at := range token.FindAllStringIndex(text, 500) {
+		word := text[at[0]:at[1]]
+		if at[1] < len(text) && text[at[1]] == '@' || at[0] > 0 && text[at[0]-1] == '@' {
+			continue // of a mail address
+		}
 		lower := strings.ToLower(word)
 		host, user := canonical(casemate.EntityHost, word), canonical(casemate.EntityUser, word)
 		switch {
@@ -256,8 +270,10 @@ func (x *names) in(list []casemate.Entity, text string) []casemate.Entity {
 			add(casemate.EntityHost, word)
 		case x.n.known.users[user] && named(user):
 			add(casemate.EntityUser, word)
-		case word != lower && x.shapes[shape(host)]:
+		case word != lower && (x.shapes[shape(host)] || hostForm.MatchString(word) && !noHost.MatchString(word)):
 			add(casemate.EntityHost, word)
+		case userForm.MatchString(word):
+			add(casemate.EntityUser, word)
 		}
 	}
 	return list
@@ -278,6 +294,10 @@ type heads struct {
 const (
 	maxAsked  = 3000
 	maxMapped = 400
+	// The classifiers learned from reports. People at work write otherwise, so
+	// only what they are sure of counts.
+	minBehaviour = .85
+	minTechnique = .6
 )
 
 // read lets the classifiers say whether a sentence tells what an attacker does,
@@ -297,7 +317,7 @@ func (h *heads) read(s *Sentence) {
 	h.asked++
 	opt := head.Options{Alternatives: -1, Because: -1}
 	d := h.behaviour.Classify(s.Text, opt)
-	if d.Abstain || d.Label != head.BehaviourYes {
+	if d.Abstain || d.Label != head.BehaviourYes || d.P < minBehaviour {
 		return
 	}
 	if s.Topic == TopicOther {
@@ -307,12 +327,13 @@ func (h *heads) read(s *Sentence) {
 		return
 	}
 	h.mapped++
-	if t := h.attack.Classify(s.Text, opt); !t.Abstain {
-		for _, l := range t.Labels {
+	t := h.attack.Classify(s.Text, opt)
+	if t.Abstain {
+		return
+	}
+	for _, l := range append([]head.Alternative{{Label: t.Label, P: t.P}}, t.Labels...) {
+		if strings.HasPrefix(l.Label, "T") && l.P >= minTechnique && !slices.ContainsFunc(s.Techniques, func(id string) bool { return strings.HasPrefix(id, l.Label) }) {
 			s.Techniques = append(s.Techniques, l.Label)
-		}
-		if len(t.Labels) == 0 && t.Label != "" && strings.HasPrefix(t.Label, "T") {
-			s.Techniques = append(s.Techniques, t.Label)
 		}
 	}
 }
@@ -326,7 +347,7 @@ func (r *reader) coverage(d *Dossier) {
 	c := &d.Coverage
 	for _, p := range r.parts {
 		part := casemate.CoveredPart{Name: p.name, Records: p.records, Bytes: p.bytes, Read: "rules"}
-		if p.kind != kindRecords && p.kept < p.records {
+		if p.kind != words.KindRecords && p.kept < p.records {
 			part.Why = fmt.Sprintf("%d of %d pieces became evidence: those that tell most by their form", p.kept, p.records)
 		}
 		c.Parts = append(c.Parts, part)

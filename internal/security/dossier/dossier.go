@@ -13,6 +13,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/report"
+	"github.com/casemate-ai/casemate/internal/security/words"
 )
 
 // Input says what to read. Paths is all that is needed.
@@ -46,7 +47,13 @@ type Dossier struct {
 	Last     time.Time
 	Coverage casemate.Coverage
 	Inputs   []casemate.Pin // the digest of each file
+
+	known *tally
 }
+
+// Own reports whether a domain is one of the network's own, as far as the names
+// of its machines tell.
+func (d *Dossier) Own(domain string) bool { return d.known.own(domain) }
 
 // Moment is a moment of a chosen incident and the evidence made of it. Several
 // moments share one piece of evidence where a long incident is told in groups.
@@ -76,17 +83,18 @@ type Sentence struct {
 }
 
 // Topic is what a sentence is about.
-type Topic string
+type Topic = words.Topic
 
 // The topics.
 const (
-	TopicObservation Topic = "observation" // what was seen
-	TopicAction      Topic = "action"      // what somebody of ours did
-	TopicHypothesis  Topic = "hypothesis"  // what somebody thinks
-	TopicQuestion    Topic = "question"    // what somebody asks
-	TopicDecision    Topic = "decision"
-	TopicImpact      Topic = "impact"
-	TopicOther       Topic = "other"
+	TopicObservation = words.TopicObservation // what was seen
+	TopicAction      = words.TopicAction      // what somebody of ours did
+	TopicHypothesis  = words.TopicHypothesis  // what somebody thinks
+	TopicQuestion    = words.TopicQuestion    // what somebody asks
+	TopicDecision    = words.TopicDecision
+	TopicTask        = words.TopicTask // what is still to be done
+	TopicImpact      = words.TopicImpact
+	TopicOther       = words.TopicOther
 )
 
 // Entity is a thing that the evidence is about, and how it is involved. Its

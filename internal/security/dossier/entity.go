@@ -12,7 +12,7 @@ import (
 
 const (
 	maxTallied      = 100_000 // distinct hosts and users that are remembered
-	maxKept         = 2_000   // entities of a dossier
+	maxEntitiesKept = 2_000   // entities of a dossier
 	maxEntityIDs    = 24      // evidence of one entity or link
 	maxLinks        = 4_000
 	maxEntityValues = 300 // bytes of a value
@@ -257,7 +257,11 @@ func (n *entities) list(assets []casemate.Incident) []Entity {
 			x.Evidence = append(x.Evidence, id.id)
 		}
 		x.Label, x.Names = spellings(x.Entity, n.names[x])
+		if x.Type == casemate.EntityUser && n.known.users[x.Value] {
+			x.InRecords = true // of a record that is no evidence
+		}
 		if x.Type == casemate.EntityHost {
+			x.InRecords = x.InRecords || n.known.hosts[x.Value]
 			x.Asset = inventory[x.Value]
 		}
 		out = append(out, *x)
@@ -265,7 +269,7 @@ func (n *entities) list(assets []casemate.Incident) []Entity {
 	slices.SortStableFunc(out, func(a, b Entity) int {
 		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Type, b.Type), cmp.Compare(a.Value, b.Value))
 	})
-	return slices.Clip(out[:min(len(out), maxKept)])
+	return slices.Clip(out[:min(len(out), maxEntitiesKept)])
 }
 
 // spellings picks how an entity is shown and lists the others. A host is shown

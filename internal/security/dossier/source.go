@@ -20,12 +20,12 @@ import (
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/evidence"
 	"github.com/casemate-ai/casemate/internal/security/intake"
+	"github.com/casemate-ai/casemate/internal/security/words"
 )
 
 // The limits on what is read and kept.
 const (
 	sniffBytes     = 64 << 10  // that decide what a file is
-	maxDocument    = 16 << 20  // of a document, which is held in memory
 	maxArchive     = 1 << 30   // unpacked bytes of one archive's member
 	maxRatio       = 500       // unpacked to packed bytes of a member …
 	ratioGrace     = 128 << 20 // … once it has so many
@@ -40,7 +40,7 @@ type reader struct {
 	in      Input
 	triager *intake.Triager
 	sensors *sensors
-	words   *words
+	words   *kept
 	sum     evidence.Summary
 	parts   []part
 	inputs  []casemate.Pin
@@ -50,7 +50,7 @@ type reader struct {
 // part is one file or member and what it was taken for.
 type part struct {
 	name    string
-	kind    kind
+	kind    words.Kind
 	records int
 	bytes   int64
 	kept    int    // pieces of words that became evidence
@@ -64,7 +64,7 @@ func newReader(ctx context.Context, in Input) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{ctx: ctx, in: in, triager: t, sensors: newSensors(), words: newWords()}
+	r := &reader{ctx: ctx, in: in, triager: t, sensors: newSensors(), words: newKept()}
 	t.Observe = r.sensors.observe
 	return r, nil
 }
@@ -190,13 +190,22 @@ func (r *reader) file(path string) error {
 	return err
 }
 
+// kindOf says what begins with these bytes. A format that was asked for is one of
+// records.
+func (r *reader) kindOf(head []byte) words.Kind {
+	if r.in.Format != "" {
+		return words.KindRecords
+	}
+	return words.Sniff(head)
+}
+
 // opened reads a file whose first bytes are known.
 func (r *reader) opened(f *os.File, head []byte, path string, info os.FileInfo) error {
 	if bytes.HasPrefix(head, []byte("PK\x03\x04")) {
 		return r.zip(f, info.Size(), path)
 	}
 	packed := bytes.HasPrefix(head, []byte{0x1f, 0x8b, 8})
-	if packed || r.sniff(head, path) != kindRecords {
+	if packed || r.kindOf(head) != words.KindRecords {
 		return r.stream(bufio.NewReaderSize(&counted{r: f, tell: r.tell}, sniffBytes), path, info.ModTime())
 	}
 	// The reader of evidence opens it itself: it knows archives and event logs.
@@ -210,7 +219,7 @@ func (r *reader) opened(f *os.File, head []byte, path string, info os.FileInfo) 
 // could be read is among its faults already.
 func (r *reader) records(sum evidence.Summary, err error) error {
 	for _, f := range sum.Files {
-		r.parts = append(r.parts, part{name: f.File, kind: kindRecords, records: f.Records, bytes: f.Bytes})
+		r.parts = append(r.parts, part{name: f.File, kind: words.KindRecords, records: f.Records, bytes: f.Bytes})
 	}
 	r.sum.Files = append(r.sum.Files, sum.Files...)
 	r.sum.Records += sum.Records
@@ -268,8 +277,8 @@ func (b *bounded) Read(p []byte) (int, error) {
 // unpacked reads a stream by what its first bytes are.
 func (r *reader) unpacked(b *bufio.Reader, name string, modified time.Time) error {
 	head, _ := b.Peek(sniffBytes)
-	k := r.sniff(head, name)
-	if k == kindRecords {
+	k := r.kindOf(head)
+	if k == words.KindRecords {
 		reference := r.in.AsOf
 		if reference.IsZero() {
 			reference = modified

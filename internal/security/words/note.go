@@ -1,4 +1,4 @@
-package dossier
+package words
 
 import (
 	"bufio"
@@ -62,7 +62,7 @@ var (
 	dateHeads   = map[string]bool{"date": true, "day": true, "sent": true, "created": true, "opened": true, "updated": true, "time": true, "when": true, "shift": true}
 	titleHeads  = map[string]bool{"subject": true, "title": true, "summary": true}
 	otherHeads  = map[string]bool{"to": true, "cc": true, "ticket": true, "case": true, "status": true, "priority": true, "assignee": true, "tlp": true, "severity": true, "number": true, "id": true, "category": true, "queue": true, "team": true, "type": true, "reply-to": true}
-	ticketHeads = map[string]bool{"ticket": true, "case": true, "priority": true, "assignee": true, "reporter": true, "queue": true, "number": true}
+	ticketHeads = map[string]bool{"ticket": true, "priority": true, "assignee": true, "reporter": true, "queue": true, "number": true}
 )
 
 // notebook is one note while it is read.
@@ -78,6 +78,8 @@ type notebook struct {
 	open    piece
 	fenced  bool
 	ticket  bool
+	led     bool // the heading is a line above a list
+	listed  bool // a list has come since the last heading
 	body    bool // something other than headers has come
 	afresh  bool // the next header line begins a new entry
 }
@@ -96,7 +98,7 @@ func (r *reader) note(b *bufio.Reader, name string, day time.Time) {
 
 func (n *notebook) flush() {
 	if strings.TrimSpace(n.open.text) != "" {
-		n.r.words.add(n.open)
+		n.r.add(n.open)
 		n.body = true
 	}
 	n.open = piece{}
@@ -118,7 +120,7 @@ func (n *notebook) line(raw string, number int) {
 		if n.open.text == "" || !n.open.code {
 			n.begin(raw, number)
 			n.open.code = true
-		} else if len(n.open.text) < maxPiece {
+		} else if len(n.open.text) < MaxPiece {
 			n.open.text += "\n" + raw
 		} else {
 			n.begin(raw, number)
@@ -136,7 +138,7 @@ func (n *notebook) line(raw string, number int) {
 	case strings.HasPrefix(l, "|"):
 		n.row(l, number)
 	default:
-		n.entry(raw, l, number)
+		n.entry(l, number)
 	}
 }
 
@@ -152,13 +154,13 @@ func (n *notebook) headline(text string) {
 		n.title = text
 		return
 	}
-	n.heading = text
+	n.heading, n.listed, n.led = text, false, false
 }
 
 // header reads a line such as "Author: Nils Falk"; it reports whether it is one.
 func (n *notebook) header(l string) bool {
 	m := noteHead.FindStringSubmatch(l)
-	if m == nil || n.open.text != "" {
+	if m == nil || n.open.text != "" && !n.titled() {
 		return false
 	}
 	name, value := strings.ToLower(m[1]), strings.Trim(m[2], "* ")
@@ -169,6 +171,9 @@ func (n *notebook) header(l string) bool {
 	// headers: "Status: …" may be a sentence.
 	if n.body && !n.afresh && !authorHeads[name] && !(dateHeads[name] && n.ticket) {
 		return false
+	}
+	if n.open.text != "" { // the line above is the title
+		n.title, n.open = n.open.text, piece{}
 	}
 	if n.body && authorHeads[name] {
 		n.when = time.Time{}
@@ -190,6 +195,11 @@ func (n *notebook) header(l string) bool {
 		n.ticket, n.kind = true, casemate.EvidenceTicket
 	}
 	return true
+}
+
+// titled reports whether all that was read is one line that may be a title.
+func (n *notebook) titled() bool {
+	return !n.body && n.title == "" && n.open.at.Line <= 2 && len(n.open.text) < 100 && !strings.ContainsAny(n.open.text, ".!?\n")
 }
 
 // person is a name without the address behind it.
@@ -221,7 +231,7 @@ func (n *notebook) row(l string, number int) {
 }
 
 // entry reads a line of words.
-func (n *notebook) entry(raw, l string, number int) {
+func (n *notebook) entry(l string, number int) {
 	n.afresh = false
 	if rest, ok := strings.CutPrefix(l, ">"); ok {
 		if n.open.text == "" || !n.open.quoted {
@@ -246,17 +256,25 @@ func (n *notebook) entry(raw, l string, number int) {
 	}
 	if bullet(l) {
 		n.begin(strings.TrimLeft(l, "-*•+ \t"), number)
+		n.listed = true
+		return
+	}
+	if n.listed && n.led && n.open.text == "" { // what the line above a list said held for the list
+		n.listed, n.led, n.heading = false, false, ""
+	}
+	if strings.HasSuffix(l, ":") && strings.Count(l, " ") < 8 {
+		n.flush()
+		n.heading, n.listed, n.led = strings.Trim(l, ":*_ "), false, true
 		return
 	}
 	if n.open.text == "" || n.open.quoted || n.open.code {
 		n.begin(l, number)
 		return
 	}
-	if len(n.open.text) > maxPiece {
+	if len(n.open.text) > MaxPiece {
 		n.begin(l, number)
 		return
 	}
-	_ = raw
 	n.open.text += " " + l
 }
 

@@ -1,4 +1,4 @@
-package dossier
+package words
 
 import (
 	"bufio"
@@ -105,8 +105,8 @@ func (r *reader) message(data []byte, name string, line int, quoted bool, depth 
 		return err
 	}
 	var l letter
-	l.read(headerOf(m.Header), m.Body, 0)
-	p := piece{kind: casemate.EvidenceMail, at: casemate.Location{File: name, Line: line}, name: decodeHeader(m.Header.Get("Subject")), quoted: quoted, mail: true}
+	l.read(m.Header, m.Body, 0)
+	p := piece{kind: casemate.EvidenceMail, at: casemate.Location{File: name, Line: line}, name: decodeHeader(m.Header.Get("Subject")), quoted: quoted}
 	if t, err := m.Header.Date(); err == nil {
 		p.time = t.UTC()
 	}
@@ -136,18 +136,12 @@ func (r *reader) message(data []byte, name string, line int, quoted bool, depth 
 	body, passed := l.body(r, name)
 	first := p
 	first.text, first.code = head, true
-	r.words.add(first)
+	r.add(first)
 	p.entities = nil
-	for _, text := range paragraphs(body) {
-		q := p
-		q.text = text
-		r.words.add(q)
-	}
-	for _, text := range paragraphs(passed) {
-		q := p
-		q.text, q.quoted, q.author, q.time = text, true, "", time.Time{}
-		r.words.add(q)
-	}
+	p.text = body
+	r.add(p)
+	p.text, p.quoted, p.author, p.time = passed, true, "", time.Time{}
+	r.add(p)
 	for _, inner := range l.inner {
 		if depth >= maxDepth {
 			r.fault(name, line, "holds mails within mails deeper than are read")
@@ -160,20 +154,8 @@ func (r *reader) message(data []byte, name string, line int, quoted bool, depth 
 	return nil
 }
 
-// paragraphs cuts at empty lines; what follows a greeting's line is joined.
-func paragraphs(text string) []string {
-	var out []string
-	for _, p := range strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n\n") {
-		if p = strings.TrimSpace(p); p != "" {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
+// header is that of a message or of a part of one.
 type header interface{ Get(string) string }
-
-func headerOf(h mail.Header) header { return h }
 
 // read gathers a part and those in it.
 func (l *letter) read(h header, body io.Reader, depth int) {

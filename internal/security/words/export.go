@@ -1,4 +1,4 @@
-package dossier
+package words
 
 import (
 	"bufio"
@@ -26,6 +26,22 @@ type export struct {
 	day   time.Time
 	title string
 	users map[string]string // Slack's ids and names
+	raw   []byte            // of the object that is read, from its line on
+}
+
+// lineOf returns the line on which a text of the present object stands, whose
+// first line is given: the object's own where the text is not found.
+func (x *export) lineOf(first int, text string) int {
+	quoted, err := json.Marshal(text[:min(len(text), 60)])
+	if err != nil {
+		return first
+	}
+	want := strings.TrimSuffix(strings.Trim(string(quoted), `"`), `\ufffd`)
+	at := bytes.Index(x.raw, []byte(want))
+	if at < 0 || want == "" {
+		return first
+	}
+	return first + bytes.Count(x.raw[:at], []byte("\n"))
 }
 
 // lineCounter tells on which line a byte stands, for offsets that only grow.
@@ -34,10 +50,15 @@ type lineCounter struct {
 	base  int64
 	ends  []int64 // offsets of line ends that were read and not yet passed
 	lines int
+	kept  []byte // the first bytes of all
 }
+
+// maxKept is how much of a file is kept to find lines in one object.
+const maxKept = 1 << 20
 
 func (c *lineCounter) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
+	c.kept = append(c.kept, p[:min(n, max(0, maxKept-len(c.kept)))]...)
 	for i, b := range p[:n] {
 		if b == '\n' {
 			c.ends = append(c.ends, c.base+int64(i))
@@ -104,6 +125,7 @@ func (x *export) array(dec *json.Decoder, lines *lineCounter, take func(*export,
 			continue
 		}
 		if m := objectOf(raw); m != nil {
+			x.raw = raw
 			take(x, m, line)
 		}
 	}
@@ -158,6 +180,7 @@ func (x *export) object(dec *json.Decoder, lines *lineCounter, take func(*export
 		return err
 	}
 	if !contained && len(whole) > 0 {
+		x.raw = lines.kept
 		take(x, whole, line)
 	}
 	return nil
@@ -296,7 +319,7 @@ func (r *reader) chatMessage(x *export, m map[string]any, line int) {
 	author := pick(m, authorNames...)
 	p := piece{kind: casemate.EvidenceChat, at: casemate.Location{File: x.name, Line: line}, author: firstOf(x.users[author], author), name: firstOf(pick(m, "channel", "channelIdentity.channelId"), x.title), text: text}
 	p.time = x.time(m)
-	r.words.add(p)
+	r.add(p)
 }
 
 func firstOf(list ...string) string {
@@ -347,11 +370,7 @@ func (r *reader) ticket(x *export, m map[string]any, line int) {
 	first.author = pick(f, "reporter", "creator", "opened_by", "createdBy", "_createdBy", "created_by", "owner", "author")
 	first.time = x.time(f)
 	first.text = strings.TrimSpace(title + "\n\n" + pick(f, "description", "body", "text"))
-	for _, text := range paragraphs(first.text) {
-		p := first
-		p.text = text
-		r.words.add(p)
-	}
+	r.add(first)
 	for _, name := range []string{"work_notes", "comments", "comments_and_work_notes"} {
 		if text, ok := f[name].(string); ok {
 			x.journal(base, text)
@@ -389,11 +408,8 @@ func (x *export) comments(base piece, v any, depth int) {
 		if text == "" {
 			text = strings.TrimSpace(pick(o, "title") + "\n\n" + pick(o, "description"))
 		}
-		for _, part := range paragraphs(text) {
-			q := p
-			q.text = part
-			x.r.words.add(q)
-		}
+		p.text, p.at.Line = text, x.lineOf(base.at.Line, text)
+		x.r.add(p)
 		x.comments(base, o["logs"], depth+1)
 	}
 }
@@ -404,7 +420,7 @@ func (x *export) journal(base piece, text string) {
 	heads := journal.FindAllStringSubmatchIndex(text, -1)
 	if len(heads) == 0 {
 		base.text = text
-		x.r.words.add(base)
+		x.r.add(base)
 		return
 	}
 	for i, h := range heads {
@@ -415,11 +431,8 @@ func (x *export) journal(base piece, text string) {
 		p := base
 		p.author = text[h[4]:h[5]]
 		p.time, _ = readTime(text[h[2]:h[3]]) // the pattern is a time
-		for _, part := range paragraphs(text[h[1]:end]) {
-			q := p
-			q.text = part
-			x.r.words.add(q)
-		}
+		p.text = text[h[1]:end]
+		x.r.add(p)
 	}
 }
 
@@ -436,7 +449,7 @@ func (r *reader) observables(base piece, f map[string]any) {
 			p.code = true
 			p.text = strings.TrimSpace("observable " + strconv.Quote(pick(o, "data", "value")) + " " + pick(o, "dataType", "type") + " " + pick(o, "message"))
 			p.author, p.time = pick(o, "createdBy", "_createdBy"), time.Time{}
-			r.words.add(p)
+			r.add(p)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package dossier
+package words
 
 import (
 	"bufio"
@@ -71,7 +71,7 @@ func (r *reader) chatText(b *bufio.Reader, name string, day time.Time) {
 	var last time.Duration
 	flush := func() {
 		if open.text != "" {
-			r.words.add(open)
+			r.add(open)
 		}
 		open = piece{}
 	}
@@ -80,7 +80,7 @@ func (r *reader) chatText(b *bufio.Reader, name string, day time.Time) {
 		c, ok := readChatLine(strings.TrimLeft(l, " "))
 		if !ok {
 			switch {
-			case open.text != "" && l != "" && len(open.text) < maxPiece:
+			case open.text != "" && l != "" && len(open.text) < MaxPiece:
 				open.text += "\n" + strings.TrimSpace(l)
 			case l != "":
 				if d, ok := dateIn(l); ok && len(l) < 200 {

@@ -1,9 +1,8 @@
-package dossier
+package words
 
 import (
 	"bytes"
 	"encoding/json"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"unicode"
@@ -13,47 +12,45 @@ import (
 )
 
 // kind is what a file is taken for.
-type kind string
+type Kind string
 
+// The kinds. KindRecords is whatever people did not plainly write.
 const (
-	kindRecords  kind = "records"
-	kindChat     kind = "chat"      // an export in JSON
-	kindChatText kind = "chat text" // lines of "[09:41] name: text"
-	kindTicket   kind = "ticket"    // in JSON
-	kindMail     kind = "mail"
-	kindMbox     kind = "mailbox"
-	kindNote     kind = "note"     // text or Markdown, tickets as text
-	kindDocument kind = "document" // PDF, HTML
+	KindRecords  Kind = "records"
+	KindChat     Kind = "chat"      // an export in JSON
+	KindChatText Kind = "chat text" // lines of "[09:41] name: text"
+	KindTicket   Kind = "ticket"    // in JSON
+	KindMail     Kind = "mail"
+	KindMailbox  Kind = "mailbox"
+	KindNote     Kind = "note"     // text or Markdown, tickets as text
+	KindDocument Kind = "document" // PDF, HTML
 )
 
 const sniffLines = 80
 
-// sniff decides by its first bytes what a file is. Only text that people plainly
-// wrote is taken from the readers of records.
-func (r *reader) sniff(head []byte, _ string) kind {
-	if r.in.Format != "" {
-		return kindRecords
-	}
+// Sniff decides by its first bytes, 64 KiB or all of them, what a file is. Only
+// text that people plainly wrote is taken from the readers of records.
+func Sniff(head []byte) Kind {
 	if bytes.Contains(head[:min(len(head), 1024)], []byte("%PDF-")) {
-		return kindDocument
+		return KindDocument
 	}
 	head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
 	if bytes.IndexByte(head, 0) >= 0 {
-		return kindRecords // binary or UTF-16
+		return KindRecords // binary or UTF-16
 	}
 	text := strings.TrimLeft(string(head), " \t\r\n")
 	if text == "" {
-		return kindRecords
+		return KindRecords
 	}
 	lower := strings.ToLower(text[:min(len(text), 256)])
 	if strings.HasPrefix(lower, "<!doctype html") || strings.HasPrefix(lower, "<html") {
-		return kindDocument
+		return KindDocument
 	}
 	if text[0] == '{' || text[0] == '[' && looksJSON(text) {
 		return sniffJSON(text)
 	}
 	if isMbox(text) {
-		return kindMbox
+		return KindMailbox
 	}
 	if k := sniffHeaders(text); k != "" {
 		return k
@@ -68,7 +65,7 @@ func looksJSON(text string) bool {
 }
 
 // sniffJSON looks at the names of the first objects.
-func sniffJSON(text string) kind {
+func sniffJSON(text string) Kind {
 	names := jsonNames(text)
 	has := func(all ...string) bool {
 		for _, n := range all {
@@ -81,11 +78,11 @@ func sniffJSON(text string) kind {
 	switch {
 	case has("post.message"), has("text", "ts") && (has("user") || has("type") || has("bot_id")), has("messages.text", "messages.ts"),
 		has("createdDateTime", "body.content"), has("value.createdDateTime", "value.body.content"), has("messages.createdDateTime", "messages.body.content"):
-		return kindChat
+		return KindChat
 	case has("fields.summary") && (has("fields.created") || has("fields.description") || has("fields.issuetype.name")), has("issues.fields.summary"),
 		has("short_description"), has("result.short_description"), has("result.number", "result.description"),
 		has("title", "tlp") && (has("description") || has("startDate")), has("case.title"), has("_type", "title", "createdBy"):
-		return kindTicket
+		return KindTicket
 	}
 	// Any other export: a list of messages, or one thing with comments.
 	for _, p := range []string{"", "messages.", "conversation.", "comments."} {
@@ -93,14 +90,14 @@ func sniffJSON(text string) kind {
 			for _, who := range []string{"author", "from", "sender", "user", "username", "name"} {
 				if has(p+body, p+who) && !has(p+"severity") && !has(p+"event") && !has(p+"host") && !has(p+"level") && (p != "" || onlyMessage(names)) {
 					if p == "comments." {
-						return kindTicket
+						return KindTicket
 					}
-					return kindChat
+					return KindChat
 				}
 			}
 		}
 	}
-	return kindRecords
+	return KindRecords
 }
 
 // onlyMessage reports whether an object without a telling frame is a message
@@ -179,7 +176,7 @@ var (
 func isMbox(text string) bool { return mboxStart.MatchString(text[:min(len(text), 600)]) }
 
 // sniffHeaders knows a mail by its header.
-func sniffHeaders(text string) kind {
+func sniffHeaders(text string) Kind {
 	names := map[string]bool{}
 	for _, line := range firstLines(text, 40) {
 		if line == "" {
@@ -199,7 +196,7 @@ func sniffHeaders(text string) kind {
 	}
 	mime := names["mime-version"] || names["message-id"] || names["received"] || names["return-path"] || names["content-type"]
 	if names["from"] && (mime || names["to"] && names["subject"] && names["date"]) {
-		return kindMail
+		return KindMail
 	}
 	return ""
 }
@@ -216,13 +213,13 @@ func firstLines(text string, n int) []string {
 }
 
 // sniffLinesOf tells words from logs, tables and chats by the first lines.
-func sniffLinesOf(text string, whole bool) kind {
+func sniffLinesOf(text string, whole bool) Kind {
 	lines := firstLines(text, sniffLines)
 	if !whole && len(lines) > 1 && len(lines) < sniffLines {
 		lines = lines[:len(lines)-1]
 	}
 	if strings.HasPrefix(lines[0], "#separator") || strings.HasPrefix(lines[0], "#fields") || isTable(lines) {
-		return kindRecords
+		return KindRecords
 	}
 	var filled, chats, logs, notes, prose int
 	for _, l := range lines {
@@ -248,13 +245,13 @@ func sniffLinesOf(text string, whole bool) kind {
 	}
 	switch {
 	case chats >= 2 && chats*2 >= filled:
-		return kindChatText
+		return KindChatText
 	case logs*2 >= filled:
-		return kindRecords
+		return KindRecords
 	case (notes+prose)*3 >= filled || strings.HasPrefix(text, "# ") || strings.HasPrefix(text, "---\n"):
-		return kindNote
+		return KindNote
 	}
-	return kindRecords
+	return KindRecords
 }
 
 // isTable reports whether the first two lines are cells with one separator.
@@ -299,6 +296,3 @@ func isProse(l string) bool {
 	size := utf8.RuneCountInString(l)
 	return words >= 1 && letters*10 >= size*6 && marks*20 <= size
 }
-
-// readFormat names a document by its file for the coverage.
-func shortName(path string) string { return filepath.Base(path) }
