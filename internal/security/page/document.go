@@ -123,18 +123,18 @@ func whyText(s *casemate.Statement, most int) string {
 	var out []string
 	for _, p := range s.Problems[:min(shownProblems, len(s.Problems))] {
 		if why := strings.TrimSuffix(shorten(p.Why, most), "."); why != "" {
-			out = append(out, why)
+			out = append(out, why+".")
 		} else if p.Text != "" {
-			out = append(out, "\""+shorten(p.Text, most)+"\" is not in what it cites")
+			out = append(out, "\""+shorten(p.Text, most)+"\" is not in what it cites.")
 		}
 	}
 	if len(out) == 0 {
-		out = append(out, "its evidence does not show this")
+		out = append(out, "Its evidence does not show this.")
 	}
 	if rest := andMore(shownProblems, len(s.Problems)); rest != "" {
-		out = append(out, rest)
+		out = append(out, rest+".")
 	}
-	return strings.Join(out, "; ")
+	return strings.Join(out, " ")
 }
 
 // byMark is what marks who wrote a sentence: nothing for rules, a tilde for a

@@ -156,7 +156,7 @@ func (h *hypertext) view(b Block, lim limits) (string, any) {
 	case Code:
 		return "code", newCodeView(b, lim)
 	case Callout:
-		return "callout", calloutView{severityClass(b.Level), levelWord(b.Level), shorten(b.Title, lim.text), shorten(b.Text, lim.text)}
+		return "callout", calloutView{severityClass(b.Level), shorten(b.Title, lim.text), shorten(b.Text, lim.text)}
 	case Facts:
 		return "facts", h.facts(b, lim)
 	case Table:

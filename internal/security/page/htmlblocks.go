@@ -116,7 +116,7 @@ func newCodeView(c Code, lim limits) codeView {
 	return v
 }
 
-type calloutView struct{ Class, Level, Title, Text string }
+type calloutView struct{ Class, Title, Text string }
 
 type factView struct {
 	Name, Value string

@@ -6,16 +6,18 @@ type edgeView struct {
 }
 
 type graphView struct {
-	N     int
-	Edges []edgeView
-	More  string
-	Alone string
+	N       int
+	Drawing *drawingView
+	Edges   []edgeView
+	EdgesN  string
+	More    string
+	Alone   string
 }
 
 // graph draws a graph and lists its edges, those of each node together.
 func (h *hypertext) graph(g Graph, lim limits) graphView {
 	h.drawing++
-	v := graphView{N: h.drawing}
+	v := graphView{N: h.drawing, Drawing: h.draw(g, lim.nodes), EdgesN: count(len(g.Edges), "tie")}
 	groups, alone := g.groups()
 	for _, gr := range groups {
 		for _, e := range gr.edges[:min(lim.rows-len(v.Edges), len(gr.edges))] {

@@ -159,7 +159,7 @@ func (m *ticket) statement(st *casemate.Statement) string {
 	}
 	s += cite(st.Evidence, mdCitations)
 	if st.Support == casemate.Unsupported {
-		s += " **unsupported:** " + report.Markdown(whyText(st, 200)) + "."
+		s += " **unsupported:** " + report.Markdown(whyText(st, 200))
 	}
 	return s
 }
@@ -230,16 +230,11 @@ func languageWord(s string) string {
 }
 
 func (m *ticket) callout(c Callout) {
-	lead := ""
-	if c.Level > casemate.SeverityUnknown {
-		lead = c.Level.String() + ": "
-	}
 	if c.Title != "" {
-		m.line("> **", bare(lead+esc(c.Title, mdText)), "**")
+		m.line("> **", bare(esc(c.Title, mdText)), "**")
 		m.line(">")
-		lead = ""
 	}
-	m.para("> ", lead, esc(c.Text, mdText))
+	m.para("> ", esc(c.Text, mdText))
 }
 
 func (m *ticket) facts(d *document, facts Facts) {
