@@ -26,7 +26,8 @@ func (r *reader) dossier() *Dossier {
 	for _, t := range list {
 		r.place(t)
 	}
-	r.words.prune()
+	r.words.focus(d.Chosen)
+	r.words.prune(maxPieces)
 	pieces := make([]*casemate.Evidence, 0, len(list)+len(r.words.list))
 	for _, t := range list {
 		pieces = append(pieces, &t.ev)

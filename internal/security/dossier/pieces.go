@@ -5,14 +5,20 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/words"
 )
 
-// maxPieces is how many pieces of people's words are kept, the most telling of a
-// large input.
-const maxPieces = 1500
+// How many pieces of people's words are held while they are read, and how many
+// become evidence, the most telling of a large input; so many of each file are
+// held in any case.
+const (
+	maxHeld    = 8_000
+	maxPieces  = 1_500
+	maxOfAPart = 200
+)
 
 // piece is what one person wrote, while it is kept.
 type piece struct {
@@ -37,22 +43,68 @@ func (w *kept) add(p words.Piece) {
 	w.total++
 	w.count[w.now]++
 	w.list = append(w.list, q)
-	if len(w.list) >= 4*maxPieces {
-		w.prune()
+	if len(w.list) >= 2*maxHeld {
+		w.prune(maxHeld)
 	}
 }
 
-// prune keeps the pieces that tell most, in their order.
-func (w *kept) prune() {
-	if len(w.list) <= maxPieces {
+// prune keeps the pieces that tell most, in their order, and some of each file.
+func (w *kept) prune(limit int) {
+	if len(w.list) <= limit {
 		return
 	}
 	slices.SortStableFunc(w.list, func(a, b piece) int { return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.order, b.order)) })
-	clear(w.list[maxPieces:])
-	w.list = w.list[:maxPieces]
+	seen := map[int]int{}
+	var first, rest []piece
+	for _, p := range w.list {
+		if seen[p.part]++; seen[p.part] <= maxOfAPart && len(first) < limit {
+			first = append(first, p)
+		} else {
+			rest = append(rest, p)
+		}
+	}
+	w.list = append(first, rest[:limit-len(first)]...)
 	slices.SortFunc(w.list, func(a, b piece) int { return cmp.Compare(a.order, b.order) })
 	for i := range w.list { // what they share memory with is let go
 		w.list[i].Text = strings.Clone(w.list[i].Text)
+	}
+}
+
+// focus raises the pieces that are about the incidents: they name what these are
+// about, or were written while they went on or on the day after.
+func (w *kept) focus(list []casemate.Incident) {
+	if len(w.list) <= maxPieces {
+		return
+	}
+	names := map[string]bool{}
+	var spans [][2]time.Time
+	for _, in := range list {
+		if in.Verdict != casemate.VerdictMalicious && in.Rank > 5 {
+			continue
+		}
+		for _, h := range in.Hosts {
+			names[canonical(casemate.EntityHost, h)] = true
+		}
+		for _, u := range in.Users {
+			names[canonical(casemate.EntityUser, u)] = true
+		}
+		for _, x := range in.Indicators {
+			names[strings.ToLower(x.Value)] = true
+		}
+		spans = append(spans, [2]time.Time{in.First.Add(-2 * time.Hour), in.Last.Add(24 * time.Hour)})
+	}
+	for i := range w.list {
+		p := &w.list[i]
+		hits := 0
+		for _, word := range strings.FieldsFunc(strings.ToLower(p.Text), func(c rune) bool { return strings.ContainsRune(" \t\n,;:!?()<>[]\"'`", c) }) {
+			if names[strings.TrimRight(word, ".")] && hits < 3 {
+				hits++
+			}
+		}
+		p.score += 4 * hits
+		if !p.Time.IsZero() && slices.ContainsFunc(spans, func(s [2]time.Time) bool { return !p.Time.Before(s[0]) && !p.Time.After(s[1]) }) {
+			p.score += 6
+		}
 	}
 }
 

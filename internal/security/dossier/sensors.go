@@ -12,8 +12,8 @@ import (
 
 // What is kept of sensors' records while they are read.
 const (
-	maxFlagged  = 20_000 // first alerts of moments
-	maxContext  = 20_000 // groups of events
+	maxFlagged  = 12_000 // first alerts of moments
+	maxContext  = 12_000 // groups of events
 	maxText     = 4096   // bytes of one record's text
 	maxEntities = 24
 )
