@@ -1,0 +1,369 @@
+package investigate
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/firewall"
+)
+
+// The phases, in order.
+var phases = []string{"preserve", "contain", "eradicate", "recover", "watch"}
+
+// agenda collects actions.
+type agenda struct {
+	s    *scene
+	list []Action
+	seen map[string]bool
+	by   map[string]play
+}
+
+// actions proposes what to do for the grave incidents of the scope, and what to
+// ask about the rest. Nothing of it is ever done by Casemate.
+func (s *scene) actions(c *cast, scopes []Scope, blocked map[string]string) []Action {
+	a := &agenda{s: s, seen: map[string]bool{}, by: map[string]play{}}
+	for _, p := range s.book.plays {
+		a.by[p.ID] = p
+	}
+	bad := map[int]bool{}
+	any := false
+	for i, sc := range scopes {
+		bad[i] = sc.Grave
+		any = any || sc.Grave
+	}
+	var list []*record
+	for _, r := range s.scope {
+		if bad[r.incident] {
+			list = append(list, r)
+		}
+	}
+	if any {
+		a.preserve(list)
+		a.hosts(c, list)
+		a.accounts(c, list)
+		a.network(c, list, blocked)
+		a.persistence(list)
+		a.files(c, list)
+		a.aftermath(c, list)
+	}
+	for i := range scopes {
+		if !bad[i] {
+			a.ask(i)
+		}
+	}
+	return a.finish()
+}
+
+// add proposes a play for a target.
+func (a *agenda) add(id string, t casemate.EntityType, target string, because string, records []*record) *Action {
+	key := id + "|" + strings.ToLower(target)
+	if a.seen[key] || len(records) == 0 {
+		return nil
+	}
+	a.seen[key] = true
+	p := a.by[id]
+	act := Action{
+		Play: id, Phase: p.Phase, Text: strings.ReplaceAll(p.Text, "%T", target), Target: casemate.Entity{Type: t, Value: target},
+		Touches: p.Touches, Undo: p.Undo, Risk: p.Risk, Counter: p.Counter,
+		Because: casemate.Statement{Text: because, Evidence: a.s.citeAll(records, maxArgument), By: casemate.DecidedByRule},
+	}
+	if d, ok := a.s.catalogue.Defence(p.Counter); ok {
+		act.Name = d.Name
+	}
+	for _, c := range p.Commands {
+		if safe(target) {
+			act.Commands = append(act.Commands, Command{System: c.System, Text: strings.ReplaceAll(c.Text, "%T", target), Undo: strings.ReplaceAll(c.Undo, "%T", target)})
+		}
+	}
+	a.weighAsset(&act, p)
+	a.list = append(a.list, act)
+	return &a.list[len(a.list)-1]
+}
+
+// safe reports whether a value may stand in a command: what comes from data
+// must not be able to end a quotation or begin a command.
+func safe(v string) bool {
+	for _, c := range v {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.ContainsRune("._-$@", c):
+		default:
+			return false
+		}
+	}
+	return v != "" && v[0] != '-' && len(v) <= 128
+}
+
+// weighAsset says what the inventory makes of an action's target.
+func (a *agenda) weighAsset(act *Action, p play) {
+	if act.Target.Type != casemate.EntityHost {
+		act.Milder = p.Milder
+		return
+	}
+	asset, ok := a.s.assets[act.Target.Value]
+	if !ok {
+		if p.Milder != "" {
+			act.Milder = p.Milder
+		}
+		return
+	}
+	about := fmt.Sprintf(" The inventory rates it %s", asset.Criticality)
+	if asset.Exposure != "" {
+		about += ", " + asset.Exposure
+	}
+	if asset.Owner != "" {
+		about += "; its owner is " + asset.Owner
+	}
+	act.Touches += about + "."
+	if asset.Criticality >= casemate.SeverityHigh && p.Milder != "" {
+		act.Risk = "high"
+		act.Milder = p.Milder
+		if asset.Criticality >= casemate.SeverityCritical {
+			act.Touches += " Many depend on it: decide with its owner, and take the milder way first unless it destroys data right now."
+		}
+	}
+}
+
+// records of a list that pass.
+func filter(list []*record, ok func(*record) bool) []*record {
+	var out []*record
+	for _, r := range list {
+		if ok(r) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// because says on what an action rests.
+func because(r *record) string {
+	text := r.called()
+	if 'a' <= text[0] && text[0] <= 'z' {
+		text = string(text[0]-'a'+'A') + text[1:]
+	}
+	return text + "."
+}
+
+func (a *agenda) preserve(list []*record) {
+	a.add("preserve-logs", "", "", "The incident stands on these records, and logs were its target before or may become it.", list[:min(len(list), maxArgument)])
+}
+
+// runsOn returns the machines on which the list's records show programs at work.
+func (a *agenda) runsOn(list []*record) (names []string, of map[string][]*record) {
+	of = map[string][]*record{}
+	for _, r := range list {
+		h := a.s.hostName(r.host)
+		if h == "" || !graded(r) || r.image == "" && r.act != actService && r.act != actTask && r.act != actFile {
+			continue
+		}
+		if of[h] == nil {
+			names = append(names, h)
+		}
+		of[h] = append(of[h], r)
+	}
+	return names, of
+}
+
+func (a *agenda) hosts(c *cast, list []*record) {
+	names, of := a.runsOn(list)
+	for _, h := range names {
+		grave := of[h]
+		slices.SortStableFunc(grave, func(x, y *record) int { return cmp.Compare(y.severity, x.severity) })
+		why := because(grave[0])
+		a.add("preserve-host", casemate.EntityHost, h, why, grave)
+		a.add("isolate-host", casemate.EntityHost, h, why, grave)
+		a.add("rebuild", casemate.EntityHost, h, why, grave)
+		a.add("release", casemate.EntityHost, h, why, grave)
+	}
+}
+
+func (a *agenda) accounts(c *cast, list []*record) {
+	in := map[*record]bool{}
+	for _, r := range list {
+		in[r] = true
+	}
+	for _, x := range c.order {
+		if x.Type != casemate.EntityUser || isService(x.Value) {
+			continue
+		}
+		mine := filter(x.records, func(r *record) bool { return in[r] })
+		if x.is(partExposed) || x.is(partNewKey) || x.is(partCloudKey) {
+			mine = x.records
+		}
+		if len(mine) == 0 {
+			continue
+		}
+		why := because(mine[0])
+		switch {
+		case x.is(partNewKey), x.is(partCloudKey):
+			a.add("disable-key", x.Type, x.Value, why, mine)
+		case x.is(partMade):
+			a.add("disable-made", x.Type, x.Value, why, mine)
+		case !x.is(partUsed) && !x.is(partExposed) && !x.is(partTicket):
+		case strings.HasPrefix(x.Value, "svc") || x.is(partTicket):
+			a.add("disable-service", x.Type, x.Value, why, mine)
+		default:
+			a.accountOfPerson(x, why, mine)
+		}
+	}
+}
+
+// accountOfPerson proposes to stop an account that acted, and to renew one whose
+// credentials lay open.
+func (a *agenda) accountOfPerson(x *actor, why string, mine []*record) {
+	if cloud := filter(mine, func(r *record) bool { return r.act == actCloud }); len(cloud) == len(mine) {
+		return // the keys are what is used
+	}
+	if x.is(partUsed) {
+		a.add("disable-user", x.Type, x.Value, why, mine)
+	}
+	a.add("reset-exposed", x.Type, x.Value, why, mine)
+	if ssh := filter(mine, func(r *record) bool {
+		return r.act == actLogon && strings.Contains(strings.ToLower(r.message), "publickey")
+	}); len(ssh) > 0 {
+		a.add("rotate-ssh", x.Type, x.Value, because(ssh[0]), ssh)
+	}
+}
+
+// network proposes blocks, of what may be blocked and of nothing else.
+func (a *agenda) network(c *cast, list []*record, blocked map[string]string) {
+	for _, x := range c.order {
+		switch {
+		case x.Type == casemate.EntityAddress && blocked[x.Value] != "":
+			act := a.add("block-address", x.Type, x.Value, because(x.records[0]), x.records)
+			if act != nil && x.is(partAttacker) && !x.is(partControl) {
+				act.Counter = "D3-ITF"
+				if d, ok := a.s.catalogue.Defence(act.Counter); ok {
+					act.Name = d.Name
+				}
+			}
+		case x.Type == casemate.EntityDomain && firewall.Shared(x.Value) != "":
+			a.add("block-url", x.Type, x.Value, because(x.records[0]), x.records)
+		case x.Type == casemate.EntityDomain && a.s.own.WhyName(x.Value) == "":
+			a.add("block-domain", x.Type, x.Value, because(x.records[0]), x.records)
+		}
+	}
+	for _, r := range list {
+		if r.act == actMail && len(r.files) > 0 {
+			a.add("recall-mail", casemate.EntityFile, base(r.files[0]), because(r), []*record{r})
+		}
+		if r.act == actCloud && (r.name == "StopLogging" || hasTechnique(r, "T1562.008", "T1685.002")) {
+			a.add("trail-on", "", "", because(r), []*record{r})
+		}
+	}
+}
+
+// persistence proposes to remove each way to come back.
+func (a *agenda) persistence(list []*record) {
+	for _, r := range list {
+		h := a.s.hostName(r.host)
+		why := because(r)
+		one := []*record{r}
+		switch {
+		case h == "":
+		case r.act == actService || hasTechnique(r, "T1543") && r.image != "":
+			a.detail("remove-service", h, why, one, cmp.Or(r.key, r.command))
+		case r.act == actTask || hasTechnique(r, "T1053") && (r.image != "" || r.file != ""):
+			a.detail("remove-task", h, why, one, cmp.Or(r.key, r.file, r.command))
+		case hasTechnique(r, "T1547") || r.act == actRegistry && hasTechnique(r, "T1546"):
+			a.detail("remove-autorun", h, why, one, r.key)
+		case hasTechnique(r, "T1505.003") && r.file != "":
+			a.add("remove-shell", casemate.EntityFile, r.file, why, one)
+		}
+	}
+}
+
+// detail adds an action and what exactly it is about, where the record says it.
+func (a *agenda) detail(id, host, why string, records []*record, what string) {
+	if act := a.add(id, casemate.EntityHost, host, why, records); act != nil && what != "" {
+		act.Text = strings.TrimSuffix(act.Text, ".") + ": " + clip(what, 200)
+	}
+}
+
+// files proposes to take away the programs of the incident.
+func (a *agenda) files(c *cast, list []*record) {
+	n := 0
+	for _, x := range c.order {
+		if x.Type != casemate.EntityFile || !program(x.Value) {
+			continue
+		}
+		if a.seen["remove-shell|"+strings.ToLower(x.Value)] {
+			continue
+		}
+		if n++; n <= 12 {
+			a.add("remove-file", x.Type, x.Value, because(x.records[0]), x.records)
+		}
+	}
+}
+
+// program reports whether a file can be run, or holds credentials.
+func program(path string) bool {
+	name := strings.ToLower(path)
+	for _, end := range []string{".exe", ".dll", ".ps1", ".bat", ".vbs", ".js", ".hta", ".scr", ".php", ".jsp", ".aspx", ".sh", ".py", ".elf", ".dmp", ".xlsm", ".docm", ".lnk"} {
+		if strings.HasSuffix(name, end) {
+			return true
+		}
+	}
+	return false
+}
+
+// aftermath proposes what follows from the gravest techniques.
+func (a *agenda) aftermath(c *cast, list []*record) {
+	for _, r := range list {
+		h := a.s.hostName(r.host)
+		one := []*record{r}
+		why := because(r)
+		switch {
+		case hasTechnique(r, "T1003.003") && h != "":
+			a.add("reset-krbtgt", casemate.EntityHost, h, why, one)
+		case hasTechnique(r, "T1490") && h != "":
+			a.add("recovery-on", casemate.EntityHost, h, why, one)
+			a.add("restore-files", casemate.EntityHost, h, why, one)
+		case hasTechnique(r, "T1486", "T1485") && h != "":
+			a.add("restore-files", casemate.EntityHost, h, why, one)
+		case hasTechnique(r, "T1567", "T1048", "T1041", "T1537") && a.s.isForeign(r.dst):
+			a.add("judge-theft", casemate.EntityAddress, r.dst, why, one)
+		case hasTechnique(r, exploiting...) && h != "":
+			a.add("fix-web", casemate.EntityHost, h, why, one)
+			a.add("rotate-secret", casemate.EntityHost, h, why, one)
+		}
+	}
+	a.add("watch-names", "", "", "The accounts, names and files of the incident may be used again.", list[:min(len(list), maxArgument)])
+}
+
+// ask proposes to ask the owner, for an incident that is not grave.
+func (a *agenda) ask(incident int) {
+	for _, r := range a.s.scope {
+		if r.incident == incident {
+			target := cmp.Or(a.s.hostName(r.host), bare(r.user), "the source")
+			a.add("ask", casemate.EntityHost, target, because(r), []*record{r})
+			return
+		}
+	}
+}
+
+// finish orders the actions, numbers them and says which come before which.
+func (a *agenda) finish() []Action {
+	slices.SortStableFunc(a.list, func(x, y Action) int {
+		return cmp.Or(cmp.Compare(slices.Index(phases, x.Phase), slices.Index(phases, y.Phase)), cmp.Compare(a.by[x.Play].Order, a.by[y.Play].Order))
+	})
+	for i := range a.list {
+		a.list[i].ID = "A" + strconv.Itoa(i+1)
+	}
+	for i := range a.list {
+		for _, need := range a.by[a.list[i].Play].After {
+			for _, b := range a.list[:i] {
+				if b.Play == need && (b.Target.Type != casemate.EntityHost || a.list[i].Target.Type != casemate.EntityHost || b.Target == a.list[i].Target) {
+					a.list[i].Requires = append(a.list[i].Requires, b.ID)
+				}
+			}
+		}
+	}
+	if a.list == nil {
+		return []Action{}
+	}
+	return a.list
+}

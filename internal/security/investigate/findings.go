@@ -1,0 +1,38 @@
+package investigate
+
+import (
+	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/logcount"
+)
+
+// logCauses makes evidence of what counting showed. A source that the analysts
+// vouch for is left out.
+func (s *scene) logCauses() []LogCause {
+	var out []LogCause
+	for _, f := range s.counts.Findings() {
+		if s.own.Vouched[f.Source] != "" {
+			continue
+		}
+		out = append(out, LogCause{
+			Kind: string(f.Kind), Source: f.Source, Host: f.Host, Port: f.Port, Count: f.Count, First: f.First, Last: f.Last, shared: f.Good > 0 && f.Kind != logcount.Guessed,
+			Statement: casemate.Statement{Text: f.Text, Evidence: []string{s.findingID(f)}, By: casemate.DecidedByRule},
+		})
+	}
+	return out
+}
+
+// findingID makes evidence of a finding: of a fault its own line, of a count a
+// finding of ours.
+func (s *scene) findingID(f logcount.Finding) string {
+	if f.Kind == logcount.Fault {
+		if id := s.place[f.At]; id != "" {
+			return id
+		}
+		return s.addEvidence(casemate.Evidence{Kind: casemate.EvidenceLog, At: f.At, First: f.First, Host: f.Host, Name: f.Name, Text: f.Line + " (" + f.Text + ")"})
+	}
+	e := casemate.Evidence{Kind: casemate.EvidenceFinding, At: f.At, First: f.First, Last: f.Last, Count: f.Count, Host: f.Host, Name: "count of the log: " + string(f.Kind), Text: f.Text}
+	if f.Source != "" {
+		e.Entities = []casemate.Entity{{Type: casemate.EntityAddress, Value: f.Source, Role: casemate.RoleSource}}
+	}
+	return s.addEvidence(e)
+}

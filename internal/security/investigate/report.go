@@ -1,0 +1,175 @@
+package investigate
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/casemate-ai/casemate"
+)
+
+// report tells the investigation in sentences.
+func (s *scene) report(out Output, c *cast) Report {
+	var r Report
+	say := func(list *[]casemate.Statement, text string, ids []string) {
+		if text != "" && len(ids) > 0 {
+			*list = append(*list, casemate.Statement{Text: text, Evidence: slices.Clip(ids), By: casemate.DecidedByRule})
+		}
+	}
+	for i, sc := range out.Scope {
+		if h := best(out.Hypotheses, sc.ID); h != nil && len(r.Executive) < maxExecutive {
+			text, ids := conclusion(sc, h)
+			if len(ids) == 0 {
+				ids = sc.Evidence
+			}
+			say(&r.Executive, text, ids)
+		}
+		if len(out.Scope) > 1 {
+			continue
+		}
+		if i < len(out.RootCauses) && sc.Grave {
+			rc := out.RootCauses[i]
+			say(&r.Executive, rc.Root.Text, rc.Root.Evidence)
+			last := rc.Chain[len(rc.Chain)-1]
+			say(&r.Executive, "The gravest step, at "+stamp(last.Time)+": "+lower(last.Statement.Text), last.Statement.Evidence)
+		}
+	}
+	if out.Grave {
+		text, ids := s.spread(c, partRuns, "Programs of the incident ran on ")
+		say(&r.Executive, text, ids)
+	}
+	for _, l := range out.LogCauses[:min(len(out.LogCauses), 3)] {
+		if len(out.Scope) == 0 && len(r.Executive) < maxExecutive {
+			say(&r.Executive, l.Statement.Text, l.Statement.Evidence)
+		}
+	}
+	s.technical(out, c, func(text string, ids []string) { say(&r.Technical, text, ids) })
+	return r
+}
+
+// conclusion says what the rules hold for the best explanation, and how firmly.
+func conclusion(sc Scope, h *Hypothesis) (string, []string) {
+	var ids []string
+	for _, a := range h.For {
+		for _, id := range a.Statement.Evidence[:min(1, len(a.Statement.Evidence))] {
+			if len(ids) < maxCited && !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	name := strings.ToLower(h.Name[:1]) + h.Name[1:]
+	switch {
+	case sc.Grave:
+		return "The best explanation by the rules: " + name + " (" + h.Standing + ").", ids
+	case h.Kind != kindAttack && (h.Standing == "well supported" || h.Standing == "plausible"):
+		return "Nothing grave by the rules; the best explanation: " + name + " (" + h.Standing + ").", ids
+	}
+	return "Nothing grave by the rules: no attack of the catalogue explains it well.", ids
+}
+
+// spread names the entities of a part, and cites one record of each.
+func (s *scene) spread(c *cast, part, begin string) (string, []string) {
+	var names, ids []string
+	for _, a := range c.order {
+		if !a.is(part) {
+			continue
+		}
+		r := a.records[0]
+		name := a.Value
+		if a.Type == casemate.EntityHost {
+			for _, x := range a.records {
+				if short(x.host) == a.Value {
+					r, name = x, label(x.host)
+					break
+				}
+			}
+			if s.hostName(r.host) != short(r.host) {
+				name = r.host
+			}
+		}
+		if a.Type == casemate.EntityFile {
+			name = "«" + name + "»" // whoever named the file may have meant it to be read
+		}
+		names = append(names, name)
+		ids = append(ids, s.cite(r))
+		if len(names) == 8 {
+			break
+		}
+	}
+	if len(names) == 0 {
+		return "", nil
+	}
+	return begin + list(names) + ".", ids
+}
+
+// technical tells who and what took part, the silences, and what is else known.
+func (s *scene) technical(out Output, c *cast, say func(string, []string)) {
+	for _, p := range []struct{ part, begin string }{
+		{partUsed, "Accounts in use: "}, {partMade, "An account was made: "}, {partExposed, "Accounts with a session on a machine whose memory of credentials was read: "},
+		{partTicket, "Service tickets with weak encryption were asked for these accounts: "}, {partAttacker, "Outside sources: "}, {partControl, "Outside ends of connections: "},
+		{partSite, "Names that were asked for: "}, {partFile, "Files that were written: "}, {partNewKey, "A cloud key was made: "},
+	} {
+		text, ids := s.spread(c, p.part, p.begin)
+		say(text, ids)
+	}
+	for _, rc := range out.RootCauses {
+		for _, g := range rc.Gaps {
+			say(g.Text, g.Evidence)
+		}
+		for _, g := range rc.Before {
+			say(g.Text, g.Evidence)
+		}
+	}
+	for _, l := range out.LogCauses {
+		say(l.Statement.Text, l.Statement.Evidence)
+	}
+}
+
+// maxQuestions bounds what is asked.
+const maxQuestions = 12
+
+// questions asks for what would decide between the explanations, and for what
+// the chain lacks.
+func (s *scene) questions(out Output) []Question {
+	qs := []Question{}
+	add := func(text, where string, ids []string) {
+		if len(qs) >= maxQuestions || len(ids) == 0 {
+			return
+		}
+		for _, q := range qs {
+			if q.Statement.Text == text {
+				return
+			}
+		}
+		qs = append(qs, Question{Statement: casemate.Statement{Text: text, Evidence: ids, By: casemate.DecidedByRule}, Where: where})
+	}
+	for _, sc := range out.Scope {
+		n := 0
+		for _, h := range out.Hypotheses {
+			if h.Incident != sc.ID || n == 2 || len(h.For) == 0 {
+				continue
+			}
+			n++
+			missing := slices.Clone(h.Missing)
+			slices.SortStableFunc(missing, func(a, b Missing) int { return cmp.Compare(b.Points, a.Points) })
+			for _, m := range missing[:min(2, len(missing))] {
+				add("Did it happen unseen: "+strings.ToLower(m.Text[:1])+strings.TrimSuffix(m.Text[1:], ".")+"?", m.Where, h.For[0].Statement.Evidence)
+			}
+		}
+	}
+	for _, rc := range out.RootCauses {
+		for _, g := range rc.Gaps {
+			add("What happened there? "+g.Text, "logs of the machines of the chain for that time", g.Evidence)
+		}
+		for _, g := range rc.Alternatives {
+			add("Does it belong to it? "+g.Text, "the owner of the machine or account", g.Evidence)
+		}
+	}
+	return qs
+}
+
+// facts are the scope's figures for the page.
+func (sc Scope) facts() string {
+	return fmt.Sprintf("#%d %s, %s, score %.0f, %d alerts", sc.Rank, sc.ID, sc.Verdict, sc.Score, sc.Records)
+}

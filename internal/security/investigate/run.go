@@ -1,0 +1,360 @@
+package investigate
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/dossier"
+	"github.com/casemate-ai/casemate/internal/security/evidence"
+	"github.com/casemate-ai/casemate/internal/security/pipeline"
+	"github.com/casemate-ai/casemate/internal/security/triage"
+)
+
+// Run investigates what the input names.
+func Run(ctx context.Context, run *pipeline.Run, in Input) (Output, error) {
+	if len(in.Files) == 0 {
+		return Output{}, &casemate.Error{Code: casemate.CodeUsage, Message: "no input was given", Hint: "name files or folders of alerts, events and logs, or - for standard input"}
+	}
+	day, err := asOf(in.AsOf)
+	if err != nil {
+		return Output{}, &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("as of %q", in.AsOf), Hint: "write a day as 2026-03-04"}
+	}
+	side, err := readSide(in)
+	if err != nil {
+		return Output{}, err
+	}
+	var stdin []byte
+	if slices.Contains(in.Files, evidence.Stdin) && run.Options().Stdin != nil {
+		var long bool
+		if stdin, long, err = spool(run.Options().Stdin); err != nil {
+			return Output{}, err
+		}
+		if long {
+			return Output{}, &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("standard input is longer than %d MiB", maxStdin>>20),
+				Hint: "it has to be read twice: put it into a file"}
+		}
+	}
+	d, err := dossier.Read(ctx, dossier.Input{
+		Paths: in.Files, Stdin: bytes.NewReader(stdin), Format: in.Format, Rules: in.Rules, Bare: in.NoRules, Assets: in.Assets, Suppress: in.Suppress,
+		AsOf: day, Version: run.Options().Version,
+	})
+	if err != nil {
+		return Output{}, err
+	}
+	chosen, err := choose(d.Triage.Incidents, in)
+	if err != nil {
+		return Output{}, err
+	}
+	s, err := newScene(ctx, in, d, chosen, side, stdin, run.Options().Catalogue)
+	if err != nil {
+		return Output{}, err
+	}
+	return s.investigate(ctx, run, in)
+}
+
+// readSide reads the inventory and the known-benign list; the dossier's triage
+// reads them too, and names what is wrong with them.
+func readSide(in Input) (sideFiles, error) {
+	var out sideFiles
+	if in.Assets != "" {
+		f, err := os.Open(in.Assets)
+		if err != nil {
+			return out, sideError("assets", in.Assets, err)
+		}
+		defer f.Close()
+		if out.assets, err = triage.ReadAssets(f); err != nil {
+			return out, sideError("assets", in.Assets, err)
+		}
+	}
+	if in.Suppress != "" {
+		f, err := os.Open(in.Suppress)
+		if err != nil {
+			return out, sideError("suppressions", in.Suppress, err)
+		}
+		defer f.Close()
+		if out.suppress, err = triage.ReadSuppressions(f); err != nil {
+			return out, sideError("suppressions", in.Suppress, err)
+		}
+	}
+	return out, nil
+}
+
+func sideError(what, path string, err error) error {
+	return &casemate.Error{Code: casemate.CodeUsage, Message: "read " + what + " " + filepath.Base(path), Err: err, Hint: "the formats stand in examples/assets.csv and examples/suppress.yaml"}
+}
+
+// choose picks the incidents to investigate: those named, all that need a person,
+// or the gravest.
+func choose(incidents []casemate.Incident, in Input) ([]casemate.Incident, error) {
+	if len(in.Incident) > 0 {
+		var out []casemate.Incident
+		for _, want := range in.Incident {
+			i := slices.IndexFunc(incidents, func(x casemate.Incident) bool {
+				return x.ID == want || strconv.Itoa(x.Rank) == strings.TrimPrefix(want, "#")
+			})
+			if i < 0 {
+				return nil, &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("no incident is %q", want),
+					Hint: fmt.Sprintf("give an id or a rank from 1 to %d, as casemate triage shows them", len(incidents))}
+			}
+			out = append(out, incidents[i])
+		}
+		return out, nil
+	}
+	if !in.All {
+		return incidents[:min(1, len(incidents))], nil
+	}
+	return slices.DeleteFunc(slices.Clone(incidents), func(x casemate.Incident) bool { return x.Verdict == casemate.VerdictBenign }), nil
+}
+
+// investigate does the work on a scene.
+func (s *scene) investigate(ctx context.Context, run *pipeline.Run, in Input) (Output, error) {
+	out := Output{Coverage: s.dossier.Coverage, LogCauses: s.logCauses(), RootCauses: []RootCause{}, Scope: []Scope{}, Hypotheses: []Hypothesis{}, Firewall: []Rule{}}
+	s.judge(&out)
+	for _, sc := range out.Scope {
+		out.Grave = out.Grave || sc.Grave
+	}
+	c := s.castOf()
+	out.Entities, out.Graph = s.entities(c), s.graph(c)
+	out.RootCauses = append(out.RootCauses, s.rootCauses()...)
+	out.Firewall, out.Unblocked = s.firewall(c, out.Scope, out.LogCauses)
+	out.Actions = s.actions(c, out.Scope, blockedBy(out.Firewall))
+	out.Title = title(out)
+	out.Questions = s.questions(out)
+	out.Report = s.report(out, c)
+	if err := s.ask(ctx, run, &out); err != nil {
+		return Output{}, err
+	}
+	decided(run)
+	for _, list := range out.statements() {
+		verify(run, list, s.evidence)
+	}
+	out.Evidence = s.cited(out)
+	if s.left > 0 {
+		run.Note(fmt.Sprintf("%d further records were counted but not looked at for causes: a scene holds %d", s.left, maxRecords))
+	}
+	if err := run.Input(ctx, slices.DeleteFunc(slices.Clone(in.Files), func(p string) bool { return p == evidence.Stdin })); err != nil {
+		return Output{}, err
+	}
+	out.Provenance = run.Provenance()
+	return out, nil
+}
+
+// decided notes who decides the fields.
+func decided(run *pipeline.Run) {
+	for _, path := range []string{"grave", "entities", "graph", "hypotheses", "root_causes", "actions", "firewall", "log_causes", "report"} {
+		run.Decided(path, casemate.DecidedByRule)
+	}
+}
+
+// judge weighs the theories of each incident by itself, so that one incident's
+// evidence does not accuse another's machines. What the logs show belongs to the
+// incident that names its source or machine; where there is none, it is a case
+// of its own.
+func (s *scene) judge(out *Output) {
+	logs := out.LogCauses
+	whole := s.scope
+	taken := map[int]bool{}
+	for i := range s.incidents {
+		in := &s.incidents[i]
+		s.scope = filter(whole, func(r *record) bool { return r.incident == i })
+		var mine []LogCause
+		for k, l := range logs {
+			if s.belongs(l) {
+				taken[k] = true
+				mine = append(mine, l)
+			}
+		}
+		list := s.weigh(mine)
+		for k := range list {
+			list[k].Incident = in.ID
+		}
+		out.Scope = append(out.Scope, Scope{
+			ID: in.ID, Rank: in.Rank, Title: in.Title, Verdict: in.Verdict, Score: in.Score, First: in.First, Last: in.Last, Records: in.Count,
+			Grave: isGrave(in.Verdict, list), Evidence: s.citeAll(s.scope[:min(len(s.scope), maxCited)], maxCited),
+		})
+		out.Hypotheses = append(out.Hypotheses, list...)
+	}
+	s.scope = whole
+	if len(s.incidents) == 0 && len(logs) > len(taken) {
+		out.Hypotheses = append(out.Hypotheses, s.weigh(logs)...)
+	}
+}
+
+// belongs reports whether what the logs show is of the incident in view.
+func (s *scene) belongs(l LogCause) bool {
+	for _, r := range s.scope {
+		if l.Source != "" && (r.src == l.Source || r.dst == l.Source) {
+			return true
+		}
+		if l.Source == "" && l.Host != "" && s.hostName(r.host) == s.hostName(l.Host) {
+			return true
+		}
+	}
+	return false
+}
+
+// isGrave says whether there is reason to act: triage holds the incident for
+// suspicious at least, an attack explains it plausibly, and no harmless
+// explanation does as well.
+func isGrave(v casemate.Verdict, list []Hypothesis) bool {
+	if v != casemate.VerdictMalicious && v != casemate.VerdictSuspicious {
+		return false
+	}
+	for _, h := range list {
+		if h.Standing != "well supported" && h.Standing != "plausible" {
+			continue
+		}
+		return h.Kind == kindAttack
+	}
+	return v == casemate.VerdictMalicious
+}
+
+// best returns the hypothesis that an incident's list begins with.
+func best(list []Hypothesis, incident string) *Hypothesis {
+	for i := range list {
+		if list[i].Incident == incident {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
+func title(out Output) string {
+	switch {
+	case len(out.Scope) == 0 && len(out.LogCauses) == 0:
+		return "Nothing to investigate: no incident was found"
+	case len(out.Scope) == 0:
+		return "What the logs show"
+	case len(out.Scope) == 1:
+		return out.Scope[0].Title
+	}
+	return fmt.Sprintf("%d incidents", len(out.Scope))
+}
+
+// verify holds statements against the evidence, in place.
+func verify(run *pipeline.Run, list []*casemate.Statement, all []casemate.Evidence) {
+	flat := make([]casemate.Statement, len(list))
+	for i, st := range list {
+		flat[i] = *st
+	}
+	for i, st := range run.Verify(flat, all) {
+		if i < len(list) {
+			*list[i] = st
+		}
+	}
+}
+
+// statements lists every statement of the output, so that each is checked.
+func (o *Output) statements() [][]*casemate.Statement {
+	var all []*casemate.Statement
+	add := func(list []casemate.Statement) {
+		for i := range list {
+			all = append(all, &list[i])
+		}
+	}
+	links := func(list []Link) {
+		for i := range list {
+			all = append(all, &list[i].Statement)
+		}
+	}
+	add(o.Report.Executive)
+	add(o.Report.Technical)
+	for i := range o.Hypotheses {
+		for _, args := range [][]Argument{o.Hypotheses[i].For, o.Hypotheses[i].Against} {
+			for j := range args {
+				all = append(all, &args[j].Statement)
+			}
+		}
+	}
+	for i := range o.RootCauses {
+		rc := &o.RootCauses[i]
+		all = append(all, &rc.Root)
+		links(rc.Chain)
+		for j := range rc.Branches {
+			links(rc.Branches[j].Chain)
+		}
+		add(rc.Gaps)
+		add(rc.Alternatives)
+		add(rc.Before)
+	}
+	for i := range o.Actions {
+		all = append(all, &o.Actions[i].Because)
+		if o.Actions[i].Comment != nil {
+			all = append(all, o.Actions[i].Comment)
+		}
+	}
+	for i := range o.Firewall {
+		all = append(all, &o.Firewall[i].Reason)
+	}
+	for i := range o.LogCauses {
+		all = append(all, &o.LogCauses[i].Statement)
+	}
+	for i := range o.Questions {
+		all = append(all, &o.Questions[i].Statement)
+	}
+	if m := o.Model; m != nil {
+		add(m.Cause)
+		for i := range m.Weighed {
+			all = append(all, &m.Weighed[i].Statement)
+		}
+	}
+	return [][]*casemate.Statement{all}
+}
+
+// cited returns the evidence that anything in the output cites.
+func (s *scene) cited(o Output) []casemate.Evidence {
+	want := map[string]bool{}
+	mark := func(ids []string) {
+		for _, id := range ids {
+			want[id] = true
+		}
+	}
+	for _, list := range o.statements() {
+		for _, st := range list {
+			mark(st.Evidence)
+		}
+	}
+	for _, e := range o.Entities {
+		mark(e.Evidence)
+	}
+	for _, e := range o.Graph.Edges {
+		mark(e.Evidence)
+	}
+	for _, sc := range o.Scope {
+		mark(sc.Evidence)
+	}
+	out := []casemate.Evidence{}
+	for _, e := range s.evidence {
+		if want[e.ID] {
+			out = append(out, e)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b casemate.Evidence) int {
+		switch {
+		case a.First.IsZero() && !b.First.IsZero():
+			return 1
+		case b.First.IsZero() && !a.First.IsZero():
+			return -1
+		}
+		return a.First.Compare(b.First)
+	})
+	return out
+}
+
+// maxExecutive bounds the executive summary.
+const maxExecutive = 5
+
+// list joins names as prose does.
+func list(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}

@@ -1,0 +1,166 @@
+package logcount
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/casemate-ai/casemate"
+)
+
+// Finding is what a count shows.
+type Finding struct {
+	Kind   Kind
+	Source string // address; "" for a fault, or for many together
+	Host   string // as the log names it
+	Port   int    // that was tried, 0 where that is unclear
+	Count  int
+	Good   int // logins of the source that succeeded without guessing
+	First  time.Time
+	Last   time.Time
+	At     casemate.Location // where its first line stands
+	Text   string            // one sentence
+	Name   string            // of a fault: what the log calls it
+	Line   string            // of a fault: the line itself
+}
+
+// Findings tells what the counts show: sources first, those that did most
+// before, then floods of many, then faults in their order.
+func (c *Counter) Findings() []Finding {
+	order := slices.Clone(c.order)
+	slices.SortStableFunc(order, func(a, b *tally) int {
+		return cmp.Or(cmp.Compare(b.weight(), a.weight()), strings.Compare(a.source, b.source))
+	})
+	var out []Finding
+	more := 0
+	for _, t := range order {
+		list := t.findings()
+		if len(list) > 0 && len(out) >= maxFindings {
+			more++
+			continue
+		}
+		out = append(out, list...)
+	}
+	if more > 0 {
+		out[len(out)-1].Text = strings.TrimSuffix(out[len(out)-1].Text, ".") + fmt.Sprintf("; %d further sources did less.", more)
+	}
+	return append(append(out, c.floods()...), c.faulty()...)
+}
+
+func (t *tally) weight() int { return t.failed + t.attacking() + t.peak + t.logins }
+
+func (t *tally) attacking() int {
+	n := 0
+	for _, k := range t.attacks {
+		n += k
+	}
+	return n
+}
+
+// stamp writes a time as every output does.
+func stamp(t time.Time) string { return t.UTC().Format(time.DateTime) }
+
+// findings tells what one source did.
+func (t *tally) findings() []Finding {
+	var out []Finding
+	on := ""
+	if t.host != "" {
+		on = " on " + t.host
+	}
+	add := func(kind Kind, port, n int, text string) {
+		out = append(out, Finding{Kind: kind, Source: t.source, Host: t.host, Port: port, Count: n, Good: t.good, First: t.first, Last: t.last, At: t.at, Text: text})
+	}
+	period := fmt.Sprintf("between %s and %s", stamp(t.first), stamp(t.last))
+	if t.failed >= guessesLeast {
+		add(Guessing, t.port, t.failed, fmt.Sprintf("%d logins from %s%s failed, for %s, %s.", t.failed, t.source, on, accounts(len(t.users)), period))
+		if !t.guessedAt.IsZero() {
+			add(Guessed, t.port, t.failed, fmt.Sprintf("At %s a login from %s%s as %s succeeded, after %d failed logins or more.", stamp(t.guessedAt), t.source, on, t.guessedBy, guessesLeast))
+		}
+	}
+	if t.logins >= guessesLeast {
+		add(Guessing, 443, t.logins, fmt.Sprintf("%d requests from %s%s went to a login page, %s.", t.logins, t.source, on, period))
+	}
+	if n := t.attacking(); n >= attackLeast {
+		text := fmt.Sprintf("%d of %d requests from %s%s look like an attack: %s", n, t.requests, t.source, on, kinds(t.attacks))
+		if t.succeeded > 0 {
+			text += fmt.Sprintf("; %d of them were answered with success", t.succeeded)
+		}
+		add(Attack, 443, n, text+".")
+	}
+	if t.peak >= floodMinute {
+		add(Flood, 443, t.requests, fmt.Sprintf("%s sent %d requests%s within the minute of %s.", t.source, t.peak, on, stamp(time.Unix(t.peakMinute*60, 0))))
+	}
+	return out
+}
+
+func accounts(n int) string {
+	if n == 1 {
+		return "1 account"
+	}
+	return fmt.Sprintf("%d accounts", n)
+}
+
+// kinds lists counted kinds, most first.
+func kinds(m map[string]int) string {
+	var names []string
+	for k := range m {
+		names = append(names, k)
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(m[b]-m[a], strings.Compare(a, b)) })
+	for i, k := range names {
+		names[i] = fmt.Sprintf("%s (%d)", k, m[k])
+	}
+	return strings.Join(names, ", ")
+}
+
+// floods finds the minute in which a host was asked far more than in the others.
+func (c *Counter) floods() []Finding {
+	var names []string
+	for h := range c.minutes {
+		names = append(names, h)
+	}
+	slices.Sort(names)
+	var out []Finding
+	for _, h := range names {
+		var values []int
+		peak, at := 0, int64(0)
+		for m, n := range c.minutes[h] {
+			values = append(values, n)
+			if n > peak || n == peak && m < at {
+				peak, at = n, m
+			}
+		}
+		slices.Sort(values)
+		median := values[len(values)/2]
+		if peak < floodAll || peak <= 10*median {
+			continue
+		}
+		first := time.Unix(at*60, 0).UTC()
+		out = append(out, Finding{Kind: Flood, Host: h, Port: 443, Count: peak, First: first, Last: first.Add(59 * time.Second),
+			Text: fmt.Sprintf("%d requests of all sources came within the minute of %s; a usual minute has %d.", peak, stamp(first), median)})
+	}
+	return out
+}
+
+// faulty tells of the services that failed: the first line of each kind and host.
+func (c *Counter) faulty() []Finding {
+	var out []Finding
+	seen := map[string]bool{}
+	for _, f := range c.faults {
+		key := f.kind + "|" + strings.ToLower(f.host)
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		on := ""
+		if f.host != "" {
+			on = " on " + f.host
+		}
+		out = append(out, Finding{Kind: Fault, Host: f.host, Count: c.times[key], First: f.time, Last: f.time, At: f.at, Name: f.name, Line: f.message,
+			Text: fmt.Sprintf("At %s a service%s said «%s» (%s).", stamp(f.time), on, f.message, f.kind)})
+	}
+	slices.SortStableFunc(out, func(a, b Finding) int { return a.First.Compare(b.First) })
+	return out
+}
