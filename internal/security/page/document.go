@@ -117,6 +117,14 @@ func struckNote(n int) string {
 	return number(n) + " sentences were struck: their evidence does not show what they said."
 }
 
+// moreSentences says how many sentences of a paragraph are left out, or "".
+func moreSentences(shown, total int) string {
+	if rest := andMore(shown, total); rest != "" {
+		return "(" + rest + " sentences)"
+	}
+	return ""
+}
+
 // whyText says in short why a statement is unsupported.
 func whyText(s *casemate.Statement, most int) string {
 	const shownProblems = 2

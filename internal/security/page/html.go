@@ -22,6 +22,7 @@ var files embed.FS
 // limit by its id only. Each says so.
 const (
 	blocksBytes   = 1200 << 10 // of all blocks
+	leastBlock    = 2 << 10    // room below which no block is tried
 	evidenceBytes = 1700 << 10 // of the page, from which evidence is listed by its id
 	maxBlocks     = 400
 	maxNav        = 9
@@ -129,6 +130,9 @@ func (h *hypertext) block(i int, b Block) error {
 	}
 	room := blocksBytes - h.page.Len()
 	for _, lim := range levels {
+		if room < leastBlock {
+			break
+		}
 		var one bytes.Buffer
 		name, data := h.view(b, lim)
 		if err := h.tmpl.ExecuteTemplate(&one, name, data); err != nil {

@@ -13,6 +13,7 @@ import (
 // What a page in Markdown shows of each thing before it counts the rest.
 const (
 	mdText      = 4000 // characters of one text
+	mdItems     = 300  // sentences of a paragraph or list, facts
 	mdRows      = 300
 	mdMoments   = 300
 	mdEdges     = 300
@@ -152,7 +153,7 @@ func cite(ids []string, most int) string {
 func (m *ticket) statement(st *casemate.Statement) string {
 	s := esc(st.Text, mdText)
 	if st.Support == casemate.Unsupported {
-		s = `**\[!\]** ` + s
+		s = `**\[\!\]** ` + s
 	}
 	if mark := byMark(st.By); mark != "" {
 		s += " " + report.Markdown(mark)
@@ -167,8 +168,11 @@ func (m *ticket) statement(st *casemate.Statement) string {
 func (m *ticket) statements(d *document, list []casemate.Statement) {
 	kept, struck := shown(list)
 	var out []string
-	for _, st := range kept {
+	for _, st := range kept[:min(mdItems, len(kept))] {
 		out = append(out, m.statement(st))
+	}
+	if rest := moreSentences(mdItems, len(kept)); rest != "" {
+		out = append(out, rest)
 	}
 	if note := struckNote(struck); note != "" {
 		out = append(out, "("+note+")")
@@ -180,12 +184,15 @@ func (m *ticket) statements(d *document, list []casemate.Statement) {
 
 func (m *ticket) list(d *document, l List) {
 	kept, struck := shown(l.Items)
-	for i, st := range kept {
+	for i, st := range kept[:min(mdItems, len(kept))] {
 		lead := "- "
 		if l.Numbered {
 			lead = strconv.Itoa(i+1) + ". "
 		}
 		m.line(lead, m.statement(st))
+	}
+	if rest := andMore(mdItems, len(kept)); rest != "" {
+		m.line("- ", rest)
 	}
 	if len(kept) > 0 {
 		m.line()
@@ -238,8 +245,11 @@ func (m *ticket) callout(c Callout) {
 }
 
 func (m *ticket) facts(d *document, facts Facts) {
-	for _, f := range facts {
+	for _, f := range facts[:min(mdItems, len(facts))] {
 		m.line("- **", bare(esc(f.Name, 80)), ":** ", esc(f.Value, mdText), cite(f.Evidence, mdCitations))
+	}
+	if rest := andMore(mdItems, len(facts)); rest != "" {
+		m.line("- ", rest)
 	}
 	m.line()
 }

@@ -66,12 +66,3 @@ func TestWriteTerminal(t *testing.T) {
 func TestWriteMarkdown(t *testing.T) {
 	golden(t, "incident.md", write(t, page.WriteMarkdown, incident()))
 }
-
-func TestWriteHTMLToLookAt(t *testing.T) {
-	got := write(t, page.WriteHTML, incident())
-	if *out != "" {
-		if err := os.WriteFile(filepath.Join(*out, "incident.html"), []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-}

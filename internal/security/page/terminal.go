@@ -11,6 +11,7 @@ import (
 // What a terminal page shows of each thing before it counts the rest.
 const (
 	termText      = 4000 // characters of one text
+	termItems     = 200  // sentences of a paragraph or list, facts
 	termRows      = 200  // of a table
 	termMoments   = 200
 	termEdges     = 200
@@ -132,9 +133,10 @@ func (d *document) citation(ids []string, most int) string {
 func (s *screen) statements(at int, d *document, list []casemate.Statement) {
 	kept, struck := shown(list)
 	var spans []span
-	for _, st := range kept {
+	for _, st := range kept[:min(termItems, len(kept))] {
 		spans = append(spans, d.spans(st)...)
 	}
+	spans = append(spans, span{dim, moreSentences(termItems, len(kept))})
 	if note := struckNote(struck); note != "" {
 		spans = append(spans, span{yellow, "(" + note + ")"})
 	}
@@ -144,12 +146,15 @@ func (s *screen) statements(at int, d *document, list []casemate.Statement) {
 func (s *screen) list(d *document, l List) {
 	kept, struck := shown(l.Items)
 	places := len(number(len(kept)))
-	for i, st := range kept {
+	for i, st := range kept[:min(termItems, len(kept))] {
 		lead := "  - "
 		if l.Numbered {
 			lead = "  " + padLeft(number(i+1), places) + ". "
 		}
 		s.wrapped(lead, columns(lead), s.prose(), d.spans(st)...)
+	}
+	if rest := andMore(termItems, len(kept)); rest != "" {
+		s.line("  ", s.paint(dim, rest))
 	}
 	if note := struckNote(struck); note != "" {
 		s.wrapped("  ", indent, s.prose(), span{yellow, "(" + note + ")"})
@@ -190,10 +195,13 @@ func (s *screen) facts(d *document, facts Facts) {
 		wide = max(wide, min(columns(shorten(f.Name, 80)), most))
 	}
 	at := indent + wide + 2
-	for _, f := range facts {
+	for _, f := range facts[:min(termItems, len(facts))] {
 		name := fit(shorten(f.Name, 80), most)
 		lead := "  " + s.paint(dim, pad(name, wide)) + "  "
 		s.wrapped(lead, at, s.prose(), span{plain, shorten(f.Value, termText)}, span{dim, d.citation(f.Evidence, termCitations)})
+	}
+	if rest := andMore(termItems, len(facts)); rest != "" {
+		s.line("  ", s.paint(dim, rest))
 	}
 }
 
