@@ -1,0 +1,185 @@
+package narrate
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/explain"
+)
+
+// What the evidence of one explanation holds at most. What is left out is said.
+const (
+	maxEvidence = 48
+	maxText     = 2400 // bytes of the input or of a decoded layer
+	maxLayers   = 6
+)
+
+// gathered is an explanation as a body of evidence.
+type gathered struct {
+	kind    string
+	all     []casemate.Evidence
+	summary string // id of the rules' summary
+	left    int    // items for which there was no room
+	cut     []string
+	bytes   int
+	read    int // bytes of the input that the first item holds
+	summed  string
+}
+
+// gather makes evidence of an explanation: the input, what the rules make of it,
+// what was decoded, what was found, and what the tables know.
+func gather(text string, e *explain.Explanation) *gathered {
+	g := &gathered{kind: e.Kind, bytes: len(text)}
+	own := casemate.EvidenceLog
+	if len(e.Facts) > 0 && e.Risk.Level != explain.RiskLookup {
+		own = casemate.EvidenceEvent
+	}
+	g.read = g.text(own, "input", "the input", strings.TrimSpace(text))
+	g.summed = e.Summary
+	g.summary = g.add(casemate.Evidence{Kind: casemate.EvidenceFinding, Name: "summary", Text: e.Summary, Techniques: ids(e.Techniques)})
+	for i := range e.Layers {
+		l := &e.Layers[i]
+		if i >= maxLayers {
+			g.left++
+			continue
+		}
+		if l.Binary != nil {
+			g.add(casemate.Evidence{Kind: casemate.EvidenceFinding, Name: "decoded", Text: fmt.Sprintf("%s holds %s, %d bytes, SHA-256 %s", l.Op, l.Binary.Kind, l.Binary.Size, l.Binary.SHA256)})
+			continue
+		}
+		g.text(casemate.EvidenceLog, "decoded from "+l.Op, "layer "+strconv.Itoa(i+1), l.Text)
+	}
+	for _, f := range e.Findings {
+		g.add(casemate.Evidence{Kind: casemate.EvidenceFinding, Severity: f.Level, Name: f.Source, Text: shown(f.Text, f.Quote), Techniques: f.Techniques})
+	}
+	for _, f := range e.Facts {
+		t := f.Name + ": " + f.Value
+		if f.Note != "" {
+			t += " (" + f.Note + ")"
+		}
+		g.add(casemate.Evidence{Kind: casemate.EvidenceFinding, Name: "fact", Text: t})
+	}
+	g.known(e)
+	for i := range e.Parts {
+		p := &e.Parts[i]
+		g.add(casemate.Evidence{Kind: casemate.EvidenceFinding, Name: "line " + strconv.Itoa(i+1), Techniques: ids(p.Techniques),
+			Text: fmt.Sprintf("line %d: %s Risk: %s.", i+1, shown(p.Summary, p.Input), p.Risk.Level)})
+	}
+	return g
+}
+
+// known adds what the tables and the catalogue say.
+func (g *gathered) known(e *explain.Explanation) {
+	for i := range e.Programs {
+		p := &e.Programs[i]
+		t := p.Name + ": " + p.What
+		if p.Use != "" {
+			t += "; attackers use it for " + p.Use
+		}
+		for _, f := range p.Flags {
+			t += "; " + f.Text + " " + f.Means
+		}
+		g.add(casemate.Evidence{Kind: casemate.EvidenceKnowledge, Name: "program", Text: t})
+	}
+	for _, t := range e.Techniques {
+		g.add(casemate.Evidence{Kind: casemate.EvidenceKnowledge, Record: t.ID, Name: "technique", Techniques: []string{t.ID},
+			Text: t.ID + " " + t.Name + ": " + strings.Join(t.Tactics, ", ")})
+	}
+	for _, n := range e.Indicators {
+		t := string(n.Type) + " " + n.Value
+		if n.Scope != "" {
+			t += ", scope " + string(n.Scope)
+		}
+		if n.Note != "" {
+			t += ": " + n.Note
+		}
+		g.add(casemate.Evidence{Kind: casemate.EvidenceFinding, Name: "indicator", Text: t})
+	}
+}
+
+// shown joins a finding to the words that show it.
+func shown(text, quote string) string {
+	if quote == "" {
+		return text
+	}
+	return text + `, shown by "` + quote + `"`
+}
+
+func ids(list []casemate.Technique) []string {
+	var out []string
+	for _, t := range list {
+		out = append(out, t.ID)
+	}
+	return out
+}
+
+// add gives evidence an id, if there is room for it.
+func (g *gathered) add(e casemate.Evidence) string {
+	if len(g.all) >= maxEvidence {
+		g.left++
+		return ""
+	}
+	e.ID = "E" + strconv.Itoa(len(g.all)+1)
+	g.all = append(g.all, e)
+	return e.ID
+}
+
+// text adds a text of others, cut at its limit, and returns how many bytes it took.
+func (g *gathered) text(kind casemate.EvidenceKind, name, what, text string) int {
+	n := len(text)
+	if n > maxText {
+		n = maxText
+		for n > 0 && !utf8.RuneStart(text[n]) {
+			n--
+		}
+		g.cut = append(g.cut, fmt.Sprintf("the first %d of %d bytes of %s", n, len(text), what))
+		text = text[:n]
+	}
+	g.add(casemate.Evidence{Kind: kind, Name: name, Text: text})
+	return n
+}
+
+// given is the evidence that the model is given.
+func (g *gathered) given() []casemate.Evidence { return g.all }
+
+// lede is the rules' summary as a statement.
+func (g *gathered) lede() casemate.Statement {
+	return casemate.Statement{Text: g.summed, Evidence: []string{g.summary}, By: casemate.DecidedByRule}
+}
+
+// finish keeps the evidence that is cited, and says what was read by whom.
+func (g *gathered) finish(out *Output, model bool) {
+	cited := map[string]bool{}
+	note := func(s *casemate.Statement) {
+		for _, id := range s.Evidence {
+			cited[id] = true
+		}
+	}
+	note(&out.Lede)
+	for i := range out.Narrative {
+		note(&out.Narrative[i])
+	}
+	if out.Opinion != nil {
+		note(&out.Opinion.Statement)
+	}
+	for _, e := range g.all {
+		if cited[e.ID] {
+			out.Evidence = append(out.Evidence, e)
+		}
+	}
+	part := casemate.CoveredPart{Name: "input", Records: 1, Bytes: int64(g.bytes), Cited: len(out.Evidence), Read: "rules"}
+	if model && (len(out.Narrative) > 0 || out.Opinion != nil) {
+		part.Read = "rules and model"
+		part.Why = strings.Join(g.cut, ", ")
+		if part.Why != "" {
+			part.Why = "the model was given " + part.Why
+		}
+		if g.left > 0 {
+			part.Why = strings.TrimPrefix(part.Why+fmt.Sprintf("; %d further findings and facts were not given to the model", g.left), "; ")
+		}
+	}
+	out.Coverage = casemate.Coverage{Parts: []casemate.CoveredPart{part}, Records: 1}
+}
