@@ -11,11 +11,16 @@ import (
 	"github.com/casemate-ai/casemate"
 )
 
-const maxWires = 120 // edges drawn; the table has all
+const (
+	maxWires   = 120  // edges drawn; the table has all
+	goodScale  = 0.93 // names are cut before a drawing is shown smaller than that
+	leastScale = 0.84 // and it is scrolled before it is shown smaller than this
+)
 
 // drawingView is the picture of a graph, in pixels.
 type drawingView struct {
-	Width, Height string
+	Width, Height string // as it is shown
+	W, H          string // as it is laid out
 	Summary       string
 	Columns       []columnView
 	Wires         []wireView
@@ -47,8 +52,14 @@ func (h *hypertext) draw(g Graph, most int) *drawingView {
 	if len(nodes) < 2 || len(wires) == 0 {
 		return nil
 	}
+	for i := range wires {
+		wires[i].label = wireLabel(g, &wires[i])
+	}
 	l := newLayout(nodes, wires)
-	v := &drawingView{Width: px(l.width), Height: px(l.height), Summary: number(len(nodes)) + " entities and " + count(len(wires), "tie")}
+	// A drawing that is a little too wide is shown a little smaller; one that is
+	// wider than that is scrolled.
+	scale := min(max(wantWidth/l.width, leastScale), 1)
+	v := &drawingView{Width: px(scale * l.width), Height: px(scale * l.height), W: px(l.width), H: px(l.height), Summary: number(len(nodes)) + " entities and " + count(len(wires), "tie")}
 	for c, name := range l.names {
 		v.Columns = append(v.Columns, columnView{px(l.x[c] + l.widths[c]/2), name})
 	}
@@ -61,14 +72,13 @@ func (h *hypertext) draw(g Graph, most int) *drawingView {
 	return v
 }
 
-// countNodes is how many different nodes a graph has.
+// countNodes is how many different nodes of a graph are tied to another.
 func countNodes(g Graph) int {
 	ids := map[string]bool{}
-	for _, n := range g.Nodes {
-		ids[n.ID] = true
-	}
 	for _, e := range g.Edges {
-		ids[e.From], ids[e.To] = true, true
+		if e.From != e.To {
+			ids[e.From], ids[e.To] = true, true
+		}
 	}
 	return len(ids)
 }
@@ -288,7 +298,7 @@ func (l *layout) curves(w *wire, ends [2]float64) []curve {
 	}
 	if a.layer == b.layer {
 		x0, x1 := edge(a, w.from, true), edge(b, w.to, true)
-		out := max(x0, x1) + min(26+0.10*math.Abs(ends[0]-ends[1]), leastGap-40)
+		out := max(x0, x1) + min(26+0.1*math.Abs(ends[0]-ends[1]), arcSpace)
 		return []curve{{x0, ends[0], out, ends[0], out, ends[1], x1, ends[1]}}
 	}
 	right := b.layer > a.layer
@@ -335,8 +345,7 @@ func (v *drawingView) wires(h *hypertext, l *layout, g Graph, nodes []Node, take
 		}
 		one := wireView{Path: pathOf(curves, dir), Arrow: arrow(last[6], last[7], dir)}
 		one.describe(h, g, w, nodes)
-		todo[i] = labelled{curves, one.Label, l.spots[w.through[0]].layer == l.spots[w.through[len(w.through)-1]].layer}
-		one.Label = ""
+		todo[i] = labelled{curves, w.label, l.spots[w.through[0]].layer == l.spots[w.through[len(w.through)-1]].layer}
 		v.Wires = append(v.Wires, one)
 	}
 	// The shortest ways have the fewest places for a label: they choose first.
@@ -358,43 +367,59 @@ func (v *drawingView) wires(h *hypertext, l *layout, g Graph, nodes []Node, take
 		v.Wires[i].Label, v.Wires[i].LabelX, v.Wires[i].LabelY = todo[i].text, px(x), px(y+3.5)
 	}
 	if unlabelled > 0 {
-		v.Notes = append(v.Notes, count(unlabelled, "tie")+" found no free place for a label: point at it, or see the table.")
+		v.Notes = append(v.Notes, "No free place was left for "+count(unlabelled, "label")+": point at a line to read it, or see the table.")
 	}
 }
 
-// describe says what a wire stands for.
-func (w *wireView) describe(h *hypertext, g Graph, from *wire, nodes []Node) {
-	var level casemate.Severity
-	var verbs, ids []string
-	times := 0
-	for _, i := range from.edges {
-		e := &g.Edges[i]
-		level = max(level, e.Level)
-		times += max(e.Count, 1)
-		if verb := shorten(e.Label, 60); verb != "" && !slices.Contains(verbs, verb) {
+// verbs are the labels of the edges that a wire stands for, and how often they
+// were seen.
+func (w *wire) verbs(g Graph) (verbs []string, times int) {
+	for _, i := range w.edges {
+		if verb := shorten(g.Edges[i].Label, 60); verb != "" && !slices.Contains(verbs, verb) {
 			verbs = append(verbs, verb)
 		}
-		ids = append(ids, e.Evidence...)
+		times += max(g.Edges[i].Count, 1)
 	}
-	w.Class = severityClass(level)
-	label := strings.Join(verbs, ", ")
-	w.Title = shorten(nodes[from.from].name(), 120) + " → " + shorten(nodes[from.to].name(), 120) + "\n" + fit(label, 200)
-	room := maxLabel
-	if times > 1 {
-		suffix := " ×" + number(times)
-		w.Label = fit(label, room-columns(suffix)) + suffix
-		w.Title += ", " + number(times) + " times"
-	} else {
-		w.Label = fit(label, room)
+	return verbs, times
+}
+
+// wireLabel is what stands at a wire.
+func wireLabel(g Graph, w *wire) string {
+	verbs, times := w.verbs(g)
+	suffix := ""
+	if times > len(w.edges) {
+		suffix = " ×" + number(times)
 	}
-	if len(ids) > 0 {
-		w.Title += "\n" + runs(unique(ids), 8)
-		for _, id := range ids {
-			if i, ok := h.at[id]; ok {
-				w.Link = h.anchor(i)
-				h.linked[i] = true
-				break
-			}
+	text := strings.Join(verbs, ", ")
+	if len(verbs) > 1 && columns(text+suffix) > maxLabel {
+		text = verbs[0] + " +" + number(len(verbs)-1)
+	}
+	return strings.TrimSpace(fit(text, maxLabel-columns(suffix)) + suffix)
+}
+
+// describe says what a wire stands for.
+func (v *wireView) describe(h *hypertext, g Graph, w *wire, nodes []Node) {
+	var level casemate.Severity
+	var ids []string
+	for _, i := range w.edges {
+		level = max(level, g.Edges[i].Level)
+		ids = append(ids, g.Edges[i].Evidence...)
+	}
+	verbs, times := w.verbs(g)
+	v.Class = severityClass(level)
+	v.Title = shorten(nodes[w.from].name(), 120) + " → " + shorten(nodes[w.to].name(), 120) + "\n" + fit(strings.Join(verbs, ", "), 200)
+	if times > len(w.edges) {
+		v.Title += ", " + number(times) + " times"
+	}
+	if len(ids) == 0 {
+		return
+	}
+	v.Title += "\n" + runs(unique(ids), 8)
+	for _, id := range ids {
+		if i, ok := h.at[id]; ok {
+			v.Link = h.anchor(i)
+			h.linked[i] = true
+			return
 		}
 	}
 }

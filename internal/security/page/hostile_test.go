@@ -151,7 +151,7 @@ func checkVisible(tb testing.TB, what, s string) {
 var colours = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
 // liveLink is what terminals and tickets underline.
-var liveLink = regexp.MustCompile(`(?i)[a-z0-9+.-]+://|www\.`)
+var liveLink = regexp.MustCompile(`(?i)[a-z0-9+.-]+://|www\.[^\s]`)
 
 func checkTerminal(tb testing.TB, p page.Page) {
 	tb.Helper()

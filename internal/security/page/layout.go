@@ -12,18 +12,19 @@ import (
 // their width is known whatever font the reader has.
 const (
 	pitch      = 7.25 // of one column of a name at 12 pixels
-	labelPitch = 6.3  // at most, of one column of a label at 11 pixels
+	labelPitch = 6.2  // at most, of one column of a label at 11 pixels
 	boxHeight  = 30.0
 	boxGap     = 16.0 // between boxes of a column
 	wireGap    = 14.0 // around an edge that passes through a column
 	iconSpace  = 27.0
 	boxPad     = 11.0
 	maxName    = 26 // columns of a name, fewer where the columns need the room
-	minName    = 14
-	maxLabel   = 22 // columns of a label
-	leastGap   = 104.0
+	minName    = 16
+	maxLabel   = 22   // columns of a label
+	leastGap   = 60.0 // between columns
+	labelSpace = 20.0 // left free beside a label in its gap
+	arcSpace   = 44.0 // beside a label of an edge within a column
 	mostGap    = 230.0
-	bulgeSpace = 118.0 // right of the last column, for edges within it
 	wantWidth  = 1194.0
 	headSpace  = 34.0 // for the names of the columns
 	margin     = 6.0
@@ -44,7 +45,11 @@ type wire struct {
 	from, to int // nodes
 	through  []int
 	edges    []int // indices of the edges that it stands for
+	label    string
 }
+
+// labelWidth is what the label of a wire takes, in pixels.
+func (w *wire) labelWidth() float64 { return labelPitch * float64(columns(w.label)) }
 
 // layout is where everything of a graph stands.
 type layout struct {
@@ -94,7 +99,7 @@ func newLayout(nodes []Node, wires []wire) *layout {
 		most[c] = maxName
 	}
 	l.columns(nodes, most)
-	for l.width > wantWidth {
+	for l.width > wantWidth/goodScale {
 		widest := -1
 		for c, w := range l.widths {
 			if most[c] > minName && (widest < 0 || w > l.widths[widest]) {
@@ -413,10 +418,14 @@ func (l *layout) rows() {
 			bottom = y + h
 		}
 	}
-	for i := range l.spots {
-		l.spots[i].y += headSpace - top
+	head := headSpace
+	if l.names == nil {
+		head = margin
 	}
-	l.height = headSpace + bottom - top + margin
+	for i := range l.spots {
+		l.spots[i].y += head - top
+	}
+	l.height = head + bottom - top + margin
 }
 
 // center puts the middles of all columns on one line.
@@ -522,16 +531,46 @@ func (l *layout) columns(nodes []Node, most []int) {
 		}
 		sum += l.widths[c]
 	}
-	gap := mostGap
-	if n := len(l.layers) - 1; n > 0 {
-		gap = min(max((wantWidth-2*margin-l.bulge()-sum)/float64(n), leastGap), mostGap)
+	gaps := l.gaps()
+	for _, g := range gaps {
+		sum += g
+	}
+	// What room is left goes to the gaps between columns.
+	extra := 0.0
+	if n := len(gaps) - 1; n > 0 {
+		extra = max((wantWidth-2*margin-sum)/float64(n), 0)
 	}
 	x := margin
-	for _, w := range l.widths {
+	for c, w := range l.widths {
 		l.x = append(l.x, x)
-		x += w + gap
+		x += w
+		if c+1 < len(gaps) {
+			x += min(gaps[c]+extra, max(mostGap, gaps[c]))
+		}
 	}
-	l.width = x - gap + margin + l.bulge()
+	l.width = x + gaps[len(gaps)-1] + margin
+}
+
+// gaps is the room that is needed right of each column, for the labels of what
+// ends there and of what ties things within the column.
+func (l *layout) gaps() []float64 {
+	need := make([]float64, len(l.layers))
+	for c := range need[:len(need)-1] {
+		need[c] = leastGap
+	}
+	for i := range l.wires {
+		w := &l.wires[i]
+		from, to := l.spots[l.byNode[w.from]].layer, l.spots[l.byNode[w.to]].layer
+		switch {
+		case from == to:
+			need[to] = max(need[to], w.labelWidth()+arcSpace)
+		case from < to:
+			need[to-1] = max(need[to-1], w.labelWidth()+labelSpace)
+		default:
+			need[to] = max(need[to], w.labelWidth()+labelSpace)
+		}
+	}
+	return need
 }
 
 // boxLabel is the name of a node in at most so many columns: of a file's path
@@ -550,15 +589,4 @@ func boxLabel(n *Node, most int) string {
 		s = s[i+1:]
 	}
 	return middle(s, most)
-}
-
-// bulge is the room right of the last column, for edges within it.
-func (l *layout) bulge() float64 {
-	for _, w := range l.wires {
-		a, b := l.spots[l.byNode[w.from]], l.spots[l.byNode[w.to]]
-		if a.layer == b.layer && a.layer == len(l.layers)-1 {
-			return bulgeSpace
-		}
-	}
-	return 0
 }
