@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/causes"
 	"github.com/casemate-ai/casemate/internal/security/firewall"
 )
 
@@ -35,9 +36,9 @@ func (s *scene) actions(c *cast, scopes []Scope, blocked map[string]string) []Ac
 		bad[i] = sc.Grave
 		any = any || sc.Grave
 	}
-	var list []*record
+	var list []*causes.Record
 	for _, r := range s.scope {
-		if bad[r.incident] {
+		if bad[r.Incident] {
 			list = append(list, r)
 		}
 	}
@@ -59,7 +60,7 @@ func (s *scene) actions(c *cast, scopes []Scope, blocked map[string]string) []Ac
 }
 
 // add proposes a play for a target.
-func (a *agenda) add(id string, t casemate.EntityType, target string, because string, records []*record) *Action {
+func (a *agenda) add(id string, t casemate.EntityType, target string, because string, records []*causes.Record) *Action {
 	key := id + "|" + strings.ToLower(target)
 	if a.seen[key] || len(records) == 0 {
 		return nil
@@ -71,7 +72,7 @@ func (a *agenda) add(id string, t casemate.EntityType, target string, because st
 		Touches: p.Touches, Undo: p.Undo, Risk: p.Risk, Counter: p.Counter,
 		Because: casemate.Statement{Text: because, Evidence: a.s.citeAll(records, maxArgument), By: casemate.DecidedByRule},
 	}
-	if d, ok := a.s.catalogue.Defence(p.Counter); ok {
+	if d, ok := a.s.Catalogue.Defence(p.Counter); ok {
 		act.Name = d.Name
 	}
 	for _, c := range p.Commands {
@@ -128,8 +129,8 @@ func (a *agenda) weighAsset(act *Action, p play) {
 }
 
 // records of a list that pass.
-func filter(list []*record, ok func(*record) bool) []*record {
-	var out []*record
+func filter(list []*causes.Record, ok func(*causes.Record) bool) []*causes.Record {
+	var out []*causes.Record
 	for _, r := range list {
 		if ok(r) {
 			out = append(out, r)
@@ -139,24 +140,24 @@ func filter(list []*record, ok func(*record) bool) []*record {
 }
 
 // because says on what an action rests.
-func because(r *record) string {
-	text := r.called()
+func because(r *causes.Record) string {
+	text := r.Called()
 	if 'a' <= text[0] && text[0] <= 'z' {
 		text = string(text[0]-'a'+'A') + text[1:]
 	}
 	return text + "."
 }
 
-func (a *agenda) preserve(list []*record) {
+func (a *agenda) preserve(list []*causes.Record) {
 	a.add("preserve-logs", "", "", "The incident stands on these records, and logs were its target before or may become it.", list[:min(len(list), maxArgument)])
 }
 
 // runsOn returns the machines on which the list's records show programs at work.
-func (a *agenda) runsOn(list []*record) (names []string, of map[string][]*record) {
-	of = map[string][]*record{}
+func (a *agenda) runsOn(list []*causes.Record) (names []string, of map[string][]*causes.Record) {
+	of = map[string][]*causes.Record{}
 	for _, r := range list {
-		h := a.s.hostName(r.host)
-		if h == "" || !graded(r) || r.image == "" && r.act != actService && r.act != actTask && r.act != actFile {
+		h := a.s.HostName(r.Host)
+		if h == "" || !graded(r) || r.Image == "" && r.Act != causes.ActService && r.Act != causes.ActTask && r.Act != causes.ActFile {
 			continue
 		}
 		if of[h] == nil {
@@ -167,11 +168,11 @@ func (a *agenda) runsOn(list []*record) (names []string, of map[string][]*record
 	return names, of
 }
 
-func (a *agenda) hosts(c *cast, list []*record) {
+func (a *agenda) hosts(c *cast, list []*causes.Record) {
 	names, of := a.runsOn(list)
 	for _, h := range names {
 		grave := of[h]
-		slices.SortStableFunc(grave, func(x, y *record) int { return cmp.Compare(y.severity, x.severity) })
+		slices.SortStableFunc(grave, func(x, y *causes.Record) int { return cmp.Compare(y.Severity, x.Severity) })
 		why := because(grave[0])
 		a.add("preserve-host", casemate.EntityHost, h, why, grave)
 		a.add("isolate-host", casemate.EntityHost, h, why, grave)
@@ -180,18 +181,18 @@ func (a *agenda) hosts(c *cast, list []*record) {
 	}
 }
 
-func (a *agenda) accounts(c *cast, list []*record) {
-	in := map[*record]bool{}
+func (a *agenda) accounts(c *cast, list []*causes.Record) {
+	in := map[*causes.Record]bool{}
 	for _, r := range list {
 		in[r] = true
 	}
 	for _, x := range c.order {
-		if x.Type != casemate.EntityUser || isService(x.Value) {
+		if x.Type != casemate.EntityUser || causes.IsService(x.Value) {
 			continue
 		}
-		mine := filter(x.records, func(r *record) bool { return in[r] })
+		mine := filter(x.Records, func(r *causes.Record) bool { return in[r] })
 		if x.is(partExposed) || x.is(partNewKey) || x.is(partCloudKey) {
-			mine = x.records
+			mine = x.Records
 		}
 		if len(mine) == 0 {
 			continue
@@ -213,120 +214,109 @@ func (a *agenda) accounts(c *cast, list []*record) {
 
 // accountOfPerson proposes to stop an account that acted, and to renew one whose
 // credentials lay open.
-func (a *agenda) accountOfPerson(x *actor, why string, mine []*record) {
-	if cloud := filter(mine, func(r *record) bool { return r.act == actCloud }); len(cloud) == len(mine) {
+func (a *agenda) accountOfPerson(x *actor, why string, mine []*causes.Record) {
+	if cloud := filter(mine, func(r *causes.Record) bool { return r.Act == causes.ActCloud }); len(cloud) == len(mine) {
 		return // the keys are what is used
 	}
 	if x.is(partUsed) {
 		a.add("disable-user", x.Type, x.Value, why, mine)
 	}
 	a.add("reset-exposed", x.Type, x.Value, why, mine)
-	if ssh := filter(mine, func(r *record) bool {
-		return r.act == actLogon && strings.Contains(strings.ToLower(r.message), "publickey")
+	if ssh := filter(mine, func(r *causes.Record) bool {
+		return r.Act == causes.ActLogon && strings.Contains(strings.ToLower(r.Message), "publickey")
 	}); len(ssh) > 0 {
 		a.add("rotate-ssh", x.Type, x.Value, because(ssh[0]), ssh)
 	}
 }
 
 // network proposes blocks, of what may be blocked and of nothing else.
-func (a *agenda) network(c *cast, list []*record, blocked map[string]string) {
+func (a *agenda) network(c *cast, list []*causes.Record, blocked map[string]string) {
 	for _, x := range c.order {
 		switch {
 		case x.Type == casemate.EntityAddress && blocked[x.Value] != "":
-			act := a.add("block-address", x.Type, x.Value, because(x.records[0]), x.records)
+			act := a.add("block-address", x.Type, x.Value, because(x.Records[0]), x.Records)
 			if act != nil && x.is(partAttacker) && !x.is(partControl) {
 				act.Counter = "D3-ITF"
-				if d, ok := a.s.catalogue.Defence(act.Counter); ok {
+				if d, ok := a.s.Catalogue.Defence(act.Counter); ok {
 					act.Name = d.Name
 				}
 			}
 		case x.Type == casemate.EntityDomain && firewall.Shared(x.Value) != "":
-			a.add("block-url", x.Type, x.Value, because(x.records[0]), x.records)
-		case x.Type == casemate.EntityDomain && a.s.own.WhyName(x.Value) == "":
-			a.add("block-domain", x.Type, x.Value, because(x.records[0]), x.records)
+			a.add("block-url", x.Type, x.Value, because(x.Records[0]), x.Records)
+		case x.Type == casemate.EntityDomain && a.s.Own.WhyName(x.Value) == "":
+			a.add("block-domain", x.Type, x.Value, because(x.Records[0]), x.Records)
 		}
 	}
 	for _, r := range list {
-		if r.act == actMail && len(r.files) > 0 {
-			a.add("recall-mail", casemate.EntityFile, base(r.files[0]), because(r), []*record{r})
+		if r.Act == causes.ActMail && len(r.Files) > 0 {
+			a.add("recall-mail", casemate.EntityFile, causes.Base(r.Files[0]), because(r), []*causes.Record{r})
 		}
-		if r.act == actCloud && (r.name == "StopLogging" || hasTechnique(r, "T1562.008", "T1685.002")) {
-			a.add("trail-on", "", "", because(r), []*record{r})
+		if r.Act == causes.ActCloud && (r.Name == "StopLogging" || causes.Has(r, "T1562.008", "T1685.002")) {
+			a.add("trail-on", "", "", because(r), []*causes.Record{r})
 		}
 	}
 }
 
 // persistence proposes to remove each way to come back.
-func (a *agenda) persistence(list []*record) {
+func (a *agenda) persistence(list []*causes.Record) {
 	for _, r := range list {
-		h := a.s.hostName(r.host)
+		h := a.s.HostName(r.Host)
 		why := because(r)
-		one := []*record{r}
+		one := []*causes.Record{r}
 		switch {
 		case h == "":
-		case r.act == actService || hasTechnique(r, "T1543") && r.image != "":
-			a.detail("remove-service", h, why, one, cmp.Or(r.key, r.command))
-		case r.act == actTask || hasTechnique(r, "T1053") && (r.image != "" || r.file != ""):
-			a.detail("remove-task", h, why, one, cmp.Or(r.key, r.file, r.command))
-		case hasTechnique(r, "T1547") || r.act == actRegistry && hasTechnique(r, "T1546"):
-			a.detail("remove-autorun", h, why, one, r.key)
-		case hasTechnique(r, "T1505.003") && r.file != "":
-			a.add("remove-shell", casemate.EntityFile, r.file, why, one)
+		case r.Act == causes.ActService || causes.Has(r, "T1543") && r.Image != "":
+			a.detail("remove-service", h, why, one, cmp.Or(r.Key, r.Command))
+		case r.Act == causes.ActTask || causes.Has(r, "T1053") && (r.Image != "" || r.File != ""):
+			a.detail("remove-task", h, why, one, cmp.Or(r.Key, r.File, r.Command))
+		case causes.Has(r, "T1547") || r.Act == causes.ActRegistry && causes.Has(r, "T1546"):
+			a.detail("remove-autorun", h, why, one, r.Key)
+		case causes.Has(r, "T1505.003") && r.File != "":
+			a.add("remove-shell", casemate.EntityFile, r.File, why, one)
 		}
 	}
 }
 
 // detail adds an action and what exactly it is about, where the record says it.
-func (a *agenda) detail(id, host, why string, records []*record, what string) {
+func (a *agenda) detail(id, host, why string, records []*causes.Record, what string) {
 	if act := a.add(id, casemate.EntityHost, host, why, records); act != nil && what != "" {
-		act.Text = strings.TrimSuffix(act.Text, ".") + ": " + clip(what, 200)
+		act.Text = strings.TrimSuffix(act.Text, ".") + ": " + causes.Clip(what, 200)
 	}
 }
 
 // files proposes to take away the programs of the incident.
-func (a *agenda) files(c *cast, list []*record) {
+func (a *agenda) files(c *cast, list []*causes.Record) {
 	n := 0
 	for _, x := range c.order {
-		if x.Type != casemate.EntityFile || !program(x.Value) {
+		if x.Type != casemate.EntityFile || !causes.Runnable(x.Value) {
 			continue
 		}
 		if a.seen["remove-shell|"+strings.ToLower(x.Value)] {
 			continue
 		}
 		if n++; n <= 12 {
-			a.add("remove-file", x.Type, x.Value, because(x.records[0]), x.records)
+			a.add("remove-file", x.Type, x.Value, because(x.Records[0]), x.Records)
 		}
 	}
-}
-
-// program reports whether a file can be run, or holds credentials.
-func program(path string) bool {
-	name := strings.ToLower(path)
-	for _, end := range []string{".exe", ".dll", ".ps1", ".bat", ".vbs", ".js", ".hta", ".scr", ".php", ".jsp", ".aspx", ".sh", ".py", ".elf", ".dmp", ".xlsm", ".docm", ".lnk"} {
-		if strings.HasSuffix(name, end) {
-			return true
-		}
-	}
-	return false
 }
 
 // aftermath proposes what follows from the gravest techniques.
-func (a *agenda) aftermath(c *cast, list []*record) {
+func (a *agenda) aftermath(c *cast, list []*causes.Record) {
 	for _, r := range list {
-		h := a.s.hostName(r.host)
-		one := []*record{r}
+		h := a.s.HostName(r.Host)
+		one := []*causes.Record{r}
 		why := because(r)
 		switch {
-		case hasTechnique(r, "T1003.003") && h != "":
+		case causes.Has(r, "T1003.003") && h != "":
 			a.add("reset-krbtgt", casemate.EntityHost, h, why, one)
-		case hasTechnique(r, "T1490") && h != "":
+		case causes.Has(r, "T1490") && h != "":
 			a.add("recovery-on", casemate.EntityHost, h, why, one)
 			a.add("restore-files", casemate.EntityHost, h, why, one)
-		case hasTechnique(r, "T1486", "T1485") && h != "":
+		case causes.Has(r, "T1486", "T1485") && h != "":
 			a.add("restore-files", casemate.EntityHost, h, why, one)
-		case hasTechnique(r, "T1567", "T1048", "T1041", "T1537") && a.s.isForeign(r.dst):
-			a.add("judge-theft", casemate.EntityAddress, r.dst, why, one)
-		case hasTechnique(r, exploiting...) && h != "":
+		case causes.Has(r, "T1567", "T1048", "T1041", "T1537") && a.s.Foreign(r.Dst):
+			a.add("judge-theft", casemate.EntityAddress, r.Dst, why, one)
+		case causes.Has(r, exploiting...) && h != "":
 			a.add("fix-web", casemate.EntityHost, h, why, one)
 			a.add("rotate-secret", casemate.EntityHost, h, why, one)
 		}
@@ -337,9 +327,9 @@ func (a *agenda) aftermath(c *cast, list []*record) {
 // ask proposes to ask the owner, for an incident that is not grave.
 func (a *agenda) ask(incident int) {
 	for _, r := range a.s.scope {
-		if r.incident == incident {
-			target := cmp.Or(a.s.hostName(r.host), bare(r.user), "the source")
-			a.add("ask", casemate.EntityHost, target, because(r), []*record{r})
+		if r.Incident == incident {
+			target := cmp.Or(a.s.HostName(r.Host), causes.Bare(r.User), "the source")
+			a.add("ask", casemate.EntityHost, target, because(r), []*causes.Record{r})
 			return
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/casemate-ai/casemate/internal/security/logcount"
+
+	"github.com/casemate-ai/casemate/internal/security/causes"
 )
 
 //go:embed hypotheses.yaml actions.yaml
@@ -120,7 +122,7 @@ func (b *book) sound() error {
 
 // tests answer the checks that no technique answers, by name. None of them looks
 // at words in data: what an attacker writes speaks for nothing.
-var tests = map[string]func(*scene) []*record{
+var tests = map[string]func(*scene) []*causes.Record{
 	"officeChild": officeChild, "webChild": webChild, "packing": packing, "cloudFromOutside": cloudFromOutside, "cloudTrailOff": cloudTrailOff,
 	"cloudReads": cloudReads, "guessesFromOutside": guessesFromOutside, "oneOwnAccount": oneOwnAccount, "oddHours": oddHours, "vouchedFor": vouchedFor,
 	"onlyAdminWork": onlyAdminWork, "insideOnly": insideOnly, "workingHours": workingHours, "adminAccount": adminAccount, "vouchedSource": vouchedSource,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/causes"
 )
 
 // officePrograms open what mails bring.
@@ -14,8 +15,8 @@ var officePrograms = []string{"winword.exe", "excel.exe", "powerpnt.exe", "outlo
 // interpreters run what documents carry.
 var interpreters = []string{"powershell.exe", "pwsh.exe", "cmd.exe", "wscript.exe", "cscript.exe", "mshta.exe", "rundll32.exe", "regsvr32.exe", "msbuild.exe", "certutil.exe"}
 
-func pick(s *scene, ok func(*record) bool) []*record {
-	var out []*record
+func pick(s *scene, ok func(*causes.Record) bool) []*causes.Record {
+	var out []*causes.Record
 	for _, r := range s.scope {
 		if ok(r) {
 			out = append(out, r)
@@ -25,7 +26,7 @@ func pick(s *scene, ok func(*record) bool) []*record {
 }
 
 // all returns the scope if every record of it passes, else nothing.
-func all(s *scene, ok func(*record) bool) []*record {
+func all(s *scene, ok func(*causes.Record) bool) []*causes.Record {
 	for _, r := range s.scope {
 		if !ok(r) {
 			return nil
@@ -34,22 +35,22 @@ func all(s *scene, ok func(*record) bool) []*record {
 	return s.scope
 }
 
-func officeChild(s *scene) []*record {
-	return pick(s, func(r *record) bool {
-		return slices.Contains(officePrograms, strings.ToLower(base(r.parent))) && slices.Contains(interpreters, strings.ToLower(base(r.image)))
+func officeChild(s *scene) []*causes.Record {
+	return pick(s, func(r *causes.Record) bool {
+		return slices.Contains(officePrograms, strings.ToLower(causes.Base(r.Parent))) && slices.Contains(interpreters, strings.ToLower(causes.Base(r.Image)))
 	})
 }
 
 // webChild finds what the web server ran on machines of the scope. The records
 // need not be alerts: that a shell runs below a web server says enough.
-func webChild(s *scene) []*record {
+func webChild(s *scene) []*causes.Record {
 	touched := map[string]bool{}
 	for _, r := range s.scope {
-		touched[s.hostName(r.host)] = true
+		touched[s.HostName(r.Host)] = true
 	}
-	var out []*record
-	for _, r := range s.records {
-		if r.act == actProcess && isWebServer(r) && touched[s.hostName(r.host)] && isShell(r.image) {
+	var out []*causes.Record
+	for _, r := range s.Records {
+		if r.Act == causes.ActProcess && causes.IsWebServer(r) && touched[s.HostName(r.Host)] && isShell(r.Image) {
 			out = append(out, r)
 		}
 	}
@@ -57,45 +58,47 @@ func webChild(s *scene) []*record {
 }
 
 func isShell(image string) bool {
-	switch strings.ToLower(base(image)) {
+	switch strings.ToLower(causes.Base(image)) {
 	case "sh", "dash", "bash", "cmd.exe", "powershell.exe", "whoami.exe", "python", "python3", "perl":
 		return true
 	}
 	return false
 }
 
-func cloudFromOutside(s *scene) []*record {
-	return pick(s, func(r *record) bool { return r.act == actCloud && s.isForeign(r.src) && bare(r.user) != "root" })
+func cloudFromOutside(s *scene) []*causes.Record {
+	return pick(s, func(r *causes.Record) bool {
+		return r.Act == causes.ActCloud && s.Foreign(r.Src) && causes.Bare(r.User) != "root"
+	})
 }
 
-func cloudTrailOff(s *scene) []*record {
-	return pick(s, func(r *record) bool {
-		return r.act == actCloud && slices.Contains([]string{"StopLogging", "DeleteTrail", "DeleteDetector", "DeleteFlowLogs"}, r.name)
+func cloudTrailOff(s *scene) []*causes.Record {
+	return pick(s, func(r *causes.Record) bool {
+		return r.Act == causes.ActCloud && slices.Contains([]string{"StopLogging", "DeleteTrail", "DeleteDetector", "DeleteFlowLogs"}, r.Name)
 	})
 }
 
 // cloudReads finds reads of storage by the accounts of the scope.
-func cloudReads(s *scene) []*record {
+func cloudReads(s *scene) []*causes.Record {
 	accounts := map[string]bool{}
 	for _, r := range s.scope {
-		if r.act == actCloud && s.isForeign(r.src) {
-			accounts[bare(r.user)+"|"+r.src] = true
+		if r.Act == causes.ActCloud && s.Foreign(r.Src) {
+			accounts[causes.Bare(r.User)+"|"+r.Src] = true
 		}
 	}
-	var out []*record
-	for _, r := range s.records {
-		if r.act == actCloud && accounts[bare(r.user)+"|"+r.src] && (r.name == "GetObject" || r.name == "ListBuckets" || r.name == "CopyObject") {
+	var out []*causes.Record
+	for _, r := range s.Records {
+		if r.Act == causes.ActCloud && accounts[causes.Bare(r.User)+"|"+r.Src] && (r.Name == "GetObject" || r.Name == "ListBuckets" || r.Name == "CopyObject") {
 			out = append(out, r)
 		}
 	}
 	return out
 }
 
-func guessesFromOutside(s *scene) []*record {
-	var out []*record
-	for _, r := range s.records {
-		failed := r.name == "ssh-login-failed" || r.incident >= 0 && hasTechnique(r, "T1110")
-		if failed && s.isForeign(r.src) {
+func guessesFromOutside(s *scene) []*causes.Record {
+	var out []*causes.Record
+	for _, r := range s.Records {
+		failed := r.Name == "ssh-login-failed" || r.Incident >= 0 && causes.Has(r, "T1110")
+		if failed && s.Foreign(r.Src) {
 			if out = append(out, r); len(out) == maxArgument {
 				break
 			}
@@ -108,28 +111,32 @@ func guessesFromOutside(s *scene) []*record {
 func persons(s *scene) []string {
 	var out []string
 	for _, r := range s.scope {
-		if u := bare(r.user); !isService(r.user) && !slices.Contains(out, u) {
+		if u := causes.Bare(r.User); !causes.IsService(r.User) && !slices.Contains(out, u) {
 			out = append(out, u)
 		}
 	}
 	return out
 }
 
-func oneOwnAccount(s *scene) []*record {
+func oneOwnAccount(s *scene) []*causes.Record {
 	if len(persons(s)) != 1 {
 		return nil
 	}
-	return all(s, func(r *record) bool { return !isService(r.user) })
+	return all(s, func(r *causes.Record) bool { return !causes.IsService(r.User) })
 }
 
 // graded finds the records that a sensor or a rule gives weight.
-func graded(r *record) bool {
-	return r.severity >= casemate.SeverityMedium || len(r.techniques) > 0
+func graded(r *causes.Record) bool {
+	return r.Severity >= casemate.SeverityMedium || len(r.Techniques) > 0
 }
 
-func oddHours(s *scene) []*record { return all(s, func(r *record) bool { return !working(r.time) }) }
+func oddHours(s *scene) []*causes.Record {
+	return all(s, func(r *causes.Record) bool { return !working(r.Time) })
+}
 
-func workingHours(s *scene) []*record { return all(s, func(r *record) bool { return working(r.time) }) }
+func workingHours(s *scene) []*causes.Record {
+	return all(s, func(r *causes.Record) bool { return working(r.Time) })
+}
 
 // working reports whether a time is within a working day, in UTC.
 func working(t time.Time) bool {
@@ -137,28 +144,28 @@ func working(t time.Time) bool {
 	return day != time.Saturday && day != time.Sunday && t.UTC().Hour() >= 6 && t.UTC().Hour() < 18
 }
 
-func insideOnly(s *scene) []*record {
-	return all(s, func(r *record) bool {
-		return !s.isForeign(r.src) && !s.isForeign(r.dst)
+func insideOnly(s *scene) []*causes.Record {
+	return all(s, func(r *causes.Record) bool {
+		return !s.Foreign(r.Src) && !s.Foreign(r.Dst)
 	})
 }
 
 // adminWork are techniques that administration shows as well.
 var adminWork = []string{"T1569.002", "T1569", "T1543.003", "T1543", "T1021", "T1570", "T1059", "T1018", "T1033", "T1082", "T1016", "T1087", "T1069", "T1482", "T1548.003", "T1548", "T1078", "T1105", "T1047", "T1053", "T1565.001", "T1565", "T1554", "T1072", "T1490", "T1135", "T1049"}
 
-func onlyAdminWork(s *scene) []*record {
-	got := all(s, func(r *record) bool {
-		for _, id := range r.techniques {
-			if !hasTechnique(&record{techniques: []string{id}}, adminWork...) {
+func onlyAdminWork(s *scene) []*causes.Record {
+	got := all(s, func(r *causes.Record) bool {
+		for _, id := range r.Techniques {
+			if !causes.Has(&causes.Record{Techniques: []string{id}}, adminWork...) {
 				return false
 			}
 		}
-		return !isWebServer(r)
+		return !causes.IsWebServer(r)
 	})
-	return slices.DeleteFunc(slices.Clone(got), func(r *record) bool { return !graded(r) })
+	return slices.DeleteFunc(slices.Clone(got), func(r *causes.Record) bool { return !graded(r) })
 }
 
-func adminAccount(s *scene) []*record {
+func adminAccount(s *scene) []*causes.Record {
 	who := persons(s)
 	if len(who) != 1 {
 		return nil
@@ -167,20 +174,20 @@ func adminAccount(s *scene) []*record {
 	if !strings.HasPrefix(name, "adm") && !strings.HasSuffix(name, "-adm") && !strings.HasSuffix(name, "_adm") && !strings.HasSuffix(name, ".adm") && !strings.HasPrefix(name, "a-") {
 		return nil
 	}
-	return pick(s, func(r *record) bool { return bare(r.user) == name })
+	return pick(s, func(r *causes.Record) bool { return causes.Bare(r.User) == name })
 }
 
 // vouchedFor finds records of machines or accounts that a suppression in force
 // names by host, user or address. What an attacker writes into a record cannot
 // make a machine or account vouched for: only its own name can.
-func vouchedFor(s *scene) []*record {
-	return pick(s, func(r *record) bool {
+func vouchedFor(s *scene) []*causes.Record {
+	return pick(s, func(r *causes.Record) bool {
 		for _, e := range s.suppress {
 			m := e.Match
 			if s.expired(e) || m.Host == "" && m.User == "" && m.Address == "" {
 				continue
 			}
-			if (m.Host == "" || short(m.Host) == s.hostName(r.host)) && (m.User == "" || bare(m.User) == bare(r.user)) && (m.Address == "" || m.Address == r.src) {
+			if (m.Host == "" || causes.Short(m.Host) == s.HostName(r.Host)) && (m.User == "" || causes.Bare(m.User) == causes.Bare(r.User)) && (m.Address == "" || m.Address == r.Src) {
 				return true
 			}
 		}
@@ -188,26 +195,26 @@ func vouchedFor(s *scene) []*record {
 	})
 }
 
-func vouchedSource(s *scene) []*record {
-	return pick(s, func(r *record) bool { return s.own.Vouched[r.src] != "" })
+func vouchedSource(s *scene) []*causes.Record {
+	return pick(s, func(r *causes.Record) bool { return s.Own.Vouched[r.Src] != "" })
 }
 
 // sweep finds one inside source that tries many machines or many attacks.
-func sweep(s *scene) []*record {
-	targets, names, of := map[string]map[string]bool{}, map[string]map[string]bool{}, map[string][]*record{}
+func sweep(s *scene) []*causes.Record {
+	targets, names, of := map[string]map[string]bool{}, map[string]map[string]bool{}, map[string][]*causes.Record{}
 	for _, r := range s.scope {
-		if r.src == "" || s.isForeign(r.src) || r.dst == "" || r.kind != casemate.KindAlert {
+		if r.Src == "" || s.Foreign(r.Src) || r.Dst == "" || r.Kind != casemate.KindAlert {
 			continue
 		}
-		if targets[r.src] == nil {
-			targets[r.src], names[r.src] = map[string]bool{}, map[string]bool{}
+		if targets[r.Src] == nil {
+			targets[r.Src], names[r.Src] = map[string]bool{}, map[string]bool{}
 		}
-		targets[r.src][r.dst], names[r.src][r.name] = true, true
-		of[r.src] = append(of[r.src], r)
+		targets[r.Src][r.Dst], names[r.Src][r.Name] = true, true
+		of[r.Src] = append(of[r.Src], r)
 	}
-	var best []*record
+	var best []*causes.Record
 	for _, r := range s.scope {
-		if list := of[r.src]; (len(targets[r.src]) >= 4 || len(names[r.src]) >= 5) && len(list) > len(best) {
+		if list := of[r.Src]; (len(targets[r.Src]) >= 4 || len(names[r.Src]) >= 5) && len(list) > len(best) {
 			best = list
 		}
 	}
@@ -215,34 +222,36 @@ func sweep(s *scene) []*record {
 }
 
 // nothingRan holds where there are alerts of the network alone.
-func nothingRan(s *scene) []*record {
-	return all(s, func(r *record) bool { return r.image == "" && r.act != actLogon && r.act != actFile })
+func nothingRan(s *scene) []*causes.Record {
+	return all(s, func(r *causes.Record) bool {
+		return r.Image == "" && r.Act != causes.ActLogon && r.Act != causes.ActFile
+	})
 }
 
-func noTechnique(s *scene) []*record {
-	return all(s, func(r *record) bool { return len(r.techniques) == 0 && r.severity < casemate.SeverityHigh })
+func noTechnique(s *scene) []*causes.Record {
+	return all(s, func(r *causes.Record) bool { return len(r.Techniques) == 0 && r.Severity < casemate.SeverityHigh })
 }
 
-func onlyFailedLogins(s *scene) []*record {
-	return all(s, func(r *record) bool {
-		return hasTechnique(r, "T1110") || r.name == "ssh-login-failed" || strings.Contains(strings.ToLower(r.name), "failed login") || strings.Contains(strings.ToLower(r.name), "logon fail")
+func onlyFailedLogins(s *scene) []*causes.Record {
+	return all(s, func(r *causes.Record) bool {
+		return causes.Has(r, "T1110") || r.Name == "ssh-login-failed" || strings.Contains(strings.ToLower(r.Name), "failed login") || strings.Contains(strings.ToLower(r.Name), "logon fail")
 	})
 }
 
 // packing finds archives that are made below a process of the scope.
-func packing(s *scene) []*record {
-	ours := map[*process]bool{}
+func packing(s *scene) []*causes.Record {
+	ours := map[*causes.Process]bool{}
 	for _, r := range s.scope {
-		if r.proc != nil && graded(r) && !isCommon(r.proc.image) {
-			ours[r.proc] = true
+		if r.Process != nil && graded(r) && !causes.IsCommon(r.Process.Image) {
+			ours[r.Process] = true
 		}
 	}
-	var out []*record
-	for _, r := range s.records {
-		if r.act != actProcess || r.proc == nil || !packs(r.command) {
+	var out []*causes.Record
+	for _, r := range s.Records {
+		if r.Act != causes.ActProcess || r.Process == nil || !packs(r.Command) {
 			continue
 		}
-		for _, p := range r.proc.lineage() {
+		for _, p := range r.Process.Lineage() {
 			if ours[p] {
 				out = append(out, r)
 				break

@@ -10,7 +10,7 @@ import (
 func (s *scene) logCauses() []LogCause {
 	var out []LogCause
 	for _, f := range s.counts.Findings() {
-		if s.own.Vouched[f.Source] != "" {
+		if s.Own.Vouched[f.Source] != "" {
 			continue
 		}
 		out = append(out, LogCause{

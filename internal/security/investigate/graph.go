@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/causes"
 	"github.com/casemate-ai/casemate/internal/security/firewall"
 )
 
@@ -37,7 +38,7 @@ const (
 // actor is an entity and all that speaks for its parts.
 type actor struct {
 	Entity
-	records []*record
+	Records []*causes.Record
 }
 
 // cast collects the entities of a scope and their parts.
@@ -46,31 +47,31 @@ type cast struct {
 	order []*actor
 }
 
-func (c *cast) add(t casemate.EntityType, value, part string, r *record) *actor {
+func (c *cast) add(t casemate.EntityType, value, part string, r *causes.Record) *actor {
 	if value == "" {
 		return nil
 	}
 	key := string(t) + "|" + strings.ToLower(value)
 	a := c.by[key]
 	if a == nil {
-		a = &actor{Entity: Entity{Type: t, Value: value, First: r.time, Last: r.time}}
+		a = &actor{Entity: Entity{Type: t, Value: value, First: r.Time, Last: r.Time}}
 		c.by[key] = a
 		c.order = append(c.order, a)
 	}
 	if part != "" && !slices.Contains(a.Parts, part) {
 		a.Parts = append(a.Parts, part)
 	}
-	if !slices.Contains(a.records, r) {
-		a.records = append(a.records, r)
+	if !slices.Contains(a.Records, r) {
+		a.Records = append(a.Records, r)
 		a.Count++
 	}
-	if r.time.Before(a.First) {
-		a.First = r.time
+	if r.Time.Before(a.First) {
+		a.First = r.Time
 	}
-	if r.time.After(a.Last) {
-		a.Last = r.time
+	if r.Time.After(a.Last) {
+		a.Last = r.Time
 	}
-	a.Severity = max(a.Severity, r.severity)
+	a.Severity = max(a.Severity, r.Severity)
 	return a
 }
 
@@ -94,37 +95,37 @@ func (s *scene) castOf() *cast {
 	return c
 }
 
-func (s *scene) castRecord(c *cast, r *record) {
-	host := s.hostName(r.host)
-	runs := graded(r) && (r.image != "" || r.act == actService || r.act == actTask || r.act == actFile)
+func (s *scene) castRecord(c *cast, r *causes.Record) {
+	host := s.HostName(r.Host)
+	runs := graded(r) && (r.Image != "" || r.Act == causes.ActService || r.Act == causes.ActTask || r.Act == causes.ActFile)
 	switch {
 	case runs:
 		c.add(casemate.EntityHost, host, partRuns, r)
-	case r.act == actLogon:
+	case r.Act == causes.ActLogon:
 		c.add(casemate.EntityHost, host, partEntered, r)
 	default:
 		c.add(casemate.EntityHost, host, partTried, r)
 	}
-	if !isService(r.user) {
+	if !causes.IsService(r.User) {
 		part := partUsed
-		if r.act == actMail || hasTechnique(r, "T1110") && r.act != actLogon {
+		if r.Act == causes.ActMail || causes.Has(r, "T1110") && r.Act != causes.ActLogon {
 			part = ""
 		}
-		c.add(casemate.EntityUser, bare(r.user), part, r)
+		c.add(casemate.EntityUser, causes.Bare(r.User), part, r)
 	}
 	s.castAddresses(c, r)
-	if r.act == actFile && r.file != "" {
-		c.add(casemate.EntityFile, r.file, partFile, r)
+	if r.Act == causes.ActFile && r.File != "" {
+		c.add(casemate.EntityFile, r.File, partFile, r)
 	}
 	switch {
-	case r.act == actAccount && !isService(r.account):
+	case r.Act == causes.ActAccount && !causes.IsService(r.Account):
 		part := ""
-		if hasTechnique(r, "T1136") || strings.Contains(strings.ToLower(r.name), "created") {
+		if causes.Has(r, "T1136") || strings.Contains(strings.ToLower(r.Name), "created") {
 			part = partMade
 		}
-		c.add(casemate.EntityUser, bare(r.account), part, r)
-	case hasTechnique(r, "T1558.003") && r.key != "" && !isService(r.key) && bare(r.key) != "krbtgt":
-		c.add(casemate.EntityUser, bare(r.key), partTicket, r)
+		c.add(casemate.EntityUser, causes.Bare(r.Account), part, r)
+	case causes.Has(r, "T1558.003") && r.Key != "" && !causes.IsService(r.Key) && causes.Bare(r.Key) != "krbtgt":
+		c.add(casemate.EntityUser, causes.Bare(r.Key), partTicket, r)
 	}
 }
 
@@ -142,21 +143,21 @@ func site(name string) string {
 }
 
 // castAddresses takes the outside ends of what is graded.
-func (s *scene) castAddresses(c *cast, r *record) {
+func (s *scene) castAddresses(c *cast, r *causes.Record) {
 	if !graded(r) {
 		return
 	}
-	if s.isForeign(r.src) {
-		c.add(casemate.EntityAddress, r.src, partAttacker, r)
+	if s.Foreign(r.Src) {
+		c.add(casemate.EntityAddress, r.Src, partAttacker, r)
 	}
-	if s.isForeign(r.dst) {
-		c.add(casemate.EntityAddress, r.dst, partControl, r)
+	if s.Foreign(r.Dst) {
+		c.add(casemate.EntityAddress, r.Dst, partControl, r)
 	}
-	if s.isForeign(r.src) {
+	if s.Foreign(r.Src) {
 		return // the names in a request to us are our own
 	}
-	for _, d := range r.domains {
-		if s.own.WhyName(d) == "" || firewall.Shared(d) != "" {
+	for _, d := range r.Domains {
+		if s.Own.WhyName(d) == "" || firewall.Shared(d) != "" {
 			c.add(casemate.EntityDomain, site(d), partSite, r)
 		}
 	}
@@ -165,21 +166,21 @@ func (s *scene) castAddresses(c *cast, r *record) {
 // castTrees adds what the processes of the scope did that no rule graded: the
 // addresses they connected to, the names they asked for, the files they wrote.
 func (s *scene) castTrees(c *cast) {
-	done := map[*process]bool{}
+	done := map[*causes.Process]bool{}
 	for _, r := range s.scope {
-		if r.proc == nil || done[r.proc] || !graded(r) || isCommon(r.proc.image) {
+		if r.Process == nil || done[r.Process] || !graded(r) || causes.IsCommon(r.Process.Image) {
 			continue
 		}
-		done[r.proc] = true
-		for _, o := range r.proc.records {
+		done[r.Process] = true
+		for _, o := range r.Process.Records {
 			switch {
-			case o.act == actNetwork && s.isForeign(o.dst):
-				c.add(casemate.EntityAddress, o.dst, partControl, o)
-			case o.act == actFile && o.file != "":
-				c.add(casemate.EntityFile, o.file, partFile, o)
+			case o.Act == causes.ActNetwork && s.Foreign(o.Dst):
+				c.add(casemate.EntityAddress, o.Dst, partControl, o)
+			case o.Act == causes.ActFile && o.File != "":
+				c.add(casemate.EntityFile, o.File, partFile, o)
 			}
-			for _, d := range o.domains {
-				if o.act != actNetwork && s.own.WhyName(d) == "" {
+			for _, d := range o.Domains {
+				if o.Act != causes.ActNetwork && s.Own.WhyName(d) == "" {
 					c.add(casemate.EntityDomain, site(d), partSite, o)
 				}
 			}
@@ -192,19 +193,19 @@ func (s *scene) castTrees(c *cast) {
 func (s *scene) castCloud(c *cast) {
 	who := map[string]bool{}
 	for _, r := range s.scope {
-		if r.act == actCloud && s.isForeign(r.src) && bare(r.user) != "root" {
-			who[bare(r.user)+"|"+r.src] = true
+		if r.Act == causes.ActCloud && s.Foreign(r.Src) && causes.Bare(r.User) != "root" {
+			who[causes.Bare(r.User)+"|"+r.Src] = true
 		}
 	}
-	for _, r := range s.records {
-		if r.act != actCloud || !who[bare(r.user)+"|"+r.src] {
+	for _, r := range s.Records {
+		if r.Act != causes.ActCloud || !who[causes.Bare(r.User)+"|"+r.Src] {
 			continue
 		}
-		if r.name == "CreateAccessKey" && r.key != "" {
-			c.add(casemate.EntityUser, r.key, partNewKey, r)
+		if r.Name == "CreateAccessKey" && r.Key != "" {
+			c.add(casemate.EntityUser, r.Key, partNewKey, r)
 		}
-		if r.cloudKey != "" && r.cloudKey != r.key {
-			c.add(casemate.EntityUser, r.cloudKey, partCloudKey, r)
+		if r.CloudKey != "" && r.CloudKey != r.Key {
+			c.add(casemate.EntityUser, r.CloudKey, partCloudKey, r)
 		}
 	}
 }
@@ -213,12 +214,12 @@ func (s *scene) castCloud(c *cast) {
 // credentials was read.
 func (s *scene) castExposed(c *cast) {
 	for _, dump := range s.scope {
-		if !hasTechnique(dump, "T1003.001") {
+		if !causes.Has(dump, "T1003.001") {
 			continue
 		}
-		for _, r := range s.onHost(dump, dropWindow) {
-			if r.act == actLogon && !isService(r.user) {
-				c.add(casemate.EntityUser, bare(r.user), partExposed, r)
+		for _, r := range s.OnHost(dump, causes.Long) {
+			if r.Act == causes.ActLogon && !causes.IsService(r.User) {
+				c.add(casemate.EntityUser, causes.Bare(r.User), partExposed, r)
 			}
 		}
 	}
@@ -232,7 +233,7 @@ func (s *scene) entities(c *cast) []Entity {
 	out := make([]Entity, 0, len(c.order))
 	for _, a := range c.order[:min(len(c.order), maxEntities)] {
 		e := a.Entity
-		e.Evidence = s.citeAll(a.records, maxCited)
+		e.Evidence = s.citeAll(a.Records, maxCited)
 		out = append(out, e)
 	}
 	return out
@@ -256,7 +257,7 @@ func (s *scene) graph(c *cast) Graph {
 	}
 	for _, a := range c.order {
 		if a.Type == casemate.EntityAddress || a.is(partExposed) || a.is(partNewKey) {
-			for _, r := range a.records {
+			for _, r := range a.Records {
 				d.record(r)
 			}
 		}
@@ -265,38 +266,38 @@ func (s *scene) graph(c *cast) Graph {
 }
 
 // record draws the edges that one record shows.
-func (d *drawing) record(r *record) {
+func (d *drawing) record(r *causes.Record) {
 	s := d.s
-	host := d.node(casemate.EntityHost, s.hostName(r.host), label(r.host), r)
+	host := d.node(casemate.EntityHost, s.HostName(r.Host), causes.Label(r.Host), r)
 	user := ""
-	if !isService(r.user) {
-		user = d.node(casemate.EntityUser, bare(r.user), bare(r.user), r)
+	if !causes.IsService(r.User) {
+		user = d.node(casemate.EntityUser, causes.Bare(r.User), causes.Bare(r.User), r)
 	}
-	src, dst := d.peer(r.src, r), d.peer(r.dst, r)
-	switch r.act {
-	case actLogon:
+	src, dst := d.peer(r.Src, r), d.peer(r.Dst, r)
+	switch r.Act {
+	case causes.ActLogon:
 		d.edge(src, host, "logged on to", r)
 		d.edge(user, host, "logged on to", r)
-	case actNetwork:
+	case causes.ActNetwork:
 		if src == "" {
 			src = host
 		}
 		d.edge(src, dst, "connected to", r)
-	case actRequest:
+	case causes.ActRequest:
 		d.edge(src, pickNode(dst, host), "asked", r)
-	case actFile:
+	case causes.ActFile:
 		d.edge(user, host, "acted on", r)
-		d.edge(host, d.node(casemate.EntityFile, r.file, base(r.file), r), "wrote", r)
-	case actAccount:
-		d.edge(user, d.node(casemate.EntityUser, bare(r.account), bare(r.account), r), "changed", r)
-	case actCloud:
+		d.edge(host, d.node(casemate.EntityFile, r.File, causes.Base(r.File), r), "wrote", r)
+	case causes.ActAccount:
+		d.edge(user, d.node(casemate.EntityUser, causes.Bare(r.Account), causes.Bare(r.Account), r), "changed", r)
+	case causes.ActCloud:
 		d.edge(src, user, "used", r)
-		if r.key != "" {
-			d.edge(user, d.node(casemate.EntityUser, r.key, r.key, r), "made", r)
+		if r.Key != "" {
+			d.edge(user, d.node(casemate.EntityUser, r.Key, r.Key, r), "made", r)
 		}
-	case actMail:
-		for _, m := range r.files {
-			d.edge(d.node(casemate.EntityFile, base(m), base(m), r), user, "was mailed to", r)
+	case causes.ActMail:
+		for _, m := range r.Files {
+			d.edge(d.node(casemate.EntityFile, causes.Base(m), causes.Base(m), r), user, "was mailed to", r)
 		}
 	default:
 		d.edge(user, host, "acted on", r)
@@ -305,8 +306,8 @@ func (d *drawing) record(r *record) {
 			d.edge(host, dst, "reached", r)
 		}
 	}
-	for _, name := range r.domains {
-		if s.isForeign(r.src) || s.own.WhyName(name) != "" {
+	for _, name := range r.Domains {
+		if s.Foreign(r.Src) || s.Own.WhyName(name) != "" {
 			continue
 		}
 		from := pickNode(host, src)
@@ -322,19 +323,19 @@ func pickNode(a, b string) string {
 }
 
 // peer is the node of an address: of its host where that is known.
-func (d *drawing) peer(addr string, r *record) string {
-	if h := d.s.hostOf[addr]; h != "" {
+func (d *drawing) peer(addr string, r *causes.Record) string {
+	if h := d.s.HostOf[addr]; h != "" {
 		return d.node(casemate.EntityHost, h, h, r)
 	}
 	return d.node(casemate.EntityAddress, addr, addr, r)
 }
 
-func (d *drawing) node(t casemate.EntityType, value, text string, r *record) string {
+func (d *drawing) node(t casemate.EntityType, value, text string, r *causes.Record) string {
 	if value == "" {
 		return ""
 	}
-	if t == casemate.EntityHost && d.s.hostOf[text] != "" {
-		text = d.s.hostOf[text]
+	if t == casemate.EntityHost && d.s.HostOf[text] != "" {
+		text = d.s.HostOf[text]
 	}
 	if t == casemate.EntityHost {
 		text = strings.ToLower(text)
@@ -347,28 +348,28 @@ func (d *drawing) node(t casemate.EntityType, value, text string, r *record) str
 		d.order = append(d.order, key)
 	}
 	d.count[key]++
-	n.Severity = max(n.Severity, r.severity)
+	n.Severity = max(n.Severity, r.Severity)
 	return key
 }
 
-func (d *drawing) edge(from, to, verb string, r *record) {
+func (d *drawing) edge(from, to, verb string, r *causes.Record) {
 	if from == "" || to == "" || from == to {
 		return
 	}
 	key := from + "|" + verb + "|" + to
 	e := d.edges[key]
 	if e == nil {
-		e = &Edge{From: from, To: to, Verb: verb, First: r.time, Last: r.time}
+		e = &Edge{From: from, To: to, Verb: verb, First: r.Time, Last: r.Time}
 		d.edges[key] = e
 		d.list = append(d.list, key)
 	}
 	e.Count++
-	e.Severity = max(e.Severity, r.severity)
-	if r.time.Before(e.First) {
-		e.First = r.time
+	e.Severity = max(e.Severity, r.Severity)
+	if r.Time.Before(e.First) {
+		e.First = r.Time
 	}
-	if r.time.After(e.Last) {
-		e.Last = r.time
+	if r.Time.After(e.Last) {
+		e.Last = r.Time
 	}
 	if id := d.s.cite(r); len(e.Evidence) < maxCited && !slices.Contains(e.Evidence, id) {
 		e.Evidence = append(e.Evidence, id)

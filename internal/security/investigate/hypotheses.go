@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/causes"
 )
 
 const (
@@ -88,13 +89,13 @@ func (s *scene) answer(c check, logs []LogCause) (casemate.Statement, bool) {
 	if c.Log != "" {
 		for _, l := range logs {
 			if l.Kind == c.Log {
-				return casemate.Statement{Text: c.Text + ": " + lower(l.Statement.Text), Evidence: l.Statement.Evidence, By: casemate.DecidedByRule}, true
+				return casemate.Statement{Text: c.Text + ": " + causes.Lower(l.Statement.Text), Evidence: l.Statement.Evidence, By: casemate.DecidedByRule}, true
 			}
 		}
 	}
-	var found []*record
+	var found []*causes.Record
 	for _, r := range s.scope {
-		if hasTechnique(r, c.Techniques...) {
+		if causes.Has(r, c.Techniques...) {
 			found = append(found, r)
 		}
 	}
@@ -104,9 +105,9 @@ func (s *scene) answer(c check, logs []LogCause) (casemate.Statement, bool) {
 	if len(found) == 0 {
 		return casemate.Statement{}, false
 	}
-	slices.SortStableFunc(found, func(a, b *record) int { return cmp.Compare(b.severity, a.severity) })
+	slices.SortStableFunc(found, func(a, b *causes.Record) int { return cmp.Compare(b.Severity, a.Severity) })
 	best := found[0]
-	text := fmt.Sprintf("%s: %s at %s", c.Text, best.called(), stamp(best.time))
+	text := fmt.Sprintf("%s: %s at %s", c.Text, best.Called(), causes.Stamp(best.Time))
 	if len(found) > maxArgument {
 		text += fmt.Sprintf(", and %d more", len(found)-1)
 		// The count is ours: it becomes evidence that can be cited.
@@ -117,17 +118,17 @@ func (s *scene) answer(c check, logs []LogCause) (casemate.Statement, bool) {
 }
 
 // count makes a finding of how many records answer a check.
-func (s *scene) count(c check, found []*record) string {
-	first, last := found[0].time, found[0].time
+func (s *scene) count(c check, found []*causes.Record) string {
+	first, last := found[0].Time, found[0].Time
 	for _, r := range found {
-		if r.time.Before(first) {
-			first = r.time
+		if r.Time.Before(first) {
+			first = r.Time
 		}
-		if r.time.After(last) {
-			last = r.time
+		if r.Time.After(last) {
+			last = r.Time
 		}
 	}
-	text := fmt.Sprintf("%s: %d records from %s to %s; %d besides the one that is quoted.", c.Text, len(found), stamp(first), stamp(last), len(found)-1)
+	text := fmt.Sprintf("%s: %d records from %s to %s; %d besides the one that is quoted.", c.Text, len(found), causes.Stamp(first), causes.Stamp(last), len(found)-1)
 	for i := range s.evidence {
 		if s.evidence[i].Kind == casemate.EvidenceFinding && s.evidence[i].Text == text {
 			return s.evidence[i].ID
@@ -140,8 +141,8 @@ func (s *scene) count(c check, found []*record) string {
 func (s *scene) accounts(t theory) (int, casemate.Statement, bool) {
 	seen := map[string]bool{}
 	for _, r := range s.scope {
-		for _, id := range r.techniques {
-			if tech, _, ok := s.catalogue.Resolve(id); ok {
+		for _, id := range r.Techniques {
+			if tech, _, ok := s.Catalogue.Resolve(id); ok {
 				for _, tactic := range tech.Tactics {
 					seen[tactic] = true
 				}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/causes"
 )
 
 // report tells the investigation in sentences.
@@ -32,7 +33,7 @@ func (s *scene) report(out Output, c *cast) Report {
 			rc := out.RootCauses[i]
 			say(&r.Executive, rc.Root.Text, rc.Root.Evidence)
 			last := rc.Chain[len(rc.Chain)-1]
-			say(&r.Executive, "The gravest step, at "+stamp(last.Time)+": "+lower(last.Statement.Text), last.Statement.Evidence)
+			say(&r.Executive, "The gravest step, at "+causes.Stamp(last.Time)+": "+causes.Lower(last.Statement.Text), last.Statement.Evidence)
 		}
 	}
 	if out.Grave {
@@ -75,17 +76,17 @@ func (s *scene) spread(c *cast, part, begin string) (string, []string) {
 		if !a.is(part) {
 			continue
 		}
-		r := a.records[0]
+		r := a.Records[0]
 		name := a.Value
 		if a.Type == casemate.EntityHost {
-			for _, x := range a.records {
-				if short(x.host) == a.Value {
-					r, name = x, label(x.host)
+			for _, x := range a.Records {
+				if causes.Short(x.Host) == a.Value {
+					r, name = x, causes.Label(x.Host)
 					break
 				}
 			}
-			if s.hostName(r.host) != short(r.host) {
-				name = r.host
+			if s.HostName(r.Host) != causes.Short(r.Host) {
+				name = r.Host
 			}
 		}
 		if a.Type == casemate.EntityFile {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/causes"
 	"github.com/casemate-ai/casemate/internal/security/firewall"
 	"github.com/casemate-ai/casemate/internal/security/triage"
 )
@@ -60,13 +61,13 @@ func (s *scene) firewall(c *cast, scopes []Scope, logs []LogCause) ([]Rule, []Un
 // partOfGrave reports whether a thing takes part in an incident worth acting on.
 // What processes of the scope did beside the alerts counts as theirs.
 func (s *scene) partOfGrave(x *actor, scopes []Scope) bool {
-	for _, r := range x.records {
-		if r.incident >= 0 && scopes[r.incident].Grave {
+	for _, r := range x.Records {
+		if r.Incident >= 0 && scopes[r.Incident].Grave {
 			return true
 		}
-		if r.incident < 0 && r.proc != nil {
-			for _, o := range r.proc.records {
-				if o.incident >= 0 && scopes[o.incident].Grave {
+		if r.Incident < 0 && r.Process != nil {
+			for _, o := range r.Process.Records {
+				if o.Incident >= 0 && scopes[o.Incident].Grave {
 					return true
 				}
 			}
@@ -78,19 +79,19 @@ func (s *scene) partOfGrave(x *actor, scopes []Scope) bool {
 // refuseOwn names the addresses and names of the scope that stay open, with why.
 func (s *scene) refuseOwn(scopes []Scope, refuse func(value, why string)) {
 	for _, r := range s.scope {
-		if !scopes[r.incident].Grave || !graded(r) {
+		if !scopes[r.Incident].Grave || !graded(r) {
 			continue
 		}
-		for _, addr := range []string{r.src, r.dst} {
+		for _, addr := range []string{r.Src, r.Dst} {
 			if addr == "" {
 				continue
 			}
-			if why := s.own.Why(addr); why != "" {
+			if why := s.Own.Why(addr); why != "" {
 				refuse(addr, why)
 			}
 		}
-		for _, d := range r.domains {
-			if why := s.own.WhyName(d); why != "" {
+		for _, d := range r.Domains {
+			if why := s.Own.WhyName(d); why != "" {
 				refuse(d, why)
 			}
 		}
@@ -109,7 +110,7 @@ func (s *scene) ruleForLog(l LogCause) (Rule, string) {
 	default:
 		r.Port = l.Port
 	}
-	if why := s.own.Why(l.Source); why != "" {
+	if why := s.Own.Why(l.Source); why != "" {
 		return r, why
 	}
 	if l.shared {
@@ -125,32 +126,32 @@ func hostOr(host, other string) string {
 	if host == "" {
 		return other
 	}
-	return label(host)
+	return causes.Label(host)
 }
 
 // ruleForAddress makes a rule of an outside end of a grave incident.
 func (s *scene) ruleForAddress(x *actor) Rule {
-	best := x.records[0]
+	best := x.Records[0]
 	port := 0
-	for _, r := range x.records {
-		if r.severity > best.severity {
+	for _, r := range x.Records {
+		if r.Severity > best.Severity {
 			best = r
 		}
 		switch {
 		case port == 0:
-			port = r.port
-		case r.port != 0 && r.port != port:
+			port = r.Port
+		case r.Port != 0 && r.Port != port:
 			port = -1 // several ports: the rule names none
 		}
 	}
 	r := Rule{Action: "drop", Protocol: "tcp", Port: max(port, 0), Place: "the perimeter firewall", Risk: "low", Expires: expiry(x.Last),
-		Reason: casemate.Statement{Text: because(best), Evidence: s.citeAll(append([]*record{best}, x.records...), maxArgument), By: casemate.DecidedByRule}}
+		Reason: casemate.Statement{Text: because(best), Evidence: s.citeAll(append([]*causes.Record{best}, x.Records...), maxArgument), By: casemate.DecidedByRule}}
 	if r.Port == 0 {
 		r.Protocol = "any"
 	}
 	if x.is(partAttacker) && !x.is(partControl) {
 		r.Direction, r.Source, r.Destination = "in", x.Value, s.targetOf(x)
-		if len(filter(x.records, func(r *record) bool { return r.act == actCloud })) == len(x.records) {
+		if len(filter(x.Records, func(r *causes.Record) bool { return r.Act == causes.ActCloud })) == len(x.Records) {
 			r.Place = "the perimeter firewall; the cloud's own interface needs a condition on the source address in its policies"
 		}
 		if r.Destination == "any" {
@@ -165,12 +166,12 @@ func (s *scene) ruleForAddress(x *actor) Rule {
 // targetOf is the one machine that an outside source reached, or "any".
 func (s *scene) targetOf(x *actor) string {
 	to := ""
-	for _, r := range x.records {
+	for _, r := range x.Records {
 		switch {
-		case r.dst == "" || s.isForeign(r.dst):
+		case r.Dst == "" || s.Foreign(r.Dst):
 		case to == "":
-			to = r.dst
-		case to != r.dst:
+			to = r.Dst
+		case to != r.Dst:
 			return "any"
 		}
 	}
@@ -222,22 +223,22 @@ type sideFiles struct {
 func (s *scene) findOwned(side sideFiles) firewall.Own {
 	o := firewall.Own{Addresses: map[string]bool{}, Resolvers: map[string]bool{}, Vouched: map[string]string{}}
 	asked := map[string]map[string]bool{}
-	for addr := range s.hostOf {
+	for addr := range s.HostOf {
 		o.Addresses[addr] = true
 	}
-	for _, r := range s.records {
-		if r.product == "windows" && r.image != "" {
-			if _, domain, ok := strings.Cut(strings.ToLower(r.host), "."); ok && strings.Contains(domain, ".") && !slices.Contains(o.Domains, domain) {
+	for _, r := range s.Records {
+		if r.Product == "windows" && r.Image != "" {
+			if _, domain, ok := strings.Cut(strings.ToLower(r.Host), "."); ok && strings.Contains(domain, ".") && !slices.Contains(o.Domains, domain) {
 				o.Domains = append(o.Domains, domain)
 			}
 		}
-		if r.port == 53 && r.dst != "" && r.src != "" {
-			if asked[r.dst] == nil {
-				asked[r.dst] = map[string]bool{}
+		if r.Port == 53 && r.Dst != "" && r.Src != "" {
+			if asked[r.Dst] == nil {
+				asked[r.Dst] = map[string]bool{}
 			}
 			// A server that one machine alone asks may be a tunnel's end.
-			if asked[r.dst][r.src] = true; len(asked[r.dst]) >= 3 {
-				o.Resolvers[r.dst] = true
+			if asked[r.Dst][r.Src] = true; len(asked[r.Dst]) >= 3 {
+				o.Resolvers[r.Dst] = true
 			}
 		}
 	}
@@ -257,8 +258,8 @@ func (s *scene) findOwned(side sideFiles) firewall.Own {
 
 // mailDomain reports whether accounts of the network are named under a domain.
 func (s *scene) mailDomain(domain string) bool {
-	for _, r := range s.records {
-		if strings.HasSuffix(strings.ToLower(r.user), "@"+domain) {
+	for _, r := range s.Records {
+		if strings.HasSuffix(strings.ToLower(r.User), "@"+domain) {
 			return true
 		}
 	}
@@ -268,16 +269,8 @@ func (s *scene) mailDomain(domain string) bool {
 // expired reports whether a suppression ended before the evidence did.
 func (s *scene) expired(e triage.Suppression) bool {
 	day, err := asOf(e.Expires)
-	if err != nil || day.IsZero() || len(s.records) == 0 {
+	if err != nil || day.IsZero() || len(s.Records) == 0 {
 		return err != nil
 	}
-	return s.records[len(s.records)-1].time.After(day.AddDate(0, 0, 1))
+	return s.Records[len(s.Records)-1].Time.After(day.AddDate(0, 0, 1))
 }
-
-// outside reports whether an address is of neither the network nor nowhere.
-func (s *scene) outside(addr string) bool {
-	return s.own.Why(addr) == "" || s.own.Vouched[addr] != ""
-}
-
-// isForeign reports whether an address is outside and nobody's we know.
-func (s *scene) isForeign(addr string) bool { return s.own.Why(addr) == "" }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/causes"
 	"github.com/casemate-ai/casemate/internal/security/dossier"
 	"github.com/casemate-ai/casemate/internal/security/evidence"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
@@ -163,7 +164,7 @@ func (s *scene) judge(out *Output) {
 	taken := map[int]bool{}
 	for i := range s.incidents {
 		in := &s.incidents[i]
-		s.scope = filter(whole, func(r *record) bool { return r.incident == i })
+		s.scope = filter(whole, func(r *causes.Record) bool { return r.Incident == i })
 		var mine []LogCause
 		for k, l := range logs {
 			if s.belongs(l) {
@@ -190,10 +191,10 @@ func (s *scene) judge(out *Output) {
 // belongs reports whether what the logs show is of the incident in view.
 func (s *scene) belongs(l LogCause) bool {
 	for _, r := range s.scope {
-		if l.Source != "" && (r.src == l.Source || r.dst == l.Source) {
+		if l.Source != "" && (r.Src == l.Source || r.Dst == l.Source) {
 			return true
 		}
-		if l.Source == "" && l.Host != "" && s.hostName(r.host) == s.hostName(l.Host) {
+		if l.Source == "" && l.Host != "" && s.HostName(r.Host) == s.HostName(l.Host) {
 			return true
 		}
 	}

@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/causes"
 	"github.com/casemate-ai/casemate/internal/security/dossier"
 	"github.com/casemate-ai/casemate/internal/security/evidence"
-	"github.com/casemate-ai/casemate/internal/security/firewall"
 	"github.com/casemate-ai/casemate/internal/security/knowledge"
 	"github.com/casemate-ai/casemate/internal/security/logcount"
 	"github.com/casemate-ai/casemate/internal/security/triage"
@@ -27,24 +27,20 @@ const (
 
 // scene is everything an investigation looks at.
 type scene struct {
+	causes.Story
 	dossier   *dossier.Dossier
-	catalogue *knowledge.Catalogue
 	incidents []casemate.Incident // under investigation
-	records   []*record           // in the order of time
-	scope     []*record           // those of the incidents
-	byAlert   map[string]*record
+	scope     []*causes.Record    // those of the incidents
+	byAlert   map[string]*causes.Record
 	left      int // records beyond maxRecords
 
 	evidence []casemate.Evidence // the dossier's, then what was added here
 	index    map[string]int      // id -> place in evidence
 	place    map[casemate.Location]string
 
-	hostOf   map[string]string // address -> host, in lower case
 	assets   map[string]casemate.Asset
-	own      firewall.Own
 	suppress []triage.Suppression
 	counts   *logcount.Counter
-	procs    map[string][]*process
 	book     *book
 }
 
@@ -55,28 +51,29 @@ func newScene(ctx context.Context, in Input, d *dossier.Dossier, chosen []casema
 		return nil, err
 	}
 	s := &scene{
-		dossier: d, catalogue: c, incidents: chosen, evidence: slices.Clone(d.Evidence), byAlert: map[string]*record{},
-		index: map[string]int{}, place: map[casemate.Location]string{}, hostOf: map[string]string{}, assets: map[string]casemate.Asset{},
-		suppress: side.suppress, procs: map[string][]*process{}, book: b,
+		Story:   causes.Story{Catalogue: c, HostOf: map[string]string{}, Processes: map[string][]*causes.Process{}},
+		dossier: d, incidents: chosen, evidence: slices.Clone(d.Evidence), byAlert: map[string]*causes.Record{},
+		index: map[string]int{}, place: map[casemate.Location]string{}, assets: map[string]casemate.Asset{},
+		suppress: side.suppress, book: b,
 	}
 	for i := range s.evidence {
 		s.index[s.evidence[i].ID] = i
 		s.place[s.evidence[i].At] = s.evidence[i].ID
 	}
 	for _, a := range side.assets {
-		s.assets[short(a.Host)] = casemate.Asset{Host: a.Host, Criticality: a.Criticality, Exposure: a.Exposure, Owner: a.Owner}
+		s.assets[causes.Short(a.Host)] = casemate.Asset{Host: a.Host, Criticality: a.Criticality, Exposure: a.Exposure, Owner: a.Owner}
 		for _, addr := range a.Addresses {
-			s.hostOf[addr] = short(a.Host)
+			s.HostOf[addr] = causes.Short(a.Host)
 		}
 	}
 	s.counts = logcount.New()
 	if err := s.read(ctx, in, stdin); err != nil {
 		return nil, err
 	}
-	sort.SliceStable(s.records, func(i, j int) bool { return s.records[i].time.Before(s.records[j].time) })
+	sort.SliceStable(s.Records, func(i, j int) bool { return s.Records[i].Time.Before(s.Records[j].Time) })
 	s.findScope()
-	s.growTrees()
-	s.own = s.findOwned(side)
+	s.Grow()
+	s.Own = s.findOwned(side)
 	return s, nil
 }
 
@@ -94,18 +91,18 @@ func (s *scene) read(ctx context.Context, in Input, stdin []byte) error {
 	take := func(a *casemate.Alert) error {
 		s.counts.Add(a)
 		n, inScope := incident[bareLocation(a.At)]
-		if len(s.records) >= maxRecords && !inScope {
+		if len(s.Records) >= maxRecords && !inScope {
 			s.left++
 			return nil
 		}
-		r := newRecord(a)
+		r := causes.New(a)
 		if inScope {
-			r.incident = n
+			r.Incident = n
 		}
-		s.learn(r)
-		s.records = append(s.records, r)
-		if r.alert != "" && s.byAlert[r.alert] == nil {
-			s.byAlert[r.alert] = r
+		s.Learn(r)
+		s.Records = append(s.Records, r)
+		if r.Alert != "" && s.byAlert[r.Alert] == nil {
+			s.byAlert[r.Alert] = r
 		}
 		return nil
 	}
@@ -133,48 +130,33 @@ func (s *scene) read(ctx context.Context, in Input, stdin []byte) error {
 // bareLocation is a location as incidents list them: line or record, not both.
 func bareLocation(l casemate.Location) casemate.Location { return l }
 
-// learn remembers which address is which host, from a host's own sensor.
-func (s *scene) learn(r *record) {
-	if r.act == actNetwork && r.image != "" && r.src != "" && s.hostOf[r.src] == "" {
-		s.hostOf[r.src] = short(r.host)
-	}
-}
-
-// hostName returns the host behind a name or address, in lower case.
-func (s *scene) hostName(host string) string {
-	if h := s.hostOf[host]; h != "" {
-		return h
-	}
-	return short(host)
-}
-
 // findScope gives the records of the incidents their techniques and collects them.
 func (s *scene) findScope() {
-	for _, r := range s.records {
-		if id := s.place[r.at]; id != "" {
-			r.id = id
+	for _, r := range s.Records {
+		if id := s.place[r.At]; id != "" {
+			r.ID = id
 			e := &s.evidence[s.index[id]]
-			r.techniques = merge(r.techniques, e.Techniques)
-			r.severity = max(r.severity, e.Severity)
+			r.Techniques = merge(r.Techniques, e.Techniques)
+			r.Severity = max(r.Severity, e.Severity)
 		}
 	}
 	for i := range s.incidents {
 		for _, m := range s.incidents[i].Timeline {
 			if r := s.byAlert[m.Evidence]; r != nil {
-				r.techniques = merge(r.techniques, m.Techniques)
-				r.severity = max(r.severity, m.Severity)
+				r.Techniques = merge(r.Techniques, m.Techniques)
+				r.Severity = max(r.Severity, m.Severity)
 			}
 		}
 		for _, t := range s.incidents[i].Techniques {
 			for _, id := range t.Evidence {
 				if r := s.byAlert[id]; r != nil {
-					r.techniques = merge(r.techniques, []string{t.ID})
+					r.Techniques = merge(r.Techniques, []string{t.ID})
 				}
 			}
 		}
 	}
-	for _, r := range s.records {
-		if r.incident >= 0 {
+	for _, r := range s.Records {
+		if r.Incident >= 0 {
 			s.scope = append(s.scope, r)
 		}
 	}
@@ -184,13 +166,13 @@ func (s *scene) findScope() {
 // spreadTechniques gives the alerts of one moment the techniques of its first,
 // which alone the triage tells: same name, host and account within the hour.
 func (s *scene) spreadTechniques() {
-	last := map[string]*record{}
+	last := map[string]*causes.Record{}
 	for _, r := range s.scope {
-		key := r.name + "|" + s.hostName(r.host) + "|" + bare(r.user)
-		if of := last[key]; of != nil && len(r.techniques) == 0 && r.act == of.act && r.time.Sub(of.time) < time.Hour && strings.EqualFold(base(r.image), base(of.image)) {
-			r.techniques, r.severity = of.techniques, max(r.severity, of.severity)
+		key := r.Name + "|" + s.HostName(r.Host) + "|" + causes.Bare(r.User)
+		if of := last[key]; of != nil && len(r.Techniques) == 0 && r.Act == of.Act && r.Time.Sub(of.Time) < time.Hour && strings.EqualFold(causes.Base(r.Image), causes.Base(of.Image)) {
+			r.Techniques, r.Severity = of.Techniques, max(r.Severity, of.Severity)
 		}
-		if len(r.techniques) > 0 {
+		if len(r.Techniques) > 0 {
 			last[key] = r
 		}
 	}
@@ -209,20 +191,20 @@ func merge(list, more []string) []string {
 
 // cite returns the id of a record's evidence, and makes one where the dossier
 // has none.
-func (s *scene) cite(r *record) string {
-	if r.id != "" {
-		return r.id
+func (s *scene) cite(r *causes.Record) string {
+	if r.ID != "" {
+		return r.ID
 	}
 	kind := casemate.EvidenceEvent
-	if r.kind == casemate.KindAlert {
+	if r.Kind == casemate.KindAlert {
 		kind = casemate.EvidenceAlert
 	}
 	e := casemate.Evidence{
-		Kind: kind, Record: r.alert, At: r.at, First: r.time, Host: r.host, User: r.user, Severity: r.severity,
-		Name: r.name, Text: r.describe(), Techniques: r.techniques, Entities: r.things(),
+		Kind: kind, Record: r.Alert, At: r.At, First: r.Time, Host: r.Host, User: r.User, Severity: r.Severity,
+		Name: r.Name, Text: r.Describe(), Techniques: r.Techniques, Entities: r.Things(),
 	}
-	r.id = s.addEvidence(e)
-	return r.id
+	r.ID = s.addEvidence(e)
+	return r.ID
 }
 
 // addEvidence gives a piece the next free id.
@@ -239,56 +221,8 @@ func (s *scene) addEvidence(e casemate.Evidence) string {
 
 func (s *scene) has(id string) bool { _, ok := s.index[id]; return ok }
 
-// describe writes out what a record says, for evidence of its own.
-func (r *record) describe() string {
-	var b strings.Builder
-	add := func(name, value string) {
-		if value != "" {
-			b.WriteString("; " + name + " " + value)
-		}
-	}
-	b.WriteString(r.name)
-	add("says", r.message)
-	add("image", r.image)
-	add("command", r.command)
-	add("parent", r.parent)
-	add("file", r.file)
-	add("key", r.key)
-	add("from", r.src)
-	add("from host", r.srcHost)
-	add("to", r.dst)
-	add("url", r.url)
-	add("account", r.account)
-	add("names", strings.Join(r.domains, " "))
-	return b.String()
-}
-
-// things lists a record's entities.
-func (r *record) things() []casemate.Entity {
-	var out []casemate.Entity
-	add := func(t casemate.EntityType, role casemate.Role, values ...string) {
-		for _, v := range values {
-			if v != "" {
-				out = append(out, casemate.Entity{Type: t, Value: v, Role: role})
-			}
-		}
-	}
-	add(casemate.EntityHost, casemate.RoleNone, r.host)
-	add(casemate.EntityUser, casemate.RoleActor, r.user)
-	add(casemate.EntityProcess, casemate.RoleNone, r.image)
-	add(casemate.EntityProcess, casemate.RoleParent, r.parent)
-	add(casemate.EntityFile, casemate.RoleTarget, r.file)
-	add(casemate.EntityAddress, casemate.RoleSource, r.src)
-	add(casemate.EntityAddress, casemate.RoleDestination, r.dst)
-	add(casemate.EntityHost, casemate.RoleSource, r.srcHost)
-	add(casemate.EntityURL, casemate.RoleDestination, r.url)
-	add(casemate.EntityUser, casemate.RoleTarget, r.account)
-	add(casemate.EntityDomain, casemate.RoleDestination, r.domains...)
-	return out
-}
-
 // citeAll cites the first n of a list.
-func (s *scene) citeAll(list []*record, n int) []string {
+func (s *scene) citeAll(list []*causes.Record, n int) []string {
 	var ids []string
 	for _, r := range list {
 		if id := s.cite(r); len(ids) < n && !slices.Contains(ids, id) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/causes"
 	"github.com/casemate-ai/casemate/internal/security/page"
 )
 
@@ -159,7 +160,7 @@ func timeline(chain []Link) page.Timeline {
 	for _, l := range chain {
 		text := l.Statement.Text
 		if l.Detail != "" && !strings.Contains(text, l.Detail) {
-			text += " " + clip(l.Detail, 120)
+			text += " " + causes.Clip(l.Detail, 120)
 		}
 		out = append(out, page.Happening{Time: l.Time, Host: l.Host, User: l.User, Text: text + " (tie: " + l.Tie + ")", Evidence: l.Statement.Evidence})
 	}
