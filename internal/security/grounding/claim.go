@@ -1,0 +1,295 @@
+package grounding
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/casemate-ai/casemate"
+)
+
+// claims checks what a sentence makes of things: causes, outcomes, denials,
+// judgements. What stands in verified quotations is no claim of the sentence.
+func (r *reading) claims() {
+	low := r.unquoted()
+	r.causes(low)
+	if r.needs {
+		r.outcomes(low)
+	}
+	r.severities(low)
+	r.verdicts(low)
+}
+
+// unquoted is the text in lower case without what stands in quotation marks.
+func (r *reading) unquoted() string {
+	b := []byte(r.low)
+	for i := 0; i < len(b); i++ {
+		if c := b[i]; c == '"' || c == '`' {
+			if n := closing(r.low[i+1:], c); n > 0 {
+				for k := i + 1; k < i+1+n; k++ {
+					b[k] = ' '
+				}
+				i += n + 1
+			}
+		}
+	}
+	return string(b)
+}
+
+var (
+	causal  = regexp.MustCompile(`\b(?:because|caused|causing|causes|cause of|led to|leads to|leading to|lead to|as a (?:direct )?(?:result|consequence)|result(?:ed|ing|s) (?:in|from)|due to|owing to|thanks to|in order to|so that|so as to|therefore|consequently|hence|thus|which (?:allowed|enabled|made it possible|let)|(?:allowing|enabling) the (?:attackers?|operators?|intruders?|adversar(?:y|ies)|actors?)|enabled the (?:attackers?|operators?|intruders?|adversar(?:y|ies)|actors?)|with the (?:aim|goal|intention|purpose) of|for the purpose of|in an (?:attempt|effort) to|the (?:root )?cause|gave rise to|stem(?:s|med) from|the reason (?:for|why|is|was)|on account of|responsible for|made possible by|attributable to|prompted by|motivated by|in response to|in retaliation|to cover (?:up|their|its|his)|to (?:evade|avoid|hide|prepare|forge|pressure|extort))\b`)
+	hedged  = regexp.MustCompile(`\b(?:may|might|could|possibl[ey]|perhaps|hypothes[ie]s|suspect(?:ed|s)?|presumabl[ey]|conceivabl[ey]|appears?|seems?|suggests?|consistent with|if)\b`)
+	flagged = regexp.MustCompile(`\b(?:raised|flagged|alerted|matched|fired|scor(?:ed|es)|rat(?:ed|es)|rank(?:ed|s)?|grad(?:ed|es)|report(?:ed|s)|counts? as|is listed|is likely|needs review|triggered)\b`)
+	failing = regexp.MustCompile(`\b(?:denied|refused|fail(?:ed|ure)|rejected|blocked|unsuccessful|not allowed)\b`)
+	reasons = regexp.MustCompile(`\b(?:because|since|caus\w+|led to|lead\w* to|result\w*|due to|owing to|reason\w*|so that|in order to|therefore|consequen\w+|hence|thus|allow(?:ed|ing) (?:the|it|them|us)|could be|enabl\w+|stem\w*|why|to (?:evade|avoid|hide|prepare|forge|cover))\b`)
+)
+
+// causes reports a cause or purpose that no evidence cited states. That a sensor or
+// rule reports something because of what it matched is no such claim, nor is the
+// reason of a refusal that the record of it gives.
+func (r *reading) causes(low string) {
+	m := causal.FindStringIndex(low)
+	if m == nil || !r.needs || hedged.MatchString(low) || flagged.MatchString(low) {
+		return
+	}
+	mine := stems(low)
+	if failing.MatchString(low) {
+		why := stems(clause(low, m))
+		if slices.ContainsFunc(r.pool, func(x *index) bool { x.ready(); return len(why) > 1 && shared(x.own, why) == len(why) }) {
+			return
+		}
+	}
+	for _, x := range r.pool {
+		x.ready()
+		for _, s := range sentencesOf(x.own) {
+			if reasons.MatchString(s) && shared(s, mine) >= 2 {
+				return
+			}
+		}
+	}
+	r.report(Cause, short(r.text[max(0, m[0]-20):min(len(r.text), m[1]+40)]), "no evidence cited says what caused what, or to what end")
+}
+
+// clause is the part of a sentence that gives the reason.
+func clause(low string, m []int) string {
+	rest := low[m[1]:]
+	if i := strings.IndexByte(rest, ','); i > 0 && m[0] < 3 {
+		rest = rest[:i]
+	}
+	return rest
+}
+
+// sentencesOf cuts folded evidence into lines and sentences.
+func sentencesOf(own string) []string {
+	return strings.FieldsFunc(strings.ReplaceAll(own, ". ", "\n"), func(c rune) bool { return c == '\n' || c == ';' })
+}
+
+var emptyWords = setOf(`the a an and or of in on at to for from by with without as is are was were be been being has have had do does did it its this that these those there which who whom whose what when where how why not no never none nothing nobody neither nor only than then them they their he she his her him we our us you your i my me so if but also into onto over under after before during between about against all any some more most other one two any ever still just very could would should may might can will shall not because since due led result caused`)
+
+// stems returns the beginnings of the words of a text that carry meaning.
+func stems(low string) []string {
+	var out []string
+	for _, m := range wordOf.FindAllString(low, 200) {
+		m = strings.TrimSuffix(m, "'s")
+		if len(m) < 3 || emptyWords[m] {
+			continue
+		}
+		if s := stem(m); !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// shared counts the stems that begin a word of a text.
+func shared(text string, stems []string) int {
+	n := 0
+	for _, s := range stems {
+		if hasStart(text, s) {
+			n++
+		}
+	}
+	return n
+}
+
+var (
+	notStopped = regexp.MustCompile(`\b(?:not|never|n't|nothing|nobody|no (?:control|sensor|product|one|tool)|without being|neither)(?: \w+)?(?: was| been| being| be| have| has)? ?(?:block(?:ed)?|den(?:ied|y)|stop(?:ped)?|prevent(?:ed)?|reject(?:ed)?|refuse[d]?|quarantine[d]?|fail(?:ed)?|intercept(?:ed)?|drop(?:ped)?)\b`)
+	notPassed  = regexp.MustCompile(`\b(?:not|never|n't)(?: be| been| yet)? (?:allow(?:ed)?|permit(?:ted)?|accept(?:ed)?|succeed(?:ed)?|successful(?:ly)?|grant(?:ed)?|authori[sz]ed)\b`)
+	passes     = regexp.MustCompile(`\b(?:allow(?:ed|s)|permitted|let (?:\w+ ){1,4}(?:through|pass)|went through|got through|accepted|succeeded|success|successful|successfully|granted|managed to|was able to)\b`)
+	stops1     = regexp.MustCompile(`\b(?:blocked|denied|prevented|rejected|refused|quarantined|intercepted|thwarted|foiled|averted|failed|fails|failure|unsuccessful|unsuccessfully|unable|could not|in vain)\b`)
+
+	evidencePass = []string{"allow", "permit", "accept", "success", "succeed", "grant", "pass"}
+	evidenceStop = []string{"block", "deny", "denied", "prevent", "reject", "refus", "fail", "quarantin", "accessdenied", "unauthori", "not authori", "stopped", "terminat", "remediat", "killed", "bad password", "invalid", "unsuccess", "forbidden", "act=drop", "action: drop", "act: drop", "reset"}
+)
+
+// outcomes reports success for failure and the like, and denials that nothing in
+// the evidence bears out.
+func (r *reading) outcomes(low string) {
+	s := notStopped.ReplaceAllString(low, " allowed ")
+	denied := notPassed.MatchString(s)
+	s = notPassed.ReplaceAllString(s, " denied ")
+	pass, stop := passes.FindString(s), stops1.FindString(s)
+	if pass != "" && stop == "" && r.any(evidenceStop) && !r.any(evidencePass) {
+		r.report(Outcome, pass, "the evidence says that it did not go through")
+	}
+	if stop != "" && pass == "" && !r.any(evidenceStop) && !r.denies(low) {
+		if r.any(evidencePass) {
+			r.report(Outcome, stop, "the evidence says that it went through")
+		} else {
+			r.report(Outcome, stop, "nothing in the evidence says so")
+		}
+	}
+	for _, o := range opposites {
+		if w := o.claim.FindString(s); w != "" && r.any(o.against) && !r.any(o.support) {
+			r.report(Outcome, w, "the evidence says the opposite")
+		}
+	}
+	if denied {
+		return
+	}
+	r.denial(s)
+}
+
+// any reports whether a word of the pool's own texts begins with one of several.
+func (r *reading) any(words []string) bool {
+	return slices.ContainsFunc(r.pool, func(x *index) bool {
+		x.ready()
+		return slices.ContainsFunc(words, func(w string) bool { return hasStart(x.own, w) })
+	})
+}
+
+// opposite is a word of a sentence that evidence with the opposite word, and
+// without its own, contradicts.
+type opposite struct {
+	claim            *regexp.Regexp
+	support, against []string
+}
+
+func opposing(claim string, support, against string) opposite {
+	return opposite{regexp.MustCompile(`\b(?:` + claim + `)\b`), strings.Fields(support), strings.Fields(against)}
+}
+
+var opposites = []opposite{
+	opposing(`deleted|erased|wiped|destroyed`, "delet remov eras wip clear destroy rm unlink shred del", "creat add new made wrote written set"),
+	opposing(`removed|took (?:\w+ )?out of`, "remov delet clear revok rm unlink purg taken move", "creat add new"),
+	opposing(`created|added|set up|registered`, "creat add new made writ wrote set regist install file4 put makes a ", "delet remov"),
+	opposing(`enabled|re-enabled|switched on|turned on|activated`, "enabl activ startlogging start", "disabl stop deactiv"),
+	opposing(`disabled|switched off|turned off|deactivated`, "disabl stop deactiv off", "enabl activat"),
+	opposing(`uploaded|upload`, "upload sent send put post exfil out transfer", "download"),
+	opposing(`downloaded|download`, "download get fetch receiv retriev pull", "upload"),
+	opposing(`inbound|incoming`, "inbound incoming ingress to_client in", "outbound outgoing egress"),
+	opposing(`outbound|outgoing`, "outbound outgoing egress to_server out", "inbound incoming ingress"),
+	opposing(`decrypted`, "decrypt", "encrypt"),
+	opposing(`unlocked`, "unlock", "lock"),
+	opposing(`locked(?: out)?`, "lock", "unlock"),
+	opposing(`uninstalled`, "uninstall remov delet", "install"),
+	opposing(`unsigned`, "unsigned false notsigned not", "signed"),
+	opposing(`disconnected`, "disconnect clos", "connect"),
+	opposing(`(?:was|were|has been|have been|got) (?:stopped|terminated|killed)`, "stop terminat kill block disabl remediat prevent end shut", "start creat running install"),
+	opposing(`logged (?:off|out)|signed out`, "logoff logout log off signed sign clos disconnect 4634 4647", "logon login logged accept"),
+	opposing(`released|reconnected`, "releas reconnect", "isolat contain quarantin"),
+}
+
+var (
+	negation = regexp.MustCompile(`\b(?:no|not|never|none|nobody|nothing|neither|nor|cannot)\b|n't\b`)
+	harmless = regexp.MustCompile(`\b(?:not only|no later than|no longer than|no more than|not more than|no less than|not less than|no fewer than|no doubt|not until|no sooner|not yet|whether or not|no\. ?\d+|not (?:usually|normally|typically)|no other than|not just|not merely|not even)\b`)
+	denying  = regexp.MustCompile(`\b(?:no|not|never|none|nobody|without|nothing|neither|nor|false|only|cannot|un\w+|disabled|empty|missing|denied|failed|blocked|zero|0)\b|n't\b`)
+)
+
+// denial reports that something did not happen or is not there, where no sentence of
+// the evidence denies anything of it.
+func (r *reading) denial(low string) {
+	s := harmless.ReplaceAllString(low, "")
+	m := negation.FindStringIndex(s)
+	if m == nil || r.denies(s) {
+		return
+	}
+	r.report(Outcome, short(s[m[0]:min(len(s), m[0]+40)]), "nothing in the evidence denies it")
+}
+
+// denies reports whether a sentence of the evidence denies something that shares
+// words with the statement.
+func (r *reading) denies(low string) bool {
+	mine := stems(low)
+	for _, x := range r.pool {
+		x.ready()
+		for _, s := range sentencesOf(x.own) {
+			need := 2
+			if len(s) < 60 || len(mine) < 2 {
+				need = 1
+			}
+			if denying.MatchString(s) && shared(s, mine) >= need {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+const levels = `(critical|high|medium|low|informational)`
+
+var severe = []*regexp.Regexp{
+	regexp.MustCompile(`\b` + levels + `[- ](?:severity|priority|urgency)\b`),
+	regexp.MustCompile(`\b(?:rated|rates|graded|grades|ranked|ranks|classified|classifies|called|calls|considers|considered|labelled|labeled|labels|marked|marks|tagged|assigned)\b(?:[ ,]+[^ ,;]+){0,9}? ` + levels + `\b`),
+	regexp.MustCompile(`\b(?:severity|urgency|priority)(?: of| is| was| as|:|=)? ?(?:the |a |as |"|')*` + levels + `\b`),
+	regexp.MustCompile(`\b(?:a|an) ` + levels + ` (?:\w+ )?(?:alert|finding|notable|detection)\b`),
+}
+
+// severities reports a severity that no evidence cited has.
+func (r *reading) severities(low string) {
+	for _, re := range severe {
+		for _, m := range re.FindAllStringSubmatch(low, 8) {
+			if level := m[1]; !r.graded(level) {
+				r.report(Judgement, m[0], "no evidence cited has this severity")
+			}
+		}
+	}
+}
+
+func (r *reading) graded(level string) bool {
+	want := casemate.ParseSeverity(level)
+	said := regexp.MustCompile(`(?:severity|urgency|priority|level|risk)[a-z_."]*\W{1,4}(?:is |was |a |of )?"?` + level + `\b`)
+	return slices.ContainsFunc(r.pool, func(x *index) bool {
+		x.ready()
+		return x.e.Severity == want || said.MatchString(x.own) || written(x.e.Kind) && hasToken(x.own, level)
+	})
+}
+
+var (
+	clearing  = regexp.MustCompile(`\b(?:benign|false[- ]positives?|false alarm|harmless|innocuous|legitimate(?:ly)?|authori[sz]ed|sanctioned|approved|expected (?:behaviou?r|activity)|routine|no threat|not malicious|not suspicious|not an attack|(?:can|may|should|could) be (?:safely )?(?:closed|ignored|dismissed|suppressed|disregarded)|safe to (?:close|ignore)|nothing to worry|normal (?:behaviou?r|activity|operations?)|known[- ]good|test activity|a test|penetration test)\b`)
+	refusing  = regexp.MustCompile(`(?:not|un|n't|never)(?: been| be| yet)? ?$`)
+	affirming = regexp.MustCompile(`\b(?:true positive|confirmed (?:as |to be )?(?:malicious|compromised?|breach|attack|intrusion|true)|(?:compromise|breach|attack|intrusion|infection) (?:is|was|has been) confirmed)\b`)
+	confirms  = regexp.MustCompile(`\b(?:confirm\w*|true positive)\b`)
+)
+
+// verdicts reports that something is harmless, or confirmed, where no person and no
+// rule of ours says so: what sensors record may be an attacker's words.
+func (r *reading) verdicts(low string) {
+	for _, m := range clearing.FindAllStringIndex(low, 8) {
+		said := low[m[0]:m[1]]
+		if refusing.MatchString(low[:m[0]]) || r.told && r.contains(fold(said)) {
+			continue
+		}
+		if !r.cleared(low, clearing) {
+			r.report(Judgement, said, "no person and no rule says so in the evidence")
+		}
+	}
+	if said := affirming.FindString(low); said != "" && !r.cleared(low, confirms) {
+		r.report(Judgement, said, "no person and no rule says so in the evidence")
+	}
+}
+
+// cleared reports whether a sentence that a person or a rule wrote has such a word
+// and is about the same thing.
+func (r *reading) cleared(low string, re *regexp.Regexp) bool {
+	mine := stems(re.ReplaceAllString(low, " "))
+	for _, x := range r.pool {
+		if x.ready(); !written(x.e.Kind) || !re.MatchString(x.own) {
+			continue
+		}
+		if r.cites > 0 && shared(x.own, mine) >= 1 || shared(x.own, mine) >= 2 {
+			return true
+		}
+	}
+	return false
+}

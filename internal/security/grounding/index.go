@@ -1,0 +1,228 @@
+package grounding
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/indicator"
+)
+
+// index is one piece of evidence, made ready for look-ups when it is first needed.
+type index struct {
+	e     *casemate.Evidence
+	book  *book
+	clean func(string) string
+
+	once sync.Once
+	low  string // everything that it says, folded; see fold
+	own  string // its text and name alone, folded
+
+	timesOnce sync.Once
+	times     []moment        // in the text, after First and Last
+	lengths   []time.Duration // that the text states
+
+	numbersOnce sync.Once
+	values      []float64 // numbers of the text, sorted
+
+	quoteOnce sync.Once
+	exact     []string // its text as it is and as a prompt shows it, blanks folded
+
+	pairsOnce sync.Once
+	pairs     []pair
+}
+
+// ready builds the text that names are looked up in: all fields, one a line.
+func (x *index) ready() {
+	x.once.Do(func() {
+		e := x.e
+		var b strings.Builder
+		b.Grow(len(e.Text) + 512)
+		b.WriteString(e.Text)
+		b.WriteByte('\n')
+		b.WriteString(e.Name)
+		x.own = fold(b.String())
+		for _, s := range []string{e.Host, e.User, e.Author, e.Record, e.At.File} {
+			b.WriteByte('\n')
+			b.WriteString(s)
+		}
+		for _, n := range e.Entities {
+			b.WriteByte('\n')
+			b.WriteString(n.Value)
+		}
+		for _, id := range e.Techniques {
+			for _, t := range x.book.line(id) {
+				b.WriteByte('\n')
+				b.WriteString(t)
+			}
+		}
+		if strings.Contains(e.Text, "::") { // IPv6 has many spellings
+			for _, ind := range indicator.Extract(nil, "", e.Text) {
+				if ind.Type == casemate.IndicatorIPv6 {
+					b.WriteByte('\n')
+					b.WriteString(ind.Value)
+				}
+			}
+		}
+		x.low = fold(indicator.Refang(b.String()))
+	})
+}
+
+// fold makes texts comparable: lower case, straight quotation marks, blanks as one
+// space, and one backslash where JSON has two. Lines stay apart by a line feed.
+func fold(s string) string {
+	s = strings.ToLower(straight(s))
+	var b strings.Builder
+	b.Grow(len(s))
+	blank := byte(0)
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == ' ' || c == '\t' || c == '\r' || c == '\n':
+			if c == '\n' || blank == 0 {
+				blank = c
+			}
+			continue
+		case c == '\\' && i+1 < len(s) && s[i+1] == '\\' && i > 0 && (word(s[i-1]) || s[i-1] == ':' || s[i-1] == '.' || s[i-1] == '%' || s[i-1] == ')' || s[i-1] == '$'):
+			continue
+		default:
+			if blank != 0 && b.Len() > 0 {
+				if blank != '\n' {
+					blank = ' '
+				}
+				b.WriteByte(blank)
+			}
+			blank = 0
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+var straighten = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "«", `"`, "»", `"`, "‘", "'", "’", "'", "‚", "'",
+	"\u00a0", " ", "\u202f", " ", "\u2009", " ", "‑", "-", "‐", "-", "−", "-")
+
+// straight writes typographic quotation marks, blanks and hyphens as plain ones.
+func straight(s string) string {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return straighten.Replace(s)
+		}
+	}
+	return s
+}
+
+// lowASCII is strings.ToLower for ASCII letters alone: offsets stay.
+func lowASCII(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
+// word reports whether a byte belongs to a word: a letter, digit, underscore or
+// part of a character beyond ASCII.
+func word(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c >= 0x80
+}
+
+func digit(c byte) bool { return '0' <= c && c <= '9' }
+
+// hasToken reports whether text has s and neither end of it lies inside a longer
+// word, number, address or name. Both are folded.
+func hasToken(text, s string) bool {
+	if s == "" {
+		return false
+	}
+	for from := 0; ; {
+		i := strings.Index(text[from:], s)
+		if i < 0 {
+			return false
+		}
+		i += from
+		if edgeBefore(text, i, s) && edgeAfter(text, i+len(s), s) {
+			return true
+		}
+		from = i + 1
+	}
+}
+
+func edgeBefore(text string, i int, s string) bool {
+	if i == 0 || !word(s[0]) {
+		return true
+	}
+	p := text[i-1]
+	if digit(s[0]) && strings.Contains(s, ".") && p == 'v' && (i == 1 || !word(text[i-2])) {
+		return true
+	}
+	if word(p) {
+		return false
+	}
+	if p == '.' && digit(s[0]) && i > 1 && digit(text[i-2]) {
+		return false
+	}
+	// A name with a hyphen or a digit is not the end of a longer one.
+	return p != '-' || i < 2 || !word(text[i-2]) || !identifier(s)
+}
+
+func edgeAfter(text string, j int, s string) bool {
+	if j == len(text) || !word(s[len(s)-1]) {
+		return true
+	}
+	n := text[j]
+	if word(n) {
+		return false
+	}
+	if j+1 == len(text) || !word(text[j+1]) {
+		return true
+	}
+	switch n {
+	case '.':
+		// FS01 is FS01.corp.example, but example.org is not example.org.example.net,
+		// and 10.1.1.1 is not 10.1.1.1.5. A version may lack its last parts.
+		if strings.Count(s, ".") >= 3 && digit(s[0]) {
+			return !digit(text[j+1])
+		}
+		return !strings.Contains(s, ".") || digit(s[0])
+	case '-':
+		return !identifier(s)
+	}
+	return true
+}
+
+// identifier reports whether a folded text looks like a name of a machine or
+// account rather than a word.
+func identifier(s string) bool {
+	return strings.ContainsAny(s, "-_0123456789")
+}
+
+// short cuts a text for display in a problem.
+func short(s string) string {
+	const most = 80
+	s = strings.TrimSpace(s)
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
+// quotable returns the texts that a quotation may be of.
+func (x *index) quotable() []string {
+	x.quoteOnce.Do(func() {
+		texts := []string{x.e.Text, x.e.Name}
+		if x.clean != nil {
+			texts = append(texts, x.clean(x.e.Text), x.clean(x.e.Name))
+		}
+		for _, t := range texts {
+			t = strings.Join(strings.Fields(straight(t)), " ")
+			x.exact = append(x.exact, t, indicator.Refang(t), strings.ReplaceAll(t, `\\`, `\`))
+		}
+		slices.Sort(x.exact)
+		x.exact = slices.Compact(x.exact)
+	})
+	return x.exact
+}

@@ -1,0 +1,223 @@
+package grounding
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// piece is a word of a statement, for names of several words.
+type piece struct {
+	low      string
+	from, to int
+	capital  bool
+	first    bool // a sentence begins with it
+}
+
+var wordOf = regexp.MustCompile(`[\p{L}\p{N}][\p{L}\p{N}'&+$]*(?:[-_./][\p{L}\p{N}&+$]+)*`)
+
+func (r *reading) pieces() []piece {
+	var out []piece
+	first := true
+	for _, m := range wordOf.FindAllStringIndex(r.text, maxStatement) {
+		w := strings.TrimSuffix(r.low[m[0]:m[1]], "'s")
+		first = len(out) == 0 || first
+		gap := ""
+		if len(out) > 0 {
+			gap = r.text[out[len(out)-1].to:m[0]]
+			first = strings.ContainsAny(gap, ".!?\n") && strings.ContainsAny(gap, " \n")
+		}
+		out = append(out, piece{low: w, from: m[0], to: m[0] + len(w), capital: capital(r.text[m[0]:m[1]]), first: first})
+		first = false
+	}
+	return out
+}
+
+// names checks names of several words and known ones of one: techniques, tactics,
+// actors, malware, tools, protocols, products.
+func (r *reading) names() {
+	ps := r.pieces()
+	for i := 0; i < len(ps); i++ {
+		if r.looked > maxMentions {
+			return
+		}
+		for n := min(7, len(ps)-i); n >= 1; n-- {
+			p, q := ps[i], ps[i+n-1]
+			if n > 1 && !joined(r.text, ps[i:i+n]) || !r.free(p.from, q.to) {
+				continue
+			}
+			if r.named(ps[i:i+n], r.low[p.from:q.to]) {
+				r.use(p.from, q.to)
+				i += n - 1
+				break
+			}
+		}
+	}
+}
+
+// joined reports whether only blanks, and what names have, stand between words.
+func joined(text string, ps []piece) bool {
+	for k := 1; k < len(ps); k++ {
+		switch text[ps[k-1].to:ps[k].from] {
+		case " ", ": ", "/", "-", ", ", " - ":
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// named judges one run of words. It reports whether it was a name, right or wrong.
+func (r *reading) named(ps []piece, low string) bool {
+	text := r.text[ps[0].from:ps[len(ps)-1].to]
+	caps := 0
+	for _, p := range ps {
+		if p.capital {
+			caps++
+		}
+	}
+	if t, ok := termTable()[low]; ok && !(capitalOnly[low] && !ps[0].capital) {
+		if r.shows(t) || r.told && r.contains(low) {
+			return true
+		}
+		if ps[0].first && len(ps) == 1 && capitalOnly[low] && text[1:] == low[1:] && !r.has(low) && !followedByVerb(r.low[ps[0].to:]) {
+			return false
+		}
+		r.missing(t.kind, text)
+		return true
+	}
+	if ids := r.c.book.names[low]; ids != nil && (len(ps) > 1 && caps > 0 && (caps > 1 || !ps[0].first) || len(ps) > 1 && !generic[low] && distinct(low) || coined[low]) {
+		if r.techniqueShown(text, ids) {
+			return true
+		}
+		if caps*2 < len(ps) && generic[low] {
+			return false
+		}
+		if !strings.HasPrefix(ids[0], "T") { // a mitigation, a defence, a weakness: what is known
+			return true
+		}
+		r.missing(Technique, text)
+		return true
+	}
+	return r.actor(ps, low, text, caps)
+}
+
+var verbAfter = regexp.MustCompile(`^ (?:then |also |later |was |had )?[a-z]+(?:ed|t|n|d|s|w)\b`)
+
+func followedByVerb(rest string) bool { return verbAfter.MatchString(rest) }
+
+// coined are names of techniques of one word that mean nothing else.
+var coined = setOf("kerberoasting timestomp dcsync keylogging screensaver dylib masquerading steganography doppelgänging regsvr32 mshta rundll32 cmstp installutil")
+
+// generic are names of techniques that are ordinary words as well.
+var generic = lines("scheduled task|valid accounts|file deletion|remote services|local account|local accounts|domain account|domain accounts|service execution|system services|remote desktop protocol|command and control|initial access|lateral movement|credential access|privilege escalation|resource development|user execution|malicious file|malicious link|web service|web services|external remote services|network sniffing|account access removal|email collection|local data staging|automated collection|data destruction|network shares|windows service|registry run keys|account manipulation|create account|active scanning|vulnerability scanning")
+
+func lines(s string) map[string]bool {
+	m := map[string]bool{}
+	for _, l := range strings.Split(s, "|") {
+		m[l] = true
+	}
+	return m
+}
+
+// distinct reports whether a name in lower case is a term of the trade rather than
+// ordinary words that a technique happens to be called.
+func distinct(low string) bool {
+	for _, w := range []string{"hollowing", "fronting", "spraying", "stuffing", "ticket attack", "golden", "silver", "hijack", "injection", "side-loading", "impersonation", "algorithm", "squatting", "poisoning", "smuggling", "replication", "skeleton", "herpaderping", "shimming", "bootkit", "stomping", "tampering", "bombing", "defacement", "wipe", "bluetooth", "removable media"} {
+		if strings.Contains(low, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// techniqueShown reports whether the pool shows one of the entries with a name: by
+// its id, by its name, or by every word of it.
+func (r *reading) techniqueShown(text string, ids []string) bool {
+	for _, id := range ids {
+		if strings.HasPrefix(id, "T") && r.has(fold(id)) {
+			return true
+		}
+	}
+	low := fold(text)
+	if r.has(low) {
+		return true
+	}
+	ws := strings.FieldsFunc(low, func(c rune) bool { return c == ' ' || c == '-' || c == '/' || c == ':' })
+	return len(ws) > 1 && slices.ContainsFunc(r.pool, func(x *index) bool {
+		x.ready()
+		for _, w := range ws {
+			if len(w) > 3 && !hasStart(x.low, stem(w)) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// stem cuts the commonest endings of a word, for looking it up by its beginning.
+func stem(w string) string {
+	for _, e := range []string{"ations", "ation", "ings", "ing", "ions", "ion", "ies", "es", "ed", "s", "y", "e"} {
+		if len(w)-len(e) >= 4 && strings.HasSuffix(w, e) {
+			return w[:len(w)-len(e)]
+		}
+	}
+	return w
+}
+
+var (
+	actorCode = regexp.MustCompile(`^(?:apt[- ]?\d{1,3}|fin\d{1,3}|unc\d{3,5}|ta\d{3}|storm-\d{4}|dev-\d{4}|uat-?\d{3,5}|temp\.[a-z]+|cl-[a-z]{3}-\d{4})$`)
+	actorName = regexp.MustCompile(`^[a-z]+ (?:spider|panda|bear|kitten|chollima|typhoon|blizzard|sandstorm|sleet|tempest|group|buffalo|tiger|leopard|jackal|wolf|team)$`)
+)
+
+// actor judges names of groups and of software of the catalogue.
+func (r *reading) actor(ps []piece, low, text string, caps int) bool {
+	if actorCode.MatchString(low) {
+		if !r.has(low) && !r.alias(low) {
+			r.missing(Attribution, text)
+		}
+		return true
+	}
+	if caps == 0 || len(ps) > 4 || !ps[0].capital {
+		return false
+	}
+	plainWord := len(ps) == 1 && text[1:] == low[1:] && !strings.ContainsAny(low, "0123456789")
+	if len(ps) == 1 && (general[low] || common[low] || len(low) < 4 || plainWord && ps[0].first) {
+		return false
+	}
+	if caps < len(ps) {
+		return false
+	}
+	cat := r.c.opt.Catalogue
+	if g, ok := cat.Group(low); ok {
+		if !r.has(low) && !r.hasAny(foldAll(append([]string{g.Name}, g.Aliases...))...) {
+			r.missing(Attribution, text)
+		}
+		return true
+	}
+	if len(ps) == 2 && actorName.MatchString(low) && !r.has(low) && !general[ps[1].low] {
+		r.missing(Attribution, text)
+		return true
+	}
+	if s, ok := cat.Software(low); ok {
+		squashed := strings.NewReplacer(" ", "", "-", "").Replace(low)
+		if !r.hasAny(low, squashed) && !r.hasAny(foldAll(append([]string{s.Name}, s.Aliases...))...) && !r.contains(squashed) {
+			r.missing(Software, text)
+		}
+		return true
+	}
+	return false
+}
+
+func (r *reading) alias(name string) bool {
+	g, ok := r.c.opt.Catalogue.Group(name)
+	return ok && r.hasAny(foldAll(append([]string{g.Name}, g.Aliases...))...)
+}
+
+func foldAll(ss []string) []string {
+	out := make([]string, len(ss))
+	for i, s := range ss {
+		out[i] = fold(s)
+	}
+	return out
+}

@@ -1,0 +1,488 @@
+package grounding
+
+import (
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/casemate-ai/casemate"
+)
+
+// countWords matches numbers in words, up to nine hundred and ninety-nine thousand.
+const countWords = `(?:(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|billion|dozen)(?:(?:-| and | )(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|billion|dozen))*)`
+
+var small = map[string]float64{"zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+	"eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19,
+	"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
+var large = map[string]float64{"dozen": 12, "hundred": 100, "thousand": 1e3, "million": 1e6, "billion": 1e9}
+
+// valueOf reads a number in digits or words; NaN if it is neither.
+func valueOf(s string) float64 {
+	s = strings.ToLower(strings.TrimSpace(s))
+	if f, err := strconv.ParseFloat(strings.NewReplacer(",", "", "'", "", " ", "").Replace(s), 64); err == nil {
+		return f
+	}
+	total, part := 0.0, 0.0
+	for _, w := range strings.FieldsFunc(s, func(c rune) bool { return c == ' ' || c == '-' }) {
+		switch n, ok := small[w]; {
+		case ok:
+			part += n
+		case large[w] >= 1e3:
+			total += max(part, 1) * large[w]
+			part = 0
+		case large[w] > 0:
+			part = max(part, 1) * large[w]
+		case w == "and":
+		default:
+			return math.NaN()
+		}
+	}
+	return total + part
+}
+
+var (
+	figure  = regexp.MustCompile(`\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?`)
+	hexed   = regexp.MustCompile(`\b0[xX][0-9a-fA-F]{1,16}\b`)
+	numeral = regexp.MustCompile(`(?i)\b` + countWords + `\b`)
+)
+
+// numbers returns the numbers of a piece of evidence, sorted. Those inside names,
+// addresses and ids do not count.
+func (x *index) numbers() []float64 {
+	x.numbersOnce.Do(func() {
+		text := x.e.Text + "\n" + x.e.Name
+		for _, m := range figure.FindAllStringIndex(text, -1) {
+			if m[0] > 0 && (wordNoLine(text[m[0]-1]) || text[m[0]-1] == '.' && m[0] > 1 && digit(text[m[0]-2])) {
+				continue
+			}
+			if m[1] < len(text)-1 && text[m[1]] == '.' && digit(text[m[1]+1]) {
+				continue
+			}
+			s := text[m[0]:m[1]]
+			x.values = append(x.values, valueOf(s))
+			for _, part := range strings.Split(s, ",") {
+				x.values = append(x.values, valueOf(part))
+			}
+		}
+		for _, s := range hexed.FindAllString(text, -1) {
+			if n, err := strconv.ParseUint(s[2:], 16, 64); err == nil {
+				x.values = append(x.values, float64(n))
+			}
+		}
+		if written(x.e.Kind) || len(text) < 4096 {
+			for _, s := range numeral.FindAllString(text, -1) {
+				x.values = append(x.values, valueOf(s))
+			}
+		}
+		if x.e.Count > 0 {
+			x.values = append(x.values, float64(x.e.Count))
+		}
+		if x.e.At.Line > 0 {
+			x.values = append(x.values, float64(x.e.At.Line))
+		}
+		slices.Sort(x.values)
+	})
+	return x.values
+}
+
+func wordNoLine(c byte) bool { return word(c) && c != '_' }
+
+// anyNumber reports whether the pool has a number between two bounds.
+func (r *reading) anyNumber(from, to float64) bool {
+	for _, x := range r.pool {
+		v := x.numbers()
+		if i, _ := slices.BinarySearch(v, from); i < len(v) && v[i] <= to {
+			return true
+		}
+	}
+	return false
+}
+
+// amount is a number in a statement, with what follows it.
+type amount struct {
+	n        float64
+	digits   string // as written
+	unit     float64
+	noun     string
+	from, to int // of the number
+	end      int // of its noun or unit
+}
+
+var byteUnits = map[string][2]float64{"b": {1, 1}, "byte": {1, 1}, "bytes": {1, 1}, "kb": {1e3, 1 << 10}, "kib": {1 << 10, 1 << 10}, "kilobytes": {1e3, 1 << 10},
+	"mb": {1e6, 1 << 20}, "mib": {1 << 20, 1 << 20}, "megabytes": {1e6, 1 << 20}, "gb": {1e9, 1 << 30}, "gib": {1 << 30, 1 << 30}, "gigabytes": {1e9, 1 << 30},
+	"tb": {1e12, 1 << 40}, "tib": {1 << 40, 1 << 40}, "terabytes": {1e12, 1 << 40}}
+
+var nextWord = regexp.MustCompile(`^[ -]?([A-Za-z%]+)`)
+
+// numbers checks what is left of numbers after times, names and ids.
+func (r *reading) numbers() {
+	for _, re := range []*regexp.Regexp{figure, numeral} {
+		for _, m := range re.FindAllStringIndex(r.text, -1) {
+			if !r.free(m[0], m[1]) || m[0] > 0 && (word(r.text[m[0]-1]) || strings.IndexByte(`-.\/@`, r.text[m[0]-1]) >= 0) ||
+				m[1] < len(r.text)-1 && r.text[m[1]] == '.' && digit(r.text[m[1]+1]) ||
+				m[1] < len(r.text) && (r.text[m[1]] == '_' || r.text[m[1]] == '@' || r.text[m[1]] == '\\') {
+				continue
+			}
+			r.amount(m[0], m[1])
+		}
+	}
+	r.vague()
+}
+
+func (r *reading) amount(from, to int) {
+	a := amount{n: valueOf(r.text[from:to]), digits: r.text[from:to], from: from, to: to, end: to}
+	if math.IsNaN(a.n) {
+		return
+	}
+	if r.looked++; r.looked > maxMentions {
+		return
+	}
+	next := ""
+	if m := nextWord.FindStringSubmatchIndex(r.low[to:]); m != nil {
+		next = r.low[to+m[2] : to+m[3]]
+	}
+	if next == "th" || next == "st" || next == "nd" || next == "rd" || next == "x" && digit(a.digits[0]) {
+		return
+	}
+	inWords := !digit(a.digits[0])
+	if inWords && a.n == 1 { // "one of them", "the one that"
+		return
+	}
+	a.noun, a.end = r.counted(to)
+	r.use(from, to)
+	if !r.amounts(a, next) {
+		kind := Number
+		if port.MatchString(r.low[max(0, from-24):from]) || next == "tcp" || next == "udp" {
+			kind = Port
+		}
+		text := strings.TrimSpace(r.text[from:a.end])
+		r.report(kind, text, "the evidence has no such number and does not add up to it")
+	}
+}
+
+var port = regexp.MustCompile(`\bports?(?: number)?\s*(?:\d+\s*(?:,|and|or)\s*)*$|\b(?:tcp|udp)[ /]$`)
+
+// amounts reports whether the evidence bears a number out.
+func (r *reading) amounts(a amount, next string) bool {
+	lead := r.low[max(0, a.from-24):a.from]
+	if u, ok := byteUnits[next]; ok {
+		return r.sized(a, u, lead)
+	}
+	low, high := a.n, a.n
+	switch {
+	case fewer.MatchString(lead):
+		low = a.n / 2
+	case greater.MatchString(lead):
+		high = a.n * 2
+	case loosely.MatchString(lead):
+		low, high = a.n*0.85, a.n*1.15
+	}
+	if strings.Contains(a.digits, ".") {
+		a.noun = ""
+	}
+	if f := familyOf(a.noun); f != "" {
+		return r.counts(a, f, low, high)
+	}
+	if a.noun != "" && a.n <= 12 {
+		return r.few(a, low, high)
+	}
+	if next == "" && a.noun == "" || !strings.Contains(a.digits, ".") {
+		return r.anyNumber(low, high) || r.total(low, high)
+	}
+	return r.has(fold(a.digits)) || r.anyNumber(low, high)
+}
+
+// sized compares a number of bytes, rounded as written, with the evidence.
+func (r *reading) sized(a amount, unit [2]float64, lead string) bool {
+	half := 0.5
+	if _, frac, ok := strings.Cut(a.digits, "."); ok {
+		half = 0.5 * math.Pow10(-len(frac))
+	}
+	for _, u := range unit {
+		low, high := (a.n-half)*u, (a.n+half)*u
+		if unit[0] == 1 {
+			low, high = a.n, a.n
+		}
+		switch {
+		case fewer.MatchString(lead):
+			low = a.n * u / 2
+		case greater.MatchString(lead):
+			low, high = a.n*u, a.n*u*2
+		case loosely.MatchString(lead):
+			low, high = min(low, a.n*u*0.9), max(high, a.n*u*1.1)
+		}
+		if r.anyNumber(low, high) {
+			return true
+		}
+	}
+	for _, x := range r.pool { // "3.9 GB" where the evidence says so
+		x.ready()
+		for _, s := range sizes.FindAllStringSubmatch(x.own, 64) {
+			u := byteUnits[s[2]]
+			if v := valueOf(s[1]); u[0] == unit[0] && math.Abs(v-a.n) <= half {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+var sizes = regexp.MustCompile(`\b(\d+(?:\.\d+)?) ?([kmgt]i?b|bytes)\b`)
+
+// total reports whether the counts of the pool, or its pieces, add up to a number.
+func (r *reading) total(low, high float64) bool {
+	if r.cites == 0 {
+		return false
+	}
+	sum := 0
+	for _, x := range r.pool {
+		sum += max(1, x.e.Count)
+	}
+	in := func(n int) bool { return float64(n) >= low && float64(n) <= high }
+	return in(len(r.pool)) || in(sum)
+}
+
+var vagueCount = regexp.MustCompile(`\b(dozens|hundreds|thousands|millions)\b`)
+
+// vague checks "hundreds of" against the largest number that could be meant.
+func (r *reading) vague() {
+	least := map[string]float64{"dozens": 24, "hundreds": 100, "thousands": 1000, "millions": 1e6}
+	for _, m := range vagueCount.FindAllStringIndex(r.low, -1) {
+		n := least[r.low[m[0]:m[1]]]
+		if !r.free(m[0], m[1]) || r.has(r.low[m[0]:m[1]]) || r.total(n, n*1e3) {
+			continue
+		}
+		r.report(Number, r.text[m[0]:m[1]], "the evidence does not add up to it")
+	}
+}
+
+func plain(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+
+// inWords writes a whole number below a hundred as a word; "" for others.
+func inWords(n float64) string {
+	if n != math.Trunc(n) {
+		return ""
+	}
+	tens := ""
+	for w, v := range small {
+		switch {
+		case v == n:
+			return w
+		case v >= 20 && v < n && n < v+10:
+			tens = w
+		}
+	}
+	if tens == "" {
+		return ""
+	}
+	return tens + "-" + inWords(n-small[tens])
+}
+
+func valueOfHex(s string) float64 {
+	n, err := strconv.ParseUint(s[2:], 16, 64)
+	if err != nil {
+		return math.NaN()
+	}
+	return float64(n)
+}
+
+// familyOf returns what kind of thing a noun counts, where the number of that kind
+// can be counted in what is cited; "" for others.
+func familyOf(noun string) string {
+	switch strings.TrimSuffix(noun, "s") {
+	case "host", "machine", "computer", "endpoint", "device", "system":
+		return "host"
+	case "server", "workstation", "client", "laptop":
+		return "some-host"
+	case "user", "account", "identity", "identitie":
+		return "user"
+	case "person", "people", "employee":
+		return "some-user"
+	case "record", "event", "alert", "detection", "finding", "notable", "hit", "entry", "entrie", "line":
+		return "record"
+	case "addresse", "address", "ip":
+		return "address"
+	case "domain":
+		return "domain"
+	case "technique":
+		return "technique"
+	case "sensor", "console", "product", "source", "tool":
+		return "source"
+	}
+	return ""
+}
+
+var nouns = regexp.MustCompile(`^((?:[ -][a-z]+){0,3}?)[ -]([a-z]+?s|people|persons|times)\b`)
+
+// stops are words that no noun of a number stands behind.
+var stops = map[string]bool{"of": true, "in": true, "on": true, "at": true, "to": true, "from": true, "by": true, "and": true, "or": true, "with": true, "for": true,
+	"was": true, "is": true, "were": true, "are": true, "had": true, "has": true, "the": true, "a": true, "that": true, "which": true, "who": true, "as": true, "after": true, "before": true, "into": true, "than": true, "then": true, "this": true, "its": true, "his": true, "her": true, "their": true}
+
+// counted returns the plural noun that a number counts, and where it ends.
+func (r *reading) counted(at int) (string, int) {
+	m := nouns.FindStringSubmatchIndex(r.low[at:])
+	if m == nil {
+		return "", at
+	}
+	for _, w := range strings.FieldsFunc(r.low[at+m[2]:at+m[3]], func(c rune) bool { return c == ' ' || c == '-' }) {
+		if stops[w] {
+			return "", at
+		}
+	}
+	noun := r.low[at+m[4] : at+m[5]]
+	if stops[noun] {
+		return "", at
+	}
+	return noun, at + m[5]
+}
+
+// counts compares a number with what can be counted in the pool, or with a text
+// that says it.
+func (r *reading) counts(a amount, family string, low, high float64) bool {
+	in := func(n int) bool { return float64(n) >= low && float64(n) <= high }
+	if r.said(a) {
+		return true
+	}
+	switch family {
+	case "record":
+		alerts, events := 0, 0
+		for _, x := range r.pool {
+			if x.e.Kind == casemate.EvidenceAlert {
+				alerts += max(1, x.e.Count)
+			} else {
+				events += max(1, x.e.Count)
+			}
+		}
+		return r.cites > 0 && (r.total(low, high) || in(alerts) || in(events))
+	case "technique":
+		set := map[string]bool{}
+		for _, x := range r.pool {
+			for _, t := range x.e.Techniques {
+				set[t] = true
+			}
+		}
+		return in(len(set))
+	case "source":
+		return r.cites > 0 && len(r.pool) >= int(low)
+	}
+	ns := r.distinct(strings.TrimPrefix(family, "some-"))
+	for _, n := range ns {
+		if in(n) || strings.HasPrefix(family, "some-") && float64(n) >= low && low > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// distinct counts hosts, users, addresses or domains of the pool in the ways that
+// a writer may: all, those in each part, and those that a record is about.
+func (r *reading) distinct(family string) []int {
+	sets := map[string]map[string]bool{}
+	put := func(group, v string) {
+		if v == "" {
+			return
+		}
+		if sets[group] == nil {
+			sets[group] = map[string]bool{}
+		}
+		sets[group][v] = true
+	}
+	for _, x := range r.pool {
+		switch family {
+		case "host":
+			put("primary", shortHost(x.e.Host))
+			put("all", shortHost(x.e.Host))
+		case "user":
+			put("primary", shortUser(x.e.User))
+			put("all", shortUser(x.e.User))
+		}
+		for _, n := range x.e.Entities {
+			v := strings.ToLower(n.Value)
+			switch {
+			case family == "host" && n.Type == casemate.EntityHost && n.Role != casemate.RoleObserver:
+				v = shortHost(v)
+			case family == "user" && n.Type == casemate.EntityUser:
+				v = shortUser(v)
+			case family == "address" && n.Type == casemate.EntityAddress, family == "domain" && n.Type == casemate.EntityDomain:
+			default:
+				continue
+			}
+			put("all", v)
+			put(string(n.Role), v)
+		}
+	}
+	var out []int
+	for _, s := range sets {
+		out = append(out, len(s))
+	}
+	return out
+}
+
+func shortHost(s string) string {
+	s = strings.ToLower(s)
+	if i := strings.IndexByte(s, '.'); i > 0 && !digit(s[0]) {
+		s = s[:i]
+	}
+	return s
+}
+
+func shortUser(s string) string {
+	s = strings.ToLower(s)
+	s = s[strings.LastIndexByte(s, '\\')+1:]
+	if i := strings.IndexByte(s, '@'); i > 0 {
+		s = s[:i]
+	}
+	return s
+}
+
+// said reports whether a text of the pool has the number with the same noun a few
+// words behind it, or before it.
+func (r *reading) said(a amount) bool {
+	stem := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(a.noun, "s"), "e"), "ie")
+	forms := []string{plain(a.n)}
+	if w := inWords(a.n); w != "" {
+		forms = append(forms, w)
+	}
+	for _, x := range r.pool {
+		x.ready()
+		for _, f := range forms {
+			for from := 0; ; {
+				i := strings.Index(x.own[from:], f)
+				if i < 0 {
+					break
+				}
+				i += from
+				from = i + len(f)
+				if i > 0 && (word(x.own[i-1]) || x.own[i-1] == '.') || from < len(x.own) && (word(x.own[from]) || x.own[from] == '.' && from+1 < len(x.own) && digit(x.own[from+1])) {
+					continue
+				}
+				line := x.own[from:min(len(x.own), from+40)]
+				line, _, _ = strings.Cut(line, "\n")
+				lead := x.own[max(0, i-24):i]
+				lead = lead[strings.LastIndexByte(lead, '\n')+1:]
+				if strings.Contains(line, stem) || len(stem) > 3 && strings.Contains(lead, stem) || r.cites == 1 && written(x.e.Kind) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// few judges a small number of things that nobody can count in general: connections,
+// guesses, files. It must stand in the text beside its noun, be the number of
+// records, or be that of the names in the statement.
+func (r *reading) few(a amount, low, high float64) bool {
+	return a.n == 2 || r.said(a) || r.total(low, high) || r.found >= 2 && float64(r.found) == a.n
+}
+
+// written reports whether a person or a rule of ours wrote it: no attacker's text.
+func written(k casemate.EvidenceKind) bool {
+	switch k {
+	case casemate.EvidenceNote, casemate.EvidenceChat, casemate.EvidenceTicket, casemate.EvidenceReport, casemate.EvidenceFinding, casemate.EvidenceKnowledge:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,103 @@
+package grounding
+
+import (
+	"strings"
+
+	"github.com/casemate-ai/casemate/internal/security/indicator"
+)
+
+// quotations checks what stands in quotation marks and backticks. A quotation of
+// one word is left to the checks of names, which know its spellings.
+func (r *reading) quotations() {
+	for i := 0; i < len(r.text); i++ {
+		c := r.text[i]
+		if c != '"' && c != '`' && c != '\'' || c == '\'' && i > 0 && word(r.text[i-1]) {
+			continue
+		}
+		n := closing(r.text[i+1:], c)
+		if n < 1 {
+			continue
+		}
+		from, to := i+1, i+1+n
+		i = to
+		said := strings.TrimSpace(r.text[from:to])
+		if len(said) < 2 || !strings.Contains(said, " ") {
+			continue
+		}
+		if r.quoted(said) {
+			r.use(from, to)
+			r.found++
+			continue
+		}
+		if c == '\'' && !strings.ContainsAny(said[:1], "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz/\\%") {
+			continue
+		}
+		if ids := r.c.book.names[strings.ToLower(said)]; ids != nil && r.techniqueShown(said, ids) {
+			r.use(from, to)
+			continue
+		}
+		r.use(from, to)
+		r.missing(Quotation, r.text[from-1:to+1])
+	}
+}
+
+// closing returns where a quotation ends, or -1. A single mark inside a word is an
+// apostrophe.
+func closing(s string, c byte) int {
+	for j := 0; j < len(s); j++ {
+		if s[j] != c {
+			continue
+		}
+		if c == '\'' && j+1 < len(s) && word(s[j+1]) {
+			continue
+		}
+		return j
+	}
+	return -1
+}
+
+// quoted reports whether one piece of the pool has all that is said, in order: an
+// ellipsis leaves something out. The last mark of a sentence may be inside.
+func (r *reading) quoted(said string) bool {
+	if r.looked++; r.looked > maxMentions {
+		return true
+	}
+	said = strings.Join(strings.Fields(said), " ")
+	parts := strings.Split(strings.ReplaceAll(strings.ReplaceAll(said, "[...]", "…"), "...", "…"), "…")
+	variants := [][]string{parts, {said}}
+	if t := strings.TrimRight(said, ".,;:!?"); t != said {
+		variants = append(variants, strings.Split(t, "…"))
+	}
+	for _, x := range r.pool {
+		for _, text := range x.quotable() {
+			for _, v := range variants {
+				if inOrder(text, v) {
+					return true
+				}
+			}
+		}
+	}
+	// The statement was refanged, and single backslashes stand for JSON's two.
+	return strings.Count(said, " ") < 3 && r.has(fold(indicator.Refang(said)))
+}
+
+func inOrder(text string, parts []string) bool {
+	any := false
+	for _, p := range parts {
+		p = strings.TrimSpace(p)
+		if p == "" {
+			continue
+		}
+		i := strings.Index(text, p)
+		if i < 0 && p[0] >= 'A' && p[0] <= 'Z' { // a capital made for the sentence
+			i = strings.Index(text, strings.ToLower(p[:1])+p[1:])
+		} else if i < 0 && p[0] >= 'a' && p[0] <= 'z' {
+			i = strings.Index(text, strings.ToUpper(p[:1])+p[1:])
+		}
+		if i < 0 {
+			return false
+		}
+		text, any = text[i+len(p):], true
+	}
+	return any
+}

@@ -1,0 +1,299 @@
+package grounding
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/casemate-ai/casemate"
+)
+
+// pair says that, in one piece of evidence, one thing acts on another: a source on
+// a destination, an actor on a target, a parent on its child. Each is under all the
+// names that a sentence may give it.
+type pair struct{ giver, taker []string }
+
+const maxPairs = 64
+
+// acts returns the pairs of a piece of evidence, from the roles of its entities or,
+// where it has none, from the names of fields in its text.
+func (x *index) acts() []pair {
+	x.pairsOnce.Do(func() {
+		e := x.e
+		var from, to, actors, targets, parents, children, victims []casemate.Entity
+		for _, n := range e.Entities {
+			process := n.Type == casemate.EntityProcess
+			switch {
+			case n.Role == casemate.RoleSource:
+				from = append(from, n)
+			case n.Role == casemate.RoleDestination:
+				to = append(to, n)
+			case n.Role == casemate.RoleParent:
+				parents = append(parents, n)
+			case process && n.Role == casemate.RoleTarget:
+				victims = append(victims, n)
+			case process && n.Role == casemate.RoleNone:
+				children = append(children, n)
+			case n.Type == casemate.EntityUser && n.Role == casemate.RoleActor:
+				actors = append(actors, n)
+			case n.Type == casemate.EntityUser && n.Role == casemate.RoleTarget:
+				targets = append(targets, n)
+			}
+		}
+		if len(from)+len(parents)+len(targets)+len(victims) == 0 {
+			from, to, parents, children = keyed(e.Text)
+		}
+		if len(to) == 0 && e.Host != "" { // a logon: the machine that records it is where it goes
+			to = append(to, casemate.Entity{Type: casemate.EntityHost, Value: e.Host})
+		}
+		x.cross(from, to)
+		x.cross(actors, targets)
+		x.cross(parents, children)
+		x.cross(children, victims)
+	})
+	return x.pairs
+}
+
+func (x *index) cross(givers, takers []casemate.Entity) {
+	for _, g := range givers {
+		for _, t := range takers {
+			a, b := spellings(g), spellings(t)
+			if len(x.pairs) < maxPairs && !overlap(a, b) {
+				x.pairs = append(x.pairs, pair{a, b})
+			}
+		}
+	}
+}
+
+func overlap(a, b []string) bool {
+	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
+}
+
+// spellings are the names under which a sentence may speak of an entity.
+func spellings(n casemate.Entity) []string {
+	v := fold(n.Value)
+	out := []string{v}
+	add := func(s string) {
+		if len(s) > 1 && !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	switch n.Type {
+	case casemate.EntityHost, casemate.EntityDomain:
+		add(shortHost(v))
+	case casemate.EntityUser:
+		add(shortUser(v))
+	case casemate.EntityProcess, casemate.EntityFile:
+		base := v[strings.LastIndexAny(v, `\/`)+1:]
+		add(base)
+		add(strings.TrimSuffix(base, ".exe"))
+	case casemate.EntityURL:
+		_, rest, _ := strings.Cut(v, "://")
+		host, _, _ := strings.Cut(rest, "/")
+		add(host)
+	}
+	return out
+}
+
+var keyValue = regexp.MustCompile(`(?i)["']?([a-z][a-z0-9_.]*)["']?\s*[:=]\s*["']?([^\s"',;|]{2,200})`)
+
+// keyed reads source, destination, parent and child from the fields of a text.
+func keyed(text string) (from, to, parents, children []casemate.Entity) {
+	for _, m := range keyValue.FindAllStringSubmatch(text[:min(len(text), 64<<10)], 400) {
+		key, v := strings.ToLower(m[1]), m[2]
+		kind := casemate.EntityHost
+		if strings.ContainsAny(v, `\/`) || strings.HasSuffix(strings.ToLower(v), ".exe") {
+			kind = casemate.EntityProcess
+		}
+		n := casemate.Entity{Type: kind, Value: v}
+		if strings.Contains(key, "port") || digits(v) {
+			continue
+		}
+		last := key[strings.LastIndexByte(key, '.')+1:]
+		switch {
+		case strings.Contains(key, "parentimage"), strings.Contains(key, "parent_image"), last == "parent", strings.HasSuffix(key, "parent.name"), strings.HasSuffix(key, "parent_name"):
+			parents = append(parents, n)
+		case last == "image", last == "newprocessname", last == "process_name":
+			children = append(children, n)
+		case hasPrefixAny(last, "src", "source", "orig_h", "client", "subjectuser"):
+			from = append(from, n)
+		case hasPrefixAny(last, "dst", "dest", "resp_h", "target", "server"):
+			to = append(to, n)
+		}
+	}
+	return from, to, parents, children
+}
+
+func hasPrefixAny(s string, prefixes ...string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(s, p) })
+}
+
+// directions reports a sentence that tells who acts on whom the other way round.
+func (r *reading) directions() {
+	if r.cites == 0 || len(r.pool) > maxPairs {
+		return
+	}
+	low := fold(r.text)
+	type wrong struct{ giver, taker string }
+	var swapped []wrong
+	right := map[wrong]bool{}
+	for _, x := range r.pool {
+		for _, p := range x.acts() {
+			if r.looked++; r.looked > maxMentions {
+				return
+			}
+			g, gAt := occurs(low, p.giver)
+			t, tAt := occurs(low, p.taker)
+			if gAt < 0 || tAt < 0 || gAt == tAt {
+				continue
+			}
+			d := 0
+			if gAt < tAt {
+				d = direction(low[:gAt], low[gAt+len(g):max(tAt, gAt+len(g))], low[tAt+len(t):], true)
+			} else {
+				d = -direction(low[:tAt], low[tAt+len(t):max(gAt, tAt+len(t))], low[gAt+len(g):], true)
+			}
+			switch {
+			case d > 0:
+				right[wrong{g, t}] = true
+			case d < 0:
+				swapped = append(swapped, wrong{g, t})
+			}
+		}
+	}
+	for _, w := range swapped {
+		if !right[w] && !right[wrong{w.taker, w.giver}] && !r.bothWays(w.giver, w.taker) {
+			r.report(Subject, short(r.text), "the evidence has "+w.giver+" acting on "+w.taker+", not the reverse")
+			return
+		}
+	}
+	r.prose(low)
+}
+
+// bothWays reports whether the pool has a pair in the other direction as well.
+func (r *reading) bothWays(g, t string) bool {
+	return slices.ContainsFunc(r.pool, func(x *index) bool {
+		return slices.ContainsFunc(x.acts(), func(p pair) bool {
+			return slices.Contains(p.giver, t) && slices.Contains(p.taker, g)
+		})
+	})
+}
+
+// occurs finds the first of several spellings in a text.
+func occurs(low string, names []string) (string, int) {
+	for _, n := range names {
+		if len(n) < 2 {
+			continue
+		}
+		for from := 0; ; {
+			i := strings.Index(low[from:], n)
+			if i < 0 {
+				break
+			}
+			i += from
+			if edgeBefore(low, i, n) && edgeAfter(low, i+len(n), n) {
+				return n, i
+			}
+			from = i + 1
+		}
+	}
+	return "", -1
+}
+
+var (
+	actively    = regexp.MustCompile(`\b(?:connect(?:s|ed|ing)? (?:out |back )?to|contact(?:s|ed)|reach(?:es|ed)(?: out to)?|talk(?:s|ed) to|spoke to|beacon(?:s|ed)(?: out)? to|sen[dt]s?|upload(?:s|ed)|transfer(?:s|red)|download(?:s|ed)|fetch(?:es|ed)|pull(?:s|ed)|retrieve[sd]|request(?:s|ed)|quer(?:ies|ied)|log(?:s|ged) (?:on|in)(?: ?to)?|authenticate[sd]|start(?:s|ed)|spawn(?:s|ed)|launch(?:es|ed)|execute[sd]|ran|runs|invoke[sd]|create[sd]|made|makes|add(?:s|ed)|put|delete[sd]|remove[sd]|disable[sd]|enable[sd]|resets?|open(?:s|ed)|access(?:es|ed)|dump(?:s|ed)|inject(?:s|ed)|reads?|wrote|kill(?:s|ed)|attack(?:s|ed)|scan(?:s|ned)|probe[sd]|exploit(?:s|ed)|target(?:s|ed)|move[sd]|cop(?:ies|ied)|pivot(?:s|ed)|exfiltrate[sd]|push(?:es|ed)|promote[sd]|grant(?:s|ed)|obtain(?:s|ed)|is the parent of|was the parent of|handed)\b`)
+	passive     = regexp.MustCompile(`\b(?:was|were|been|being|is|are|be|got)\b[^,;.]{0,60}?\bby\b|\b(?:started|spawned|launched|created|made|run|opened|executed|added|removed|deleted|disabled|contacted|accessed|dumped|promoted|copied|called|invoked|queried|scanned|attacked|probed|written|read) by\b|\b(?:started|spawned|launched|ran|run) (?:from|under)\b|\bchild(?: process)? of\b|\bparent (?:process )?(?:was|is|being)\b`)
+	noVerb      = regexp.MustCompile(`^ (?:\([^)]*\) )?(?:to|->|-->|=>|towards|into|against) (?:the |host |server |account )*$`)
+	fromRight   = regexp.MustCompile(`^(?: \([^)]*\))?(?: \w+){0,2} from (?:the |host |address |client |workstation |server )*$`)
+	passiveVerb = regexp.MustCompile(`\b(?:was|were|been|being|is|are|be) (?:\w+ )?$`)
+)
+
+// direction says who acts on whom in a clause with two names: 1 if the left acts on
+// the right, -1 if the right acts on the left, 0 if the words do not say. places says that both are
+// machines or addresses, so that "on A from B" tells a direction.
+func direction(lead, mid, tail string, places bool) int {
+	if len(mid) > 120 || strings.ContainsAny(mid, ";") || strings.Contains(mid, ". ") || strings.Contains(mid, " while ") || strings.Contains(mid, " after ") || strings.Contains(mid, " before ") {
+		return 0
+	}
+	if strings.Contains(mid, "back to") || strings.Contains(mid, "return") || strings.Contains(mid, "answer") || strings.Contains(mid, "respon") || strings.Contains(mid, "repl") || strings.Contains(mid, "received") || strings.Contains(mid, "followed") {
+		return 0
+	}
+	if passive.MatchString(mid) {
+		return -1
+	}
+	if strings.HasPrefix(tail, " as its parent") || strings.HasPrefix(tail, " as parent") || strings.HasPrefix(tail, " as the parent") {
+		return -1
+	}
+	if noVerb.MatchString(mid) {
+		if fromBefore.MatchString(lead) {
+			return 1
+		}
+		return 0
+	}
+	if places && fromRight.MatchString(mid) && !actively.MatchString(mid) {
+		return -1
+	}
+	if m := actively.FindStringIndex(mid); m != nil && !passiveVerb.MatchString(mid[:m[0]]) && m[0] < 40 {
+		if strings.Contains(mid[:m[0]], " not ") || strings.Contains(mid[:m[0]], ", ") && !strings.Contains(mid[:m[0]], ", which ") {
+			return 0
+		}
+		return 1
+	}
+	return 0
+}
+
+var fromBefore = regexp.MustCompile(`\bfrom (?:the |host |address |workstation |server )*$`)
+
+// prose compares the order of two names with that in evidence which people wrote.
+func (r *reading) prose(low string) {
+	var names [][2]int
+	for _, m := range wordOf.FindAllStringIndex(low, 64) {
+		if s := low[m[0]:m[1]]; strings.ContainsAny(s, "0123456789_.-") && len(s) > 3 {
+			names = append(names, [2]int{m[0], m[1]})
+		}
+	}
+	for i := 0; i < len(names) && i < 6; i++ {
+		for _, b := range names[i+1 : min(len(names), i+6)] {
+			a := names[i]
+			left, right := low[a[0]:a[1]], low[b[0]:b[1]]
+			d := direction(low[:a[0]], low[a[1]:b[0]], low[b[1]:], false)
+			if d == 0 || left == right {
+				continue
+			}
+			if s := r.order(left, right); s != 0 && s != d {
+				r.report(Subject, short(r.text), "the evidence tells it the other way round")
+				return
+			}
+		}
+	}
+}
+
+// order says who acts on whom in the words of the evidence; 0 if nothing says so,
+// or different pieces say different things.
+func (r *reading) order(left, right string) int {
+	sum := 0
+	for _, x := range r.pool {
+		if x.ready(); len(x.own) > 16<<10 {
+			continue
+		}
+		for line := range strings.SplitSeq(x.own, "\n") {
+			_, i := occurs(line, []string{left})
+			_, j := occurs(line, []string{right})
+			d := 0
+			switch {
+			case i < 0 || j < 0:
+			case i+len(left) <= j:
+				d = direction(line[:i], line[i+len(left):j], line[j+len(right):], false)
+			case j+len(right) <= i:
+				d = -direction(line[:j], line[j+len(right):i], line[i+len(left):], false)
+			}
+			if d != 0 && sum == -d {
+				return 0
+			}
+			if d != 0 {
+				sum = d
+			}
+		}
+	}
+	return sum
+}
