@@ -33,8 +33,8 @@ func (w *writer) customer(ctx context.Context) error {
 	w.section("What we did", "From the notes of those who did it.", w.didDo())
 	w.section("What you should do", "", w.advice(i))
 	w.out.Sections = append(w.out.Sections, Section{Title: "Contact", Statements: []casemate.Statement{
-		rule("Questions: [name], [telephone], [mail address]; please give the reference [reference]."),
-		rule("[For counsel: whether and to whom this incident must be notified, in which words and by when.]"),
+		w.found("template", "Questions: [name], [telephone], [mail address]; please give the reference [reference]."),
+		w.found("template", "[For counsel: whether and to whom this incident must be notified, in which words and by when.]"),
 	}})
 	return nil
 }
@@ -161,21 +161,21 @@ func (w *writer) didDo() []casemate.Statement {
 	}
 	switch {
 	case left > 0:
-		out = append(out, rule(fmt.Sprintf("[%s in our notes; a person decides which to tell.]", counted(left, "further step"))))
+		out = append(out, w.found("count", fmt.Sprintf("[%s in our notes; a person decides which to tell.]", counted(left, "further step"))))
 	case len(out) == 0:
-		out = append(out, rule("[What was done: our notes say nothing of it.]"))
+		out = append(out, w.found("template", "[What was done: our notes say nothing of it.]"))
 	}
 	return out
 }
 
 // advice is what the shown steps mean for people outside.
 func (w *writer) advice(i *casemate.Incident) []casemate.Statement {
-	out := []casemate.Statement{rule("Treat messages with care that claim to come from us and ask for payments, passwords or changed bank details; if in doubt ask us by the contact below.")}
-	if len(w.shows(i, "credential-access")) > 0 {
-		out = append(out, rule("If you have an account with us, change its password, and the same password wherever else you use it."))
+	out := []casemate.Statement{w.found("template", "Treat messages with care that claim to come from us and ask for payments, passwords or changed bank details; if in doubt ask us by the contact below.")}
+	if shown := w.shows(i, "credential-access"); len(shown) > 0 {
+		out = append(out, w.found("template", "If you have an account with us, change its password, and the same password wherever else you use it.", shown...))
 	}
 	if slices.ContainsFunc(i.Techniques, func(t casemate.Technique) bool { return strings.HasPrefix(t.ID, "T1566") }) {
-		out = append(out, rule("Do not open attachments of unexpected messages about this matter."))
+		out = append(out, w.found("template", "Do not open attachments of unexpected messages about this matter."))
 	}
-	return append(out, rule("[Signs to look for in your own network, if they are to be shared: see the case note.]"))
+	return append(out, w.found("template", "[Signs to look for in your own network, if they are to be shared: see the case note.]"))
 }
