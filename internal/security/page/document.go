@@ -11,9 +11,10 @@ import (
 // document is a page with what its writers need to know of the whole of it.
 type document struct {
 	*Page
-	at          map[string]int // an id's index in Page.Evidence
-	cited       []int          // indices of what is cited, in order
-	unknown     []string       // cited ids that no evidence has, in order of their first citation
+	at          map[string]int  // an id's index in Page.Evidence
+	cited       []int           // indices of what is cited, in order
+	unknown     []string        // cited ids that no evidence has, in order of their first citation
+	read        map[string]bool // ids that the terminal's writer has cited
 	by          map[casemate.Decider]bool
 	unsupported int
 	struck      int
@@ -21,7 +22,7 @@ type document struct {
 
 // newDocument looks through all of a page once.
 func newDocument(p *Page) *document {
-	d := &document{Page: p, at: map[string]int{}, by: map[casemate.Decider]bool{}}
+	d := &document{Page: p, at: map[string]int{}, read: map[string]bool{}, by: map[casemate.Decider]bool{}}
 	for i := range p.Evidence {
 		if _, twice := d.at[p.Evidence[i].ID]; !twice {
 			d.at[p.Evidence[i].ID] = i

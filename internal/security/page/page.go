@@ -31,8 +31,12 @@ type Badge struct {
 // Block is a part of a page: one of the types below.
 type Block interface{ block() }
 
-// Section begins a part under a heading. Note is a line below it.
-type Section struct{ Title, Note string }
+// Section begins a part under a heading. Note is a line below it. A part of
+// Detail is for those who read all: the terminal only names it.
+type Section struct {
+	Title, Note string
+	Detail      bool
+}
 
 // Prose is a paragraph of statements, each with its citations. An unsupported
 // statement is marked, with why; a struck one is counted, not shown.

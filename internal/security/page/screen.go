@@ -50,6 +50,7 @@ type screen struct {
 	bytes.Buffer
 	width int
 	color bool
+	cut   bool // something was left out
 }
 
 func newScreen(o TerminalOptions) *screen {

@@ -6,18 +6,19 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/report"
 )
 
-// What a terminal page shows of each thing before it counts the rest.
+// What a terminal page shows of each thing before it counts the rest: an
+// overview, the whole is in the other forms.
 const (
 	termText      = 4000 // characters of one text
-	termItems     = 200  // sentences of a paragraph or list, facts
-	termRows      = 200  // of a table
-	termMoments   = 200
-	termEdges     = 200
-	termEvidence  = 60
-	termEvText    = 320 // characters of the text of one piece of evidence
-	termCode      = 400 // lines
+	termItems     = 60   // sentences of a paragraph or list, facts
+	termRows      = 40   // of a table
+	termMoments   = 40
+	termEdges     = 30
+	termEvidence  = 50
+	termCode      = 120 // lines
 	termCitations = 6   // runs of ids
 	termParts     = 12
 	termFaults    = 5
@@ -31,8 +32,22 @@ func WriteTerminal(w io.Writer, p Page, o TerminalOptions) error {
 	d := newDocument(&p)
 	s := newScreen(o)
 	s.head(d)
+	skip := false
+	var left []string
 	for _, b := range p.Blocks {
-		s.block(d, b)
+		if sec, ok := b.(Section); ok {
+			if skip = sec.Detail; skip {
+				left = append(left, shorten(sec.Title, 80))
+			}
+		}
+		if !skip {
+			s.block(d, b)
+		}
+	}
+	if len(left) > 0 {
+		s.line()
+		s.wrapped("", 0, s.prose(), span{dim, "Not shown here: " + strings.Join(left, "; ") + "."})
+		s.cut = true
 	}
 	s.legend(d)
 	s.evidence(d)
@@ -121,11 +136,20 @@ func (d *document) spans(st *casemate.Statement) []span {
 	return out
 }
 
-// citation writes ids as "[E3, E5-E9]".
+// leave says what is left out.
+func (s *screen) leave(what string) {
+	s.line("  ", s.paint(dim, what))
+	s.cut = true
+}
+
+// citation writes ids as "[E3, E5-E9]" and keeps in mind that they were.
 func (d *document) citation(ids []string, most int) string {
 	ids = unique(ids)
 	if len(ids) == 0 {
 		return ""
+	}
+	for _, id := range ids {
+		d.read[id] = true
 	}
 	return "[" + runs(ids, most) + "]"
 }
@@ -154,7 +178,7 @@ func (s *screen) list(d *document, l List) {
 		s.wrapped(lead, columns(lead), s.prose(), d.spans(st)...)
 	}
 	if rest := andMore(termItems, len(kept)); rest != "" {
-		s.line("  ", s.paint(dim, rest))
+		s.leave(rest)
 	}
 	if note := struckNote(struck); note != "" {
 		s.wrapped("  ", indent, s.prose(), span{yellow, "(" + note + ")"})
@@ -168,7 +192,7 @@ func (s *screen) code(c Code) {
 		s.line("    ", l)
 	}
 	if rest := andMore(termCode, len(lines)); rest != "" {
-		s.line("    ", s.paint(dim, rest+" lines"))
+		s.leave(rest + " lines")
 	}
 }
 
@@ -201,57 +225,75 @@ func (s *screen) facts(d *document, facts Facts) {
 		s.wrapped(lead, at, s.prose(), span{plain, shorten(f.Value, termText)}, span{dim, d.citation(f.Evidence, termCitations)})
 	}
 	if rest := andMore(termItems, len(facts)); rest != "" {
-		s.line("  ", s.paint(dim, rest))
+		s.leave(rest)
 	}
 }
 
 // legend explains the marks of the page.
 func (s *screen) legend(d *document) {
 	all := d.legend()
-	if len(all) == 0 && d.struck == 0 {
+	if len(all) == 0 {
 		return
 	}
 	s.line()
+	wide := 0
 	for _, l := range all {
-		s.wrapped(s.paint(dim, pad(l[0], 4))+" ", max(columns(l[0]), 4)+1, s.prose(), span{dim, l[1]})
+		wide = max(wide, columns(l[0]))
+	}
+	for _, l := range all {
+		s.wrapped("  "+s.paint(dim, pad(l[0], wide))+"  ", indent+wide+2, s.prose(), span{dim, l[1]})
 	}
 }
 
-// evidence lists what is cited, with where it stands.
+// evidence lists what the terminal cites, a line each, with where it stands.
 func (s *screen) evidence(d *document) {
-	if len(d.cited)+len(d.unknown) == 0 {
+	var list []*casemate.Evidence
+	wide, place := 2, 4
+	for _, i := range d.cited {
+		if e := &d.Page.Evidence[i]; d.read[e.ID] {
+			list = append(list, e)
+		}
+	}
+	if len(list)+len(d.unknown) == 0 {
 		return
 	}
-	s.section(Section{Title: "Evidence"})
-	wide := 3
-	for _, i := range d.cited[:min(termEvidence, len(d.cited))] {
-		wide = max(wide, columns(shorten(d.Page.Evidence[i].ID, 24)))
+	whole := len(list)
+	list = list[:min(termEvidence, whole)]
+	for _, e := range list {
+		wide = max(wide, columns(shorten(e.ID, 24)))
+		place = max(place, columns(placeText(e.At, s.placeWidth())))
 	}
-	for _, i := range d.cited[:min(termEvidence, len(d.cited))] {
-		e := &d.Page.Evidence[i]
-		at := indent + wide + 2
-		lead := "  " + s.paint(bold, pad(shorten(e.ID, 24), wide)) + "  "
-		spans := []span{{severityStyle(e.Severity), e.Severity.String()}}
-		if e.Severity == casemate.SeverityUnknown {
-			spans = nil
+	s.section(Section{Title: "Evidence"})
+	for _, e := range list {
+		lead := "  " + s.paint(bold, pad(shorten(e.ID, 24), wide)) + "  " + s.paint(dim, pad(placeText(e.At, s.placeWidth()), place)) + "  "
+		room := s.width - indent - wide - 2 - place - 2
+		when := pad("", len(stampLayout))
+		if !e.First.IsZero() {
+			when = stamp(e.First)
 		}
-		for _, f := range evidenceFacts(e) {
-			spans = append(spans, span{dim, f})
-		}
-		s.wrapped(lead, at, s.width, spans...)
 		text := e.Text
 		if e.Name != "" && !strings.HasPrefix(text, e.Name) {
 			text = e.Name + ": " + text
 		}
-		s.wrapped(strings.Repeat(" ", at), at, s.prose(), span{plain, shorten(text, termEvText)})
+		if e.Host != "" {
+			text = e.Host + ": " + text
+		}
+		if s.width >= 100 {
+			lead += s.paint(dim, when) + "  "
+			room -= len(stampLayout) + 2
+		}
+		s.line(lead, fit(report.TerminalFit(text, room), room))
 	}
-	if rest := andMore(termEvidence, len(d.cited)); rest != "" {
-		s.line("  ", s.paint(dim, rest+", all of them in the page (--html)"))
+	if rest := andMore(len(list), whole); rest != "" {
+		s.leave(rest)
 	}
 	if len(d.unknown) > 0 {
 		s.wrapped("  ", indent, s.prose(), span{yellow, "Cited but not among the evidence: " + runs(d.unknown, 12)})
 	}
 }
+
+// placeWidth is the room for a file's name beside a line of evidence.
+func (s *screen) placeWidth() int { return min(max(s.width/4, 22), 40) }
 
 // evidenceFacts are the fields of a piece of evidence on one line.
 func evidenceFacts(e *casemate.Evidence) []string {
@@ -297,20 +339,11 @@ func (s *screen) basis(d *document) {
 		s.parts(c)
 	}
 	p := &d.Provenance
-	all := pins(p)
-	inputs := 0
-	for _, pin := range all {
-		if pin[0] == "input" {
-			inputs++
-			continue
-		}
-		s.wrapped("  "+s.paint(dim, pad(pin[0], 10))+"  ", indent+12, s.width, span{dim, shorten(pin[1], 400)})
-	}
-	if inputs > 0 {
-		s.line("  ", s.paint(dim, pad("inputs", 10)+"  "+number(inputs)+", each with its digest in --json and --html"))
+	for _, l := range pinLines(p) {
+		s.wrapped("  "+s.paint(dim, pad(l[0], 10))+"  ", indent+12, s.width, span{dim, l[1]})
 	}
 	if p.Calls > 0 {
-		s.line("  ", s.paint(dim, pad("model", 10)+"  "+count(p.Calls, "answer")+" asked for, seed "+fmt.Sprint(p.Seed)))
+		s.line("  ", s.paint(dim, pad("", 10)+"  "+count(p.Calls, "answer")+" of the model asked for, seed "+fmt.Sprint(p.Seed)))
 	}
 	for _, n := range p.Notes[:min(termNotes, len(p.Notes))] {
 		s.wrapped("  "+s.paint(dim, pad("note", 10))+"  ", indent+12, s.prose(), span{dim, shorten(n, 400)})
@@ -318,7 +351,42 @@ func (s *screen) basis(d *document) {
 	if rest := andMore(termNotes, len(p.Notes)); rest != "" {
 		s.line("  ", s.paint(dim, pad("", 12)+rest+" notes"))
 	}
+	if s.cut {
+		s.wrapped("  ", indent, s.prose(), span{dim, "This is an overview; all of it is in --html FILE and --json."})
+	}
 	s.wrapped("  ", indent, s.prose(), span{dim, "Times are UTC. An analyst decides; nothing here closes anything."})
+}
+
+// pinLines names what an answer rests on, all of a role on one line and of each
+// digest its beginning.
+func pinLines(p *casemate.Provenance) [][2]string {
+	const names, digest = 8, len("sha256:") + 12
+	var out [][2]string
+	all := pins(p)
+	for len(all) > 0 {
+		role, n := all[0][0], 0
+		var list []string
+		for n < len(all) && all[n][0] == role {
+			if n < names {
+				words := strings.Fields(shorten(all[n][1], 200))
+				for i, w := range words {
+					if strings.HasPrefix(w, "sha256:") && len(w) > digest {
+						words[i] = w[:digest] + "…"
+					}
+				}
+				list = append(list, strings.Join(words, " "))
+			}
+			n++
+		}
+		if role == "input" {
+			list = []string{count(n, "file") + ", the digest of each in --json and --html"}
+		} else if rest := andMore(names, n); rest != "" {
+			list = append(list, rest)
+		}
+		out = append(out, [2]string{role, strings.Join(list, ", ")})
+		all = all[n:]
+	}
+	return out
 }
 
 // parts lists the parts of the input of which something is to be said.

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -10,8 +11,10 @@ import (
 
 const (
 	barCells    = 10
-	cellLines   = 8 // of one cell of a table
-	leastColumn = 8 // columns that a column keeps when a table is narrowed
+	cellLines   = 5  // of one cell; a table with longer ones is written row by row
+	leastColumn = 8  // columns that a column keeps when a table is narrowed
+	leastProse  = 16 // columns below which sentences are not set in a column
+	shortCell   = 24 // columns of a cell that shares a line with others
 )
 
 // grid is a table made ready for a terminal or a page: every row has as many
@@ -22,6 +25,7 @@ type grid struct {
 	right []bool
 	bar   int // index of the column drawn as a bar, or -1
 	more  int // rows left out
+	cited bool
 }
 
 // newGrid cleans a table, at most rows of it and most characters of each cell.
@@ -83,21 +87,36 @@ func (s *screen) table(d *document, t Table) {
 			}
 		}
 	}
-	if len(t.Evidence) > 0 {
+	g.cited = len(t.Evidence) > 0
+	if g.cited {
 		g.head, g.right = append(g.head, "Evidence"), append(g.right, false)
 	}
 	if len(g.head) == 0 {
 		return
 	}
-	widths, ok := g.fit(s.width - indent)
-	if ok {
-		s.grid(g, widths, len(t.Evidence) > 0)
+	if widths, ok := g.fit(s.width - indent); ok && !s.crowded(&g, widths) {
+		s.grid(g, widths)
 	} else {
 		s.records(g)
 	}
 	if g.more > 0 {
-		s.line("  ", s.paint(dim, "and "+number(g.more)+" more rows"))
+		s.leave("and " + number(g.more) + " more rows")
 	}
+}
+
+// crowded reports whether sentences would stand in columns too narrow for them.
+func (s *screen) crowded(g *grid, widths []int) bool {
+	for i, w := range widths {
+		for _, r := range g.rows {
+			if i == g.bar || columns(r[i]) <= w {
+				continue
+			}
+			if w < leastProse || len(s.wrap(w, span{plain, r[i]})) > cellLines {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // fit returns the width of each column so that the table is at most width
@@ -148,7 +167,7 @@ func maxOther(widths []int, but int) int {
 }
 
 // grid writes a table whose columns fit.
-func (s *screen) grid(g grid, widths []int, cited bool) {
+func (s *screen) grid(g grid, widths []int) {
 	head := make([][]string, len(g.head))
 	for i, h := range g.head {
 		head[i] = s.wrap(widths[i], span{dim, h})
@@ -163,33 +182,52 @@ func (s *screen) grid(g grid, widths []int, cited bool) {
 		row := make([][]string, len(r))
 		for i, c := range r {
 			st := plain
-			if cited && i == len(r)-1 {
+			if g.cited && i == len(r)-1 {
 				st = dim
 			}
 			row[i] = s.wrap(widths[i], span{st, c})
 			if i == g.bar {
 				row[i] = []string{c}
 			}
-			if len(row[i]) > cellLines {
-				row[i] = append(row[i][:cellLines-1:cellLines-1], s.paint(dim, fit("… ("+number(len(row[i])-cellLines+1)+" more lines)", widths[i])))
-			}
 		}
 		s.cells(indent, row, widths, g.right)
 	}
 }
 
-// records writes the rows of a table that is too wide one below the other.
+// records writes a table row by row: the first cell as a heading, short cells
+// together on a line, long ones each on lines of its own.
 func (s *screen) records(g grid) {
 	for i, r := range g.rows {
 		if i > 0 {
 			s.line()
 		}
-		for j, c := range r {
-			if strings.TrimSpace(c) == "" {
-				continue
+		head := []span{{bold, r[0]}}
+		rest := r[1:]
+		if g.cited && len(rest) > 0 {
+			head = append(head, span{dim, rest[len(rest)-1]})
+			rest = rest[:len(rest)-1]
+		}
+		s.wrapped("  ", indent+2, s.prose(), head...)
+		var short []span
+		var long [][2]string
+		for j, c := range rest {
+			name := g.head[j+1]
+			switch {
+			case strings.TrimSpace(c) == "":
+			case columns(c) <= shortCell:
+				if len(short) > 0 {
+					short[len(short)-1].text += " ·"
+				}
+				short = append(short, span{dim, name}, span{plain, c})
+			default:
+				long = append(long, [2]string{name, c})
 			}
-			name := fit(g.head[j], 20)
-			s.wrapped("  "+s.paint(dim, pad(name, 20))+"  ", indent+22, s.width, span{plain, c})
+		}
+		if len(short) > 0 {
+			s.wrapped("    ", indent+2, s.prose(), short...)
+		}
+		for _, l := range long {
+			s.wrapped("    ", indent+4, s.prose(), span{dim, l[0] + ":"}, span{plain, l[1]})
 		}
 	}
 }
@@ -227,7 +265,7 @@ func lasted(h *Happening) string {
 
 func (s *screen) timeline(d *document, t Timeline) {
 	const mostHost = 18
-	list := t[:min(termMoments, len(t))]
+	list := t.gravest(termMoments)
 	wide := 0
 	for i := range list {
 		wide = max(wide, min(columns(shorten(list[i].Host, 80)), mostHost))
@@ -254,8 +292,51 @@ func (s *screen) timeline(d *document, t Timeline) {
 		s.wrapped(lead, at, max(s.prose(), min(s.width, 140)), d.happeningSpans(h)...)
 	}
 	if rest := andMore(len(list), len(t)); rest != "" {
-		s.line("  ", s.paint(dim, rest))
+		s.leave(rest + " less grave")
 	}
+}
+
+// gravest picks at most n happenings, the gravest and among equals the
+// earliest, in their order.
+func (t Timeline) gravest(n int) Timeline {
+	if len(t) <= n {
+		return t
+	}
+	order := make([]int, len(t))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(t[b].Severity, t[a].Severity) })
+	order = order[:n]
+	slices.Sort(order)
+	out := make(Timeline, n)
+	for i, k := range order {
+		out[i] = t[k]
+	}
+	return out
+}
+
+// gravest returns the graph with at most n edges, the gravest and then the most
+// counted.
+func (g Graph) gravest(n int) Graph {
+	if len(g.Edges) <= n {
+		return g
+	}
+	order := make([]int, len(g.Edges))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		x, y := &g.Edges[a], &g.Edges[b]
+		return cmp.Or(cmp.Compare(y.Level, x.Level), cmp.Compare(y.Count, x.Count))
+	})
+	order = order[:n]
+	slices.Sort(order)
+	out := Graph{Nodes: g.Nodes}
+	for _, k := range order {
+		out.Edges = append(out.Edges, g.Edges[k])
+	}
+	return out
 }
 
 func dayOf(t time.Time) string {
@@ -323,14 +404,14 @@ func (n Node) name() string {
 }
 
 func (s *screen) graph(d *document, g Graph) {
-	groups, alone := g.groups()
-	written := 0
+	_, alone := g.groups()
+	whole := len(g.Edges)
+	g = g.gravest(termEdges)
+	groups, _ := g.groups()
 	for _, gr := range groups {
-		edges := gr.edges[:min(termEdges-written, len(gr.edges))]
-		if len(edges) == 0 {
+		if len(gr.edges) == 0 {
 			continue
 		}
-		written += len(edges)
 		kind := shorten(string(gr.node.Type), 24)
 		if gr.node.Level >= casemate.SeverityMedium {
 			kind += ", " + gr.node.Level.String()
@@ -340,7 +421,7 @@ func (s *screen) graph(d *document, g Graph) {
 			st = severityStyle(gr.node.Level)
 		}
 		s.wrapped("  ", indent+2, s.width, span{st, shorten(gr.node.name(), 200)}, span{dim, "(" + strings.TrimPrefix(kind, ", ") + ")"})
-		for _, e := range edges {
+		for _, e := range gr.edges {
 			verb := shorten(e.Label, 80)
 			spans := []span{{dim, verb}, {plain, shorten(g.label(e.To), 200)}}
 			if e.Count > 1 {
@@ -352,8 +433,8 @@ func (s *screen) graph(d *document, g Graph) {
 			s.wrapped("    "+s.paint(severityStyle(e.Level), "→")+" ", indent+4, s.width, spans...)
 		}
 	}
-	if rest := andMore(written, len(g.Edges)); rest != "" {
-		s.line("  ", s.paint(dim, rest+" ties"))
+	if rest := andMore(len(g.Edges), whole); rest != "" {
+		s.leave(rest + " ties, less grave")
 	}
 	if len(alone) > 0 {
 		var names []string
