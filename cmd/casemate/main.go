@@ -35,6 +35,7 @@ const (
 // its own.
 type cli struct {
 	Run      runCmd      `cmd:"" help:"Run a workflow of the table, or a recipe of your own."`
+	Recipe   recipeCmd   `cmd:"" help:"Make, check and test recipes of your own."`
 	Classify classifyCmd `cmd:"" help:"Label lines of text with an embedded classifier, one JSON object a line."`
 	Ask      askCmd      `cmd:"" help:"Answer a question from the knowledge base, or rank the options of one, with the passages."`
 	KB       kbCmd       `cmd:"" name:"kb" help:"Import, search and show published knowledge."`

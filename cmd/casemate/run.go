@@ -11,6 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/recipe"
 	"github.com/casemate-ai/casemate/internal/security/report"
 	"github.com/casemate-ai/casemate/internal/security/workflow"
 )
@@ -64,12 +65,19 @@ func givesDocument(args []string) bool {
 	return slices.ContainsFunc(args, func(a string) bool { return a == "--input" || strings.HasPrefix(a, "--input=") })
 }
 
-// named returns a workflow of the table.
+// named returns a workflow of the table, or that of a recipe's folder.
 func named(name string) (workflow.Workflow, error) {
 	if w, ok := workflow.Find(name); ok {
 		return w, nil
 	}
-	return workflow.Workflow{}, &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("no workflow %q", name), Hint: "casemate run --list names them"}
+	if isRecipe(name) {
+		r, err := recipe.LoadDir(name)
+		if err != nil {
+			return workflow.Workflow{}, err
+		}
+		return workflow.FromRecipe(r), nil
+	}
+	return workflow.Workflow{}, &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("no workflow %q", name), Hint: "casemate run --list names them; the folder of a recipe holds a " + recipe.File}
 }
 
 // list prints the table.

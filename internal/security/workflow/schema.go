@@ -157,7 +157,8 @@ func derive(t reflect.Type) (*jsonschema.Schema, error) {
 	}
 	opt := &jsonschema.ForOptions{TypeSchemas: known}
 	if len(types) == 0 {
-		return jsonschema.ForType(t, opt)
+		s, err := jsonschema.ForType(t, opt)
+		return emptyMaps(s), err
 	}
 	root, err := jsonschema.ForType(bare(t, recursive), opt)
 	if err != nil {
@@ -169,7 +170,25 @@ func derive(t reflect.Type) (*jsonschema.Schema, error) {
 			return nil, err
 		}
 	}
-	return root, nil
+	return emptyMaps(root), nil
+}
+
+// emptyMaps lets a map be null, as an empty one is written.
+func emptyMaps(s *jsonschema.Schema) *jsonschema.Schema {
+	if s == nil {
+		return nil
+	}
+	if s.Type == "object" && s.Properties == nil && s.AdditionalProperties != nil {
+		s.Type, s.Types = "", []string{"null", "object"}
+	}
+	emptyMaps(s.Items)
+	for _, p := range s.Properties {
+		emptyMaps(p)
+	}
+	for _, p := range s.Defs {
+		emptyMaps(p)
+	}
+	return s
 }
 
 // bare returns a recursive struct as a type without a name, which the schema of

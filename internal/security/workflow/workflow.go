@@ -10,6 +10,7 @@ import (
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/page"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
+	"github.com/casemate-ai/casemate/internal/security/recipe"
 )
 
 // Workflow is one use case.
@@ -71,7 +72,11 @@ type Result struct {
 
 // All returns the table, in the order of the documentation.
 func All() []Workflow {
-	return []Workflow{triageEntry(), explainEntry(), enrichEntry()}
+	all := []Workflow{triageEntry(), investigateEntry(), explainEntry(), rankLogsEntry(), enrichEntry()}
+	for _, r := range recipe.Builtin() {
+		all = append(all, FromRecipe(r))
+	}
+	return all
 }
 
 // Find returns a workflow by its name.

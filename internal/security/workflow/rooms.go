@@ -1,0 +1,72 @@
+package workflow
+
+import (
+	"context"
+
+	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/investigate"
+	"github.com/casemate-ai/casemate/internal/security/page"
+	"github.com/casemate-ai/casemate/internal/security/pipeline"
+	"github.com/casemate-ai/casemate/internal/security/ranklogs"
+)
+
+// room makes an entry of a room that runs on the pipeline: what it found is the
+// document, its page is for people, and its coverage says what could not be read.
+func room[I, O any](w Workflow, run func(context.Context, *pipeline.Run, I) (O, error), show func(O) page.Page, coverage func(O) casemate.Coverage, more func(O, *Result)) Workflow {
+	var zero O
+	w.Model, w.Output = true, zero
+	return entry(w, func(ctx context.Context, in *I, env Env) (Result, error) {
+		r, err := pipeline.Start(env.Options)
+		if err != nil {
+			return Result{}, err
+		}
+		out, err := run(ctx, r, *in)
+		if err != nil {
+			return Result{}, err
+		}
+		p, c := show(out), coverage(out)
+		result := Result{Value: out, Page: &p, Faults: c.Faults, FaultCount: c.FaultCount, Incomplete: c.FaultCount > 0}
+		if more != nil {
+			more(out, &result)
+		}
+		return result, nil
+	})
+}
+
+func investigateEntry() Workflow {
+	return room(Workflow{
+		Name: "investigate", Group: GroupSOC,
+		Summary: "Investigate an incident: entities, hypotheses, root cause, actions, report.",
+		Help:    "Reads incident material of any kind and works the gravest incident, or those that are named: who and what took part and what ties them, explanations with the evidence for and against, root causes, and actions with what they touch and how to undo them. It never applies any of them.",
+		Example: "casemate investigate examples/intrusion --assets examples/assets.csv --suppress examples/suppress.yaml",
+		Levels:  []string{"grave"},
+	}, investigate.Run, investigate.Page, func(o investigate.Output) casemate.Coverage { return o.Coverage }, func(o investigate.Output, r *Result) {
+		if o.Grave {
+			r.Level = "grave"
+		}
+	})
+}
+
+func rankLogsEntry() Workflow {
+	w := room(Workflow{
+		Name: "rank-logs", Group: GroupSOC,
+		Summary: "Rank the lines of logs by how suspicious they are, calibrated.",
+		Help:    "Finds the needle in a stack of logs: signs that rules know, forms of lines that are rare, and breaks in the course of things. With --fit and labelled lines, scores become probabilities; with a model the first lines are judged once more.",
+		Example: "casemate rank-logs examples/intrusion/linux-auth.log",
+		Line:    ranklogs.Line{},
+	}, ranklogs.Run, ranklogs.Page, func(o ranklogs.Output) casemate.Coverage { return o.Coverage }, nil)
+	run := w.Run
+	w.Run = func(ctx context.Context, in any, env Env) (Result, error) {
+		r, err := run(ctx, in, env)
+		if err != nil || env.Emit == nil {
+			return r, err
+		}
+		for _, l := range r.Value.(ranklogs.Output).Lines {
+			if err := env.Emit(l); err != nil {
+				return r, err
+			}
+		}
+		return r, nil
+	}
+	return w
+}
