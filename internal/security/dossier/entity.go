@@ -81,7 +81,7 @@ func (t *tally) add(a *casemate.Alert) {
 		t.lastHost = a.Host
 		t.host(a.Host)
 		if _, domain, ok := strings.Cut(strings.ToLower(a.Host), "."); ok && !isAddress(a.Host) && strings.Contains(domain, ".") && len(t.domains) < 100 {
-			t.domains[strings.Clone(domain)] = true
+			t.domain(domain)
 		}
 	}
 	if a.User != t.lastUser {
@@ -99,6 +99,17 @@ func (t *tally) add(a *casemate.Alert) {
 			t.host(e.Value)
 		case casemate.EntityUser:
 			t.put(t.users, canonical(casemate.EntityUser, e.Value))
+		}
+	}
+}
+
+// domain remembers a domain of the network, and the one above it, unless that is
+// where names are registered.
+func (t *tally) domain(name string) {
+	t.domains[strings.Clone(name)] = true
+	if _, parent, ok := strings.Cut(name, "."); ok {
+		if first, _, deeper := strings.Cut(parent, "."); deeper && len(first) > 3 {
+			t.domains[strings.Clone(parent)] = true
 		}
 	}
 }
