@@ -43,7 +43,7 @@ var allowed = map[string][]string{
 	// The machine that workflows run on, the workflows, and the one table of them.
 	"internal/security/grounding":     {".", "internal/security/indicator", "internal/security/knowledge"},
 	"internal/security/prompt":        {".", "internal/engine", "internal/security/report"},
-	"internal/security/pipeline":      {".", "internal/engine", "internal/security/grounding", "internal/security/knowledge", "internal/security/library", "internal/security/prompt"},
+	"internal/security/pipeline":      {".", "internal/engine", "internal/security/grounding", "internal/security/head", "internal/security/identifier", "internal/security/knowledge", "internal/security/library", "internal/security/prompt"},
 	"internal/security/casefile":      {".", "internal/engine", "internal/engine/scripted", "internal/security/pipeline"},
 	"internal/security/page":          {".", "internal/security/indicator", "internal/security/report"},
 	"internal/security/words":         {".", "internal/security/document"},

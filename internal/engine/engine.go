@@ -4,7 +4,12 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 )
+
+// ErrIncomplete is the error of an answer that was cut before it fulfilled its
+// schema.
+var ErrIncomplete = errors.New("it does not fulfil the schema yet")
 
 // Engine is a language model that answers. Its methods may be called from
 // several goroutines at once. The same request to the same model gives the same
@@ -38,6 +43,9 @@ type Info struct {
 	Vocabulary   int    `json:"vocabulary"`
 	Layers       int    `json:"layers"`
 	Width        int    `json:"width"` // numbers of a hidden state
+	// Together is how many requests are answered faster side by side than one
+	// after the other; 0 and 1 are none.
+	Together int `json:"-"`
 }
 
 // Message is one turn of a conversation.

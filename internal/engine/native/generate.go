@@ -2,7 +2,6 @@ package native
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,8 +17,8 @@ import (
 // maxAlternatives is how many alternatives of a token may be asked for.
 const maxAlternatives = 100
 
-// ErrIncomplete is the error of an answer that ended before it fulfilled its schema.
-var ErrIncomplete = errors.New("it does not fulfil the schema yet")
+// ErrIncomplete is engine.ErrIncomplete.
+var ErrIncomplete = engine.ErrIncomplete
 
 // answer is an answer in the making.
 type answer struct {

@@ -65,6 +65,11 @@ const unknownPrefixBytes = 512 << 20
 // be worth opening.
 const leastTokens = 512
 
+// sideBySide is how many requests a caller with many should have under way: more
+// of them share the reading of the weights, and each takes memory for its keys
+// and values.
+const sideBySide = 8
+
 // Engine is an open model.
 type Engine struct {
 	options Options
@@ -172,7 +177,7 @@ func (e *Engine) prepare() {
 	e.chat, e.noChat = chat.New(e.file.ChatTemplate, spec)
 	e.requests = batch.New(e.model, e.batching(os.DirFS("/")))
 	e.info = engine.Info{Name: e.options.Name, Architecture: c.Architecture, Digest: e.options.Digest, Context: e.options.Context,
-		Vocabulary: c.Vocabulary, Layers: c.Layers, Width: c.Width}
+		Vocabulary: c.Vocabulary, Layers: c.Layers, Width: c.Width, Together: sideBySide}
 	if e.info.Name == "" {
 		e.info.Name = c.Name
 	}

@@ -1,18 +1,19 @@
 // Package pipeline is what every workflow runs through: evidence with ids, model
 // calls under a schema and a budget, verification of what they say, coverage,
-// provenance and trace. It works without a model.
+// provenance and trace. It works without a model. docs/pipeline.md describes it.
 package pipeline
 
 import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/engine"
+	"github.com/casemate-ai/casemate/internal/security/identifier"
 	"github.com/casemate-ai/casemate/internal/security/knowledge"
 	"github.com/casemate-ai/casemate/internal/security/library"
-	"github.com/casemate-ai/casemate/internal/security/prompt"
 )
 
 // Options says how a run goes. The zero value works: rules, no model.
@@ -22,10 +23,13 @@ type Options struct {
 	Engine   engine.Engine // nil: no model
 	Seed     uint64        // of the model's sampling and of the fences
 	Strict   bool          // unsupported sentences are struck, not marked
-	Budget   int           // model calls that may be made; 0: the workflow's own, negative: none
-	DryRun   io.Writer     // not nil: requests are written there, and none is made
-	Trace    string        // a folder that every step is written to; "" for none
-	Library  *library.Library
+	// Budget is how many questions a model may be asked; 0: the workflow's own
+	// (see Run.Limit), negative: none. A question that is put once more because
+	// its answer could not be used counts once.
+	Budget  int
+	DryRun  io.Writer // not nil: requests are written there, and none is made
+	Trace   string    // a folder that every step is written to; "" for none
+	Library *library.Library
 	// Catalogue is nil for the embedded one.
 	Catalogue *knowledge.Catalogue
 	Stdin     io.Reader
@@ -53,78 +57,107 @@ func WithoutModel(err error) bool {
 	return false
 }
 
+// unlimited is a budget without end.
+const unlimited = -1
+
 // Run is one workflow under way. Its methods may be called from several
 // goroutines.
-type Run struct{ opt Options }
+type Run struct {
+	opt   Options
+	trace *trace // nil without one
+
+	dry   sync.Mutex // held while a request is written to Options.DryRun
+	shown int        // requests written there
+
+	mu       sync.Mutex // guards what follows
+	left     int        // questions that may still be asked, or unlimited
+	asked    int        // questions that were begun
+	calls    int        // answers that were asked for
+	limit    int        // what left began with
+	prompts  map[string]casemate.Pin
+	heads    map[string]casemate.Pin
+	inputs   []casemate.Pin
+	decided  map[string]casemate.Decider
+	notes    map[string]bool
+	stdin    *hashed
+	held     []casemate.Pin // the library's publications, once they were read
+	heldRead bool
+	lists    map[string]*identifier.List
+	checkers []checker
+}
 
 // Start begins a run.
 func Start(o Options) (*Run, error) {
 	if o.Catalogue == nil {
 		o.Catalogue = knowledge.Embedded()
 	}
-	return &Run{opt: o}, nil
+	r := &Run{opt: o, left: unlimited, limit: unlimited, prompts: map[string]casemate.Pin{}, heads: map[string]casemate.Pin{},
+		decided: map[string]casemate.Decider{}, notes: map[string]bool{}, lists: map[string]*identifier.List{}}
+	if o.Budget != 0 {
+		r.left = max(0, o.Budget)
+		r.limit = r.left
+	}
+	if o.Stdin != nil {
+		r.stdin = newHashed(o.Stdin)
+		r.opt.Stdin = r.stdin
+	}
+	if o.Trace != "" {
+		t, err := openTrace(o)
+		if err != nil {
+			return nil, err
+		}
+		r.trace = t
+	}
+	return r, nil
 }
 
-// Options returns what the run was started with.
+// Options returns what the run was started with. What is read from its Stdin has
+// its digest taken for the provenance.
 func (r *Run) Options() Options { return r.opt }
 
 // HasModel reports whether Ask can be answered, as far as is known beforehand.
 // It is true of a dry run as well.
-func (r *Run) HasModel() bool { return r.opt.Engine != nil }
+func (r *Run) HasModel() bool { return r.opt.Engine != nil && r.opt.Budget >= 0 }
 
-// Question is one job for the model.
-type Question struct {
-	Step      string // names it in trace and provenance, such as "opinion/i-1a2b"
-	Prompt    *prompt.Prompt
-	Data      prompt.Data
-	MaxTokens int // of the answer; 0: 512
+// Limit sets the workflow's own budget of questions, which holds where
+// Options.Budget is 0. Questions that were asked before it count.
+func (r *Run) Limit(questions int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.opt.Budget == 0 {
+		r.limit = max(0, questions)
+		r.left = max(0, r.limit-r.asked)
+	}
 }
 
-// Ask puts a question and decodes the answer into out, after it was found valid
-// by the prompt's schema. An answer that is not is asked for once more with
-// another seed; then the error wraps ErrUnusable and a note goes into the
-// provenance. Greedy, so the same question has the same answer.
-func (r *Run) Ask(ctx context.Context, q Question, out any) error { return ErrNoModel }
-
-// Fits reports whether a question fits into the model's context with its answer.
-func (r *Run) Fits(ctx context.Context, q Question) (bool, error) { return false, ErrNoModel }
-
-// Split cuts evidence into runs of neighbours, each of which fits into a question
-// with what ask makes of it. It cuts at natural borders: files, days, gaps. One
-// item that does not fit alone is given parts of its own text, under its own id.
-func (r *Run) Split(ctx context.Context, evidence []casemate.Evidence, ask func([]casemate.Evidence) Question) ([][]casemate.Evidence, error) {
-	return nil, ErrNoModel
+// Left returns how many questions may still be asked; limited is false where
+// there is no end.
+func (r *Run) Left() (questions int, limited bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return max(0, r.left), r.left != unlimited
 }
-
-// Verify holds statements against the evidence. What is unsupported is marked, or
-// struck where Options.Strict says so. Statements of rules are checked as well:
-// a template that says more than its evidence is a fault of ours.
-func (r *Run) Verify(statements []casemate.Statement, evidence []casemate.Evidence) []casemate.Statement {
-	return statements
-}
-
-// Decided notes who decided a field, by its path as in "incidents[].verdict".
-func (r *Run) Decided(path string, by casemate.Decider) {}
-
-// Note puts a sentence into the provenance.
-func (r *Run) Note(text string) {}
-
-// Input adds an input's digest to the provenance. It reads the file; a folder is
-// read in the order of its names.
-func (r *Run) Input(ctx context.Context, paths []string) error { return nil }
-
-// InputBytes is Input for what has been read already, such as standard input.
-func (r *Run) InputBytes(name string, data []byte) {}
 
 // Step writes a step's result into the trace, as JSON. It does nothing without a
 // trace.
-func (r *Run) Step(name string, v any) error { return nil }
-
-// Retrieve returns up to n passages of the knowledge base and the catalogue about
-// ids and words, as evidence of kind knowledge with ids "K1", "K2" …
-func (r *Run) Retrieve(ctx context.Context, ids []string, words string, n int) ([]casemate.Evidence, error) {
-	return nil, nil
+func (r *Run) Step(name string, v any) error {
+	if r.trace == nil {
+		return nil
+	}
+	return r.trace.write(r.trace.next(name), "step.json", v)
 }
 
-// Provenance returns what the answer rests on so far.
-func (r *Run) Provenance() casemate.Provenance { return casemate.Provenance{Workflow: r.opt.Workflow} }
+// identifiers returns the ids of a kind that a schema may name.
+func (r *Run) identifiers(ctx context.Context, kind string) (*identifier.List, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l, ok := r.lists[kind]; ok {
+		return l, nil
+	}
+	l, err := identifier.Load(ctx, r.opt.Catalogue, r.opt.Library, kind)
+	if err != nil {
+		return nil, err
+	}
+	r.lists[kind] = l
+	return l, nil
+}
