@@ -32,6 +32,7 @@ type workflowCmd struct {
 		lines   linesFlag
 		always  alwaysLinesFlag
 		page    pageFlags
+		pages   optionalPageFlags
 		failOn  failOnFlag
 		data    dataFlag
 		model   workflowModelFlags
@@ -54,6 +55,12 @@ type (
 	pageFlags struct {
 		Markdown string `name:"markdown" group:"Output" placeholder:"FILE" help:"Write Markdown, for a ticket; - for standard output."`
 		HTML     string `name:"html" group:"Output" placeholder:"FILE" help:"Write one self-contained page; - for standard output."`
+	}
+	// optionalPageFlags are those of explain, which prints Markdown where no file
+	// is named: --markdown, or --markdown=FILE.
+	optionalPageFlags struct {
+		Markdown optionalFile `name:"markdown" group:"Output" placeholder:"FILE" help:"Print Markdown, for a ticket; --markdown=FILE writes it."`
+		HTML     string       `name:"html" group:"Output" placeholder:"FILE" help:"Write one self-contained page; - for standard output."`
 	}
 	failOnFlag struct {
 		FailOn string `group:"Output" placeholder:"LEVEL" help:"Exit 1 if something at least this grave is found: ${levels}."`
@@ -95,7 +102,11 @@ func newWorkflowCmd(w workflow.Workflow, asDocument bool) *workflowCmd {
 		if w.Line != nil {
 			add(&c.flag.lines)
 		}
-		add(&c.flag.page)
+		if w.Name == "explain" {
+			add(&c.flag.pages)
+		} else {
+			add(&c.flag.page)
+		}
 	}
 	if w.Levels != nil {
 		add(&c.flag.failOn)
@@ -165,6 +176,25 @@ func (c *workflowCmd) Run(s *streams) error {
 // lines says whether objects go out one by one.
 func (c *workflowCmd) lines() bool { return c.w.Stream || c.flag.lines.JSONL }
 
+// markdown and html are the files that pages go to.
+func (c *workflowCmd) markdown() string { return c.flag.page.Markdown + string(c.flag.pages.Markdown) }
+func (c *workflowCmd) html() string     { return c.flag.page.HTML + c.flag.pages.HTML }
+
+// optionalFile is a file that may be left out, for standard output.
+type optionalFile string
+
+// IsBool implements kong.BoolMapperValue: the flag needs no value.
+func (*optionalFile) IsBool() bool { return true }
+
+// Decode reads the value behind =, where there is one.
+func (o *optionalFile) Decode(ctx *kong.DecodeContext) error {
+	*o = "-"
+	if ctx.Scan.Peek().Type == kong.FlagValueToken {
+		*o = optionalFile(ctx.Scan.Pop().String())
+	}
+	return nil
+}
+
 // alone says whether a view writes something else in the place of those objects.
 func (c *workflowCmd) alone() bool {
 	v, ok := c.view.(interface{ alone() bool })
@@ -191,7 +221,7 @@ func (c *workflowCmd) check() error {
 		return &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("--fail-on %q", f), Hint: "give " + listed(c.w.Levels)}
 	}
 	toStdout := 0
-	for _, asked := range []bool{c.flag.json.JSON, c.flag.lines.JSONL, c.flag.page.Markdown == "-", c.flag.page.HTML == "-"} {
+	for _, asked := range []bool{c.flag.json.JSON, c.flag.lines.JSONL, c.markdown() == "-", c.html() == "-"} {
 		if asked {
 			toStdout++
 		}
@@ -260,7 +290,7 @@ func (c *workflowCmd) show(s *streams, r workflow.Result) error {
 	for _, f := range []struct {
 		name  string
 		write func(io.Writer) error
-	}{{c.flag.page.Markdown, r.WriteMarkdown}, {c.flag.page.HTML, r.WriteHTML}} {
+	}{{c.markdown(), r.WriteMarkdown}, {c.html(), r.WriteHTML}} {
 		var err error
 		switch f.name {
 		case "":

@@ -38,7 +38,7 @@ func (v *triageView) show(s *streams, c *workflowCmd, r workflow.Result) (bool, 
 	}
 	opt := report.TerminalOptions{Width: terminalWidth(s.stdout), Color: isTerminal(s.stdout), Top: v.Top}
 	if v.Explain == "" {
-		if c.lines() || c.flag.json.JSON || c.flag.page.Markdown == "-" || c.flag.page.HTML == "-" {
+		if c.lines() || c.flag.json.JSON || c.markdown() == "-" || c.html() == "-" {
 			return false, nil
 		}
 		return true, report.WriteTerminal(s.stdout, t, opt)

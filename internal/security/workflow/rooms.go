@@ -2,9 +2,12 @@ package workflow
 
 import (
 	"context"
+	"io"
+	"slices"
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/investigate"
+	"github.com/casemate-ai/casemate/internal/security/note"
 	"github.com/casemate-ai/casemate/internal/security/page"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
 	"github.com/casemate-ai/casemate/internal/security/ranklogs"
@@ -43,6 +46,22 @@ func investigateEntry() Workflow {
 	}, investigate.Run, investigate.Page, func(o investigate.Output) casemate.Coverage { return o.Coverage }, func(o investigate.Output, r *Result) {
 		if o.Grave {
 			r.Level = "grave"
+		}
+	})
+}
+
+func noteEntry() Workflow {
+	return room(Workflow{
+		Name: "note", Group: GroupSOC,
+		Summary: "Write a case note, a shift handover or a customer notification.",
+		Help:    "Writes what is known of an incident for those who go on with it, take over the shift or have to be told. With --format it is what TheHive, Jira or ServiceNow takes to create a case. A customer notification names nothing internal unless it is asked to.",
+		Example: "casemate note examples/intrusion examples/incident --assets examples/assets.csv --suppress examples/suppress.yaml",
+	}, note.Run, note.Page, func(o note.Output) casemate.Coverage { return o.Coverage }, func(o note.Output, r *Result) {
+		if len(o.Payload) > 0 {
+			r.Text = func(w io.Writer, _ page.TerminalOptions) error {
+				_, err := w.Write(append(slices.Clip(o.Payload), '\n'))
+				return err
+			}
 		}
 	})
 }

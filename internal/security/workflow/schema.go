@@ -191,14 +191,15 @@ func emptyMaps(s *jsonschema.Schema) *jsonschema.Schema {
 	return s
 }
 
-// bare returns a recursive struct as a type without a name, which the schema of
-// its name does not stand for.
+// bare returns a struct that is recursive, or has the fields of one that is, as a
+// type without a name, which the schema of a name does not stand for.
 func bare(t reflect.Type, recursive map[reflect.Type]bool) reflect.Type {
-	if !recursive[t] {
+	visible := reflect.VisibleFields(t)
+	if !recursive[t] && !slices.ContainsFunc(visible, func(f reflect.StructField) bool { return f.Anonymous && recursive[f.Type] }) {
 		return t
 	}
 	var fields []reflect.StructField
-	for _, f := range reflect.VisibleFields(t) {
+	for _, f := range visible {
 		if !f.Anonymous && f.IsExported() {
 			fields = append(fields, reflect.StructField{Name: f.Name, Type: f.Type, Tag: f.Tag})
 		}
