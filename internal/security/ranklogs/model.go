@@ -3,12 +3,9 @@ package ranklogs
 import (
 	"context"
 	"embed"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/casemate-ai/casemate/internal/engine"
@@ -33,7 +30,6 @@ var contentFree = [...]string{"N/A", "", "[MASK]"}
 
 // The model's share in a score.
 const (
-	parallel    = 8   // questions under way: the engine reads them together
 	modelWeight = 0.7 // points for each deviation above the lines of the sample
 	maxModel    = 2.1
 	smallSpread = 0.5 // log-odds; the least that is taken for a deviation
@@ -53,12 +49,13 @@ type ModelPart struct {
 // raises those that it holds to be worse than the sample. It returns nil where
 // there is no model or it cannot be used, which is noted.
 func askModel(ctx context.Context, run *pipeline.Run, st *ranking) (*ModelPart, error) {
-	budget := run.Options().Budget
-	if budget == 0 {
-		budget = Budget
-	}
-	if !run.HasModel() || st.total == 0 || budget < 0 {
+	if !run.HasModel() || st.total == 0 {
 		return nil, nil
+	}
+	run.Limit(Budget)
+	budget, limited := run.Left()
+	if !limited {
+		budget = len(contentFree) + st.total
 	}
 	chosen, sample := st.choose(budget - len(contentFree))
 	if len(chosen) == 0 {
@@ -153,7 +150,6 @@ func median(list []float64) float64 {
 }
 
 // scoreAll returns the log-odds of the words for suspicious after each text.
-// Several are asked at a time; the answers do not depend on that.
 func scoreAll(ctx context.Context, run *pipeline.Run, texts []string) ([]float64, error) {
 	p, err := rankPrompt()
 	if err != nil {
@@ -170,52 +166,30 @@ func scoreAll(ctx context.Context, run *pipeline.Run, texts []string) ([]float64
 			requests[i].Options = append(requests[i].Options, v[:]...)
 		}
 	}
-	if w := run.Options().DryRun; w != nil {
-		return nil, dryRun(w, requests)
+	scores, err := run.Score(ctx, "rank", requests)
+	if err != nil {
+		return nil, err
 	}
 	out := make([]float64, len(texts))
-	faults := make([]error, len(texts))
-	next := make(chan int)
-	var wg sync.WaitGroup
-	for range min(parallel, len(texts)) {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			for i := range next {
-				out[i], faults[i] = scoreOne(ctx, run.Options().Engine, requests[i])
-			}
-		}()
+	for i, list := range scores {
+		if out[i], err = logOdds(list); err != nil {
+			return nil, fmt.Errorf("score line %d: %w", i+1, err)
+		}
 	}
-	for i := range texts {
-		next <- i
-	}
-	close(next)
-	wg.Wait()
-	return out, errors.Join(faults...)
+	return out, nil
 }
 
-func scoreOne(ctx context.Context, e engine.Engine, r engine.ScoreRequest) (float64, error) {
-	scores, err := e.Score(ctx, r)
-	if err != nil {
-		return 0, fmt.Errorf("score a line: %w", err)
+// logOdds is the mean over the pairs of words.
+func logOdds(scores []engine.Score) (float64, error) {
+	if len(scores) != 2*len(verbalisers) {
+		return 0, fmt.Errorf("%w: %d scores for %d words", pipeline.ErrUnusable, len(scores), 2*len(verbalisers))
 	}
 	sum := 0.0
 	for i := range verbalisers {
 		sum += scores[2*i].Logprob - scores[2*i+1].Logprob
 	}
 	if sum /= float64(len(verbalisers)); math.IsNaN(sum) || math.IsInf(sum, 0) {
-		return 0, fmt.Errorf("score a line: %w: a log-probability is no number", pipeline.ErrUnusable)
+		return 0, fmt.Errorf("%w: a log-probability is no number", pipeline.ErrUnusable)
 	}
 	return sum, nil
-}
-
-// dryRun writes what would be asked.
-func dryRun(w io.Writer, requests []engine.ScoreRequest) error {
-	for i, r := range requests {
-		fmt.Fprintf(w, "--- question %d of %d: how probable is each of %s\n", i+1, len(requests), strings.Join(r.Options, ", "))
-		for _, m := range r.Messages {
-			fmt.Fprintf(w, "[%s]\n%s\n", m.Role, m.Content)
-		}
-	}
-	return pipeline.ErrDryRun
 }

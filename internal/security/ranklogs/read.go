@@ -92,7 +92,6 @@ func (s *source) readStdin(run *pipeline.Run) error {
 		return &casemate.Error{Code: casemate.CodeInput, Message: fmt.Sprintf("standard input is longer than %d MiB", maxStdin>>20),
 			Hint: "lines are read more than once: write them to a file and name it"}
 	}
-	run.InputBytes("standard input", data)
 	s.stdin, s.files = data, append(s.files, evidence.Stdin)
 	return nil
 }

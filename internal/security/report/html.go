@@ -73,6 +73,11 @@ type head struct {
 	Matrix   []column
 	Unseen   []string
 	Empty    string
+
+	Asked         bool // a model's opinions are there
+	Disagreements []disagreement
+	MoreDisagree  string
+	Unread        []string
 }
 
 // verdictShare is a verdict's part of the incidents, in percent.
@@ -83,6 +88,7 @@ type figure struct{ Name, Value, Note string }
 // foot is all of the page below its incidents.
 type foot struct {
 	Rest, Read   string
+	Asked        bool // a model's opinions are there
 	Files        []fileRow
 	FilesN       string
 	FilesOpen    bool
@@ -107,6 +113,7 @@ func WriteHTML(w io.Writer, t Triage) error {
 	if err != nil {
 		return fmt.Errorf("write page: %w", err)
 	}
+	t = t.shown()
 	incidents := t.Incidents[:min(maxPageIncidents, len(t.Incidents))]
 	anchors := newAnchors(incidents)
 	var page, one bytes.Buffer
@@ -120,7 +127,7 @@ func WriteHTML(w io.Writer, t Triage) error {
 				continue
 			}
 			one.Reset()
-			if err := tmpl.ExecuteTemplate(&one, "incident", newIncident(&incidents[i], anchors, i, lim)); err != nil {
+			if err := tmpl.ExecuteTemplate(&one, "incident", newIncident(&incidents[i], t.opinion(&incidents[i]), anchors, i, lim)); err != nil {
 				return fmt.Errorf("write incident %d of page: %w", i+1, err)
 			}
 			if one.Len() <= room {
@@ -182,6 +189,8 @@ func newHead(t *Triage, incidents []casemate.Incident, anchors []string) head {
 		Headline: headline(t), Coverage: coverage(t), Verdicts: shares(t),
 		Chart: newChart(incidents, anchors),
 	}
+	h.Asked, h.Unread = len(t.Opinions) > 0, t.unread()
+	h.Disagreements, h.MoreDisagree = t.disagreementsView(anchors)
 	if len(incidents) > 0 {
 		s := newSummary(&incidents[0], anchors[0], full)
 		h.Lede = &s
@@ -239,6 +248,7 @@ func newFoot(t *Triage, shown int) foot {
 	if n := t.suppressed(); n > 0 {
 		f.SuppressedN = count(n, "alert")
 	}
+	f.Asked = len(t.Opinions) > 0
 	f.FilesN, f.FilesOpen = number(len(t.Files)), len(t.Files) <= openFiles
 	// Where not all find room, those that could not be read whole come first.
 	files := slices.Clone(t.Files)

@@ -21,6 +21,7 @@ type incidentView struct {
 	summary
 	Open, Lean     bool
 	Explain        string
+	Opinion        *opinionView
 	Reasons        []reasonRow
 	MoreReasons    string
 	SumNote        string
@@ -86,10 +87,13 @@ func newSummary(inc *casemate.Incident, anchor string, lim limits) summary {
 	return s
 }
 
-func newIncident(inc *casemate.Incident, anchors []string, place int, lim limits) incidentView {
+func newIncident(inc *casemate.Incident, o *Opinion, anchors []string, place int, lim limits) incidentView {
 	v := incidentView{
 		summary: newSummary(inc, anchors[place], lim),
 		Open:    place < openIncidents, Lean: lim.lean, Explain: explainCommand(inc),
+	}
+	if lim != bare {
+		v.Opinion = newOpinion(o, lim)
 	}
 	v.Reasons, v.SumNote = waterfall(inc, lim)
 	v.MoreReasons = andMore(lim.reasons, len(inc.Reasons))

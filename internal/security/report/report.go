@@ -61,6 +61,10 @@ type Triage struct {
 	Took        time.Duration
 
 	Tactics []Tactic // in kill-chain order; nil is those of the enterprise matrix
+
+	// Opinions are what a language model says, by the incidents' ids; nil where
+	// none was asked.
+	Opinions map[string]Opinion
 }
 
 // total returns how many incidents there were before any limit, which is never

@@ -40,8 +40,10 @@ const (
 // many incidents, the ranked incidents, the gravest in short, and what could
 // not be read or was set aside.
 func WriteTerminal(w io.Writer, t Triage, opt TerminalOptions) error {
+	t = t.shown()
 	s := newScreen(opt)
 	s.header(&t)
+	s.disagree(&t)
 	if len(t.Incidents) == 0 {
 		s.line()
 		s.wrapped("", 0, plain, emptyText(&t))
@@ -57,7 +59,7 @@ func WriteTerminal(w io.Writer, t Triage, opt TerminalOptions) error {
 		}
 		tactics := t.tactics()
 		for i := range min(max(detail, 0), len(t.Incidents)) {
-			s.block(&t.Incidents[i], tactics)
+			s.block(&t.Incidents[i], t.opinion(&t.Incidents[i]), tactics)
 		}
 	}
 	s.leftOut(&t)
@@ -151,7 +153,7 @@ func (s *screen) table(t *Triage, top int) {
 		over := max(len(number(inc.Rank))-3, 0) + max(len(number(inc.Count))-7, 0)
 		lead := padLeft(number(inc.Rank), 3) + "  " +
 			padLeft(number(whole(inc.Score)), 3) + " " + s.paint(st, bar(whole(inc.Score), 100, barCells)) + "  " +
-			s.paint(st, pad(shortVerdict(inc.Verdict), 10)) + "  " +
+			s.paint(st, pad(shortVerdict(inc.Verdict), 10)) + verdictMark(t.opinion(inc)) +
 			pad(minute(inc.First), 17) + "  " + padLeft(number(inc.Count), 7) + "  "
 		if wide {
 			title := TerminalFit(inc.Title, s.width-leadColumns-hostColumns-2-over)
@@ -187,8 +189,9 @@ func minute(t time.Time) string {
 }
 
 // block tells one incident in short.
-func (s *screen) block(inc *casemate.Incident, tactics []Tactic) {
+func (s *screen) block(inc *casemate.Incident, o *Opinion, tactics []Tactic) {
 	s.title(inc)
+	s.opinion(o)
 	s.reasons(inc)
 	s.strip(inc, tactics)
 	s.timeline("Timeline", inc, topMoments)
