@@ -2,6 +2,7 @@ package narrate
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -39,7 +40,7 @@ func gather(text string, e *explain.Explanation) *gathered {
 	}
 	g.read = g.text(own, "input", "the input", strings.TrimSpace(text))
 	g.summed = e.Summary
-	g.summary = g.add(casemate.Evidence{Kind: casemate.EvidenceFinding, Name: "summary", Text: e.Summary, Techniques: ids(e.Techniques)})
+	g.summary = g.add(casemate.Evidence{Kind: casemate.EvidenceFinding, Name: "summary", Text: e.Summary, Techniques: ids(e.Techniques), Entities: programs(e, explain.Span{})})
 	for i := range e.Layers {
 		l := &e.Layers[i]
 		if i >= maxLayers {
@@ -53,7 +54,7 @@ func gather(text string, e *explain.Explanation) *gathered {
 		g.text(casemate.EvidenceLog, "decoded from "+l.Op, "layer "+strconv.Itoa(i+1), l.Text)
 	}
 	for _, f := range e.Findings {
-		g.add(casemate.Evidence{Kind: casemate.EvidenceFinding, Severity: f.Level, Name: f.Source, Text: shown(f.Text, f.Quote), Techniques: f.Techniques})
+		g.add(casemate.Evidence{Kind: casemate.EvidenceFinding, Severity: f.Level, Name: f.Source, Text: shown(f.Text, f.Quote), Techniques: f.Techniques, Entities: programs(e, f.Span)})
 	}
 	for _, f := range e.Facts {
 		t := f.Name + ": " + f.Value
@@ -82,7 +83,7 @@ func (g *gathered) known(e *explain.Explanation) {
 		for _, f := range p.Flags {
 			t += "; " + f.Text + " " + f.Means
 		}
-		g.add(casemate.Evidence{Kind: casemate.EvidenceKnowledge, Name: "program", Text: t})
+		g.add(casemate.Evidence{Kind: casemate.EvidenceKnowledge, Name: "program", Text: t, Entities: []casemate.Entity{process(p.Name)}})
 	}
 	for _, t := range e.Techniques {
 		g.add(casemate.Evidence{Kind: casemate.EvidenceKnowledge, Record: t.ID, Name: "technique", Techniques: []string{t.ID},
@@ -182,4 +183,28 @@ func (g *gathered) finish(out *Output, model bool) {
 		}
 	}
 	out.Coverage = casemate.Coverage{Parts: []casemate.CoveredPart{part}, Records: 1}
+}
+
+// programs are those that a place of the input belongs to: of the commands around
+// it, or of all where none is.
+func programs(e *explain.Explanation, at explain.Span) []casemate.Entity {
+	var around, all []casemate.Entity
+	for _, c := range e.Commands {
+		p := process(c.Name)
+		if c.Name == "" || slices.Contains(all, p) {
+			continue
+		}
+		all = append(all, p)
+		if at.End > 0 && c.Span.Layer == at.Layer && c.Span.Field == at.Field && c.Span.Start <= at.Start && at.End <= c.Span.End {
+			around = append(around, p)
+		}
+	}
+	if len(around) > 0 {
+		return around
+	}
+	return all
+}
+
+func process(name string) casemate.Entity {
+	return casemate.Entity{Type: casemate.EntityProcess, Value: name}
 }

@@ -70,7 +70,7 @@ const maxCalls = 2
 
 // Run explains a text by rules, and lets the model of the run add to it.
 func Run(ctx context.Context, run *pipeline.Run, in Input) (Output, error) {
-	// run.Limit(maxCalls)
+	run.Limit(maxCalls)
 	run.InputBytes("input", []byte(in.Text))
 	e, err := explain.Explain(ctx, in.Text, explain.Options{Catalogue: run.Options().Catalogue, Rules: in.Rules})
 	if err != nil {
@@ -99,7 +99,7 @@ func question(name string, g *gathered) (pipeline.Question, error) {
 		return pipeline.Question{}, err
 	}
 	return pipeline.Question{
-		Step: name, Prompt: all[name], MaxTokens: 700,
+		Step: name, Prompt: all[name], MaxTokens: 700, English: true,
 		Data: prompt.Data{Evidence: g.given(), Vars: map[string]any{"kind": g.kind}},
 	}, nil
 }

@@ -3,6 +3,7 @@ package narrate_test
 import (
 	"bytes"
 	"context"
+	"embed"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/casefile"
 	"github.com/casemate-ai/casemate/internal/security/explain"
 	"github.com/casemate-ai/casemate/internal/security/narrate"
 	"github.com/casemate-ai/casemate/internal/security/page"
@@ -107,5 +109,36 @@ func TestPage(t *testing.T) {
 		if !slices.ContainsFunc(p.Badges, func(b page.Badge) bool { return b.Text == o.Risk.Level }) {
 			t.Errorf("%.60q: the page does not show the risk", text)
 		}
+	}
+}
+
+//go:embed cases
+var cases embed.FS
+
+// TestCases runs what a model may answer: soberly, lying, rambling, obeying.
+func TestCases(t *testing.T) {
+	all, err := casefile.Load(cases, "cases/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		t.Run(c.Name, func(t *testing.T) {
+			run, err := pipeline.Start(c.Options(narrate.Name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, ok := c.Input("input.txt")
+			if !ok {
+				t.Fatal("no input.txt")
+			}
+			out, err := narrate.Run(context.Background(), run, narrate.Input{Text: string(text), Rules: r})
+			for _, fault := range c.Check(out, err) {
+				t.Error(fault)
+			}
+		})
 	}
 }

@@ -79,13 +79,13 @@ func (w *writer) material(n int) []casemate.Evidence {
 // narrate lets the model add a few sentences. Where it cannot, the note stands
 // without them.
 func (w *writer) narrate(ctx context.Context, name string, evidence []casemate.Evidence) error {
-	// w.run.Limit(1)
+	w.run.Limit(1)
 	all, err := loaded()
 	if err != nil {
 		return err
 	}
 	ask := func(e []casemate.Evidence) pipeline.Question {
-		return pipeline.Question{Step: name, Prompt: all[name], MaxTokens: 900, Data: prompt.Data{Evidence: e, Vars: map[string]any{"shift": w.shift()}}}
+		return pipeline.Question{Step: name, Prompt: all[name], MaxTokens: 900, English: true, Data: prompt.Data{Evidence: e, Vars: map[string]any{"shift": w.shift()}}}
 	}
 	for w.run.HasModel() && len(evidence) > minAsked {
 		fits, err := w.run.Fits(ctx, ask(evidence))

@@ -120,6 +120,9 @@ func Run(ctx context.Context, run *pipeline.Run, in Input) (Output, error) {
 	if w.dossier, err = dossier.Read(ctx, w.source()); err != nil {
 		return Output{}, err
 	}
+	if err := w.inputs(ctx); err != nil {
+		return Output{}, err
+	}
 	if err := w.pick(); err != nil {
 		return Output{}, err
 	}
@@ -205,6 +208,24 @@ func (w *writer) source() dossier.Input {
 		Paths: w.in.Files, Stdin: stdin, Rules: w.in.Rules, Bare: w.in.NoRules, Assets: w.in.Assets, Suppress: w.in.Suppress,
 		AsOf: asOf, Version: w.run.Options().Version,
 	}
+}
+
+// inputs pins what was read. The digest of standard input is the pipeline's.
+func (w *writer) inputs(ctx context.Context) error {
+	for _, p := range w.dossier.Inputs {
+		if p.Name != "-" {
+			w.run.AddInput(p)
+		}
+	}
+	for _, side := range append([]string{w.in.Assets, w.in.Suppress}, w.in.Rules...) {
+		if side == "" {
+			continue
+		}
+		if err := w.run.Input(ctx, []string{side}); err != nil {
+			return fmt.Errorf("write note: %w", err)
+		}
+	}
+	return nil
 }
 
 // pick says which incidents the note is about.

@@ -3,6 +3,7 @@ package note_test
 import (
 	"bytes"
 	"context"
+	"embed"
 	"encoding/json"
 	"errors"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/casefile"
 	"github.com/casemate-ai/casemate/internal/security/note"
 	"github.com/casemate-ai/casemate/internal/security/page"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
@@ -268,4 +270,35 @@ func file(t testing.TB, name, text string) string {
 func around(text, part string) string {
 	i := strings.Index(text, part)
 	return text[max(0, i-80):min(len(text), i+80)]
+}
+
+//go:embed cases
+var cases embed.FS
+
+// TestCases runs what a model may answer: soberly, lying, rambling, obeying.
+func TestCases(t *testing.T) {
+	all, err := casefile.Load(cases, "cases/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		t.Run(c.Name, func(t *testing.T) {
+			paths, err := c.Unpack(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := note.Input{Files: paths}
+			if err := c.Arguments(&in); err != nil {
+				t.Fatal(err)
+			}
+			run, err := pipeline.Start(c.Options(note.Name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := note.Run(context.Background(), run, in)
+			for _, fault := range c.Check(out, err) {
+				t.Error(fault)
+			}
+		})
+	}
 }

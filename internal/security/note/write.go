@@ -316,7 +316,4 @@ func (w *writer) finish() {
 		w.run.Decided(path, casemate.DecidedByRule)
 	}
 	o.Provenance = w.run.Provenance()
-	if len(o.Provenance.Inputs) == 0 {
-		o.Provenance.Inputs = w.dossier.Inputs
-	}
 }
