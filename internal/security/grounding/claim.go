@@ -113,19 +113,21 @@ func shared(text string, stems []string) int {
 }
 
 var (
-	notStopped = regexp.MustCompile(`\b(?:not|never|n't|nothing|nobody|no (?:control|sensor|product|one|tool)|without being|neither)(?: \w+)?(?: was| been| being| be| have| has)? ?(?:block(?:ed)?|den(?:ied|y)|stop(?:ped)?|prevent(?:ed)?|reject(?:ed)?|refuse[d]?|quarantine[d]?|fail(?:ed)?|intercept(?:ed)?|drop(?:ped)?)\b`)
+	notStopped = regexp.MustCompile(`\b(?:not|never|n't|nothing|nobody|no (?:control|sensor|product|one|tool)|without being|neither(?:[^.;]{0,60}\bnor\b)?)(?:(?: the| a| an| any)? \w+)?(?: was| been| being| be| have| has)? ?(?:block(?:ed)?|den(?:ied|y)|stop(?:ped)?|prevent(?:ed)?|reject(?:ed)?|refuse[d]?|quarantine[d]?|fail(?:ed)?|intercept(?:ed)?|drop(?:ped)?)\b|\bneither[^.;]{0,60}\bnor\b[^.;]{0,40}\b(?:blocked|stopped|prevented|denied|dropped)\b`)
+	noAction   = regexp.MustCompile(`\bno (?:blocking|preventive|block|prevention)(?: action)?\b|\b(?:did|does|do) (?:not|nothing) (?:to )?(?:block|stop|prevent)\b`)
+	contrast   = regexp.MustCompile(`, (?:and |but )?not (?:the |a |an |by |from |to |as |on |in |at |with )*[^ ]+[.]?$`)
 	notPassed  = regexp.MustCompile(`\b(?:not|never|n't)(?: be| been| yet)? (?:allow(?:ed)?|permit(?:ted)?|accept(?:ed)?|succeed(?:ed)?|successful(?:ly)?|grant(?:ed)?|authori[sz]ed)\b`)
 	passes     = regexp.MustCompile(`\b(?:allow(?:ed|s)|permitted|let (?:\w+ ){1,4}(?:through|pass)|went through|got through|accepted|succeeded|success|successful|successfully|granted|managed to|was able to)\b`)
-	stops1     = regexp.MustCompile(`\b(?:blocked|denied|prevented|rejected|refused|quarantined|intercepted|thwarted|foiled|averted|failed|fails|failure|unsuccessful|unsuccessfully|unable|could not|in vain)\b`)
+	stops1     = regexp.MustCompile(`\b(?:blocked|denied|prevented|rejected|refused|quarantined|intercepted|thwarted|foiled|averted|(?:suricata|firewall|proxy|sensor|defender|gateway|edr|waf|ips) dropped|failed|fails|failure|unsuccessful|unsuccessfully|unable|could not|in vain)\b`)
 
-	evidencePass = []string{"allow", "permit", "accept", "success", "succeed", "grant", "pass"}
+	evidencePass = []string{"allow", "permit", "accept", "success", "succeed", "grant", "passed"}
 	evidenceStop = []string{"block", "deny", "denied", "prevent", "reject", "refus", "fail", "quarantin", "accessdenied", "unauthori", "not authori", "stopped", "terminat", "remediat", "killed", "bad password", "invalid", "unsuccess", "forbidden", "act=drop", "action: drop", "act: drop", "reset"}
 )
 
 // outcomes reports success for failure and the like, and denials that nothing in
 // the evidence bears out.
 func (r *reading) outcomes(low string) {
-	s := notStopped.ReplaceAllString(low, " allowed ")
+	s := noAction.ReplaceAllString(notStopped.ReplaceAllString(contrast.ReplaceAllString(low, ""), " allowed "), " allowed ")
 	denied := notPassed.MatchString(s)
 	s = notPassed.ReplaceAllString(s, " denied ")
 	pass, stop := passes.FindString(s), stops1.FindString(s)
@@ -144,10 +146,13 @@ func (r *reading) outcomes(low string) {
 			r.report(Outcome, w, "the evidence says the opposite")
 		}
 	}
-	if denied {
-		return
+	r.refusals(s)
+	r.people(low)
+	r.wholesale(low)
+	if !denied {
+		r.denial(s)
 	}
-	r.denial(s)
+	r.denied(s)
 }
 
 // any reports whether a word of the pool's own texts begins with one of several.
@@ -187,6 +192,7 @@ var opposites = []opposite{
 	opposing(`disconnected`, "disconnect clos", "connect"),
 	opposing(`(?:was|were|has been|have been|got) (?:stopped|terminated|killed)`, "stop terminat kill block disabl remediat prevent end shut", "start creat running install"),
 	opposing(`logged (?:off|out)|signed out`, "logoff logout log off signed sign clos disconnect 4634 4647", "logon login logged accept"),
+	opposing(`(?:is|are|remains?|still) (?:still )?(?:active|enabled|valid|in use)`, "activ enabl valid use", "deactiv disabl revok inactiv reset"),
 	opposing(`released|reconnected`, "releas reconnect", "isolat contain quarantin"),
 }
 
@@ -292,4 +298,97 @@ func (r *reading) cleared(low string, re *regexp.Regexp) bool {
 		}
 	}
 	return false
+}
+
+var (
+	tried     = regexp.MustCompile(`\b(?:tr(?:y|ied|ies)|attempt\w*|deni\w*|refus\w*|fail\w*|not|without|unauthor\w*|reject\w*|unsuccess\w*|could|block\w*|forbid\w*|test\w*|prob\w*|sought|error\w*|lack\w*|call\w*|invok\w*|request\w*|issued|used|ask\w*|want\w*|no|unable|stop\w*)\b|n't\b`)
+	refusedAt = []string{"accessdenied", "not authori", "unauthorizedoperation", "permission denied", "access is denied", "access denied"}
+)
+
+// refusals reports that something was done where every record cited says that it was
+// refused.
+func (r *reading) refusals(low string) {
+	if r.cites == 0 || tried.MatchString(low) {
+		return
+	}
+	for _, x := range r.pool {
+		x.ready()
+		if !slices.ContainsFunc(refusedAt, func(w string) bool { return strings.Contains(x.own, w) }) {
+			return
+		}
+	}
+	r.report(Outcome, short(r.text), "the evidence says that it was refused")
+}
+
+var person = regexp.MustCompile(`\b\p{Lu}\p{Ll}+ (confirm|admit|acknowledg|approv|agree|promis|order)(?:s|es|ed|ted|d)\b`)
+
+// people reports that somebody confirmed, admitted or approved something where no
+// evidence says so.
+func (r *reading) people(string) {
+	for _, m := range person.FindAllStringSubmatch(r.text, 4) {
+		if name, _, _ := strings.Cut(strings.ToLower(m[0]), " "); termTable()[name].kind == "" && !common[name] && !r.any([]string{m[1]}) {
+			r.report(Outcome, m[0], "nothing in the evidence says so")
+		}
+	}
+}
+
+var (
+	everything = regexp.MustCompile(`\b(?:all|every|the entire|the whole) (?:of )?(?:the |its |their |our )?(?:\w+ )??(?:files?|documents?|data|hosts?|machines?|servers?|workstations?|systems?|accounts?|users?|mailbox(?:es)?|backups?|passwords?|credentials|customers?|network|domain|company|organi[sz]ation)\b`)
+	wholly     = []string{"all", "every", "entire", "whole", "complete", "each", "/all"}
+)
+
+// wholesale reports "all files" where no evidence says so.
+func (r *reading) wholesale(low string) {
+	said := everything.FindString(low)
+	if said == "" || numeral.MatchString(said) || figure.MatchString(said) || r.any(wholly) {
+		return
+	}
+	r.report(Number, said, "nothing in the evidence says all")
+}
+
+var (
+	notWord = regexp.MustCompile(`\b(?:not|never|nobody|n't|no)(?: been| be| yet| longer)? ([a-z]+)\b`)
+	ending  = regexp.MustCompile(`\b(?:last|latest|final|ended|ceased|until|before|stopped|whether|if|would|should)\b`)
+	clauses = regexp.MustCompile(`, |; | and | but | while | whereas `)
+)
+
+// denied reports a clause that says what a person's words in the evidence deny, and
+// nothing else in it affirms.
+func (r *reading) denied(low string) {
+	for _, c := range clauses.Split(low, 16) {
+		if negation.MatchString(c) || ending.MatchString(c) && !strings.Contains(c, "continued") {
+			continue
+		}
+		mine := stems(c)
+		for _, x := range r.pool {
+			if x.ready(); !written(x.e.Kind) {
+				continue
+			}
+			for _, s := range sentencesOf(x.own) {
+				for _, m := range notWord.FindAllStringSubmatchIndex(s, 8) {
+					w := stem(s[m[2]:m[3]])
+					if len(w) < 3 || emptyWords[w] || !slices.Contains(mine, w) || shared(s[:m[0]]+s[m[3]:], mine) < 1 {
+						continue
+					}
+					if !r.affirms(w, x, s) {
+						r.report(Outcome, short(c), "the evidence denies it")
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// affirms reports whether any other sentence of the pool has a word.
+func (r *reading) affirms(w string, in *index, not string) bool {
+	return slices.ContainsFunc(r.pool, func(x *index) bool {
+		x.ready()
+		for _, s := range sentencesOf(x.own) {
+			if (x != in || s != not) && hasStart(s, w) {
+				return true
+			}
+		}
+		return false
+	})
 }

@@ -122,7 +122,7 @@ func New(evidence []casemate.Evidence, opt Options) *Checker {
 	c.book = bookOf(c.opt.Catalogue)
 	c.all = make([]*index, len(evidence))
 	for i := range evidence {
-		x := &index{e: &evidence[i], book: c.book, clean: opt.Clean}
+		x := &index{e: &evidence[i], book: c.book, clean: opt.Clean, tied: c.ties}
 		c.all[i] = x
 		c.evidence[evidence[i].ID] = x
 	}

@@ -15,6 +15,7 @@ type index struct {
 	e     *casemate.Evidence
 	book  *book
 	clean func(string) string
+	tied  func() map[string][]string // see Checker.ties
 
 	once sync.Once
 	low  string // everything that it says, folded; see fold

@@ -57,7 +57,7 @@ func (x *index) acts() []pair {
 func (x *index) cross(givers, takers []casemate.Entity) {
 	for _, g := range givers {
 		for _, t := range takers {
-			a, b := spellings(g), spellings(t)
+			a, b := x.spellings(g), x.spellings(t)
 			if len(x.pairs) < maxPairs && !overlap(a, b) {
 				x.pairs = append(x.pairs, pair{a, b})
 			}
@@ -70,7 +70,7 @@ func overlap(a, b []string) bool {
 }
 
 // spellings are the names under which a sentence may speak of an entity.
-func spellings(n casemate.Entity) []string {
+func (x *index) spellings(n casemate.Entity) []string {
 	v := fold(n.Value)
 	out := []string{v}
 	add := func(s string) {
@@ -79,6 +79,10 @@ func spellings(n casemate.Entity) []string {
 		}
 	}
 	switch n.Type {
+	case casemate.EntityAddress:
+		for _, s := range x.tied()[v] {
+			add(s)
+		}
 	case casemate.EntityHost, casemate.EntityDomain:
 		add(shortHost(v))
 	case casemate.EntityUser:
@@ -242,7 +246,7 @@ func direction(lead, mid, tail string, places bool) int {
 	return 0
 }
 
-var fromBefore = regexp.MustCompile(`\bfrom (?:the |host |address |workstation |server )*$`)
+var fromBefore = regexp.MustCompile(`\b(?:from|by) (?:the |host |address |workstation |server )*$`)
 
 // prose compares the order of two names with that in evidence which people wrote.
 func (r *reading) prose(low string) {

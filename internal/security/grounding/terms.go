@@ -20,8 +20,8 @@ i a an the utc gmt cet est january february march april may june july august sep
 monday tuesday wednesday thursday friday saturday sunday internet english
 mitre att&ck attack cve cwe capec nist cisa cert owasp mitre's
 soc siem soar edr xdr mdr ndr ids ips av nac dlp iam mfa 2fa sso pam waf vpn nat dmz lan wan vlan ad aad gpo ou cti ioc iocs ttp ttps ir dfir csirt ciso rca poc
-ip ipv4 ipv6 mac url urls uri fqdn dns-based api apis cli gui os dll dlls exe pe elf cpu gpu ram sha sha1 sha-1 sha256 sha-256 sha512 md5 hash guid uuid sid pid ppid tid json xml csv yaml html pdf
-it hr ceo cfo pii gdpr sla faq id ids uac vss pki ca acl sd com rpc ui ux usb ssd
+ip ipv4 ipv6 mac url urls uri fqdn dns-based api apis cli gui os dll dlls exe pe elf cpu gpu ram sha sha1 sha-1 sha256 sha-256 sha512 md5 hash guid uuid sid pid ppid tid json
+it ceo cfo pii gdpr sla faq id ids uac vss pki ca acl sd com rpc ui ux usb ssd
 c2 c&c cnc lolbin lolbins apt rat poc ransomware-as-a-service
 user-agent user-agents windows linux unix macos microsoft office azure cloud active directory
 web base64 unicode ascii utf-8 hex 64-bit 32-bit x64 x86 win32 wow64 24/7 tier-1 tier-2 tier-3 l1 l2 l3 p1 p2 p3 p4 sev1 sev2 sev3
