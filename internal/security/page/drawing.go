@@ -392,7 +392,7 @@ func wireLabel(g Graph, w *wire) string {
 	}
 	text := strings.Join(verbs, ", ")
 	if len(verbs) > 1 && columns(text+suffix) > maxLabel {
-		text = verbs[0] + " +" + number(len(verbs)-1)
+		text = verbs[0] + ", …"
 	}
 	return strings.TrimSpace(fit(text, maxLabel-columns(suffix)) + suffix)
 }

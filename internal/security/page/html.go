@@ -67,6 +67,8 @@ type hypertext struct {
 	section int
 	lane    int // timelines so far, for the ids of their lines
 	drawing int // graphs so far
+	// The block that explains how lanes are read, from 1, and the one at hand.
+	explained, block int
 }
 
 // WriteHTML writes the page as one file that needs nothing else: no script, no
@@ -98,7 +100,7 @@ func (h *hypertext) write() error {
 		}
 	}
 	for i, b := range h.Blocks[:min(maxBlocks, len(h.Blocks))] {
-		if err := h.block(i, b); err != nil {
+		if err := h.part(i, b); err != nil {
 			return err
 		}
 	}
@@ -122,12 +124,13 @@ func (h *hypertext) add(name string, data any) error {
 	return h.tmpl.ExecuteTemplate(&h.page, name, data)
 }
 
-// block writes one block, leaner where it does not fit.
-func (h *hypertext) block(i int, b Block) error {
+// part writes one block, leaner where it does not fit.
+func (h *hypertext) part(i int, b Block) error {
 	if sec, ok := b.(Section); ok {
 		h.section++
 		return h.add("section", sectionView{Close: i > 0, ID: sectionID(h.section), Title: shorten(sec.Title, 300), Note: shorten(sec.Note, 2000)})
 	}
+	h.block = i + 1
 	room := blocksBytes - h.page.Len()
 	for _, lim := range levels {
 		if room < leastBlock {

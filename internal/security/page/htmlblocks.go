@@ -156,7 +156,7 @@ type tableView struct {
 
 func (h *hypertext) table(t Table, lim limits) tableView {
 	g := newGrid(t, lim.rows, lim.text)
-	v := tableView{Cited: len(t.Evidence) > 0}
+	v := tableView{Cited: isCited(t.Evidence)}
 	if g.more > 0 {
 		v.More = "and " + number(g.more) + " more rows"
 	}
@@ -187,6 +187,8 @@ func (g *grid) class(i int) string {
 		return "barcell"
 	case g.right[i]:
 		return "num"
+	case g.short[i]:
+		return "short"
 	}
 	return ""
 }

@@ -13,14 +13,15 @@ import (
 )
 
 const (
-	maxLanes   = 14  // hosts with a lane of their own
-	laneBins   = 120 // marks a lane can hold: what happens closer than this is one mark
-	maxSpans   = 40  // lines of a lane for what lasted
-	maxTicks   = 9
-	axisMargin = 1.5 // percent left free at either end of the axis
-	minRadius  = 4.5
-	maxRadius  = 10.0
-	noHost     = "no host named"
+	maxLanes     = 14  // hosts with a lane of their own
+	laneBins     = 120 // marks a lane can hold: what happens closer than this is one mark
+	maxSpans     = 40  // lines of a lane for what lasted
+	maxTicks     = 9
+	leastMoments = 5   // fewer are no picture
+	axisMargin   = 1.5 // percent left free at either end of the axis
+	minRadius    = 4.5
+	maxRadius    = 10.0
+	noHost       = "no host named"
 )
 
 // timelineView is the picture of when things happened on which host, its
@@ -34,6 +35,9 @@ type timelineView struct {
 	Rows    []momentView
 	More    string
 	N       int
+	Graded  bool // anything is said of severities
+	Hosted  bool // and of hosts
+	First   bool // of the page: it explains how to read the picture
 }
 
 type laneView struct {
@@ -62,9 +66,12 @@ type momentView struct {
 
 func (h *hypertext) timeline(t Timeline, lim limits) timelineView {
 	h.lane++
-	v := timelineView{N: h.lane, More: andMore(lim.rows, len(t))}
+	v := timelineView{N: h.lane, More: andMore(lim.rows, len(t)), Graded: t.graded(), Hosted: slices.ContainsFunc(t, func(one Happening) bool { return one.Host != "" })}
 	rows := t[:min(lim.rows, len(t))]
 	v.draw(t, len(rows))
+	if len(v.Lanes) > 0 && (h.explained == 0 || h.explained == h.block) {
+		v.First, h.explained = true, h.block
+	}
 	last := ""
 	for i := range rows {
 		one := &rows[i]
@@ -137,7 +144,7 @@ func (v *timelineView) draw(t Timeline, rows int) {
 	if untimed > 0 {
 		v.Untimed = number(untimed) + " without a time " + isAre(untimed) + " only in the list."
 	}
-	if len(times) < 4 { // one moment is no picture
+	if len(times) < 2*leastMoments { // each has a beginning and an end
 		return
 	}
 	a := newAxis(times)
@@ -260,7 +267,7 @@ func (v *timelineView) drawLane(a axis, t Timeline, list []int, rows int, host s
 	l.Label, l.Class, l.Count = noHost, severityClass(worst), number(len(list))
 	if len(list) > 0 && host != "" {
 		full := shorten(t[list[0]].Host, 120)
-		l.Label = middle(full, 30)
+		l.Label = fit(full, 26)
 		if l.Label != full {
 			l.Full = full
 		}

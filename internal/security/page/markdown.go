@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -263,7 +264,8 @@ func (m *ticket) table(d *document, t Table) {
 	for i, h := range g.head {
 		head[i] = report.Markdown(h)
 	}
-	if len(t.Evidence) > 0 {
+	cited := isCited(t.Evidence)
+	if cited {
 		head = append(head, "Evidence")
 	}
 	m.head(head, g.right)
@@ -275,7 +277,7 @@ func (m *ticket) table(d *document, t Table) {
 				cells[j] = "`" + bar(v, barCells) + "` " + cells[j]
 			}
 		}
-		if len(t.Evidence) > 0 {
+		if cited {
 			c := ""
 			if i < len(t.Evidence) {
 				c = strings.TrimSpace(cite(t.Evidence[i], mdCitations))
@@ -295,7 +297,12 @@ func (m *ticket) timeline(d *document, t Timeline) {
 		return
 	}
 	list := t[:min(mdMoments, len(t))]
-	m.head([]string{"Time (UTC)", "Severity", "Host", "What happened", "Evidence"}, nil)
+	graded := t.graded()
+	if graded {
+		m.head([]string{"Time (UTC)", "Severity", "Host", "What happened", "Evidence"}, nil)
+	} else {
+		m.head([]string{"Time (UTC)", "Host", "What happened", "Evidence"}, nil)
+	}
 	for i := range list {
 		h := &list[i]
 		what := esc(h.Text, mdText)
@@ -305,7 +312,11 @@ func (m *ticket) timeline(d *document, t Timeline) {
 		if note := lasted(h); note != "" {
 			what += ", " + note
 		}
-		m.row(stamp(h.Time), h.Severity.String(), code(h.Host, 80), what, strings.TrimSpace(cite(h.Evidence, mdCitations)))
+		cells := []string{stamp(h.Time), h.Severity.String(), code(h.Host, 80), what, strings.TrimSpace(cite(h.Evidence, mdCitations))}
+		if !graded {
+			cells = slices.Delete(cells, 1, 2)
+		}
+		m.row(cells...)
 	}
 	m.line()
 	if rest := andMore(len(list), len(t)); rest != "" {

@@ -23,8 +23,9 @@ type grid struct {
 	head  []string
 	rows  [][]string
 	right []bool
-	bar   int // index of the column drawn as a bar, or -1
-	more  int // rows left out
+	short []bool // no cell is longer than a few words
+	bar   int    // index of the column drawn as a bar, or -1
+	more  int    // rows left out
 	cited bool
 }
 
@@ -45,6 +46,11 @@ func newGrid(t Table, rows, most int) grid {
 		}
 		g.head = append(g.head, name)
 		g.right = append(g.right, i != g.bar && isNumberColumn(t.Rows, i))
+		short := columns(name) <= shortCell
+		for _, r := range t.Rows[:min(rows, len(t.Rows))] {
+			short = short && (i >= len(r) || columns(shorten(r[i], most)) <= shortCell)
+		}
+		g.short = append(g.short, short)
 	}
 	for _, r := range t.Rows[:min(rows, len(t.Rows))] {
 		cells := make([]string, wide)
@@ -54,6 +60,26 @@ func newGrid(t Table, rows, most int) grid {
 		g.rows = append(g.rows, cells)
 	}
 	return g
+}
+
+// isCited reports whether any row of a table cites anything.
+func isCited(evidence [][]string) bool {
+	return slices.ContainsFunc(evidence, func(ids []string) bool { return len(ids) > 0 })
+}
+
+// subject is the column that says what a row is about: the first whose cells
+// are all different and no numbers.
+func (g *grid) subject() int {
+	for i := range g.short {
+		seen := map[string]bool{}
+		for _, r := range g.rows {
+			seen[r[i]] = true
+		}
+		if len(seen) == len(g.rows) && !g.right[i] && i != g.bar && !(g.short[i] && g.head[i] == "") {
+			return i
+		}
+	}
+	return 0
 }
 
 // isNumberColumn reports whether all cells of a column that say something are numbers.
@@ -73,8 +99,9 @@ func isNumberColumn(rows [][]string, i int) bool {
 
 func (s *screen) table(d *document, t Table) {
 	g := newGrid(t, termRows, termText)
+	g.cited = isCited(t.Evidence)
 	for i := range g.rows {
-		if len(t.Evidence) > 0 {
+		if g.cited {
 			c := ""
 			if i < len(t.Evidence) {
 				c = d.citation(t.Evidence[i], 3)
@@ -87,7 +114,6 @@ func (s *screen) table(d *document, t Table) {
 			}
 		}
 	}
-	g.cited = len(t.Evidence) > 0
 	if g.cited {
 		g.head, g.right = append(g.head, "Evidence"), append(g.right, false)
 	}
@@ -108,7 +134,7 @@ func (s *screen) table(d *document, t Table) {
 func (s *screen) crowded(g *grid, widths []int) bool {
 	for i, w := range widths {
 		for _, r := range g.rows {
-			if i == g.bar || columns(r[i]) <= w {
+			if i == g.bar || g.cited && i == len(widths)-1 || columns(r[i]) <= w {
 				continue
 			}
 			if w < leastProse || len(s.wrap(w, span{plain, r[i]})) > cellLines {
@@ -194,26 +220,25 @@ func (s *screen) grid(g grid, widths []int) {
 	}
 }
 
-// records writes a table row by row: the first cell as a heading, short cells
+// records writes a table row by row: what it is about as a heading, short cells
 // together on a line, long ones each on lines of its own.
 func (s *screen) records(g grid) {
+	subject := g.subject()
 	for i, r := range g.rows {
 		if i > 0 {
 			s.line()
 		}
-		head := []span{{bold, r[0]}}
-		rest := r[1:]
-		if g.cited && len(rest) > 0 {
-			head = append(head, span{dim, rest[len(rest)-1]})
-			rest = rest[:len(rest)-1]
-		}
-		s.wrapped("  ", indent+2, s.prose(), head...)
+		head := []span{{bold, r[subject]}}
 		var short []span
 		var long [][2]string
-		for j, c := range rest {
-			name := g.head[j+1]
+		for j, c := range r {
+			name := g.head[j]
 			switch {
-			case strings.TrimSpace(c) == "":
+			case strings.TrimSpace(c) == "" || j == subject:
+			case g.cited && j == len(r)-1:
+				head = append(head, span{dim, c})
+			case name == "" && j < subject: // a mark before what it is about, such as "for"
+				head = slices.Insert(head, len(head)-1, span{dim, c + ":"})
 			case columns(c) <= shortCell:
 				if len(short) > 0 {
 					short[len(short)-1].text += " ·"
@@ -223,6 +248,7 @@ func (s *screen) records(g grid) {
 				long = append(long, [2]string{name, c})
 			}
 		}
+		s.wrapped("  ", indent+2, s.prose(), head...)
 		if len(short) > 0 {
 			s.wrapped("    ", indent+2, s.prose(), short...)
 		}
@@ -270,7 +296,11 @@ func (s *screen) timeline(d *document, t Timeline) {
 	for i := range list {
 		wide = max(wide, min(columns(shorten(list[i].Host, 80)), mostHost))
 	}
-	at := indent + len(clockLayout) + 2 + 4 + 2
+	graded := t.graded()
+	at := indent + len(clockLayout) + 2
+	if graded {
+		at += 4 + 2
+	}
 	if wide > 0 {
 		at += wide + 2
 	}
@@ -285,15 +315,23 @@ func (s *screen) timeline(d *document, t Timeline) {
 		if !h.Time.IsZero() {
 			clock = h.Time.UTC().Format(clockLayout)
 		}
-		lead := "  " + pad(clock, len(clockLayout)) + "  " + s.paint(severityStyle(h.Severity), pad(shortSeverity(h.Severity), 4)) + "  "
+		lead := "  " + pad(clock, len(clockLayout)) + "  "
+		if graded {
+			lead += s.paint(severityStyle(h.Severity), pad(shortSeverity(h.Severity), 4)) + "  "
+		}
 		if wide > 0 {
-			lead += pad(middle(shorten(h.Host, 80), wide), wide) + "  "
+			lead += pad(fit(shorten(h.Host, 80), wide), wide) + "  "
 		}
 		s.wrapped(lead, at, max(s.prose(), min(s.width, 140)), d.happeningSpans(h)...)
 	}
 	if rest := andMore(len(list), len(t)); rest != "" {
 		s.leave(rest + " less grave")
 	}
+}
+
+// graded reports whether anything is said of how grave the happenings are.
+func (t Timeline) graded() bool {
+	return slices.ContainsFunc(t, func(h Happening) bool { return h.Severity > casemate.SeverityUnknown })
 }
 
 // gravest picks at most n happenings, the gravest and among equals the
