@@ -326,7 +326,7 @@ var person = regexp.MustCompile(`\b\p{Lu}\p{Ll}+ (confirm|admit|acknowledg|appro
 // evidence says so.
 func (r *reading) people(string) {
 	for _, m := range person.FindAllStringSubmatch(r.text, 4) {
-		if name, _, _ := strings.Cut(strings.ToLower(m[0]), " "); termTable()[name].kind == "" && !common[name] && !r.any([]string{m[1]}) {
+		if name, _, _ := strings.Cut(strings.ToLower(m[0]), " "); vocab().terms[name].kind == "" && !vocab().common[name] && !r.any([]string{m[1]}) {
 			r.report(Outcome, m[0], "nothing in the evidence says so")
 		}
 	}

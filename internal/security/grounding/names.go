@@ -76,11 +76,11 @@ func (r *reading) named(ps []piece, low string) bool {
 			caps++
 		}
 	}
-	if t, ok := termTable()[low]; ok && !(capitalOnly[low] && !ps[0].capital) {
+	if t, ok := vocab().terms[low]; ok && !(vocab().capital[low] && !ps[0].capital) {
 		if r.shows(t) || r.told && r.contains(low) {
 			return true
 		}
-		if ps[0].first && len(ps) == 1 && capitalOnly[low] && text[1:] == low[1:] && !r.has(low) && !followedByVerb(r.low[ps[0].to:]) {
+		if ps[0].first && len(ps) == 1 && vocab().capital[low] && text[1:] == low[1:] && !r.has(low) && !followedByVerb(r.low[ps[0].to:]) {
 			return false
 		}
 		r.missing(t.kind, text)
@@ -182,7 +182,7 @@ func (r *reading) actor(ps []piece, low, text string, caps int) bool {
 		return false
 	}
 	plainWord := len(ps) == 1 && text[1:] == low[1:] && !strings.ContainsAny(low, "0123456789")
-	if len(ps) == 1 && (general[low] || common[low] || len(low) < 4 || plainWord && ps[0].first) {
+	if len(ps) == 1 && (vocab().general[low] || vocab().common[low] || len(low) < 4 || plainWord && ps[0].first) {
 		return false
 	}
 	if caps < len(ps) {
@@ -195,7 +195,7 @@ func (r *reading) actor(ps []piece, low, text string, caps int) bool {
 		}
 		return true
 	}
-	if len(ps) == 2 && actorName.MatchString(low) && !r.has(low) && !general[ps[1].low] {
+	if len(ps) == 2 && actorName.MatchString(low) && !r.has(low) && !vocab().general[ps[1].low] {
 		r.missing(Attribution, text)
 		return true
 	}

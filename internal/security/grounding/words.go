@@ -44,7 +44,7 @@ var (
 func (r *reading) nameLike(ps []piece, i int, text string) string {
 	p := ps[i]
 	switch {
-	case general[p.low] || ordinals.MatchString(p.low):
+	case vocab().general[p.low] || ordinals.MatchString(p.low):
 		return ""
 	case dotted2.MatchString(p.low):
 		return Version
@@ -77,7 +77,7 @@ func quotedAround(text string, i, j int) bool {
 
 func allGeneral(s, sep string) bool {
 	for _, w := range strings.Split(s, sep) {
-		if w != "" && !general[w] && !common[w] {
+		if w != "" && !vocab().general[w] && !vocab().common[w] {
 			return false
 		}
 	}
@@ -95,7 +95,7 @@ func (r *reading) slashed(p piece, text string) string {
 	}
 	ok := true
 	for _, w := range strings.Split(p.low, "/") {
-		ok = ok && (r.has(w) || general[w] || common[w])
+		ok = ok && (r.has(w) || vocab().general[w] || vocab().common[w])
 	}
 	if ok {
 		return ""
@@ -110,7 +110,7 @@ func (r *reading) hyphened(ps []piece, i int, text string) string {
 	parts := strings.Split(text, "-")
 	named := false
 	for _, w := range parts {
-		named = named || w != "" && (strings.ToUpper(w) == w && w != strings.ToLower(w) && !general[strings.ToLower(w)] || digits(w) && len(parts) > 2)
+		named = named || w != "" && (strings.ToUpper(w) == w && w != strings.ToLower(w) && !vocab().general[strings.ToLower(w)] || digits(w) && len(parts) > 2)
 	}
 	called := calling.MatchString(r.low[:p.from])
 	if lower(text) && !mixed.MatchString(text) {
@@ -125,11 +125,11 @@ func (r *reading) hyphened(ps []piece, i int, text string) string {
 	all := true
 	for k, w := range parts {
 		low := strings.ToLower(w)
-		_, known := termTable()[low]
-		if known && !r.shows(termTable()[low]) {
+		_, known := vocab().terms[low]
+		if known && !r.shows(vocab().terms[low]) {
 			return Name
 		}
-		all = all && (known || general[low] || common[low] || r.has(low) || k > 0 && lower(w) && !mixed.MatchString(w) || k == 0 && digits(w))
+		all = all && (known || vocab().general[low] || vocab().common[low] || r.has(low) || k > 0 && lower(w) && !mixed.MatchString(w) || k == 0 && digits(w))
 	}
 	if all && !(named && mixed.MatchString(text)) || all && lower(parts[len(parts)-1]) && !mixed.MatchString(parts[len(parts)-1]) && !digits(parts[len(parts)-1]) {
 		return ""
@@ -145,7 +145,7 @@ var identity = regexp.MustCompile(`^(?:svc|adm|admin|ci|cd|sa|srv|app|sys|usr|s3
 
 func ordinary(parts []string) bool {
 	for _, p := range parts {
-		if common[p] || general[p] {
+		if vocab().common[p] || vocab().general[p] {
 			return true
 		}
 	}
@@ -155,15 +155,15 @@ func ordinary(parts []string) bool {
 // properName judges a capitalised word without anything else special.
 func (r *reading) properName(ps []piece, i int, text string) string {
 	p := ps[i]
-	if common[p.low] && (p.first || i > 0 && !ps[i-1].capital) {
+	if vocab().common[p.low] && (p.first || i > 0 && !ps[i-1].capital) {
 		return ""
 	}
 	if p.first {
-		next := i+1 < len(ps) && ps[i+1].capital && r.text[p.to:ps[i+1].from] == " " && !general[ps[i+1].low] && r.free(ps[i+1].from, ps[i+1].to)
-		if givenNames[p.low] {
+		next := i+1 < len(ps) && ps[i+1].capital && r.text[p.to:ps[i+1].from] == " " && !vocab().general[ps[i+1].low] && r.free(ps[i+1].from, ps[i+1].to)
+		if vocab().given[p.low] {
 			return User
 		}
-		if !next || common[p.low] {
+		if !next || vocab().common[p.low] {
 			return ""
 		}
 		// "Excel PowerShell"? Two capitals begin a sentence with a name, unless
