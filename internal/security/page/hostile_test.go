@@ -197,6 +197,9 @@ func checkMarkdown(tb testing.TB, p page.Page) {
 		if strings.HasPrefix(line, "    ") { // code that holds a fence
 			continue
 		}
+		if strings.Contains(line, "](") { // even where an escape makes it inert
+			tb.Fatalf("Markdown: %+q looks like a link", line)
+		}
 		rest := literal.ReplaceAllString(line, "·")
 		rest = codeSpan.ReplaceAllString(rest, "·")
 		rest = citation.ReplaceAllString(rest, "·")

@@ -58,9 +58,21 @@ func (m *ticket) head(names []string, right []bool) {
 	m.row(rules...)
 }
 
-func esc(s string, most int) string { return report.Markdown(shorten(s, most)) }
+func esc(s string, most int) string { return literal(shorten(s, most)) }
 
-func code(s string, most int) string { return report.MarkdownCode(shorten(s, most)) }
+// literal escapes clean text. A bracket before a parenthesis is broken twice:
+// what some products make of Markdown is looser than any grammar.
+func literal(s string) string {
+	return strings.ReplaceAll(report.Markdown(s), "](", `]\(`)
+}
+
+func code(s string, most int) string {
+	s = shorten(s, most)
+	if strings.Contains(s, "](") {
+		return literal(s)
+	}
+	return report.MarkdownCode(s)
+}
 
 // WriteMarkdown writes the page as Markdown for a ticket.
 func WriteMarkdown(w io.Writer, p Page) error {
@@ -145,7 +157,7 @@ func cite(ids []string, most int) string {
 	}
 	for _, id := range ids {
 		if !isPlainID(id) {
-			return ` \[` + report.Markdown(runs(ids, most)) + `\]`
+			return ` \[` + literal(runs(ids, most)) + `\]`
 		}
 	}
 	return " [" + runs(ids, most) + "]"
@@ -157,11 +169,11 @@ func (m *ticket) statement(st *casemate.Statement) string {
 		s = `**\[\!\]** ` + s
 	}
 	if mark := byMark(st.By); mark != "" {
-		s += " " + report.Markdown(mark)
+		s += " " + literal(mark)
 	}
 	s += cite(st.Evidence, mdCitations)
 	if st.Support == casemate.Unsupported {
-		s += " **unsupported:** " + report.Markdown(whyText(st, 200))
+		s += " **unsupported:** " + literal(whyText(st, 200))
 	}
 	return s
 }
@@ -262,7 +274,7 @@ func (m *ticket) table(d *document, t Table) {
 	}
 	head := make([]string, len(g.head))
 	for i, h := range g.head {
-		head[i] = report.Markdown(h)
+		head[i] = literal(h)
 	}
 	cited := isCited(t.Evidence)
 	if cited {
@@ -272,7 +284,7 @@ func (m *ticket) table(d *document, t Table) {
 	for i, r := range g.rows {
 		cells := make([]string, len(r), len(r)+1)
 		for j, c := range r {
-			cells[j] = report.Markdown(c)
+			cells[j] = literal(c)
 			if v, ok := part(c); ok && j == g.bar {
 				cells[j] = "`" + bar(v, barCells) + "` " + cells[j]
 			}
@@ -370,7 +382,7 @@ func nodeText(n Node) string {
 func (m *ticket) legend(d *document) {
 	all := d.legend()
 	for _, l := range all {
-		m.line("- ", report.Markdown(l[0]), " ", l[1])
+		m.line("- ", literal(l[0]), " ", l[1])
 	}
 	if len(all) > 0 {
 		m.line()
@@ -397,7 +409,7 @@ func (m *ticket) evidence(d *document) {
 		}
 		text := esc(e.Text, mdEvText)
 		if who := whose(e); who != "" {
-			text = report.Markdown(who+":") + " " + text
+			text = literal(who+":") + " " + text
 		}
 		m.row(esc(e.ID, 24), what, period(e.First, e.Last), code(e.Host, 80), code(placeText(e.At, 80), 120), text)
 	}
