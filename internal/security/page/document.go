@@ -96,6 +96,15 @@ func (d *document) state(s *casemate.Statement) {
 	d.by[s.By] = true
 }
 
+// lede parts the first sentences of a page into paragraphs: each is its own
+// where there are more than two.
+func lede(list []casemate.Statement) [][]casemate.Statement {
+	if len(list) <= 2 {
+		return [][]casemate.Statement{list}
+	}
+	return slices.Collect(slices.Chunk(list, 1))
+}
+
 // shown returns the statements that people read, and how many were struck.
 func shown(list []casemate.Statement) ([]*casemate.Statement, int) {
 	var out []*casemate.Statement

@@ -57,6 +57,7 @@ func incident() page.Page {
 				ruled("svc_backup logged on to DC01.", "E10", "E11"),
 				struck,
 			},
+			page.Heading{Title: "Where they disagree", Note: "one of 14 fields"},
 			page.Callout{Level: casemate.SeverityHigh, Title: "The model and the rules disagree", Text: "The rules call the cleared Security log critical, the model calls it housekeeping. The rules' severity stands; look at E17 and E18 first."},
 			page.Section{Title: "Timeline"},
 			happenings(),

@@ -39,7 +39,7 @@ func attacks() []string {
 
 // kinds are values of every type of block.
 func kinds() []page.Block {
-	return []page.Block{page.Section{}, page.Prose{}, page.List{}, page.Text(""), page.Code{}, page.Callout{}, page.Facts{}, page.Table{}, page.Timeline{}, page.Graph{}}
+	return []page.Block{page.Section{}, page.Heading{}, page.Prose{}, page.List{}, page.Text(""), page.Code{}, page.Callout{}, page.Facts{}, page.Table{}, page.Timeline{}, page.Graph{}}
 }
 
 // filler sets every field of a value, so that none can be forgotten: strings
@@ -204,7 +204,7 @@ func checkMarkdown(tb testing.TB, p page.Page) {
 		rest = codeSpan.ReplaceAllString(rest, "·")
 		rest = citation.ReplaceAllString(rest, "·")
 		rest = strings.ReplaceAll(rest, "**", "")
-		for _, lead := range []string{"# ", "## ", "> ", ">", "- ", "| "} {
+		for _, lead := range []string{"# ", "## ", "### ", "> ", ">", "- ", "| "} {
 			if after, ok := strings.CutPrefix(rest, lead); ok {
 				rest = after
 				break

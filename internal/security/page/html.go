@@ -26,6 +26,7 @@ const (
 	evidenceBytes = 1700 << 10 // of the page, from which evidence is listed by its id
 	maxBlocks     = 400
 	maxNav        = 9
+	maxLede       = 12 // sentences
 )
 
 // limits says how much of a block the page shows.
@@ -152,10 +153,12 @@ func (h *hypertext) part(i int, b Block) error {
 // view makes a block ready for its template.
 func (h *hypertext) view(b Block, lim limits) (string, any) {
 	switch b := b.(type) {
+	case Heading:
+		return "heading", Heading{shorten(b.Title, 300), shorten(b.Note, 2000)}
 	case Prose:
-		return "prose", h.statements(b, lim, false)
+		return "prose", h.statements(b, lim)
 	case List:
-		v := h.statements(b.Items, lim, true)
+		v := h.statements(b.Items, lim)
 		v.Numbered = b.Numbered
 		return "list", v
 	case Text:
@@ -188,8 +191,8 @@ type navView struct{ ID, Title string }
 type headView struct {
 	Policy, Kicker, Title string
 	Badges                []badgeView
-	Lede                  statementsView
-	HasLede               bool
+	Lede                  []statementsView
+	MoreLede              string
 	Nav                   []navView
 	Evidence              bool
 	Skip                  string
@@ -202,11 +205,14 @@ type legendView struct{ Kind, Mark, Text string }
 
 func (h *hypertext) head() headView {
 	v := headView{
-		Policy: h.policy, Kicker: shorten(h.Kicker, 80), Title: shorten(h.Title, 300), Lede: h.statements(h.Lede, levels[0], false),
-		HasLede: len(h.Lede) > 0, Evidence: len(h.document.cited)+len(h.unknown) > 0, Skip: "basis",
+		Policy: h.policy, Kicker: shorten(h.Kicker, 80), Title: shorten(h.Title, 300), Evidence: len(h.document.cited)+len(h.unknown) > 0, Skip: "basis",
 	}
 	if strings.TrimSpace(v.Title) == "" {
 		v.Title = "Without a title"
+	}
+	v.MoreLede = moreSentences(maxLede, len(h.Lede))
+	for _, part := range lede(h.Lede[:min(maxLede, len(h.Lede))]) {
+		v.Lede = append(v.Lede, h.statements(part, levels[0]))
 	}
 	for _, b := range h.Badges[:min(12, len(h.Badges))] {
 		v.Badges = append(v.Badges, badgeView{severityClass(b.Level), shorten(b.Text, 80)})

@@ -75,7 +75,7 @@ type statementsView struct {
 	Struck   string
 }
 
-func (h *hypertext) statements(list []casemate.Statement, lim limits, asList bool) statementsView {
+func (h *hypertext) statements(list []casemate.Statement, lim limits) statementsView {
 	kept, struck := shown(list)
 	v := statementsView{Struck: struckNote(struck), More: andMore(lim.items, len(kept))}
 	for _, st := range kept[:min(lim.items, len(kept))] {

@@ -107,7 +107,9 @@ func (m *ticket) title(d *document) {
 	if len(facts) > 0 {
 		m.para(strings.Join(facts, " · "))
 	}
-	m.statements(d, d.Lede)
+	for _, part := range lede(d.Lede) {
+		m.statements(d, part)
+	}
 }
 
 // bare removes the space around text that will stand between asterisks, which
@@ -124,6 +126,11 @@ func (m *ticket) block(d *document, b Block) {
 	switch b := b.(type) {
 	case Section:
 		m.para("## ", esc(b.Title, mdText))
+		if b.Note != "" {
+			m.para(esc(b.Note, mdText))
+		}
+	case Heading:
+		m.para("### ", esc(b.Title, mdText))
 		if b.Note != "" {
 			m.para(esc(b.Note, mdText))
 		}

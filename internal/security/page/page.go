@@ -38,6 +38,9 @@ type Section struct {
 	Detail      bool
 }
 
+// Heading begins a smaller part, within a Section. Note is a line below it.
+type Heading struct{ Title, Note string }
+
 // Prose is a paragraph of statements, each with its citations. An unsupported
 // statement is marked, with why; a struck one is counted, not shown.
 type Prose []casemate.Statement
@@ -117,6 +120,7 @@ type Edge struct {
 }
 
 func (Section) block()  {}
+func (Heading) block()  {}
 func (Prose) block()    {}
 func (List) block()     {}
 func (Text) block()     {}

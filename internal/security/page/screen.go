@@ -50,7 +50,8 @@ type screen struct {
 	bytes.Buffer
 	width int
 	color bool
-	cut   bool // something was left out
+	// cut is set where something was left out, headed after a Heading.
+	cut, headed bool
 }
 
 func newScreen(o TerminalOptions) *screen {

@@ -75,7 +75,9 @@ func (s *screen) head(d *document) {
 	}
 	if len(d.Lede) > 0 {
 		s.line()
-		s.statements(0, d, d.Lede)
+		for _, part := range lede(d.Lede) {
+			s.statements(0, d, part)
+		}
 	}
 }
 
@@ -84,8 +86,17 @@ func (s *screen) block(d *document, b Block) {
 		s.section(sec)
 		return
 	}
-	s.line()
+	if !s.headed {
+		s.line()
+	}
+	_, s.headed = b.(Heading)
 	switch b := b.(type) {
+	case Heading:
+		spans := []span{{bold, shorten(b.Title, termText)}}
+		if b.Note != "" {
+			spans = append(spans, span{dim, "· " + shorten(b.Note, termText)})
+		}
+		s.wrapped("", 0, s.prose(), spans...)
 	case Prose:
 		s.statements(indent, d, b)
 	case List:
