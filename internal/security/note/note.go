@@ -39,14 +39,14 @@ const (
 // Input says what to write a note about. Files is all that is needed.
 type Input struct {
 	Files           []string `json:"files" arg:"" optional:"" name:"file" help:"The material of the incident: alerts, logs, notes, chats, tickets, mails; files, folders, archives, - for standard input."`
-	Kind            string   `json:"kind,omitempty" enum:"case,handover,customer" default:"case" help:"What to write: a case note, a shift handover, a customer notification."`
-	Format          string   `json:"format,omitempty" enum:"markdown,thehive,jira,servicenow" default:"markdown" help:"Write it as what a product takes to create a case, an issue or an incident."`
+	Kind            string   `json:"kind,omitempty" enum:"case,handover,customer" default:"case" help:"What to write: case (a case note), handover (of a shift), customer (a notification)."`
+	Format          string   `json:"format,omitempty" enum:"markdown,thehive,jira,servicenow" default:"markdown" help:"markdown (a page), or what thehive, jira or servicenow takes to create a case, an issue, an incident."`
 	Incident        string   `json:"incident,omitempty" placeholder:"ID|RANK" help:"Write about this incident alone; without it a case note is about the most urgent one."`
 	Since           string   `json:"since,omitempty" placeholder:"TIME" help:"When the shift began, in UTC: 2026-03-04T14:00."`
 	Until           string   `json:"until,omitempty" placeholder:"TIME" help:"When the shift ended, in UTC."`
 	IncludeInternal bool     `json:"include_internal,omitempty" help:"Let a customer notification name our hosts, accounts and internal addresses."`
 	Project         string   `json:"project,omitempty" placeholder:"KEY" help:"The project of a Jira issue."`
-	Table           string   `json:"table,omitempty" enum:"sn_si_incident,incident" default:"sn_si_incident" help:"The table of a ServiceNow record."`
+	Table           string   `json:"table,omitempty" enum:"sn_si_incident,incident" default:"sn_si_incident" help:"The table of a ServiceNow record: sn_si_incident or incident."`
 	Rules           []string `json:"rules,omitempty" placeholder:"DIR|ZIP" help:"Run these Sigma rules over raw events, besides the starter pack."`
 	NoRules         bool     `json:"no_rules,omitempty" help:"Do not run the starter pack of rules."`
 	Assets          string   `json:"assets,omitempty" placeholder:"CSV" help:"Inventory: host,criticality,exposure,owner."`
