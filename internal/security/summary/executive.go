@@ -16,9 +16,13 @@ import (
 // what is at stake, and where it stands.
 func (w *writer) executive(out *Output) []casemate.Statement {
 	var list []casemate.Statement
-	for _, s := range []casemate.Statement{w.what(), w.since(), w.reach(), w.stake(), w.state(out)} {
-		if s.Text != "" {
-			list = append(list, s)
+	w.slotNames = nil
+	for _, x := range []struct {
+		name string
+		s    casemate.Statement
+	}{{"what", w.what()}, {"since", w.since()}, {"reach", w.reach()}, {"stake", w.stake()}, {"state", w.state(out)}} {
+		if x.s.Text != "" {
+			list, w.slotNames = append(list, x.s), append(w.slotNames, x.name)
 		}
 	}
 	return list
@@ -378,7 +382,17 @@ func (w *writer) state(out *Output) casemate.Statement {
 			best = s
 		}
 	}
-	open := fmt.Sprintf("%s named as still to be done and %s open", are(len(out.Tasks), "thing"), are(len(out.Questions), "question"))
+	var counts []string
+	if n := len(out.Tasks); n > 0 {
+		counts = append(counts, are(n, "thing")+" named as still to be done")
+	}
+	if n := len(out.Questions); n > 0 {
+		counts = append(counts, are(n, "question")+" open")
+	}
+	open := list(counts, 2)
+	if open == "" {
+		open = "no question is open"
+	}
 	id := w.find("open", upper(open)+".", nil, w.d.First, w.d.Last)
 	switch {
 	case best.Text != "" && best.Author != "":

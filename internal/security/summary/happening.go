@@ -156,8 +156,8 @@ func (h *happening) best() dossier.Moment {
 // telling says how much a moment's detail tells.
 func telling(m dossier.Moment) int {
 	switch d := m.Detail; {
-	case strings.Contains(d, " -") || strings.Contains(d, " /") || strings.Count(d, " ") >= 2:
-		return 2
+	case strings.Contains(d, " ") && strings.ContainsAny(d, `0123456789\/`):
+		return 2 // a command line, or words with an amount in them
 	case d != "":
 		return 1
 	}

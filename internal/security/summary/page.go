@@ -34,6 +34,9 @@ func Page(out Output) page.Page {
 	if out.Audience != "executive" {
 		p.Blocks = append(p.Blocks, tactical(out)...)
 	}
+	if len(out.People) > 0 {
+		p.Blocks = append(p.Blocks, page.Section{Title: "What the team did"}, page.Prose(out.People))
+	}
 	p.Blocks = append(p.Blocks, open(out)...)
 	p.Blocks = append(p.Blocks, timeline(out)...)
 	if out.Audience != "executive" {

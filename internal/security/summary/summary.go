@@ -8,10 +8,12 @@ package summary
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/dossier"
+	"github.com/casemate-ai/casemate/internal/security/head"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
 )
 
@@ -40,6 +42,7 @@ type Output struct {
 	Last      *time.Time           `json:"last,omitempty"`
 	Executive []casemate.Statement `json:"executive"` // at most five
 	Tactical  []Phase              `json:"tactical"`
+	People    []casemate.Statement `json:"people,omitempty"`  // what the team did, as a model puts it
 	Further   []casemate.Statement `json:"further,omitempty"` // incidents that are not told by phase, one sentence each
 	Timeline  []Entry              `json:"timeline"`
 	// TimelineLeftOut is how many happenings are in the evidence and not in the
@@ -154,6 +157,15 @@ func read(ctx context.Context, run *pipeline.Run, in Input) (*dossier.Dossier, e
 	})
 	if err != nil {
 		return nil, err
+	}
+	run.AddInput(d.Inputs...)
+	if len(d.Words) > 0 {
+		for _, name := range []string{"behaviour", "attack"} {
+			if h, err := head.Open(name); err == nil { // embedded: the dossier went on without it, too
+				info := h.Info()
+				run.AddHead(casemate.Pin{Name: name, Version: info.Version, Digest: "sha256:" + strings.TrimPrefix(info.Digest, "sha256:"), Bytes: int64(info.Bytes)})
+			}
+		}
 	}
 	return d, run.Step("dossier", d)
 }

@@ -2,12 +2,14 @@ package summary_test
 
 import (
 	"context"
+	"embed"
 	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/casefile"
 	"github.com/casemate-ai/casemate/internal/security/page"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
 	"github.com/casemate-ai/casemate/internal/security/summary"
@@ -42,7 +44,7 @@ func TestShow(t *testing.T) {
 	}
 }
 
-func TestProblems(t *testing.T) {
+func TestStatementsAreGrounded(t *testing.T) {
 	out := example(t, pipeline.Options{})
 	each(out, func(where string, s casemate.Statement) {
 		if s.Support != casemate.Supported {
@@ -70,5 +72,38 @@ func each(out summary.Output, f func(where string, s casemate.Statement)) {
 	}
 	for _, q := range append(append([]summary.Question{}, out.Questions...), out.Answered...) {
 		f("question "+q.Kind, q.What)
+	}
+}
+
+//go:embed cases
+var cases embed.FS
+
+func TestCases(t *testing.T) {
+	all, err := casefile.Load(cases, "cases/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 10 {
+		t.Fatalf("%d cases", len(all))
+	}
+	for _, c := range all {
+		t.Run(c.Name, func(t *testing.T) {
+			paths, err := c.Unpack(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := summary.Input{Files: paths}
+			if err := c.Arguments(&in); err != nil {
+				t.Fatal(err)
+			}
+			run, err := pipeline.Start(c.Options(summary.Name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := summary.Run(context.Background(), run, in)
+			for _, fault := range c.Check(out, err) {
+				t.Error(fault)
+			}
+		})
 	}
 }

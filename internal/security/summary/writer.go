@@ -31,10 +31,14 @@ type writer struct {
 	findings []casemate.Evidence
 	days     bool                // the material has more than one day
 	acted    map[string][]string // what people say they acted on, and the evidence
+	read     map[string]bool     // evidence that a model read
+	whole    []casemate.Evidence // see all
+
+	slotNames []string // of Output.Executive
 }
 
 func newWriter(d *dossier.Dossier) *writer {
-	w := &writer{d: d, cat: knowledge.Embedded(), pieces: map[string]*casemate.Evidence{}, labels: map[string]string{}}
+	w := &writer{d: d, cat: knowledge.Embedded(), pieces: map[string]*casemate.Evidence{}, read: map[string]bool{}, labels: map[string]string{}}
 	for i := range d.Evidence {
 		w.pieces[d.Evidence[i].ID] = &d.Evidence[i]
 	}
@@ -227,8 +231,9 @@ func (w *writer) users(names []string) []string {
 
 // verify holds all statements against the evidence.
 func (w *writer) verify(run *pipeline.Run, out *Output) {
-	all := append(slices.Clone(w.d.Evidence), w.findings...)
+	all := w.all()
 	out.Executive = run.Verify(out.Executive, all)
+	out.People = run.Verify(out.People, all)
 	out.Further = run.Verify(out.Further, all)
 	out.Tasks = run.Verify(out.Tasks, all)
 	out.Instructions = run.Verify(out.Instructions, all)
@@ -249,6 +254,14 @@ func (w *writer) verify(run *pipeline.Run, out *Output) {
 	verify(len(out.Answered), func(i int) *casemate.Statement { return &out.Answered[i].What })
 }
 
+// all is the evidence with what we found, once all is found.
+func (w *writer) all() []casemate.Evidence {
+	if len(w.whole) != len(w.d.Evidence)+len(w.findings) {
+		w.whole = append(slices.Clone(w.d.Evidence), w.findings...)
+	}
+	return w.whole
+}
+
 // cited returns the evidence that the output names, in its order, and findings
 // behind it.
 func (w *writer) cited(out *Output) []casemate.Evidence {
@@ -262,6 +275,7 @@ func (w *writer) cited(out *Output) []casemate.Evidence {
 	}
 	mark(out.Executive...)
 	mark(out.Further...)
+	mark(out.People...)
 	mark(out.Tasks...)
 	mark(out.Instructions...)
 	for _, p := range out.Tactical {
@@ -277,7 +291,7 @@ func (w *writer) cited(out *Output) []casemate.Evidence {
 		mark(casemate.Statement{Evidence: i.Evidence})
 	}
 	list := []casemate.Evidence{}
-	for _, e := range append(slices.Clone(w.d.Evidence), w.findings...) {
+	for _, e := range w.all() {
 		if want[e.ID] {
 			list = append(list, e)
 		}
@@ -294,6 +308,19 @@ func (w *writer) coverage(cited []casemate.Evidence) casemate.Coverage {
 			if e.At.File == c.Parts[i].Name {
 				c.Parts[i].Cited++
 			}
+		}
+		pieces, read := 0, 0
+		for _, e := range w.d.Evidence {
+			if e.At.File == c.Parts[i].Name {
+				pieces++
+				if w.read[e.ID] {
+					read++
+				}
+			}
+		}
+		if read > 0 {
+			c.Parts[i].Read = "rules and model"
+			c.Parts[i].Why = strings.TrimPrefix(c.Parts[i].Why+fmt.Sprintf("; the model read %d of its %d pieces of evidence", read, pieces), "; ")
 		}
 	}
 	return c
