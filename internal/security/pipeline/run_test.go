@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -20,6 +21,8 @@ import (
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/engine"
 	"github.com/casemate-ai/casemate/internal/engine/scripted"
+	"github.com/casemate-ai/casemate/internal/security/feed"
+	"github.com/casemate-ai/casemate/internal/security/library"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
 )
 
@@ -370,4 +373,59 @@ func Example() {
 	// Output:
 	// supported
 	// unsupported
+}
+
+// read is a reader of one small publication, for a library.
+func read(_ context.Context, path string, _ io.Reader, sink feed.Sink, _ feed.Options) (feed.Report, error) {
+	pub := feed.Publication{Key: "attack-enterprise", Name: "ATT&CK", Version: "99.0", Path: path, Source: strings.Repeat("ab", 32)}
+	for _, e := range []feed.Entry{
+		{Kind: feed.KindTechnique, ID: "T1078", Name: "Valid Accounts", Sections: []feed.Section{{Name: "description", Text: "Adversaries may abuse credentials of existing accounts."}}},
+		{Kind: feed.KindTechnique, ID: "T1110", Name: "Brute Force", Sections: []feed.Section{{Name: "description", Text: "Adversaries may guess passwords."}}},
+		{Kind: feed.KindVulnerability, ID: "CVE-2031-0001", Name: "CVE-2031-0001", Sections: []feed.Section{{Name: "description", Text: "A flaw in a password dialogue."}}},
+	} {
+		e.Publication = pub.Key
+		if err := sink.Entry(&e); err != nil {
+			return feed.Report{}, err
+		}
+	}
+	return feed.Report{Publications: []feed.Publication{pub}}, nil
+}
+
+// TestLibrary wants passages of the knowledge base behind the facts, its editions
+// in the provenance, and its ids to be known.
+func TestLibrary(t *testing.T) {
+	lib, err := library.Open(t.TempDir(), library.Options{Write: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lib.Close()
+	if _, err := lib.Import(ctx, []string{"small"}, library.ImportOptions{Read: read}); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, pipeline.Options{Library: lib, Engine: replies(good)})
+	got, err := r.Retrieve(ctx, []string{"T1078"}, "guess passwords of accounts", 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	for _, e := range got {
+		texts = append(texts, e.ID+" "+e.Record+" "+e.Text)
+	}
+	if len(got) != 4 || !strings.HasPrefix(texts[0], "K1 T1078 T1078 is the ATT&CK technique Valid Accounts.") || texts[1] != "K2 T1078 Adversaries may abuse credentials of existing accounts." || !strings.Contains(strings.Join(texts[2:], "\n"), "T1110 Adversaries may guess passwords.") {
+		t.Errorf("passages:\n%s", strings.Join(texts, "\n"))
+	}
+	c := r.Provenance().Catalogues
+	want := casemate.Pin{Name: "attack-enterprise", Version: "99.0", Digest: "sha256:" + strings.Repeat("ab", 32)}
+	if len(c) != 2 || c[1] != want {
+		t.Errorf("catalogues: %+v", c)
+	}
+	evidence := []casemate.Evidence{{ID: "E1", Kind: casemate.EvidenceReport, Text: "The scanner found CVE-2031-0001 and CVE-2031-0002."}}
+	said := r.Verify([]casemate.Statement{{Text: "The scanner found CVE-2031-0001.", Evidence: []string{"E1"}}}, evidence)
+	if said[0].Support != casemate.Supported {
+		t.Errorf("an id of the knowledge base: %+v", said[0])
+	}
+	var answer opinion
+	if err := r.Ask(ctx, question(t, "opinion", alerts(1)), &answer); err != nil {
+		t.Errorf("an id of both: %v", err)
+	}
 }
