@@ -39,6 +39,7 @@ const maxDetail = 400
 // Every text in it may have been written by an attacker.
 type Record struct {
 	ID    string // of its evidence, "" until it is cited
+	Own   string // of further evidence, where the first leaves out what is cited
 	Alert string // its own
 	At    casemate.Location
 	Time  time.Time

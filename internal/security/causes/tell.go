@@ -11,7 +11,7 @@ import (
 
 // Detail is the command, URL or path of a record, for display.
 func (r *Record) Detail() string {
-	return Clip(cmp.Or(r.Command, r.URL, r.File, r.Key, r.Message), maxDetail)
+	return Clip(cmp.Or(r.Command, r.URL, r.File, r.Key), maxDetail)
 }
 
 // Tell says what a record shows, in no more words than it has.
@@ -58,6 +58,18 @@ func Lower(text string) string {
 
 // Stamp writes a time as every output does.
 func Stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
+
+// Brief is Tell for a place that names time, host and account beside it.
+func (r *Record) Brief() string {
+	text := strings.TrimSuffix(r.Tell(), ".")
+	if r.User != "" {
+		text = strings.TrimSuffix(text, " as "+r.User)
+	}
+	if r.Host != "" {
+		text = strings.Replace(text, " on "+Label(r.Host), "", 1)
+	}
+	return text
+}
 
 // Called says in a sentence's middle what a record is: an alert by its name, an
 // event by what it tells.

@@ -98,6 +98,9 @@ func safe(v string) bool {
 	return v != "" && v[0] != '-' && len(v) <= 128
 }
 
+// manyDepend is said of what would hit a machine that the inventory calls critical.
+const manyDepend = " many depend on it, so decide with its owner, and take the milder way first unless data is being destroyed right now."
+
 // weighAsset says what the inventory makes of an action's target.
 func (a *agenda) weighAsset(act *Action, p play) {
 	if act.Target.Type != casemate.EntityHost {
@@ -123,7 +126,7 @@ func (a *agenda) weighAsset(act *Action, p play) {
 		act.Risk = "high"
 		act.Milder = p.Milder
 		if asset.Criticality >= casemate.SeverityCritical {
-			act.Touches += " Many depend on it: decide with its owner, and take the milder way first unless it destroys data right now."
+			act.Touches = strings.TrimSuffix(act.Touches, ".") + ":" + manyDepend
 		}
 	}
 }

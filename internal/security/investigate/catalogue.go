@@ -29,6 +29,7 @@ type check struct {
 	Text       string   `yaml:"text"`       // what it means if it is found
 	Points     int      `yaml:"points"`     // for the explanation if positive, against it if negative
 	Techniques []string `yaml:"techniques"` // that answer it, found on a record
+	Ran        bool     `yaml:"ran"`        // only where a program ran
 	Test       string   `yaml:"test"`       // of tests, where no technique does
 	Log        string   `yaml:"log"`        // the kind of LogCause that answers it
 	Where      string   `yaml:"where"`      // where to look if it is not found
@@ -126,7 +127,7 @@ var tests = map[string]func(*scene) []*causes.Record{
 	"officeChild": officeChild, "webChild": webChild, "packing": packing, "cloudFromOutside": cloudFromOutside, "cloudTrailOff": cloudTrailOff,
 	"cloudReads": cloudReads, "guessesFromOutside": guessesFromOutside, "oneOwnAccount": oneOwnAccount, "oddHours": oddHours, "vouchedFor": vouchedFor,
 	"onlyAdminWork": onlyAdminWork, "insideOnly": insideOnly, "workingHours": workingHours, "adminAccount": adminAccount, "vouchedSource": vouchedSource,
-	"sweep": sweep, "nothingRan": nothingRan, "noTechnique": noTechnique, "onlyFailedLogins": onlyFailedLogins,
+	"sweep": sweep, "manyFailures": manyFailures, "newAccount": newAccount, "nothingRan": nothingRan, "noTechnique": noTechnique, "onlyFailedLogins": onlyFailedLogins,
 }
 
 // exploiting are the techniques of getting in through an application.

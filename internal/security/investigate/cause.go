@@ -42,7 +42,7 @@ func (s *scene) rootCause(in *casemate.Incident, mine []*causes.Record) RootCaus
 	rc.Branches = s.branches(mine, on)
 	rc.Gaps = s.gaps(chain)
 	rc.Alternatives = s.alternatives(chain, mine, on)
-	rc.Before = s.takenBefore(in, chain)
+	rc.Before = s.takenBefore(chain)
 	return rc
 }
 
@@ -64,7 +64,7 @@ func (s *scene) endOf(mine []*causes.Record) *causes.Record {
 // link shows a step.
 func (s *scene) link(t causes.Step) Link {
 	return Link{
-		Time: t.Time, Host: t.Host, User: t.User, Tie: t.Tie, Detail: t.Detail(),
+		Time: t.Time, Host: t.Host, User: t.User, Tie: t.Tie, Detail: t.Detail(), Brief: t.Brief(),
 		Statement: casemate.Statement{Text: t.Tell(), Evidence: []string{s.cite(t.Record)}, By: casemate.DecidedByRule},
 	}
 }
@@ -95,38 +95,52 @@ func (s *scene) branches(mine []*causes.Record, on map[*causes.Record]bool) []Br
 	byHost := map[string][]*causes.Record{}
 	var names []string
 	for _, r := range mine {
-		if h := s.HostName(r.Host); h != "" {
+		if h := s.HostName(r.Host); h != "" && graded(r) {
 			if byHost[h] == nil {
 				names = append(names, h)
 			}
 			byHost[h] = append(byHost[h], r)
 		}
 	}
+	for r := range on {
+		delete(byHost, s.HostName(r.Host)) // the chain itself goes there
+	}
 	slices.Sort(names)
 	var out []Branch
 	for _, h := range names {
-		end := s.Gravest(byHost[h])
-		if on[end] || s.Reach(end) == 0 {
-			continue
-		}
-		chain := s.ChainTo(end)
-		cut := 0
-		for i, t := range chain {
-			if on[t.Record] {
-				cut = i
-			}
-		}
-		b := Branch{Host: causes.Label(end.Host), Joins: on[chain[cut].Record]}
-		for _, t := range chain[cut:] {
-			on[t.Record] = true
-			b.Chain = append(b.Chain, s.link(t))
-		}
-		if len(b.Chain) > 1 {
-			out = append(out, b)
+		if chain := s.longest(byHost[h]); len(chain) > 1 {
+			out = append(out, s.branch(chain, on))
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Branch) int { return a.Chain[0].Time.Compare(b.Chain[0].Time) })
 	return out
+}
+
+// longest returns the chain to the latest record of a machine that is tied to
+// anything.
+func (s *scene) longest(list []*causes.Record) []causes.Step {
+	for i := len(list) - 1; i >= 0; i-- {
+		if chain := s.ChainTo(list[i]); len(chain) > 2 {
+			return chain
+		}
+	}
+	return nil
+}
+
+// branch cuts a chain where it leaves what has been told.
+func (s *scene) branch(chain []causes.Step, on map[*causes.Record]bool) Branch {
+	cut := 0
+	for i, t := range chain {
+		if on[t.Record] {
+			cut = i
+		}
+	}
+	b := Branch{Host: causes.Label(chain[len(chain)-1].Host), Joins: on[chain[cut].Record]}
+	for _, t := range causes.Fewer(chain[cut:]) {
+		on[t.Record] = true
+		b.Chain = append(b.Chain, s.link(t))
+	}
+	return b
 }
 
 // gaps names the long silences of a chain and the ties that are only of time.
@@ -138,10 +152,10 @@ func (s *scene) gaps(chain []causes.Step) []casemate.Statement {
 		switch {
 		case !b.Firm:
 			out = append(out, casemate.Statement{By: casemate.DecidedByRule, Evidence: ids,
-				Text: fmt.Sprintf("No id ties the steps of %s and %s: only %s does.", causes.Stamp(a.Time), causes.Stamp(b.Time), b.Tie)})
+				Text: fmt.Sprintf("The steps of %s and %s are tied by time alone: %s.", causes.Stamp(a.Time), causes.Stamp(b.Time), b.Tie)})
 		case b.Time.Sub(a.Time) > 30*time.Minute:
 			out = append(out, casemate.Statement{By: casemate.DecidedByRule, Evidence: ids,
-				Text: fmt.Sprintf("Between %s and %s the chain shows no step.", causes.Stamp(a.Time), causes.Stamp(b.Time))})
+				Text: fmt.Sprintf("From %s to %s the chain goes in one step.", causes.Stamp(a.Time), causes.Stamp(b.Time))})
 		}
 	}
 	return out
@@ -157,28 +171,43 @@ func (s *scene) alternatives(chain []causes.Step, mine []*causes.Record, on map[
 		}
 		said[r.Name] = true
 		out = append(out, casemate.Statement{By: casemate.DecidedByRule, Evidence: []string{s.cite(r)},
-			Text: fmt.Sprintf("At %s, earlier than the root: %s. Nothing ties it to the chain.", causes.Stamp(r.Time), r.Called())})
+			Text: fmt.Sprintf("At %s, earlier than the root: %s. It stands outside the chain.", causes.Stamp(r.Time), r.Called())})
 	}
 	return out
 }
 
 // takenBefore finds in the rest of the evidence what may have led to a chain that
 // begins with somebody's valid credentials.
-func (s *scene) takenBefore(in *casemate.Incident, chain []causes.Step) []casemate.Statement {
+func (s *scene) takenBefore(chain []causes.Step) []casemate.Statement {
 	first := chain[0].Record
 	if first.Act != causes.ActCloud && first.Act != causes.ActLogon {
 		return nil
 	}
 	var out []casemate.Statement
 	for _, r := range s.Until(first) {
-		if r.Incident < 0 && first.Act != causes.ActCloud || r == first || len(out) == 3 || !causes.Has(r, "T1552", "T1555", "T1003") {
+		if r == first || len(out) == 3 || !causes.Has(r, "T1552", "T1555", "T1003") || !s.couldGive(r, first) {
 			continue
 		}
-		if first.Act == causes.ActCloud && !strings.Contains(strings.ToLower(r.Command+r.File), "aws") && !causes.Has(r, "T1552.005") {
-			continue
+		text := fmt.Sprintf("Credentials may have been taken before: at %s, %s Whether they were used is open.", causes.Stamp(r.Time), causes.Lower(r.Tell()))
+		if len(out) > 0 && strings.EqualFold(out[len(out)-1].Text, text) {
+			continue // another sensor tells of the same
 		}
-		out = append(out, casemate.Statement{By: casemate.DecidedByRule, Evidence: []string{s.cite(r)},
-			Text: fmt.Sprintf("Credentials may have been taken before: at %s, %s Nothing shows that they are the ones used.", causes.Stamp(r.Time), causes.Lower(r.Tell()))})
+		out = append(out, casemate.Statement{By: casemate.DecidedByRule, Evidence: []string{s.cite(r)}, Text: text})
 	}
 	return out
+}
+
+// couldGive reports whether a theft of credentials could have given those with
+// which a chain begins: a cloud's key from a file that is named for it, an
+// account from a machine on which it had a session.
+func (s *scene) couldGive(theft, first *causes.Record) bool {
+	if first.Act == causes.ActCloud {
+		return strings.Contains(strings.ToLower(theft.Command+theft.File), "aws") || causes.Has(theft, "T1552.005")
+	}
+	for _, r := range s.OnHost(theft, causes.Long) {
+		if r.Act == causes.ActLogon && strings.EqualFold(causes.Bare(r.User), causes.Bare(first.User)) {
+			return true
+		}
+	}
+	return false
 }

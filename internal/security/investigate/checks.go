@@ -94,17 +94,50 @@ func cloudReads(s *scene) []*causes.Record {
 	return out
 }
 
-func guessesFromOutside(s *scene) []*causes.Record {
+// manyFailures finds what is more than a mistyped password: several records of
+// guessing, or one that a sensor grades.
+func manyFailures(s *scene) []*causes.Record {
 	var out []*causes.Record
-	for _, r := range s.Records {
-		failed := r.Name == "ssh-login-failed" || r.Incident >= 0 && causes.Has(r, "T1110")
-		if failed && s.Foreign(r.Src) {
+	heavy := false
+	for _, r := range s.scope {
+		if causes.Has(r, "T1110") {
+			out = append(out, r)
+			heavy = heavy || r.Severity >= casemate.SeverityMedium
+		}
+	}
+	if len(out) < 5 && !heavy {
+		return nil
+	}
+	return out
+}
+
+// guessesFromOutside finds failed logins from outside: of the scope, or of all
+// where logs are all there is.
+func guessesFromOutside(s *scene) []*causes.Record {
+	list := s.scope
+	if len(s.incidents) == 0 {
+		list = s.Records
+	}
+	var out []*causes.Record
+	for _, r := range list {
+		if (r.Name == "ssh-login-failed" || causes.Has(r, "T1110")) && s.Foreign(r.Src) {
 			if out = append(out, r); len(out) == maxArgument {
 				break
 			}
 		}
 	}
 	return out
+}
+
+// newAccount finds what an account did that was made within the evidence.
+func newAccount(s *scene) []*causes.Record {
+	made := map[string]bool{}
+	for _, r := range s.Records {
+		if r.Act == causes.ActAccount && r.Account != "" {
+			made[causes.Bare(r.Account)] = true
+		}
+	}
+	return pick(s, func(r *causes.Record) bool { return made[causes.Bare(r.User)] && r.Act != causes.ActAccount })
 }
 
 // persons lists the accounts of persons that act in the scope.

@@ -95,7 +95,7 @@ func (s *scene) answer(c check, logs []LogCause) (casemate.Statement, bool) {
 	}
 	var found []*causes.Record
 	for _, r := range s.scope {
-		if causes.Has(r, c.Techniques...) {
+		if causes.Has(r, c.Techniques...) && (!c.Ran || r.Image != "") {
 			found = append(found, r)
 		}
 	}
@@ -108,9 +108,12 @@ func (s *scene) answer(c check, logs []LogCause) (casemate.Statement, bool) {
 	slices.SortStableFunc(found, func(a, b *causes.Record) int { return cmp.Compare(b.Severity, a.Severity) })
 	best := found[0]
 	text := fmt.Sprintf("%s: %s at %s", c.Text, best.Called(), causes.Stamp(best.Time))
-	if len(found) > maxArgument {
-		text += fmt.Sprintf(", and %d more", len(found)-1)
-		// The count is ours: it becomes evidence that can be cited.
+	if len(found) > maxArgument || c.Test != "" {
+		// What a count or a test says of many records is our finding: it becomes
+		// evidence that can be cited.
+		if len(found) > 1 {
+			text += fmt.Sprintf(", and %d more", len(found)-1)
+		}
 		ids := append(s.citeAll(found, maxArgument), s.count(c, found))
 		return casemate.Statement{Text: text + ".", Evidence: ids, By: casemate.DecidedByRule}, true
 	}
@@ -129,12 +132,18 @@ func (s *scene) count(c check, found []*causes.Record) string {
 		}
 	}
 	text := fmt.Sprintf("%s: %d records from %s to %s; %d besides the one that is quoted.", c.Text, len(found), causes.Stamp(first), causes.Stamp(last), len(found)-1)
-	for i := range s.evidence {
-		if s.evidence[i].Kind == casemate.EvidenceFinding && s.evidence[i].Text == text {
-			return s.evidence[i].ID
-		}
+	return s.find(casemate.Evidence{First: first, Last: last, Count: len(found), Name: "count of records", Text: text})
+}
+
+// find makes evidence of a finding of ours, once for each text.
+func (s *scene) find(e casemate.Evidence) string {
+	e.Kind = casemate.EvidenceFinding
+	if id := s.found[e.Text]; id != "" {
+		return id
 	}
-	return s.addEvidence(casemate.Evidence{Kind: casemate.EvidenceFinding, First: first, Last: last, Count: len(found), Name: "count", Text: text})
+	id := s.addEvidence(e)
+	s.found[e.Text] = id
+	return id
 }
 
 // accounts says for how many of the tactics seen a theory accounts.
@@ -163,15 +172,7 @@ func (s *scene) accounts(t theory) (int, casemate.Statement, bool) {
 		return 0, casemate.Statement{}, false
 	}
 	text := fmt.Sprintf("It accounts for %d of the %d tactics that the records show.", n, len(seen))
-	id := ""
-	for i := range s.evidence {
-		if s.evidence[i].Kind == casemate.EvidenceFinding && s.evidence[i].Text == text {
-			id = s.evidence[i].ID
-		}
-	}
-	if id == "" {
-		id = s.addEvidence(casemate.Evidence{Kind: casemate.EvidenceFinding, Name: "count", Count: n, Text: text})
-	}
+	id := s.find(casemate.Evidence{Name: "count of tactics", Count: n, Text: text})
 	return points, casemate.Statement{Text: text, Evidence: []string{id}, By: casemate.DecidedByRule}, true
 }
 

@@ -50,16 +50,17 @@ type Output struct {
 
 // Scope is one incident under investigation.
 type Scope struct {
-	ID       string           `json:"id"`
-	Rank     int              `json:"rank"`
-	Title    string           `json:"title"`
-	Verdict  casemate.Verdict `json:"verdict"`
-	Score    float64          `json:"score"`
-	First    time.Time        `json:"first,omitzero"`
-	Last     time.Time        `json:"last,omitzero"`
-	Records  int              `json:"records"`            // alerts in it
-	Grave    bool             `json:"grave"`              // the rules find reason to act
-	Evidence []string         `json:"evidence,omitempty"` // its first pieces
+	ID       string              `json:"id"`
+	Rank     int                 `json:"rank"`
+	Title    string              `json:"title"`
+	Verdict  casemate.Verdict    `json:"verdict"`
+	Score    float64             `json:"score"`
+	First    time.Time           `json:"first,omitzero"`
+	Last     time.Time           `json:"last,omitzero"`
+	Records  int                 `json:"records"`            // alerts in it
+	Grave    bool                `json:"grave"`              // the rules find reason to act
+	Related  []casemate.Relation `json:"related,omitempty"`  // incidents that triage links to it
+	Evidence []string            `json:"evidence,omitempty"` // its first pieces
 }
 
 // Report is the investigation in sentences.
@@ -159,7 +160,8 @@ type Link struct {
 	Host      string             `json:"host,omitempty"`
 	User      string             `json:"user,omitempty"`
 	Statement casemate.Statement `json:"statement"`
-	Tie       string             `json:"tie"` // how it is tied to the step before
+	Tie       string             `json:"tie"`   // how it is tied to the step before
+	Brief     string             `json:"brief"` // the statement without host and account
 	Detail    string             `json:"detail,omitempty"`
 }
 

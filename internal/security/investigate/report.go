@@ -20,11 +20,8 @@ func (s *scene) report(out Output, c *cast) Report {
 	}
 	for i, sc := range out.Scope {
 		if h := best(out.Hypotheses, sc.ID); h != nil && len(r.Executive) < maxExecutive {
-			text, ids := conclusion(sc, h)
-			if len(ids) == 0 {
-				ids = sc.Evidence
-			}
-			say(&r.Executive, text, ids)
+			st := s.conclusion(sc, h)
+			say(&r.Executive, st.Text, st.Evidence)
 		}
 		if len(out.Scope) > 1 {
 			continue
@@ -37,7 +34,7 @@ func (s *scene) report(out Output, c *cast) Report {
 		}
 	}
 	if out.Grave {
-		text, ids := s.spread(c, partRuns, "Programs of the incident ran on ")
+		text, ids := s.spread(grave(c, out.Scope), partRuns, "Programs of the incident ran on ")
 		say(&r.Executive, text, ids)
 	}
 	for _, l := range out.LogCauses[:min(len(out.LogCauses), 3)] {
@@ -50,23 +47,35 @@ func (s *scene) report(out Output, c *cast) Report {
 }
 
 // conclusion says what the rules hold for the best explanation, and how firmly.
-func conclusion(sc Scope, h *Hypothesis) (string, []string) {
-	var ids []string
-	for _, a := range h.For {
-		for _, id := range a.Statement.Evidence[:min(1, len(a.Statement.Evidence))] {
-			if len(ids) < maxCited && !slices.Contains(ids, id) {
-				ids = append(ids, id)
-			}
-		}
-	}
+// That is a finding of ours; what it rests on stands in the explanation's table.
+func (s *scene) conclusion(sc Scope, h *Hypothesis) casemate.Statement {
 	name := strings.ToLower(h.Name[:1]) + h.Name[1:]
+	text := "Nothing grave by the rules: no attack of the catalogue explains it well."
 	switch {
 	case sc.Grave:
-		return "The best explanation by the rules: " + name + " (" + h.Standing + ").", ids
-	case h.Kind != kindAttack && (h.Standing == "well supported" || h.Standing == "plausible"):
-		return "Nothing grave by the rules; the best explanation: " + name + " (" + h.Standing + ").", ids
+		text = "The best explanation by the rules: " + name + " (" + h.Standing + ")."
+	case h.Kind != kindAttack && rank(h.Standing) >= rank("plausible"):
+		text = "Nothing grave by the rules; the best explanation: " + name + " (" + h.Standing + ")."
 	}
-	return "Nothing grave by the rules: no attack of the catalogue explains it well.", ids
+	if len(s.incidents) > 1 {
+		text = fmt.Sprintf("Incident #%d: %s", sc.Rank, text)
+	}
+	ids := []string{s.find(casemate.Evidence{Name: "explanations weighed", Text: fmt.Sprintf("%s It has %d points, by the count of rules %d for and %d against.", text, h.Score, len(h.For), len(h.Against))})}
+	for _, a := range h.For[:min(len(h.For), maxArgument)] {
+		ids = append(ids, a.Statement.Evidence[0])
+	}
+	return casemate.Statement{Text: text, Evidence: ids, By: casemate.DecidedByRule}
+}
+
+// grave returns the cast of the incidents that are worth acting on.
+func grave(c *cast, scopes []Scope) *cast {
+	out := &cast{}
+	for _, a := range c.order {
+		if slices.ContainsFunc(a.Records, func(r *causes.Record) bool { return r.Incident >= 0 && scopes[r.Incident].Grave }) {
+			out.order = append(out.order, a)
+		}
+	}
+	return out
 }
 
 // spread names the entities of a part, and cites one record of each.
@@ -93,7 +102,7 @@ func (s *scene) spread(c *cast, part, begin string) (string, []string) {
 			name = "«" + name + "»" // whoever named the file may have meant it to be read
 		}
 		names = append(names, name)
-		ids = append(ids, s.cite(r))
+		ids = append(ids, s.citeFor(r, a.Value))
 		if len(names) == 8 {
 			break
 		}
@@ -161,7 +170,7 @@ func (s *scene) questions(out Output) []Question {
 	}
 	for _, rc := range out.RootCauses {
 		for _, g := range rc.Gaps {
-			add("What happened there? "+g.Text, "logs of the machines of the chain for that time", g.Evidence)
+			add("What happened in between? "+g.Text, "logs of the machines of the chain for that time", g.Evidence)
 		}
 		for _, g := range rc.Alternatives {
 			add("Does it belong to it? "+g.Text, "the owner of the machine or account", g.Evidence)

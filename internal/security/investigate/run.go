@@ -136,7 +136,7 @@ func (s *scene) investigate(ctx context.Context, run *pipeline.Run, in Input) (O
 	for _, list := range out.statements() {
 		verify(run, list, s.evidence)
 	}
-	out.Evidence = s.cited(out)
+	out.Evidence = s.citedBy(out)
 	if s.left > 0 {
 		run.Note(fmt.Sprintf("%d further records were counted but not looked at for causes: a scene holds %d", s.left, maxRecords))
 	}
@@ -178,7 +178,7 @@ func (s *scene) judge(out *Output) {
 		}
 		out.Scope = append(out.Scope, Scope{
 			ID: in.ID, Rank: in.Rank, Title: in.Title, Verdict: in.Verdict, Score: in.Score, First: in.First, Last: in.Last, Records: in.Count,
-			Grave: isGrave(in.Verdict, list), Evidence: s.citeAll(s.scope[:min(len(s.scope), maxCited)], maxCited),
+			Grave: isGrave(in, list), Related: in.Related, Evidence: s.citeAll(s.scope[:min(len(s.scope), maxCited)], maxCited),
 		})
 		out.Hypotheses = append(out.Hypotheses, list...)
 	}
@@ -202,19 +202,16 @@ func (s *scene) belongs(l LogCause) bool {
 }
 
 // isGrave says whether there is reason to act: triage holds the incident for
-// suspicious at least, an attack explains it plausibly, and no harmless
-// explanation does as well.
-func isGrave(v casemate.Verdict, list []Hypothesis) bool {
-	if v != casemate.VerdictMalicious && v != casemate.VerdictSuspicious {
+// suspicious at least, somebody grades it medium at least, an attack explains it,
+// and no harmless explanation does as well.
+func isGrave(in *casemate.Incident, list []Hypothesis) bool {
+	if in.Verdict != casemate.VerdictMalicious && (in.Verdict != casemate.VerdictSuspicious || in.Severity < casemate.SeverityMedium) {
 		return false
 	}
-	for _, h := range list {
-		if h.Standing != "well supported" && h.Standing != "plausible" {
-			continue
-		}
-		return h.Kind == kindAttack
+	if len(list) > 0 && rank(list[0].Standing) >= rank("plausible") {
+		return list[0].Kind == kindAttack
 	}
-	return v == casemate.VerdictMalicious
+	return in.Verdict == casemate.VerdictMalicious
 }
 
 // best returns the hypothesis that an incident's list begins with.
@@ -309,8 +306,8 @@ func (o *Output) statements() [][]*casemate.Statement {
 	return [][]*casemate.Statement{all}
 }
 
-// cited returns the evidence that anything in the output cites.
-func (s *scene) cited(o Output) []casemate.Evidence {
+// citedBy returns the evidence that anything in the output cites.
+func (s *scene) citedBy(o Output) []casemate.Evidence {
 	want := map[string]bool{}
 	mark := func(ids []string) {
 		for _, id := range ids {

@@ -37,6 +37,7 @@ type scene struct {
 	evidence []casemate.Evidence // the dossier's, then what was added here
 	index    map[string]int      // id -> place in evidence
 	place    map[casemate.Location]string
+	found    map[string]string // the text of a finding of ours -> its id
 
 	assets   map[string]casemate.Asset
 	suppress []triage.Suppression
@@ -53,7 +54,7 @@ func newScene(ctx context.Context, in Input, d *dossier.Dossier, chosen []casema
 	s := &scene{
 		Story:   causes.Story{Catalogue: c, HostOf: map[string]string{}, Processes: map[string][]*causes.Process{}},
 		dossier: d, incidents: chosen, evidence: slices.Clone(d.Evidence), byAlert: map[string]*causes.Record{},
-		index: map[string]int{}, place: map[casemate.Location]string{}, assets: map[string]casemate.Asset{},
+		index: map[string]int{}, place: map[casemate.Location]string{}, found: map[string]string{}, assets: map[string]casemate.Asset{},
 		suppress: side.suppress, book: b,
 	}
 	for i := range s.evidence {
@@ -195,16 +196,34 @@ func (s *scene) cite(r *causes.Record) string {
 	if r.ID != "" {
 		return r.ID
 	}
+	r.ID = s.addEvidence(s.evidenceOf(r))
+	return r.ID
+}
+
+// evidenceOf makes evidence of a record.
+func (s *scene) evidenceOf(r *causes.Record) casemate.Evidence {
 	kind := casemate.EvidenceEvent
 	if r.Kind == casemate.KindAlert {
 		kind = casemate.EvidenceAlert
 	}
-	e := casemate.Evidence{
+	return casemate.Evidence{
 		Kind: kind, Record: r.Alert, At: r.At, First: r.Time, Host: r.Host, User: r.User, Severity: r.Severity,
 		Name: r.Name, Text: r.Describe(), Techniques: r.Techniques, Entities: r.Things(),
 	}
-	r.ID = s.addEvidence(e)
-	return r.ID
+}
+
+// citeFor cites a record for a value, with evidence of our own where the
+// dossier's leaves the value out.
+func (s *scene) citeFor(r *causes.Record, value string) string {
+	id := s.cite(r)
+	e := &s.evidence[s.index[id]]
+	if strings.Contains(strings.ToLower(e.Text+e.Name+e.Host+e.User), strings.ToLower(value)) || !strings.Contains(strings.ToLower(r.Describe()), strings.ToLower(value)) {
+		return id
+	}
+	if r.Own == "" {
+		r.Own = s.addEvidence(s.evidenceOf(r))
+	}
+	return r.Own
 }
 
 // addEvidence gives a piece the next free id.

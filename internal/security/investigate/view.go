@@ -9,6 +9,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/causes"
+	"github.com/casemate-ai/casemate/internal/security/firewall"
 	"github.com/casemate-ai/casemate/internal/security/page"
 )
 
@@ -18,13 +19,14 @@ func Page(o Output) page.Page {
 	v := &view{o: o, p: &p}
 	v.disagreement()
 	v.scopes()
+	v.logs()
 	v.causes()
 	v.hypotheses()
-	v.graph()
 	v.actions()
 	v.firewall()
-	v.logs()
 	v.open()
+	v.graph()
+	v.details()
 	return p
 }
 
@@ -93,6 +95,15 @@ func marked(s casemate.Statement) string {
 }
 
 func (v *view) scopes() {
+	if len(v.o.Scope) == 1 {
+		var facts page.Facts
+		for _, r := range v.o.Scope[0].Related[:min(len(v.o.Scope[0].Related), 5)] {
+			facts = append(facts, page.Fact{Name: fmt.Sprintf("related to #%d", r.Rank), Value: r.Why})
+		}
+		if len(facts) > 0 {
+			v.add(facts)
+		}
+	}
 	if len(v.o.Scope) < 2 {
 		return
 	}
@@ -112,23 +123,43 @@ func (v *view) scopes() {
 }
 
 func (v *view) causes() {
-	for _, rc := range v.o.RootCauses {
-		if !v.grave(rc.Incident) && len(v.o.Scope) > 1 {
+	for _, rc := range v.told() {
+		v.add(page.Section{Title: "Root cause" + v.of(rc.Incident), Note: rc.note()})
+		if len(v.o.Scope) > 1 || !v.grave(rc.Incident) {
+			v.add(page.Prose{rc.Root}) // else it stands at the top
+		}
+		v.add(timeline(rc.Chain))
+		if len(rc.Gaps) > 0 {
+			v.add(page.Text("Gaps:"), page.List{Items: rc.Gaps})
+		}
+		if len(rc.Before) > 0 {
+			v.add(page.Text("What may have led here:"), page.List{Items: rc.Before})
+		}
+	}
+	for _, rc := range v.told() {
+		if len(rc.Branches)+len(rc.Alternatives) == 0 {
 			continue
 		}
-		v.add(page.Section{Title: "Root cause" + v.of(rc.Incident), Note: rc.note()}, page.Prose{rc.Root}, timeline(rc.Chain))
+		v.add(page.Section{Title: "Other ways and beginnings" + v.of(rc.Incident), Detail: true})
 		for _, b := range rc.Branches {
 			v.add(page.Text("The way to "+b.Host+":"), timeline(b.Chain))
 		}
-		for _, g := range []struct {
-			title string
-			list  []casemate.Statement
-		}{{"Gaps", rc.Gaps}, {"Alternatives", rc.Alternatives}, {"What may have led here", rc.Before}} {
-			if len(g.list) > 0 {
-				v.add(page.Text(g.title+":"), page.List{Items: g.list})
-			}
+		if len(rc.Alternatives) > 0 {
+			v.add(page.Text("Earlier, and not tied to the chain:"), page.List{Items: rc.Alternatives})
 		}
 	}
+}
+
+// told are the root causes that are shown: of all grave incidents, or of the one
+// that was asked for.
+func (v *view) told() []RootCause {
+	var out []RootCause
+	for _, rc := range v.o.RootCauses {
+		if v.grave(rc.Incident) || len(v.o.Scope) == 1 {
+			out = append(out, rc)
+		}
+	}
+	return out
 }
 
 func (rc RootCause) note() string {
@@ -158,13 +189,21 @@ func (v *view) grave(id string) bool {
 func timeline(chain []Link) page.Timeline {
 	var out page.Timeline
 	for _, l := range chain {
-		text := l.Statement.Text
+		text := l.Brief
 		if l.Detail != "" && !strings.Contains(text, l.Detail) {
-			text += " " + causes.Clip(l.Detail, 120)
+			text += ": " + short(l.Detail)
 		}
-		out = append(out, page.Happening{Time: l.Time, Host: l.Host, User: l.User, Text: text + " (tie: " + l.Tie + ")", Evidence: l.Statement.Evidence})
+		out = append(out, page.Happening{Time: l.Time, Host: causes.Label(l.Host), User: l.User, Text: text + " [" + l.Tie + "]", Evidence: l.Statement.Evidence})
 	}
 	return out
+}
+
+// short cuts a command for a line of a page, and says so.
+func short(text string) string {
+	if t := causes.Clip(text, 70); t != text {
+		return t + "…"
+	}
+	return text
 }
 
 // maxTables is how many explanations of an incident get a table of their own.
@@ -178,39 +217,52 @@ func (v *view) hypotheses() {
 			incidents = append(incidents, sc.ID)
 		}
 	}
+	var rest []page.Block
 	for _, id := range incidents {
 		overview := page.Table{Head: []string{"Explanation" + v.of(id), "Score", "Standing", "For", "Against", "Missing"}}
 		var tables []page.Block
+		var out []string // contradicted
 		silent := 0
 		for _, h := range v.o.Hypotheses {
-			if h.Incident != id {
+			switch {
+			case h.Incident != id:
 				continue
-			}
-			if len(h.For) == 0 {
+			case len(h.For) == 0:
 				silent++
 				continue
 			}
+			if rank(h.Standing) < rank("weak") {
+				out = append(out, fmt.Sprintf("%s (%d)", h.Name, h.Score))
+				continue
+			}
 			overview.Rows = append(overview.Rows, []string{h.Name, strconv.Itoa(h.Score), h.Standing, strconv.Itoa(len(h.For)), strconv.Itoa(len(h.Against)), strconv.Itoa(len(h.Missing))})
-			overview.Evidence = append(overview.Evidence, nil)
 			if len(tables) < 2*maxTables {
 				tables = append(tables, page.Text(h.Name+". "+h.Says), h.table())
+			} else {
+				rest = append(rest, page.Text(h.Name+". "+h.Says), h.table())
 			}
 		}
-		if len(overview.Rows) == 0 {
-			continue
+		if len(overview.Rows) > 0 {
+			v.add(overview)
 		}
-		v.add(overview)
+		if len(out) > 0 {
+			v.add(page.Text("Contradicted: " + list(out) + "."))
+		}
 		if silent > 0 {
 			v.add(page.Text(fmt.Sprintf("Nothing speaks for the other %d explanations of the catalogue.", silent)))
 		}
 		v.add(tables...)
 	}
+	if len(rest) > 0 {
+		v.add(page.Section{Title: "Further explanations", Detail: true})
+		v.add(rest...)
+	}
 }
 
 func (h Hypothesis) table() page.Table {
-	t := page.Table{Head: []string{"", "Points", "What"}}
+	t := page.Table{Head: []string{"What", "", "Points"}}
 	add := func(sign string, points int, text string, ids []string) {
-		t.Rows = append(t.Rows, []string{sign, strconv.Itoa(points), text})
+		t.Rows = append(t.Rows, []string{text, sign, strconv.Itoa(points)})
 		t.Evidence = append(t.Evidence, ids)
 	}
 	for _, a := range h.For {
@@ -240,8 +292,8 @@ func (v *view) graph() {
 	if v.o.Graph.More > 0 {
 		note = fmt.Sprintf("The %d least involved are left out.", v.o.Graph.More)
 	}
-	v.add(page.Section{Title: "Who and what", Note: note}, g)
-	t := page.Table{Head: []string{"Type", "Name", "Part", "Criticality"}}
+	v.add(page.Section{Title: "Who and what", Note: note, Detail: true}, g)
+	t := page.Table{Head: []string{"Name", "Type", "Part", "Criticality"}}
 	for _, e := range v.o.Entities {
 		if len(e.Parts) == 0 {
 			continue
@@ -250,12 +302,17 @@ func (v *view) graph() {
 		if e.Criticality != casemate.SeverityUnknown {
 			crit = strings.TrimSuffix(e.Criticality.String()+", "+e.Exposure, ", ")
 		}
-		t.Rows = append(t.Rows, []string{string(e.Type), e.Value, strings.Join(e.Parts, "; "), crit})
+		t.Rows = append(t.Rows, []string{e.Value, string(e.Type), strings.Join(e.Parts, "; "), crit})
 		t.Evidence = append(t.Evidence, e.Evidence[:min(3, len(e.Evidence))])
 	}
 	v.add(t)
 }
 
+// phaseNames are the phases as people read them.
+var phaseNames = map[string]string{"preserve": "Preserve", "contain": "Contain", "eradicate": "Eradicate", "recover": "Recover", "watch": "Watch and ask"}
+
+// actions shows what to do: actions of one kind together, in the order in which
+// to take them.
 func (v *view) actions() {
 	if len(v.o.Actions) == 0 {
 		return
@@ -264,65 +321,130 @@ func (v *view) actions() {
 	if m := v.o.Model; m != nil && len(m.First) > 0 {
 		v.add(page.Text("The model would take first: " + strings.Join(m.First, ", ") + "."))
 	}
-	names := map[string]string{"preserve": "Preserve", "contain": "Contain", "eradicate": "Eradicate", "recover": "Recover", "watch": "Watch and ask"}
 	for _, phase := range phases {
-		t := page.Table{Head: []string{"", names[phase], "Touches", "Undo", "Risk", "After"}}
-		var commands []string
-		for _, a := range v.o.Actions {
+		var l page.List
+		for i := 0; i < len(v.o.Actions); i++ {
+			a := v.o.Actions[i]
 			if a.Phase != phase {
 				continue
 			}
-			text := a.Text
-			if a.Milder != "" {
-				text += " Milder: " + a.Milder
+			n := 1
+			for i+n < len(v.o.Actions) && v.o.Actions[i+n].Play == a.Play {
+				n++
 			}
-			if a.Name != "" {
-				text += " (" + a.Counter + " " + a.Name + ")"
-			}
-			if a.Comment != nil && a.Comment.Support != casemate.Struck {
-				text += " The model: " + marked(*a.Comment)
-			}
-			t.Rows = append(t.Rows, []string{a.ID, text, a.Touches, a.Undo, a.Risk, strings.Join(a.Requires, " ")})
-			t.Evidence = append(t.Evidence, a.Because.Evidence)
-			for _, c := range a.Commands {
-				commands = append(commands, fmt.Sprintf("# %s, %s\n%s\n# undo\n%s", a.ID, c.System, c.Text, c.Undo))
-			}
+			l.Items = append(l.Items, together(v.o.Actions[i:i+n]))
+			i += n - 1
 		}
-		if len(t.Rows) > 0 {
-			v.add(t)
-		}
-		if len(commands) > 0 {
-			v.add(page.Code{Text: strings.Join(commands, "\n")})
+		if len(l.Items) > 0 {
+			v.add(page.Text(phaseNames[phase]+":"), l)
 		}
 	}
 }
 
+// together tells actions of one kind: what, how to undo it, and the risk.
+func together(actions []Action) casemate.Statement {
+	var evidence []string
+	a := actions[0]
+	var ids, targets, risky []string
+	risk, milder, careful := a.Risk, "", ""
+	for _, b := range actions {
+		ids, targets = append(ids, b.ID), append(targets, b.Target.Value)
+		evidence = append(evidence, b.Because.Evidence[:min(1, len(b.Because.Evidence))]...)
+		milder = cmp.Or(milder, b.Milder)
+		if b.Risk == "high" {
+			risky = append(risky, b.Target.Value)
+		}
+		if strings.Contains(b.Touches, manyDepend) {
+			careful += " " + b.Target.Value + " is critical:" + manyDepend
+		}
+	}
+	text := a.Text
+	if len(targets) > 1 {
+		text = strings.Replace(text, a.Target.Value, list(targets), 1)
+	}
+	if milder != "" {
+		text += " Or milder: " + milder
+	}
+	if len(risky) > 0 && len(risky) < len(actions) {
+		risk += ", high for " + list(risky)
+	}
+	text = fmt.Sprintf("%s (risk %s): %s%s Undo: %s", span(ids), risk, text, careful, a.Undo)
+	return casemate.Statement{Text: text, Evidence: evidence[:min(4, len(evidence))], By: casemate.DecidedByRule}
+}
+
+// span writes ids that follow each other: "A3–A6".
+func span(ids []string) string {
+	if len(ids) < 2 {
+		return ids[0]
+	}
+	return ids[0] + "–" + ids[len(ids)-1]
+}
+
 func (v *view) firewall() {
-	if len(v.o.Firewall)+len(v.o.Unblocked) == 0 {
+	if len(v.o.Firewall) == 0 {
 		return
 	}
-	v.add(page.Section{Title: "Firewall rules", Note: "Proposals: read them before you set them. Each ends by itself on its date."})
-	if len(v.o.Firewall) > 0 {
-		t := page.Table{Head: []string{"", "Rule", "Where", "Why", "Until", "Risk"}}
-		text := map[string][]string{}
-		var systems []string
-		for _, r := range v.o.Firewall {
-			what := fmt.Sprintf("%s %s: %s to %s", r.Action, r.Direction, r.Source, r.Destination)
-			if r.Port > 0 {
-				what += fmt.Sprintf(" port %d", r.Port)
+	v.add(page.Section{Title: "Firewall rules", Note: "Proposals: read them before you set them, and remove each on its date."})
+	t := page.Table{Head: []string{"Rule", "Where", "Why", "Until", "Risk"}}
+	for _, r := range v.o.Firewall {
+		what := fmt.Sprintf("%s %s, %s: %s to %s", r.ID, r.Action, r.Direction, r.Source, r.Destination)
+		if r.Port > 0 {
+			what += fmt.Sprintf(" port %d", r.Port)
+		}
+		t.Rows = append(t.Rows, []string{what, r.Place, marked(r.Reason), r.Expires, r.Risk})
+		t.Evidence = append(t.Evidence, r.Reason.Evidence)
+	}
+	v.add(t, v.rulesFor(firewall.Nftables))
+}
+
+// rulesFor writes the rules for one system.
+func (v *view) rulesFor(system string) page.Code {
+	var lines []string
+	for _, r := range v.o.Firewall {
+		for _, c := range r.Text {
+			if c.System == system {
+				lines = append(lines, c.Text, "# undo "+r.ID+": "+c.Undo)
 			}
-			t.Rows = append(t.Rows, []string{r.ID, what, r.Place, marked(r.Reason), r.Expires, r.Risk})
-			t.Evidence = append(t.Evidence, r.Reason.Evidence)
-			for _, c := range r.Text {
-				if text[c.System] == nil {
-					systems = append(systems, c.System)
-				}
-				text[c.System] = append(text[c.System], c.Text, "# undo "+r.ID+": "+c.Undo)
+		}
+	}
+	return page.Code{Text: strings.Join(lines, "\n")}
+}
+
+// details has what a terminal only names: each action in full, the rules for the
+// other systems, what is not blocked, the findings.
+func (v *view) details() {
+	if len(v.o.Actions) > 0 {
+		v.add(page.Section{Title: "Each action in full", Detail: true})
+		t := page.Table{Head: []string{"Action", "Touches", "Undo", "Risk", "After", "Because"}}
+		var commands []string
+		for _, a := range v.o.Actions {
+			text := a.ID + " " + a.Text
+			if a.Name != "" {
+				text += " (" + a.Counter + " " + a.Name + ")"
+			}
+			if a.Milder != "" {
+				text += " Or milder: " + a.Milder
+			}
+			if a.Comment != nil && a.Comment.Support != casemate.Struck {
+				text += " The model: " + marked(*a.Comment)
+			}
+			t.Rows = append(t.Rows, []string{text, a.Touches, a.Undo, a.Risk, strings.Join(a.Requires, " "), marked(a.Because)})
+			t.Evidence = append(t.Evidence, a.Because.Evidence)
+			for _, c := range a.Commands {
+				commands = append(commands, fmt.Sprintf("# %s, %s\n%s\n# undo: %s", a.ID, c.System, c.Text, c.Undo))
 			}
 		}
 		v.add(t)
-		for _, s := range systems {
-			v.add(page.Text("For "+s+":"), page.Code{Text: strings.Join(text[s], "\n")})
+		if len(commands) > 0 {
+			v.add(page.Code{Text: strings.Join(commands, "\n")})
+		}
+	}
+	if len(v.o.Firewall) > 0 {
+		v.add(page.Section{Title: "The rules for other systems", Detail: true})
+		for _, system := range []string{firewall.Windows, firewall.Columns} {
+			if code := v.rulesFor(system); code.Text != "" {
+				v.add(page.Text("For "+system+":"), code)
+			}
 		}
 	}
 	if len(v.o.Unblocked) > 0 {
@@ -330,7 +452,10 @@ func (v *view) firewall() {
 		for _, u := range v.o.Unblocked {
 			t.Rows = append(t.Rows, []string{u.Value, u.Why})
 		}
-		v.add(t)
+		v.add(page.Section{Title: "What stays open", Detail: true}, t)
+	}
+	if len(v.o.Report.Technical) > 0 {
+		v.add(page.Section{Title: "Findings", Detail: true}, page.List{Items: v.o.Report.Technical})
 	}
 }
 
@@ -345,19 +470,24 @@ func (v *view) logs() {
 	v.add(page.Section{Title: "What counting the logs shows"}, page.List{Items: items})
 }
 
-// open shows what is not known, and the rest of the findings.
+// shownQuestions is how many questions a terminal shows.
+const shownQuestions = 6
+
 func (v *view) open() {
-	if len(v.o.Report.Technical) > 0 {
-		v.add(page.Section{Title: "Findings"}, page.List{Items: v.o.Report.Technical})
-	}
 	if len(v.o.Questions) == 0 {
 		return
 	}
-	v.add(page.Section{Title: "Open questions"})
-	t := page.Table{Head: []string{"Question", "Where to look"}}
-	for _, q := range v.o.Questions {
-		t.Rows = append(t.Rows, []string{marked(q.Statement), cmp.Or(q.Where, "")})
-		t.Evidence = append(t.Evidence, q.Statement.Evidence)
+	table := func(list []Question) page.Table {
+		t := page.Table{Head: []string{"Question", "Where to look"}}
+		for _, q := range list {
+			t.Rows = append(t.Rows, []string{marked(q.Statement), cmp.Or(q.Where, "")})
+			t.Evidence = append(t.Evidence, q.Statement.Evidence)
+		}
+		return t
 	}
-	v.add(t)
+	n := min(len(v.o.Questions), shownQuestions)
+	v.add(page.Section{Title: "Open questions"}, table(v.o.Questions[:n]))
+	if n < len(v.o.Questions) {
+		v.add(page.Section{Title: "Further questions", Detail: true}, table(v.o.Questions[n:]))
+	}
 }
