@@ -166,6 +166,22 @@ func TestCheckModel(t *testing.T) {
 	}
 }
 
+// TestDocumented wants the example of the documentation to be a case.
+func TestDocumented(t *testing.T) {
+	b, err := os.ReadFile("../../../docs/prompts.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), "```\nA model that invents a host.")
+	text, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("docs/prompts.md has no example of a case")
+	}
+	if c := parse(t, text); len(c.Replies) != 1 || !c.Options("x").Strict {
+		t.Errorf("case %+v", c)
+	}
+}
+
 func TestErrorWanted(t *testing.T) {
 	c := parse(t, "-- want --\nerror too large\n")
 	c.Options("note")

@@ -175,6 +175,21 @@ func (r *Run) ask(ctx context.Context, q Question, t ticket, out any) error {
 	if err != nil {
 		return err
 	}
+	rec := &record{Step: q.Step, Prompt: pin(q.Prompt), PromptTokens: req.prepared.Tokens, MaxTokens: req.MaxTokens}
+	err = r.answer(ctx, q, req, rec, target)
+	if err != nil {
+		rec.Error = err.Error()
+	}
+	if r.trace != nil {
+		if fault := r.trace.question(t.number, req, rec); fault != nil && (err == nil || WithoutModel(err)) {
+			return fault
+		}
+	}
+	return err
+}
+
+// answer asks a question that has been written.
+func (r *Run) answer(ctx context.Context, q Question, req request, rec *record, out reflect.Value) error {
 	r.pinPrompt(q.Prompt)
 	if !req.fits() {
 		r.Note(fmt.Sprintf("%s: the question (%s) and its answer (up to %d) are longer than the model's context of %d; the rules' result stands.",
@@ -187,14 +202,7 @@ func (r *Run) ask(ctx context.Context, q Question, t ticket, out any) error {
 		}
 		return fmt.Errorf("ask %q: %w", q.Step, ErrDryRun)
 	}
-	rec := &record{Step: q.Step, Prompt: pin(q.Prompt), PromptTokens: req.prepared.Tokens, MaxTokens: req.MaxTokens}
-	err = r.attempt(ctx, q, req, rec, target)
-	if r.trace != nil {
-		if fault := r.trace.question(t.number, req, rec); fault != nil && err == nil {
-			return fault
-		}
-	}
-	return err
+	return r.attempt(ctx, q, req, rec, out)
 }
 
 // attempt asks until an answer can be used, twice at most.

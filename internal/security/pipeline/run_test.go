@@ -128,6 +128,24 @@ func TestTrace(t *testing.T) {
 	}
 }
 
+// TestTraceUnasked wants a question that was not asked to be in the trace as well.
+func TestTraceUnasked(t *testing.T) {
+	e := replies()
+	e.About.Context = 80
+	dir := t.TempDir()
+	var got opinion
+	if err := start(t, pipeline.Options{Engine: e, Trace: dir}).Ask(ctx, question(t, "opinion", alerts(9)), &got); !errors.Is(err, pipeline.ErrTooLong) {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "0001-opinion.step.json"))
+	if err != nil || !strings.Contains(string(b), "longer than the model's context") {
+		t.Errorf("step %s, %v", b, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "0001-opinion.answer.json")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("there is an answer: %v", err)
+	}
+}
+
 func TestTraceRefused(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "0001-a.step.json"), []byte("mine"), 0o600); err != nil {

@@ -128,7 +128,8 @@ type record struct {
 	Prompt       casemate.Pin `json:"prompt"`
 	PromptTokens int          `json:"prompt_tokens"`
 	MaxTokens    int          `json:"max_tokens"`
-	Attempts     []tried      `json:"attempts"`
+	Attempts     []tried      `json:"attempts,omitempty"`
+	Error        string       `json:"error,omitempty"` // why there is no answer
 
 	answers []engine.Generation
 }
@@ -154,11 +155,14 @@ func (r *record) add(s engine.Sampling, g engine.Generation, err error) {
 }
 
 // question writes the files of a question: what it was, what the model read, what
-// it was held to, and what it said.
+// it was held to, and what it said, if it was asked.
 func (t *trace) question(number int, req request, rec *record) error {
-	return errors.Join(
+	err := errors.Join(
 		t.write(number, "step.json", rec),
 		t.file(t.name(number, "prompt.txt"), []byte(req.prepared.Prompt)),
-		t.write(number, "schema.json", req.Schema),
-		t.write(number, "answer.json", rec.answers))
+		t.write(number, "schema.json", req.Schema))
+	if len(rec.answers) == 0 {
+		return err
+	}
+	return errors.Join(err, t.write(number, "answer.json", rec.answers))
 }
