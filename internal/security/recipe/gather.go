@@ -88,7 +88,10 @@ func (m *material) incident(ctx context.Context, run *pipeline.Run, paths []stri
 		return err
 	}
 	m.dossier, m.evidence, m.coverage = d, slices.Clone(d.Evidence), d.Coverage
-	return m.inputs(ctx, run, paths)
+	for _, p := range d.Inputs {
+		run.AddInput(p)
+	}
+	return nil
 }
 
 // documents reads reports: a piece of evidence for each sentence.
@@ -112,12 +115,12 @@ func (m *material) documents(ctx context.Context, run *pipeline.Run, paths []str
 func (m *material) mail(ctx context.Context, run *pipeline.Run, paths []string) error {
 	return m.each(ctx, run, paths, func(name string, data []byte) error {
 		before := len(m.evidence)
-		l, err := letter.Read(name, data, letter.Sink{Add: m.add, Fault: func(line int, text string) { m.fault(name, line, text) }})
+		letters, err := letter.Read(name, data, letter.Sink{Add: m.add, Fault: func(line int, text string) { m.fault(name, line, text) }})
 		if err != nil {
 			m.fault(name, 1, err.Error())
 			return nil
 		}
-		m.mails = append(m.mails, l)
+		m.mails = append(m.mails, letters...)
 		m.part(name, len(m.evidence)-before, len(data))
 		return nil
 	})

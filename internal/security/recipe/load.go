@@ -274,6 +274,7 @@ func (l *loader) step(i int, s *Step) {
 	if s.MaxTokens < 0 || s.MaxTokens > maxTokens {
 		l.fault(place+".max_tokens", "max_tokens %d: 1 to %d", s.MaxTokens, maxTokens)
 	}
+	l.rank(place, s.Rank)
 	inline := s.System != "" || s.User != "" || s.Schema != nil
 	files, dir := l.recipe.files, s.Prompt
 	switch {

@@ -85,6 +85,7 @@ type Rule struct {
 	Name   string   `yaml:"name"`
 	Do     string   `yaml:"do"`
 	Most   int      `yaml:"most"`   // values in the result; 0 is 50
+	Rank   int      `yaml:"rank"`   // only evidence of the incident of this rank; 0 is all
 	By     string   `yaml:"by"`     // of count
 	Types  []string `yaml:"types"`  // of indicators
 	Topics []string `yaml:"topics"` // of sentences
@@ -120,6 +121,7 @@ type Step struct {
 	Schema    inlineSchema `yaml:"schema"`
 	Over      string       `yaml:"over"` // all, each or split; "" is all
 	Most      int          `yaml:"most"` // questions; 0 is 20
+	Rank      int          `yaml:"rank"` // only evidence of the incident of this rank
 	MaxTokens int          `yaml:"max_tokens"`
 	If        string       `yaml:"if"` // only if this rule or step found something
 

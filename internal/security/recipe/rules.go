@@ -19,7 +19,7 @@ var ruleKinds = []string{"count", "incidents", "indicators", "level", "mail", "s
 
 var countable = []string{"author", "day", "file", "host", "hour", "kind", "name", "severity", "user"}
 
-var topics = []string{"observation", "action", "hypothesis", "question", "decision", "impact", "other"}
+var topics = []string{"observation", "action", "hypothesis", "question", "decision", "impact", "task", "other"}
 
 var indicatorTypes = []string{"ipv4", "ipv6", "domain", "url", "mail", "md5", "sha1", "sha256", "sha512", "cve"}
 
@@ -36,6 +36,7 @@ func (l *loader) rule(i int, r *Rule) {
 	if r.Most < 0 || r.Most > 1000 {
 		l.fault(place+".most", "most %d: 1 to 1000", r.Most)
 	}
+	l.rank(place, r.Rank)
 	in := func(field string, values, allowed []string) {
 		for j, v := range values {
 			if !slices.Contains(allowed, v) {
@@ -72,6 +73,35 @@ func (l *loader) rule(i int, r *Rule) {
 	default:
 		l.fault(place+".do", "do %q: there are %s", r.Do, strings.Join(ruleKinds, ", "))
 	}
+}
+
+// rank checks that evidence is narrowed down to an incident only where there are
+// incidents.
+func (l *loader) rank(place string, rank int) {
+	if from := l.recipe.Evidence.From; rank < 0 || rank > 1000 || rank > 0 && from != "" && from != "incident" {
+		l.fault(place+".rank", "rank %d: the incident of a rank, in evidence from an incident", rank)
+	}
+}
+
+// of returns the material of one incident, or all of it.
+func (m *material) of(rank int) *material {
+	if rank == 0 || m.dossier == nil {
+		return m
+	}
+	about := map[string]bool{}
+	for _, mo := range m.dossier.Moments {
+		if mo.Rank == rank {
+			about[mo.ID] = true
+		}
+	}
+	one := *m
+	one.evidence = nil
+	for _, e := range m.evidence {
+		if about[e.ID] {
+			one.evidence = append(one.evidence, e)
+		}
+	}
+	return &one
 }
 
 func (l *loader) signs(place string, r *Rule) {
@@ -132,6 +162,7 @@ func (l *loader) level(place string, r *Rule) {
 // apply runs a rule over the material. done holds what earlier rules found.
 func (r *Rule) apply(m *material, c *knowledge.Catalogue, done map[string]any) any {
 	most := cmp.Or(r.Most, defaultMost)
+	m = m.of(r.Rank)
 	switch r.Do {
 	case "count":
 		return countBy(m, r.By, most)
@@ -207,6 +238,17 @@ func note(values map[string]*found, value string, e *casemate.Evidence) {
 	f.add(e)
 }
 
+// shortHost is the name of a machine without its domain, so that all spellings of
+// it count together.
+func shortHost(host string) string {
+	host = strings.ToLower(host)
+	if strings.Trim(host, "0123456789.") == "" || strings.Contains(host, ":") {
+		return host // an address
+	}
+	short, _, _ := strings.Cut(host, ".")
+	return short
+}
+
 func countBy(m *material, by string, most int) Listed[Counted] {
 	values := map[string]*found{}
 	for i := range m.evidence {
@@ -218,7 +260,7 @@ func countBy(m *material, by string, most int) Listed[Counted] {
 		case "file":
 			value = e.At.File
 		case "host":
-			value = strings.ToLower(e.Host)
+			value = shortHost(e.Host)
 		case "kind":
 			value = string(e.Kind)
 		case "name":
@@ -291,6 +333,11 @@ func indicators(m *material, types []string, most int, c *knowledge.Catalogue) L
 // own says whether an indicator is a name of the network's own machines, which
 // nobody blocks or hunts for.
 func (m *material) own(in casemate.Indicator) bool {
+	for _, l := range m.mails {
+		if l.Receives(in.Value) {
+			return true
+		}
+	}
 	return m.dossier != nil && in.Type == casemate.IndicatorDomain && m.dossier.Own(in.Value)
 }
 

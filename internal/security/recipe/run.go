@@ -167,6 +167,9 @@ func (r *Recipe) ask(ctx context.Context, run *pipeline.Run, s *Step, m *materia
 	if !run.HasModel() || s.If != "" && empty(o.values[s.If]) {
 		return nil, nil
 	}
+	if m = m.of(s.Rank); len(m.evidence) == 0 {
+		return nil, nil
+	}
 	data := r.data(in, o)
 	question := func(evidence []casemate.Evidence) pipeline.Question {
 		d := data

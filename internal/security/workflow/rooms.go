@@ -11,6 +11,7 @@ import (
 	"github.com/casemate-ai/casemate/internal/security/page"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
 	"github.com/casemate-ai/casemate/internal/security/ranklogs"
+	"github.com/casemate-ai/casemate/internal/security/summary"
 )
 
 // room makes an entry of a room that runs on the pipeline: what it found is the
@@ -48,6 +49,15 @@ func investigateEntry() Workflow {
 			r.Level = "grave"
 		}
 	})
+}
+
+func summarizeEntry() Workflow {
+	return room(Workflow{
+		Name: "summarize", Group: GroupSOC,
+		Summary: "Summarise the material of an incident: five sentences, the course by phase, a timeline, open questions.",
+		Help:    "Reads alerts, logs, notes, chats, tickets, mails and reports of an incident together, of any size. Every sentence names what it rests on; text in the material that gives orders to its reader is told as such. A model writes the sentences anew, and those that its evidence does not show are marked.",
+		Example: "casemate summarize examples/intrusion examples/incident --assets examples/assets.csv --suppress examples/suppress.yaml",
+	}, summary.Run, summary.Page, func(o summary.Output) casemate.Coverage { return o.Coverage }, nil)
 }
 
 func noteEntry() Workflow {

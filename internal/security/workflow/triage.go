@@ -6,11 +6,14 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/intake"
+	"github.com/casemate-ai/casemate/internal/security/opinion"
 	"github.com/casemate-ai/casemate/internal/security/page"
+	"github.com/casemate-ai/casemate/internal/security/pipeline"
 	"github.com/casemate-ai/casemate/internal/security/report"
 )
 
@@ -27,7 +30,13 @@ type TriageInput struct {
 
 // TriageOutput is the document of a triage.
 type TriageOutput struct {
-	Incidents  []casemate.Incident     `json:"incidents"`
+	Incidents []opinion.Incident `json:"incidents"` // by rank; what a model says of them stands beside, and moves none
+	// Disagreements are ids of incidents that a model sees differently.
+	Disagreements []string            `json:"disagreements,omitempty"`
+	Read          int                 `json:"model_read"`   // incidents that the model read
+	Unread        int                 `json:"model_unread"` // incidents that it did not
+	Evidence      []casemate.Evidence `json:"evidence"`     // what sentences about incidents cite
+
 	Alerts     int                     `json:"alerts"`
 	Events     int                     `json:"events"`
 	First      time.Time               `json:"first"`
@@ -38,15 +47,16 @@ type TriageOutput struct {
 	Suppressed []report.SuppressedLine `json:"suppressed"`
 	Rules      map[string]int          `json:"rules"`
 	Provenance map[string]string       `json:"provenance"`
+	Run        casemate.Provenance     `json:"run"` // model, prompts, inputs, and who decided what
 }
 
 func triageEntry() Workflow {
 	return entry(Workflow{
 		Name: "triage", Group: GroupSOC,
 		Summary: "Rank alerts and events as incidents, with reasons.",
-		Help:    "Reads alerts and telemetry of any mixture of formats, runs Sigma rules over the events, groups what belongs together and ranks the groups. Each score says how it came about.",
+		Help:    "Reads alerts and telemetry of any mixture of formats, runs Sigma rules over the events, groups what belongs together and ranks the groups. Each score says how it came about. A model gives its opinion beside the score of the first incidents (--model-budget says of how many); it can raise a verdict that is shown, and lowers none.",
 		Example: "casemate triage examples/intrusion --assets examples/assets.csv --suppress examples/suppress.yaml",
-		Output:  TriageOutput{}, Line: casemate.Incident{},
+		Output:  TriageOutput{}, Line: opinion.Incident{}, Model: true,
 		Levels: []string{"review", "suspicious", "malicious"},
 	}, runTriage)
 }
@@ -67,38 +77,62 @@ func runTriage(ctx context.Context, in *TriageInput, env Env) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	for i := 0; env.Emit != nil && i < len(t.Incidents); i++ {
-		if err := env.Emit(t.Incidents[i]); err != nil {
+	run, err := pipeline.Start(env.Options)
+	if err != nil {
+		return Result{}, err
+	}
+	if files := slices.DeleteFunc(slices.Clone(in.Files), func(f string) bool { return f == "-" }); len(files) > 0 {
+		if err := run.Input(ctx, files); err != nil {
+			run.Note("the digests of the input are not known: a part of it could not be read")
+		}
+	}
+	out, err := opinion.Run(ctx, run, t, opinion.Options{})
+	if err != nil {
+		return Result{}, err
+	}
+	for i := 0; env.Emit != nil && i < len(out.Incidents); i++ {
+		if err := env.Emit(out.Incidents[i]); err != nil {
 			return Result{}, err
 		}
 	}
+	t = out.Triage()
+	p := triagePage(t, out)
 	return Result{
-		Value: triageOutput(t), Source: t,
+		Value: triageOutput(t, out), Page: &p, Source: t,
 		Text: func(w io.Writer, o page.TerminalOptions) error {
 			return report.WriteTerminal(w, t, report.TerminalOptions{Width: o.Width, Color: o.Color})
 		},
 		HTML:   func(w io.Writer) error { return report.WriteHTML(w, t) },
 		Faults: t.Faults, FaultCount: t.FaultCount, Incomplete: t.FaultCount > 0, Refused: t.Refused,
-		Level: gravest(t.Incidents),
+		Level: gravest(out.Incidents),
 	}, nil
 }
 
-// gravest names the gravest verdict as --fail-on does.
-func gravest(incidents []casemate.Incident) string {
+// gravest names the gravest verdict as --fail-on does: the rules', or a model's
+// that raised it.
+func gravest(incidents []opinion.Incident) string {
 	for _, v := range []struct {
 		verdict casemate.Verdict
 		level   string
 	}{{casemate.VerdictMalicious, "malicious"}, {casemate.VerdictSuspicious, "suspicious"}, {casemate.VerdictReview, "review"}} {
-		if slices.ContainsFunc(incidents, func(in casemate.Incident) bool { return in.Verdict == v.verdict }) {
+		if slices.ContainsFunc(incidents, func(in opinion.Incident) bool { return effective(in) == v.verdict }) {
 			return v.level
 		}
 	}
 	return ""
 }
 
-func triageOutput(t report.Triage) TriageOutput {
+func effective(in opinion.Incident) casemate.Verdict {
+	if in.Opinion != nil && in.Opinion.Raised && in.Opinion.Effective != "" {
+		return in.Opinion.Effective
+	}
+	return in.Verdict
+}
+
+func triageOutput(t report.Triage, o opinion.Output) TriageOutput {
 	d := TriageOutput{
-		Incidents: t.Incidents, Alerts: t.Alerts, Events: t.Events, First: t.First, Last: t.Last,
+		Incidents: o.Incidents, Disagreements: o.Disagreements, Read: o.Read, Unread: o.Unread, Evidence: o.Evidence, Run: o.Provenance,
+		Alerts: t.Alerts, Events: t.Events, First: t.First, Last: t.Last,
 		Files: t.Files, Faults: t.Faults, FaultCount: t.FaultCount, Suppressed: t.Suppressed,
 		Rules:      map[string]int{"loaded": t.RulesLoaded, "refused": t.RulesRefused, "matches": t.RuleMatches},
 		Provenance: map[string]string{},
@@ -107,6 +141,66 @@ func triageOutput(t report.Triage) TriageOutput {
 		d.Provenance[p.Key] = p.Value
 	}
 	return d
+}
+
+// maxTold is how many incidents the page tells one by one.
+const maxTold = 30
+
+// triagePage is the triage as Markdown; terminal and HTML have forms of their own.
+func triagePage(t report.Triage, o opinion.Output) page.Page {
+	p := page.Page{Kicker: "Triage", Title: fmt.Sprintf("%d alerts became %d incidents", t.Alerts, len(o.Incidents)), Evidence: o.Evidence, Provenance: o.Provenance}
+	table := page.Table{Head: []string{"Incident", "Rank", "Score", "Verdict", "First", "Last", "Alerts", "Hosts"}}
+	var told []page.Block
+	for i, in := range o.Incidents {
+		table.Rows = append(table.Rows, []string{in.Title, fmt.Sprint(in.Rank), fmt.Sprintf("%.0f", in.Score), string(effective(in)), stamp(in.First), stamp(in.Last), fmt.Sprint(in.Count), strings.Join(in.Hosts, ", ")})
+		if i < maxTold && in.Verdict != casemate.VerdictBenign {
+			told = append(told, incidentBlocks(in)...)
+		}
+	}
+	if len(table.Rows) > 0 {
+		p.Blocks = append(p.Blocks, page.Section{Title: "Incidents"}, table)
+	}
+	p.Blocks = append(p.Blocks, told...)
+	if more := len(o.Incidents) - maxTold; more > 0 {
+		p.Blocks = append(p.Blocks, page.Text(fmt.Sprintf("And %d more stand in the table alone.", more)))
+	}
+	return p
+}
+
+// incidentBlocks tells one incident.
+func incidentBlocks(in opinion.Incident) []page.Block {
+	out := []page.Block{page.Section{Title: fmt.Sprintf("%d. %s", in.Rank, in.Title), Note: fmt.Sprintf("%s, score %.0f of 100", in.ID, in.Score)}}
+	if len(in.WhyTogether) > 0 {
+		out = append(out, page.Prose(in.WhyTogether))
+	}
+	if op := in.Opinion; op != nil && len(op.Reasons) > 0 {
+		out = append(out, page.Text(fmt.Sprintf("The model says %q, the rules say %q:", op.Verdict, op.Rules)), page.List{Items: op.Reasons})
+		if op.Recommendation != "" {
+			out = append(out, page.Callout{Level: casemate.SeverityInformational, Title: "Recommendation of the model", Text: op.Recommendation})
+		}
+	}
+	var reasons page.Facts
+	for _, r := range in.Reasons {
+		reasons = append(reasons, page.Fact{Name: fmt.Sprintf("%+.1f", r.Points), Value: r.Text})
+	}
+	if len(reasons) > 0 {
+		out = append(out, reasons)
+	}
+	var next page.List
+	for _, n := range in.Next {
+		next.Items = append(next.Items, casemate.Statement{Text: n.Text, By: casemate.DecidedByRule})
+	}
+	if len(next.Items) > 0 {
+		out = append(out, page.Text("Next:"), next)
+	}
+	return out
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04:05")
 }
 
 // date reads the value of a flag as a day, or as no day where it is empty.

@@ -72,7 +72,7 @@ type Result struct {
 
 // All returns the table, in the order of the documentation.
 func All() []Workflow {
-	all := []Workflow{triageEntry(), noteEntry(), investigateEntry(), explainEntry(), rankLogsEntry(), enrichEntry()}
+	all := []Workflow{triageEntry(), summarizeEntry(), noteEntry(), investigateEntry(), explainEntry(), rankLogsEntry(), enrichEntry()}
 	for _, r := range recipe.Builtin() {
 		all = append(all, FromRecipe(r))
 	}

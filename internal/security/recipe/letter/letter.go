@@ -15,6 +15,7 @@ import (
 	"net/mail"
 	"net/url"
 	"path"
+	"regexp"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -27,6 +28,7 @@ const (
 	maxParts     = 100
 	maxPartDepth = 8
 	maxLinks     = 200
+	maxHidden    = 20
 	maxPartBytes = 32 << 20
 	maxBodyText  = 1 << 20
 )
@@ -42,6 +44,8 @@ type Letter struct {
 	results  []string // Authentication-Results, our own server's first
 	links    []link
 	attached []attachment
+	to       []address
+	hidden   []string // ids of text that a reader does not see
 	body     []string // ids
 }
 
@@ -59,8 +63,28 @@ type Sink struct {
 	Fault func(line int, text string)
 }
 
-// Read reads a message as mail programs save it.
-func Read(name string, data []byte, to Sink) (*Letter, error) {
+// Receives says whether a domain or a mail address is of one who received the
+// mail, and not of its sender.
+func (l *Letter) Receives(name string) bool {
+	if i := strings.LastIndexByte(name, '@'); i >= 0 {
+		name = name[i+1:]
+	}
+	for _, a := range l.to {
+		if a.domain == name && a.domain != l.from.domain {
+			return true
+		}
+	}
+	return false
+}
+
+// maxInner is how deep mails in mails are read.
+const maxInner = 4
+
+// Read reads a message as mail programs save it, and the messages that are
+// attached to it, as those are that somebody reports.
+func Read(name string, data []byte, to Sink) ([]*Letter, error) { return read(name, data, to, 0) }
+
+func read(name string, data []byte, to Sink, depth int) ([]*Letter, error) {
 	msg, err := mail.ReadMessage(bytes.NewReader(data))
 	if err != nil {
 		return nil, fmt.Errorf("is no mail: %w", err)
@@ -69,7 +93,19 @@ func Read(name string, data []byte, to Sink) (*Letter, error) {
 	r.headers(msg.Header)
 	r.part(msg.Header, msg.Body, 0)
 	r.finish()
-	return r.l, nil
+	all := []*Letter{r.l}
+	for _, inner := range r.inner {
+		if depth == maxInner {
+			to.Fault(0, "holds mails within mails deeper than are read")
+			break
+		}
+		more, err := read(name, inner, to, depth+1)
+		if err != nil {
+			to.Fault(0, "holds a message that "+err.Error())
+		}
+		all = append(all, more...)
+	}
+	return all, nil
 }
 
 // mailReader reads one message.
@@ -80,6 +116,7 @@ type mailReader struct {
 	parts int
 	plain strings.Builder
 	rich  strings.Builder // the text of HTML parts
+	inner [][]byte        // attached messages
 }
 
 var words = mime.WordDecoder{}
@@ -106,7 +143,7 @@ func addressOf(value string) address {
 }
 
 // told are the headers that tell where a mail comes from.
-var told = []string{"From", "Reply-To", "Return-Path", "To", "Cc", "Date", "Subject", "Message-Id", "X-Mailer", "Received", "Authentication-Results"}
+var told = []string{"From", "Reply-To", "Return-Path", "To", "Cc", "Date", "Subject", "X-Mailer", "Received", "Authentication-Results"}
 
 // headers makes evidence of the headers.
 func (r *mailReader) headers(h mail.Header) {
@@ -114,6 +151,15 @@ func (r *mailReader) headers(h mail.Header) {
 	l.subject = decoded(h.Get("Subject"))
 	l.from, l.replyTo, l.returnTo = addressOf(h.Get("From")), addressOf(h.Get("Reply-To")), addressOf(h.Get("Return-Path"))
 	l.results = h["Authentication-Results"]
+	for _, field := range []string{"To", "Cc"} {
+		list, err := h.AddressList(field)
+		if err != nil {
+			continue // absent, or no addresses
+		}
+		for _, a := range list {
+			l.to = append(l.to, addressOf(a.String()))
+		}
+	}
 	var b strings.Builder
 	for _, name := range told {
 		for i, v := range h[name] {
@@ -173,6 +219,8 @@ func (r *mailReader) part(h header, body io.Reader, depth int) {
 		name = decoded(params["name"])
 	}
 	switch {
+	case kind == "message/rfc822":
+		r.inner = append(r.inner, data)
 	case disposition == "attachment" || name != "" || !strings.HasPrefix(kind, "text/"):
 		r.attach(name, kind, data)
 	case kind == "text/html":
@@ -217,42 +265,88 @@ func transferred(h header, body io.Reader) io.Reader {
 	return body
 }
 
-// page reads the text of an HTML part and its links.
+// unseen matches styles of text that nobody is meant to see.
+var unseen = regexp.MustCompile(`(?i)display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*[01](px|pt|em)?\s*(;|$)|opacity\s*:\s*0\s*(;|$)|color\s*:\s*(#fff(fff)?|white)\b`)
+
+// webPage is the state of reading an HTML part.
+type webPage struct {
+	target string // of the link that is open
+	shown  strings.Builder
+	silent int    // elements whose text is no text
+	unseen string // the element that hides its text
+	depth  int    // of elements of that name in it
+	hidden strings.Builder
+}
+
+// page reads the text of an HTML part, its links, and what it hides.
 func (r *mailReader) page(data []byte) {
 	z := html.NewTokenizer(bytes.NewReader(data))
-	target, hidden := "", 0
-	var shown strings.Builder
+	var p webPage
 	for {
 		switch z.Next() {
 		case html.ErrorToken:
+			r.hide(&p)
 			return
 		case html.TextToken:
-			if t := strings.Join(strings.Fields(string(z.Text())), " "); t != "" && hidden == 0 {
+			if t := strings.Join(strings.Fields(string(z.Text())), " "); t != "" && p.silent == 0 {
 				r.text(&r.rich, t+" ")
-				shown.WriteString(t + " ")
+				p.shown.WriteString(t + " ")
+				if p.unseen != "" {
+					p.hidden.WriteString(t + " ")
+				}
 			}
 		case html.StartTagToken, html.SelfClosingTagToken:
-			switch t := z.Token(); t.Data {
-			case "a":
-				shown.Reset()
-				target = attribute(t, "href")
-			case "style", "script", "title":
-				hidden++
-			case "p", "br", "div", "tr", "li", "h1", "h2", "h3", "table":
-				r.text(&r.rich, "\n")
-			case "form":
-				r.link("a form", attribute(t, "action"))
-			}
+			r.open(&p, z.Token())
 		case html.EndTagToken:
-			switch z.Token().Data {
-			case "a":
-				r.link(strings.TrimSpace(shown.String()), target)
-				target = ""
-			case "style", "script", "title":
-				hidden = max(0, hidden-1)
-			}
+			r.close(&p, z.Token().Data)
 		}
 	}
+}
+
+func (r *mailReader) open(p *webPage, t html.Token) {
+	if p.unseen == "" && t.Type == html.StartTagToken && unseen.MatchString(attribute(t, "style")) {
+		p.unseen = t.Data
+	}
+	if t.Data == p.unseen {
+		p.depth++
+	}
+	switch t.Data {
+	case "a":
+		p.shown.Reset()
+		p.target = attribute(t, "href")
+	case "style", "script", "title":
+		p.silent++
+	case "p", "br", "div", "tr", "li", "h1", "h2", "h3", "table":
+		r.text(&r.rich, "\n")
+	case "form":
+		r.link("a form", attribute(t, "action"))
+	}
+}
+
+func (r *mailReader) close(p *webPage, name string) {
+	switch name {
+	case "a":
+		r.link(strings.TrimSpace(p.shown.String()), p.target)
+		p.target = ""
+	case "style", "script", "title":
+		p.silent = max(0, p.silent-1)
+	}
+	if name == p.unseen {
+		if p.depth--; p.depth == 0 {
+			r.hide(p)
+		}
+	}
+}
+
+// hide makes evidence of text that was hidden.
+func (r *mailReader) hide(p *webPage) {
+	if t := strings.TrimSpace(p.hidden.String()); t != "" && len(r.l.hidden) < maxHidden {
+		e := r.base
+		e.Text = "Hidden text: " + t
+		r.l.hidden = append(r.l.hidden, r.to.Add(e))
+	}
+	p.unseen, p.depth = "", 0
+	p.hidden.Reset()
 }
 
 func attribute(t html.Token, name string) string {

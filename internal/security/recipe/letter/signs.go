@@ -13,6 +13,9 @@ func (l *Letter) Signs(add Adder) {
 	l.senderSigns(add)
 	l.linkSigns(add)
 	l.attachmentSigns(add)
+	if len(l.hidden) > 0 {
+		add("hidden-text", 30, "The mail holds hidden text.", l.hidden...)
+	}
 }
 
 // Adder takes a sign that was found: a name, points for fraud, one sentence and
