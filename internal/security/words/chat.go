@@ -64,7 +64,8 @@ func readChatLine(l string) (chatLine, bool) {
 }
 
 // chatText reads a chat kept as text. A line without a time goes on with the
-// message before it. A clock that runs back past noon means the next day.
+// message before it. A clock that runs back by more than an hour
+// means the next day.
 func (r *reader) chatText(b *bufio.Reader, name string, day time.Time) {
 	lines := newLines(b)
 	var open piece
@@ -93,7 +94,7 @@ func (r *reader) chatText(b *bufio.Reader, name string, day time.Time) {
 		flush()
 		if c.when.dated {
 			day, last = time.Date(c.when.year, c.when.month, c.when.day, 0, 0, 0, 0, time.UTC), 0
-		} else if c.when.clock+12*time.Hour < last && !day.IsZero() {
+		} else if c.when.clock+time.Hour < last && !day.IsZero() {
 			day = day.AddDate(0, 0, 1)
 		}
 		last = c.when.clock

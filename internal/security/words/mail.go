@@ -70,7 +70,10 @@ func (r *reader) mailbox(b *bufio.Reader, name string) {
 			cut++
 			continue
 		}
-		open.WriteString(strings.TrimPrefix(lines.text, ">From ") + "\n")
+		if strings.HasPrefix(lines.text, ">From ") { // escaped, so that it begins no message
+			lines.text = lines.text[1:]
+		}
+		open.WriteString(lines.text + "\n")
 	}
 	flush()
 	if cut > 0 {
@@ -276,8 +279,8 @@ func (l *letter) body(r *reader, name string) (own, passed string) {
 		theirs = append(theirs, "")
 	}
 	own = strings.Join(mine, "\n")
-	if i := strings.Index(own, "\n-- \n"); i >= 0 {
-		own = own[:i] // the signature
+	for _, mark := range []string{"\n-- \n", "\n--\n"} { // quoted-printable loses the space
+		own, _, _ = strings.Cut(own, mark) // what follows is the signature
 	}
 	return own, strings.TrimSpace(strings.Join(theirs, "\n") + "\n\n" + passed)
 }

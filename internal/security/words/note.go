@@ -37,7 +37,7 @@ func readNoteTime(l string) (timed, bool) {
 		return timed{}, false
 	}
 	text := strings.TrimLeft(rest, " \t:–—-|,;*")
-	if tag := syslogLike.FindString(text); tag != "" {
+	if strings.HasPrefix(text, "[") || syslogLike.MatchString(text) {
 		return timed{}, false
 	}
 	return timed{when, until, text}, true
@@ -49,7 +49,7 @@ type timed struct {
 }
 
 // syslogLike is what follows the time in a program's log.
-var syslogLike = regexp.MustCompile(`^(?:[\w.-]+ )?[\w./-]+\[\d+\]: |^(?:INFO|WARN|WARNING|ERROR|DEBUG|NOTICE|FATAL|TRACE)\b`)
+var syslogLike = regexp.MustCompile(`^(?:[\w.-]+ )?[\w./-]+\[\d+\]: |^(?:[\w.-]{1,40}\.)?(?:INFO|WARN|WARNING|ERROR|DEBUG|NOTICE|FATAL|TRACE)\b`)
 
 var (
 	noteHead = regexp.MustCompile(`^[-*>\s]*\**([A-Za-z][A-Za-z /_-]{1,24})\**:\**\s+(\S.*)$`)

@@ -275,8 +275,11 @@ func structured(l string) bool {
 		strings.Contains(l, "CEF:0|"), strings.Contains(l, "LEEF:"), l[0] == '<' && len(l) > 4 && l[1] >= '0' && l[1] <= '9':
 		return true
 	}
-	return strings.Count(l, "=") >= 4 && strings.Count(l, "=")*3 >= strings.Count(l, " ") || syslogTag.MatchString(l)
+	return strings.Count(l, "=") >= 4 && strings.Count(l, "=")*3 >= strings.Count(l, " ") || syslogTag.MatchString(l) || bracketed.MatchString(l)
 }
+
+// bracketed is "[09:41:00] [main/INFO]", a time and a source in brackets.
+var bracketed = regexp.MustCompile(`^\[[^\]]{4,40}\] ?(?:\[|[\w.-]+\.(?:INFO|WARN|WARNING|ERROR|DEBUG|NOTICE|FATAL|CRITICAL):)`)
 
 // syslogTag is "host program[123]:" behind a time, or "program[123]:" alone.
 var syslogTag = regexp.MustCompile(`^(?:\S+ +){1,5}[\w./-]+\[\d+\]: `)
