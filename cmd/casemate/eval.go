@@ -28,6 +28,7 @@ type evalCmd struct {
 
 	Needle evalNeedleCmd `cmd:"" name:"needle" help:"Find suspicious lines in stacks of log lines, and compare with rarity, length and chance."`
 
+	Grounding evalGroundingCmd `cmd:"" help:"Hold lies and true sentences against the evidence that they cite."`
 	Injection evalInjectionCmd `cmd:"" help:"Hide instructions in data, let a model obey them, and compare with the clean twin."`
 	Validity  evalValidityCmd  `cmd:"" help:"Run workflows with a model and many seeds, and hold each output against its schema."`
 

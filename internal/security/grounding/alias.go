@@ -2,6 +2,7 @@ package grounding
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/casemate-ai/casemate"
 )
@@ -32,6 +33,9 @@ func (c *Checker) ties() map[string][]string {
 				if role == casemate.RoleNone && len(hosts) == 0 && x.e.Host != "" {
 					hosts = append(hosts, shortHost(x.e.Host))
 				}
+				if role == casemate.RoleDestination && len(hosts) == 0 && !strings.Contains(strings.ToLower(x.e.Text), "dns") {
+					hosts = domains(x.e)
+				}
 				if len(hosts) == 1 && len(addresses) == 1 && hosts[0] != addresses[0] {
 					tie(hosts[0], addresses[0])
 					tie(addresses[0], hosts[0])
@@ -40,6 +44,17 @@ func (c *Checker) ties() map[string][]string {
 		}
 	})
 	return c.tied
+}
+
+// domains returns the names that a record has for its destination. Those of a DNS
+// query are not: its destination is a resolver.
+func domains(e *casemate.Evidence) (out []string) {
+	for _, n := range e.Entities {
+		if n.Type == casemate.EntityDomain && n.Role == casemate.RoleDestination {
+			out = append(out, strings.ToLower(n.Value))
+		}
+	}
+	return out
 }
 
 // ends returns the machines, by their short names, and the addresses in one role. A

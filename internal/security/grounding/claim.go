@@ -39,6 +39,7 @@ func (r *reading) unquoted() string {
 var (
 	causal  = regexp.MustCompile(`\b(?:because|caused|causing|causes|cause of|led to|leads to|leading to|lead to|as a (?:direct )?(?:result|consequence)|result(?:ed|ing|s) (?:in|from)|due to|owing to|thanks to|in order to|so that|so as to|therefore|consequently|hence|thus|which (?:allowed|enabled|made it possible|let)|(?:allowing|enabling) the (?:attackers?|operators?|intruders?|adversar(?:y|ies)|actors?)|enabled the (?:attackers?|operators?|intruders?|adversar(?:y|ies)|actors?)|with the (?:aim|goal|intention|purpose) of|for the purpose of|in an (?:attempt|effort) to|the (?:root )?cause|gave rise to|stem(?:s|med) from|the reason (?:for|why|is|was)|on account of|responsible for|made possible by|attributable to|prompted by|motivated by|in response to|in retaliation|to cover (?:up|their|its|his)|to (?:evade|avoid|hide|prepare|forge|pressure|extort))\b`)
 	hedged  = regexp.MustCompile(`\b(?:may|might|could|possibl[ey]|perhaps|hypothes[ie]s|suspect(?:ed|s)?|presumabl[ey]|conceivabl[ey]|appears?|seems?|suggests?|consistent with|if)\b`)
+	purpose = regexp.MustCompile(`\bso that\b.{0,60}?\b(?:could|might|may)\b`)
 	flagged = regexp.MustCompile(`\b(?:raised|flagged|alerted|matched|fired|scor(?:ed|es)|rat(?:ed|es)|rank(?:ed|s)?|grad(?:ed|es)|report(?:ed|s)|counts? as|is listed|is likely|needs review|triggered)\b`)
 	failing = regexp.MustCompile(`\b(?:denied|refused|fail(?:ed|ure)|rejected|blocked|unsuccessful|not allowed)\b`)
 	reasons = regexp.MustCompile(`\b(?:because|since|caus\w+|led to|lead\w* to|result\w*|due to|owing to|reason\w*|so that|in order to|therefore|consequen\w+|hence|thus|allow(?:ed|ing) (?:the|it|them|us)|could be|enabl\w+|stem\w*|why|to (?:evade|avoid|hide|prepare|forge|cover))\b`)
@@ -49,7 +50,7 @@ var (
 // reason of a refusal that the record of it gives.
 func (r *reading) causes(low string) {
 	m := causal.FindStringIndex(low)
-	if m == nil || !r.needs || hedged.MatchString(low) || flagged.MatchString(low) {
+	if m == nil || !r.needs || hedged.MatchString(purpose.ReplaceAllString(low, "")) || flagged.MatchString(low) {
 		return
 	}
 	mine := stems(low)
@@ -271,9 +272,12 @@ var (
 // verdicts reports that something is harmless, or confirmed, where no person and no
 // rule of ours says so: what sensors record may be an attacker's words.
 func (r *reading) verdicts(low string) {
+	if strings.HasSuffix(strings.TrimSpace(low), "?") {
+		return
+	}
 	for _, m := range clearing.FindAllStringIndex(low, 8) {
 		said := low[m[0]:m[1]]
-		if refusing.MatchString(low[:m[0]]) || r.told && r.contains(fold(said)) {
+		if strings.HasPrefix(low[m[1]:], "-") || refusing.MatchString(low[:m[0]]) || r.told && r.contains(fold(said)) {
 			continue
 		}
 		if !r.cleared(low, clearing) {
@@ -367,7 +371,7 @@ func (r *reading) denied(low string) {
 			for _, s := range sentencesOf(x.own) {
 				for _, m := range notWord.FindAllStringSubmatchIndex(s, 8) {
 					w := stem(s[m[2]:m[3]])
-					if len(w) < 3 || emptyWords[w] || !slices.Contains(mine, w) || shared(s[:m[0]]+s[m[3]:], mine) < 1 {
+					if len(w) < 3 || emptyWords[w] || !slices.Contains(mine, w) || len(mine) > 2 && shared(s[:m[0]]+s[m[3]:], mine) < 1 {
 						continue
 					}
 					if !r.affirms(w, x, s) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/grounding/moment"
 	"github.com/casemate-ai/casemate/internal/security/indicator"
 )
 
@@ -22,7 +23,7 @@ type index struct {
 	own  string // its text and name alone, folded
 
 	timesOnce sync.Once
-	times     []moment        // in the text, after First and Last
+	times     []moment.Moment // in the text, after First and Last
 	lengths   []time.Duration // that the text states
 
 	numbersOnce sync.Once

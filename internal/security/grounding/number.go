@@ -104,7 +104,6 @@ func (r *reading) anyNumber(from, to float64) bool {
 type amount struct {
 	n        float64
 	digits   string // as written
-	unit     float64
 	noun     string
 	from, to int // of the number
 	end      int // of its noun or unit
@@ -188,6 +187,9 @@ func (r *reading) amounts(a amount, next string) bool {
 	if a.noun != "" && a.n <= 12 {
 		return r.few(a, low, high)
 	}
+	if strings.HasSuffix(a.digits, ".0") {
+		return r.has(a.digits)
+	}
 	if next == "" && a.noun == "" || !strings.Contains(a.digits, ".") {
 		return r.anyNumber(low, high) || r.total(low, high)
 	}
@@ -236,11 +238,14 @@ func (r *reading) total(low, high float64) bool {
 	if r.cites == 0 {
 		return false
 	}
+	in := func(n int) bool { return float64(n) >= low && float64(n) <= high }
 	sum := 0
 	for _, x := range r.pool {
 		sum += max(1, x.e.Count)
+		if x.e.Count > 1 && in(x.e.Count) {
+			return true
+		}
 	}
-	in := func(n int) bool { return float64(n) >= low && float64(n) <= high }
 	return in(len(r.pool)) || in(sum)
 }
 

@@ -260,7 +260,10 @@ func (r *reading) address(s string) bool {
 func (r *reading) account(s string) bool {
 	if i := strings.LastIndexByte(s, '\\'); i >= 0 {
 		domain, user := s[:i], s[i+1:]
-		return r.has(user) && r.has(domain)
+		return r.has(user) && r.has(domain) && !slices.ContainsFunc(r.pool, func(x *index) bool {
+			x.ready() // the evidence has it in another domain, and not in this one
+			return strings.Contains(x.low, `\`+user) && !hasToken(x.low, s)
+		})
 	}
 	return r.has(s + "$")
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/indicator"
 )
 
 // pair says that, in one piece of evidence, one thing acts on another: a source on
@@ -42,6 +43,14 @@ func (x *index) acts() []pair {
 		}
 		if len(from)+len(parents)+len(targets)+len(victims) == 0 {
 			from, to, parents, children = keyed(e.Text)
+		}
+		if len(from)+len(to) == 0 && len(children) > 0 && e.Host != "" { // a command that names where it goes
+			from = append(from, casemate.Entity{Type: casemate.EntityHost, Value: e.Host})
+			for _, ind := range indicator.Extract(nil, "", e.Text[:min(len(e.Text), 8<<10)]) {
+				if ind.Type == casemate.IndicatorIPv4 && len(to) < 4 {
+					to = append(to, casemate.Entity{Type: casemate.EntityAddress, Value: ind.Value})
+				}
+			}
 		}
 		if len(to) == 0 && e.Host != "" { // a logon: the machine that records it is where it goes
 			to = append(to, casemate.Entity{Type: casemate.EntityHost, Value: e.Host})

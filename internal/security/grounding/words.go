@@ -108,6 +108,9 @@ func (r *reading) slashed(p piece, text string) string {
 func (r *reading) hyphened(ps []piece, i int, text string) string {
 	p := ps[i]
 	parts := strings.Split(text, "-")
+	if identity.MatchString(p.low) && lower(text) {
+		return r.kindOf(ps, i, User)
+	}
 	named := false
 	for _, w := range parts {
 		named = named || w != "" && (strings.ToUpper(w) == w && w != strings.ToLower(w) && !vocab().general[strings.ToLower(w)] || digits(w) && len(parts) > 2)
@@ -116,9 +119,6 @@ func (r *reading) hyphened(ps []piece, i int, text string) string {
 	if lower(text) && !mixed.MatchString(text) {
 		if called && !ordinary(parts) {
 			return r.kindOf(ps, i, Name)
-		}
-		if identity.MatchString(p.low) {
-			return r.kindOf(ps, i, User)
 		}
 		return ""
 	}
