@@ -138,6 +138,7 @@ func (h *hypertext) facts(facts Facts, lim limits) factsView {
 
 type cellView struct {
 	Text, Class string
+	Head        string // of its column, for pages too narrow for columns
 	Bar         bool
 	Width       string // of the bar, in percent
 }
@@ -166,7 +167,7 @@ func (h *hypertext) table(t Table, lim limits) tableView {
 	for i, r := range g.rows {
 		var row rowView
 		for j, c := range r {
-			cell := cellView{Text: c, Class: g.class(j)}
+			cell := cellView{Text: c, Class: g.class(j), Head: g.head[j]}
 			if p, ok := part(c); ok && j == g.bar {
 				cell.Bar, cell.Width = true, strconv.FormatFloat(100*p, 'f', 1, 64)
 			}

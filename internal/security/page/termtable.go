@@ -243,6 +243,9 @@ func (s *screen) records(g grid) {
 				if len(short) > 0 {
 					short[len(short)-1].text += " ·"
 				}
+				if name != "" {
+					name += ":"
+				}
 				short = append(short, span{dim, name}, span{plain, c})
 			default:
 				long = append(long, [2]string{name, c})
@@ -253,7 +256,7 @@ func (s *screen) records(g grid) {
 			s.wrapped("    ", indent+2, s.prose(), short...)
 		}
 		for _, l := range long {
-			s.wrapped("    ", indent+4, s.prose(), span{dim, l[0] + ":"}, span{plain, l[1]})
+			s.wrapped("    ", indent+4, s.prose(), span{dim, strings.TrimPrefix(l[0]+":", ":")}, span{plain, l[1]})
 		}
 	}
 }
