@@ -101,7 +101,7 @@ func question(name string, g *gathered) (pipeline.Question, error) {
 		return pipeline.Question{}, err
 	}
 	return pipeline.Question{
-		Step: name, Prompt: all[name], MaxTokens: 700, English: true,
+		Step: name, Prompt: all[name], MaxTokens: 1000, English: true,
 		Data: prompt.Data{Evidence: g.given(), Vars: map[string]any{"kind": g.kind}},
 	}, nil
 }

@@ -25,7 +25,7 @@ func Page(o Output) page.Page {
 	}
 	p.Blocks = append(p.Blocks, added(&o)...)
 	if len(o.Risk.Reasons) > 0 {
-		p.Blocks = append(p.Blocks, page.Section{Title: "Why " + o.Risk.Level})
+		p.Blocks = append(p.Blocks, page.Section{Title: "Why this risk"})
 		p.Blocks = append(p.Blocks, list(o.Risk.Reasons))
 	}
 	p.Blocks = append(p.Blocks, found(&o.Explanation)...)
@@ -43,17 +43,15 @@ func Page(o Output) page.Page {
 func added(o *Output) []page.Block {
 	var out []page.Block
 	if o.Opinion != nil {
-		out = append(out, page.Callout{Level: casemate.SeverityMedium, Title: disagreement(o.Opinion, o.Risk.Level), Text: ""}, page.Prose{o.Opinion.Statement})
+		out = append(out, page.Callout{
+			Level: casemate.SeverityMedium, Title: fmt.Sprintf("The model sees it as %s than the rules do: %s", graver(o.Opinion.Than), o.Opinion.Level),
+			Text: fmt.Sprintf("The risk stays %s; an analyst decides. What the model says for it:", o.Risk.Level),
+		}, page.Prose{o.Opinion.Statement})
 	}
 	if len(o.Narrative) > 0 {
 		out = append(out, page.Section{Title: "In words", Note: "By the model, held against the evidence it cites."}, page.Prose(o.Narrative))
 	}
 	return out
-}
-
-// disagreement says how the model's judgement stands to the rules'.
-func disagreement(o *Opinion, own string) string {
-	return fmt.Sprintf("The model sees it as %s than the rules do: %s. The risk stays %s; an analyst decides.", graver(o.Than), o.Level, own)
 }
 
 func graver(than string) string {

@@ -43,8 +43,8 @@ func (w *writer) caseNote(ctx context.Context) error {
 	w.peoplesParts()
 	w.tasks(maxTasks)
 	asked, note := upTo(w.pending(), maxWords, "sentences")
-	w.section("To do, as people say", note, asked)
-	w.section("To do, by the techniques shown", "", w.toDo())
+	w.section("To do", join("In the words of those who work on it.", note), asked)
+	w.section("Steps by technique", "What the catalogue recommends for the techniques shown.", w.toDo())
 	w.section("Open questions", "", w.questions(i, nil))
 	return nil
 }
@@ -54,7 +54,7 @@ func (w *writer) peoplesParts() {
 	done, note := upTo(w.words(w.byStaff, dossier.TopicAction, dossier.TopicDecision), maxWords, "sentences")
 	w.section("Done so far", join("In the words of those who did it.", note), done)
 	impact, note := upTo(w.words(w.byStaff, dossier.TopicImpact), maxWords, "sentences")
-	w.section("Impact, as people describe it", note, impact)
+	w.section("Impact", join("As people describe it.", note), impact)
 }
 
 func join(parts ...string) string {

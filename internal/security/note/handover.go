@@ -50,9 +50,9 @@ func (w *writer) handover(ctx context.Context) error {
 	done, note := upTo(w.words(func(s *dossier.Sentence) bool { return written(s) && w.byStaff(s) }, dossier.TopicAction, dossier.TopicDecision), maxWords, "sentences")
 	w.section("Done in the shift", join("In the words of those who did it.", note), done)
 	asked, note := upTo(w.pending(), maxWords, "sentences")
-	w.section("Pending, as people say", note, asked)
+	w.section("Pending", join("In the words of those who work on it.", note), asked)
 	w.tasks(maxTasks)
-	w.section("Pending, by the techniques shown", "", w.toDo())
+	w.section("Steps by technique", "What the catalogue recommends for the techniques shown.", w.toDo())
 	w.section("Watch out for", "", w.watch())
 	return nil
 }

@@ -85,7 +85,7 @@ func (w *writer) narrate(ctx context.Context, name string, evidence []casemate.E
 		return err
 	}
 	ask := func(e []casemate.Evidence) pipeline.Question {
-		return pipeline.Question{Step: name, Prompt: all[name], MaxTokens: 900, English: true, Data: prompt.Data{Evidence: e, Vars: map[string]any{"shift": w.shift()}}}
+		return pipeline.Question{Step: name, Prompt: all[name], MaxTokens: 1400, English: true, Data: prompt.Data{Evidence: e, Vars: map[string]any{"shift": w.shift()}}}
 	}
 	for w.run.HasModel() && len(evidence) > minAsked {
 		fits, err := w.run.Fits(ctx, ask(evidence))
