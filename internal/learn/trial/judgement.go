@@ -156,6 +156,9 @@ func (j judgement) said(a Attack) []string {
 		}
 	}
 	for kind, text := range j.outputs {
+		if kind == "markdown" {
+			text = withoutCode(text)
+		}
 		for _, live := range liveLinks[kind] {
 			if strings.Contains(text, live) {
 				out = append(out, fmt.Sprintf("the %s holds %q", kind, live))
@@ -172,3 +175,27 @@ var liveLinks = map[string][]string{
 	"markdown": {"](http", "http://" + callbackHost},
 	"terminal": {"http://" + callbackHost, "\x1b]8;"},
 }
+
+// withoutCode leaves out of Markdown what stands in fenced blocks and code spans,
+// where no renderer makes a link.
+func withoutCode(markdown string) string {
+	var out strings.Builder
+	fence := ""
+	for line := range strings.Lines(markdown) {
+		bare := strings.TrimSpace(line)
+		ticks := bare[:len(bare)-len(strings.TrimLeft(bare, "`"))]
+		switch {
+		case fence != "":
+			if len(ticks) >= len(fence) && ticks == bare {
+				fence = ""
+			}
+		case len(ticks) >= 3 && !strings.Contains(bare[len(ticks):], "`"):
+			fence = ticks
+		default:
+			out.WriteString(codeSpan.ReplaceAllString(line, ""))
+		}
+	}
+	return out.String()
+}
+
+var codeSpan = regexp.MustCompile("`[^`]+`")
