@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -17,7 +16,7 @@ func (r *Run) writeRequest(q Question, req request) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "prompt: %s %s\n", q.Prompt.Name, q.Prompt.Digest)
 	fmt.Fprintf(&b, "answer: at most %d tokens; %s\n", req.MaxTokens, sampling(req.Sampling))
-	fmt.Fprintf(&b, "schema:\n%s\n", indented(req.Schema))
+	fmt.Fprintf(&b, "schema, %d bytes:\n%s\n", len(req.Schema), req.Schema)
 	return r.show(q.Step, b.String(), req.prepared)
 }
 
@@ -30,7 +29,7 @@ func (r *Run) show(step, about string, p engine.Prepared) error {
 	info := r.opt.Engine.Info()
 	if r.shown == 1 {
 		fmt.Fprintf(&b, "Dry run of %s: nothing is sent to the model. These are the requests that can be\ntold beforehand; those that rest on the model's answers are not among them.\n", r.opt.Workflow)
-		fmt.Fprintf(&b, "model: %s %s, context of %d tokens\n", info.Name, info.Digest, info.Context)
+		fmt.Fprintf(&b, "model: %s, context of %d tokens\n", strings.TrimSpace(info.Name+" "+info.Digest), info.Context)
 	}
 	fmt.Fprintf(&b, "%s\nrequest %d: %s\n%sthe model reads %d tokens, %d bytes:\n%s\n%s\n", border, r.shown, step, about, p.Tokens, len(p.Prompt), p.Prompt, border)
 	if _, err := r.opt.DryRun.Write(b.Bytes()); err != nil {
@@ -46,12 +45,4 @@ func sampling(s engine.Sampling) string {
 		return fmt.Sprintf("greedy (temperature 0), seed %d; %s", s.Seed, again)
 	}
 	return fmt.Sprintf("temperature %v, seed %d; %s", s.Temperature, s.Seed, again)
-}
-
-func indented(schema json.RawMessage) string {
-	var b bytes.Buffer
-	if json.Indent(&b, schema, "", "  ") != nil {
-		return string(schema)
-	}
-	return b.String()
 }

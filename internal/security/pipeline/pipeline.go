@@ -101,6 +101,7 @@ func Start(o Options) (*Run, error) {
 		r.stdin = newHashed(o.Stdin)
 		r.opt.Stdin = r.stdin
 	}
+	go program() // of some tens of megabytes: Provenance will want it
 	if o.Trace != "" {
 		t, err := openTrace(o)
 		if err != nil {

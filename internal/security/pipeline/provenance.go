@@ -274,7 +274,7 @@ func (r *Run) catalogues() []casemate.Pin {
 func edition(o Options) string {
 	var parts []string
 	for _, d := range o.Catalogue.Versions() {
-		parts = append(parts, d.Key+" "+firstOf(d.Version, d.Date))
+		parts = append(parts, strings.TrimSpace(d.Key+" "+firstOf(d.Version, d.Date)))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -97,11 +98,14 @@ func (t *trace) name(number int, kind string) string {
 }
 
 func (t *trace) put(name string, v any) error {
-	b, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // for people
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
 		return fmt.Errorf("write %q of the trace: %w", name, err)
 	}
-	return t.file(name, append(b, '\n'))
+	return t.file(name, b.Bytes())
 }
 
 // file writes a new file, or the mark anew.
