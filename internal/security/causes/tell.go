@@ -43,6 +43,9 @@ func (r *Record) Tell() string {
 	case r.Act == ActCloud && r.User != "" && r.Src != "":
 		return fmt.Sprintf("«%s» was called as %s from %s.", r.Name, r.User, r.Src)
 	}
+	if r.Src != "" && r.Kind == casemate.KindEvent {
+		as += " from " + r.Src
+	}
 	return "«" + r.Name + "»" + on + as + "."
 }
 
@@ -75,6 +78,9 @@ func (r *Record) Brief() string {
 // event by what it tells.
 func (r *Record) Called() string {
 	if r.Kind == casemate.KindAlert || r.Act == ActOther {
+		if r.Src != "" && r.Kind == casemate.KindEvent {
+			return "«" + r.Name + "»" + On(r) + " from " + r.Src
+		}
 		return "«" + r.Name + "»" + On(r)
 	}
 	return Lower(strings.TrimSuffix(r.Tell(), "."))

@@ -30,7 +30,7 @@ type Rule struct {
 	Protocol    string // tcp, udp, any
 	Source      string // an address, "any"
 	Destination string // an address, "any", ThisHost
-	Port        int    // 0: any
+	Ports       []int  // none: any
 	Expires     string // YYYY-MM-DD
 }
 
@@ -62,8 +62,8 @@ func (r Rule) title() string {
 		value = "many"
 	}
 	name := "casemate-" + r.Action + "-" + r.Direction + "-" + strings.NewReplacer(".", "-", ":", "-").Replace(value)
-	if r.Port > 0 {
-		name += "-" + strconv.Itoa(r.Port)
+	for _, p := range r.Ports {
+		name += "-" + strconv.Itoa(p)
 	}
 	return name
 }
@@ -86,6 +86,15 @@ func (r Rule) chain() string {
 	return "forward"
 }
 
+// joined writes the ports.
+func (r Rule) joined(separator string) string {
+	var out []string
+	for _, p := range r.Ports {
+		out = append(out, strconv.Itoa(p))
+	}
+	return strings.Join(out, separator)
+}
+
 // nft writes the rule as the argument of nft.
 func (r Rule) nft() string {
 	var b strings.Builder
@@ -99,8 +108,12 @@ func (r Rule) nft() string {
 			fmt.Fprintf(&b, " %s %s %s", family, end[0], a)
 		}
 	}
-	if r.Port > 0 {
-		fmt.Fprintf(&b, " tcp dport %d", r.Port)
+	switch len(r.Ports) {
+	case 0:
+	case 1:
+		fmt.Fprintf(&b, " tcp dport %d", r.Ports[0])
+	default:
+		fmt.Fprintf(&b, " tcp dport { %s }", r.joined(", "))
 	}
 	if r.Action == "limit" {
 		fmt.Fprintf(&b, " ct state new meter casemate { ip saddr limit rate over %d/minute }", LimitRate)
@@ -117,11 +130,11 @@ func (r Rule) windows() string {
 	}
 	text := fmt.Sprintf("New-NetFirewallRule -Name '%s' -DisplayName '%s until %s' -Direction %s -Action Block -RemoteAddress %s", r.title(), r.title(), r.Expires, direction, remote)
 	switch {
-	case r.Port == 0:
+	case len(r.Ports) == 0:
 	case r.Direction == "out":
-		text += fmt.Sprintf(" -Protocol TCP -RemotePort %d", r.Port)
+		text += " -Protocol TCP -RemotePort " + r.joined(",")
 	default:
-		text += fmt.Sprintf(" -Protocol TCP -LocalPort %d", r.Port)
+		text += " -Protocol TCP -LocalPort " + r.joined(",")
 	}
 	return text
 }
@@ -129,8 +142,8 @@ func (r Rule) windows() string {
 // inColumns writes the rule as the columns that every rule base has.
 func (r Rule) inColumns() string {
 	port, to := "any", r.Destination
-	if r.Port > 0 {
-		port = r.Protocol + "/" + strconv.Itoa(r.Port)
+	if len(r.Ports) > 0 {
+		port = "tcp/" + r.joined(",tcp/")
 	}
 	from, action := "outside", "deny"
 	zone := "inside"
@@ -237,6 +250,36 @@ func isOneOf(list ...string) func(string) bool {
 	return func(w string) bool { return slices.Contains(list, w) }
 }
 
+// every reports whether all words between commas pass.
+func every(w string, ok func(string) bool) bool {
+	for _, v := range strings.Split(w, ",") {
+		if !ok(v) {
+			return false
+		}
+	}
+	return true
+}
+
+// portSet reads a port, or several in braces.
+func (p *ruleParser) portSet() {
+	if !p.take("{") {
+		p.one(isPort)
+		return
+	}
+	for p.bad == "" {
+		last := false
+		p.one(func(w string) bool {
+			v, more := strings.CutSuffix(w, ",")
+			last = !more
+			return isPort(v)
+		})
+		if last {
+			break
+		}
+	}
+	p.want("}")
+}
+
 func (p *ruleParser) nftables() {
 	chain := isOneOf("input", "output", "forward")
 	if p.take("delete", "rule", "inet", "filter") {
@@ -257,7 +300,7 @@ func (p *ruleParser) nftables() {
 		}
 	}
 	if p.take("tcp", "dport") {
-		p.one(isPort)
+		p.portSet()
 		ends++
 	}
 	if ends == 0 && p.bad == "" {
@@ -294,7 +337,7 @@ func (p *ruleParser) powershell() {
 	p.one(isAddr)
 	if p.take("-Protocol", "TCP") {
 		p.one(isOneOf("-RemotePort", "-LocalPort"))
-		p.one(isPort)
+		p.one(func(w string) bool { return every(w, isPort) })
 	}
 }
 
@@ -314,8 +357,7 @@ func (p *ruleParser) columns() {
 	value("source", end)
 	value("destination", end)
 	value("service", func(w string) bool {
-		n, ok := strings.CutPrefix(w, "tcp/")
-		return w == "any" || ok && isPort(n)
+		return w == "any" || every(w, func(v string) bool { n, ok := strings.CutPrefix(v, "tcp/"); return ok && isPort(n) })
 	})
 	value("action", func(w string) bool {
 		return w == "deny" || w == "limit-"+strconv.Itoa(LimitRate)+"-per-minute"

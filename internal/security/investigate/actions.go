@@ -34,7 +34,7 @@ func (s *scene) actions(c *cast, scopes []Scope, blocked map[string]string) []Ac
 	any := false
 	for i, sc := range scopes {
 		bad[i] = sc.Grave
-		any = any || sc.Grave
+		any = any || sc.Grave && sc.ID != logScope
 	}
 	var list []*causes.Record
 	for _, r := range s.scope {
@@ -51,7 +51,7 @@ func (s *scene) actions(c *cast, scopes []Scope, blocked map[string]string) []Ac
 		a.files(c, list)
 		a.aftermath(c, list)
 	}
-	for i := range scopes {
+	for i := range s.incidents {
 		if !bad[i] {
 			a.ask(i)
 		}
@@ -76,13 +76,24 @@ func (a *agenda) add(id string, t casemate.EntityType, target string, because st
 		act.Name = d.Name
 	}
 	for _, c := range p.Commands {
-		if safe(target) {
+		if safe(target) && fits(c.System, records[0].Product) {
 			act.Commands = append(act.Commands, Command{System: c.System, Text: strings.ReplaceAll(c.Text, "%T", target), Undo: strings.ReplaceAll(c.Undo, "%T", target)})
 		}
 	}
 	a.weighAsset(&act, p)
 	a.list = append(a.list, act)
 	return &a.list[len(a.list)-1]
+}
+
+// fits reports whether a command's system is that of the records.
+func fits(system, product string) bool {
+	switch product {
+	case "linux":
+		return system == "Linux"
+	case "windows":
+		return system != "Linux"
+	}
+	return true
 }
 
 // safe reports whether a value may stand in a command: what comes from data
@@ -144,11 +155,10 @@ func filter(list []*causes.Record, ok func(*causes.Record) bool) []*causes.Recor
 
 // because says on what an action rests.
 func because(r *causes.Record) string {
-	text := r.Called()
-	if 'a' <= text[0] && text[0] <= 'z' {
-		text = string(text[0]-'a'+'A') + text[1:]
+	if r.Kind == casemate.KindEvent {
+		return r.Tell()
 	}
-	return text + "."
+	return r.Called() + "."
 }
 
 func (a *agenda) preserve(list []*causes.Record) {

@@ -100,7 +100,7 @@ func (b *book) sound() error {
 			if c.Test != "" && tests[c.Test] == nil {
 				return fmt.Errorf("hypothesis %q: no test is called %q", t.ID, c.Test)
 			}
-			if c.Log != "" && !slices.Contains([]logcount.Kind{logcount.Guessing, logcount.Guessed, logcount.Attack, logcount.Flood, logcount.Fault}, logcount.Kind(c.Log)) {
+			if c.Log != "" && !slices.Contains([]logcount.Kind{logcount.Guessing, logcount.Guessed, logcount.Attack, logcount.Answered, logcount.Flood, logcount.Fault}, logcount.Kind(c.Log)) {
 				return fmt.Errorf("hypothesis %q: no count is called %q", t.ID, c.Log)
 			}
 		}

@@ -50,6 +50,14 @@ func (s *scene) rootCause(in *casemate.Incident, mine []*causes.Record) RootCaus
 // was made to run.
 func (s *scene) endOf(mine []*causes.Record) *causes.Record {
 	end := s.Gravest(mine)
+	if end.Act == causes.ActLogon {
+		// What came of the logon says more than that there was one.
+		for _, r := range mine {
+			if r.Act == causes.ActProcess && r.Time.After(end.Time) && s.HostName(r.Host) == s.HostName(end.Host) && causes.Bare(r.User) == causes.Bare(end.User) {
+				end = r
+			}
+		}
+	}
 	if !causes.Has(end, exploiting...) {
 		return end
 	}

@@ -14,7 +14,7 @@ func (s *scene) logCauses() []LogCause {
 			continue
 		}
 		out = append(out, LogCause{
-			Kind: string(f.Kind), Source: f.Source, Host: f.Host, Port: f.Port, Count: f.Count, First: f.First, Last: f.Last, shared: f.Good > 0 && f.Kind != logcount.Guessed,
+			Kind: string(f.Kind), Source: f.Source, Host: f.Host, Ports: f.Ports, Count: f.Count, First: f.First, Last: f.Last, at: f.At, shared: f.Good > 0 && f.Kind != logcount.Guessed,
 			Statement: casemate.Statement{Text: f.Text, Evidence: []string{s.findingID(f)}, By: casemate.DecidedByRule},
 		})
 	}

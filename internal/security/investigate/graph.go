@@ -108,8 +108,11 @@ func (s *scene) castRecord(c *cast, r *causes.Record) {
 	}
 	if !causes.IsService(r.User) {
 		part := partUsed
-		if r.Act == causes.ActMail || causes.Has(r, "T1110") && r.Act != causes.ActLogon {
+		switch {
+		case r.Act == causes.ActMail:
 			part = ""
+		case r.Act != causes.ActLogon && (causes.Has(r, "T1110") || strings.HasPrefix(r.Name, "ssh-")):
+			part = partGuessed
 		}
 		c.add(casemate.EntityUser, causes.Bare(r.User), part, r)
 	}

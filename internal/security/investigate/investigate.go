@@ -199,7 +199,7 @@ type Command struct {
 }
 
 // Rule is a firewall rule that would keep something out. It blocks no private
-// and no own address, and names its port where one is known.
+// and no own address, and names its ports where they are known.
 type Rule struct {
 	ID          string             `json:"id"`
 	Direction   string             `json:"direction"` // in, out
@@ -207,7 +207,7 @@ type Rule struct {
 	Protocol    string             `json:"protocol"`  // tcp, udp, any
 	Source      string             `json:"source"`
 	Destination string             `json:"destination"`
-	Port        int                `json:"port,omitempty"`
+	Ports       []int              `json:"ports,omitempty"`
 	Place       string             `json:"place"` // where to put it
 	Reason      casemate.Statement `json:"reason"`
 	Risk        string             `json:"risk"`
@@ -226,13 +226,14 @@ type LogCause struct {
 	Kind      string             `json:"kind"` // guessing, guessed, web-attack, flood, fault …
 	Source    string             `json:"source,omitempty"`
 	Host      string             `json:"host,omitempty"`
-	Port      int                `json:"port,omitempty"`
+	Ports     []int              `json:"ports,omitempty"`
 	Count     int                `json:"count"`
 	First     time.Time          `json:"first,omitzero"`
 	Last      time.Time          `json:"last,omitzero"`
 	Statement casemate.Statement `json:"statement"`
 
-	shared bool // others log in from the source, rightly
+	shared bool              // others log in from the source, rightly
+	at     casemate.Location // of its first line
 }
 
 // Question is something to find out, and where.

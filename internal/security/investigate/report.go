@@ -18,16 +18,15 @@ func (s *scene) report(out Output, c *cast) Report {
 			*list = append(*list, casemate.Statement{Text: text, Evidence: slices.Clip(ids), By: casemate.DecidedByRule})
 		}
 	}
-	for i, sc := range out.Scope {
+	for _, sc := range out.Scope {
 		if h := best(out.Hypotheses, sc.ID); h != nil && len(r.Executive) < maxExecutive {
 			st := s.conclusion(sc, h)
 			say(&r.Executive, st.Text, st.Evidence)
 		}
-		if len(out.Scope) > 1 {
+		if len(s.incidents) > 1 {
 			continue
 		}
-		if i < len(out.RootCauses) && sc.Grave {
-			rc := out.RootCauses[i]
+		if rc := causeOf(out, sc.ID); rc != nil && sc.Grave {
 			say(&r.Executive, rc.Root.Text, rc.Root.Evidence)
 			last := rc.Chain[len(rc.Chain)-1]
 			say(&r.Executive, "The gravest step, at "+causes.Stamp(last.Time)+": "+causes.Lower(last.Statement.Text), last.Statement.Evidence)
@@ -37,8 +36,8 @@ func (s *scene) report(out Output, c *cast) Report {
 		text, ids := s.spread(grave(c, out.Scope), partRuns, "Programs of the incident ran on ")
 		say(&r.Executive, text, ids)
 	}
-	for _, l := range out.LogCauses[:min(len(out.LogCauses), 3)] {
-		if len(out.Scope) == 0 && len(r.Executive) < maxExecutive {
+	for _, l := range out.LogCauses {
+		if len(s.incidents) == 0 && len(r.Executive) < maxExecutive {
 			say(&r.Executive, l.Statement.Text, l.Statement.Evidence)
 		}
 	}
@@ -57,7 +56,10 @@ func (s *scene) conclusion(sc Scope, h *Hypothesis) casemate.Statement {
 	case h.Kind != kindAttack && rank(h.Standing) >= rank("plausible"):
 		text = "Nothing grave by the rules; the best explanation: " + name + " (" + h.Standing + ")."
 	}
-	if len(s.incidents) > 1 {
+	switch {
+	case sc.ID == logScope && len(s.incidents) > 0:
+		text = "The logs besides: " + text
+	case len(s.incidents) > 1:
 		text = fmt.Sprintf("Incident #%d: %s", sc.Rank, text)
 	}
 	ids := []string{s.find(casemate.Evidence{Name: "explanations weighed", Text: fmt.Sprintf("%s It has %d points, by the count of rules %d for and %d against.", text, h.Score, len(h.For), len(h.Against))})}
@@ -65,6 +67,16 @@ func (s *scene) conclusion(sc Scope, h *Hypothesis) casemate.Statement {
 		ids = append(ids, a.Statement.Evidence[0])
 	}
 	return casemate.Statement{Text: text, Evidence: ids, By: casemate.DecidedByRule}
+}
+
+// causeOf returns the root cause of an incident, or nil.
+func causeOf(out Output, incident string) *RootCause {
+	for i := range out.RootCauses {
+		if out.RootCauses[i].Incident == incident {
+			return &out.RootCauses[i]
+		}
+	}
+	return nil
 }
 
 // grave returns the cast of the incidents that are worth acting on.
@@ -157,14 +169,15 @@ func (s *scene) questions(out Output) []Question {
 	for _, sc := range out.Scope {
 		n := 0
 		for _, h := range out.Hypotheses {
-			if h.Incident != sc.ID || n == 2 || len(h.For) == 0 {
+			if h.Incident != sc.ID || n == 2 || len(h.For) == 0 || h.Kind == kindBenign || rank(h.Standing) < rank("weak") {
 				continue
 			}
 			n++
 			missing := slices.Clone(h.Missing)
 			slices.SortStableFunc(missing, func(a, b Missing) int { return cmp.Compare(b.Points, a.Points) })
 			for _, m := range missing[:min(2, len(missing))] {
-				add("Did it happen unseen: "+strings.ToLower(m.Text[:1])+strings.TrimSuffix(m.Text[1:], ".")+"?", m.Where, h.For[0].Statement.Evidence)
+				id := s.find(casemate.Evidence{Name: "missing", Text: fmt.Sprintf("%s: it would speak for «%s», and is not in the evidence.", strings.TrimSuffix(m.Text, "."), h.Name)})
+				add("Did it happen unseen: "+strings.ToLower(m.Text[:1])+strings.TrimSuffix(m.Text[1:], ".")+"?", m.Where, []string{id})
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package investigate
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -10,12 +11,14 @@ import (
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/causes"
 	"github.com/casemate-ai/casemate/internal/security/firewall"
+	"github.com/casemate-ai/casemate/internal/security/logcount"
 	"github.com/casemate-ai/casemate/internal/security/triage"
 )
 
 const (
 	ruleDays = 30 // after which a rule ends unless somebody renews it
 	maxRules = 60
+	maxPorts = 4 // that a rule names; with more it is about all
 )
 
 // firewall makes rules of the outside ends of grave incidents and of what the
@@ -31,7 +34,7 @@ func (s *scene) firewall(c *cast, scopes []Scope, logs []LogCause) ([]Rule, []Un
 		}
 	}
 	put := func(r Rule) {
-		key := r.Direction + r.Action + r.Source + r.Destination + strconv.Itoa(r.Port)
+		key := r.Direction + r.Action + r.Source + r.Destination + fmt.Sprint(r.Ports)
 		if !done[key] && len(out) < maxRules {
 			done[key] = true
 			r.ID = "F" + strconv.Itoa(len(out)+1)
@@ -39,7 +42,7 @@ func (s *scene) firewall(c *cast, scopes []Scope, logs []LogCause) ([]Rule, []Un
 		}
 	}
 	for _, l := range logs {
-		if l.Kind == "fault" {
+		if l.Kind == string(logcount.Fault) || l.Kind == string(logcount.Answered) {
 			continue
 		}
 		r, why := s.ruleForLog(l)
@@ -50,7 +53,8 @@ func (s *scene) firewall(c *cast, scopes []Scope, logs []LogCause) ([]Rule, []Un
 		put(r)
 	}
 	for _, x := range c.order {
-		if x.Type == casemate.EntityAddress && s.partOfGrave(x, scopes) {
+		counted := slices.ContainsFunc(out, func(r Rule) bool { return r.Source == x.Value }) // its rule is narrower
+		if x.Type == casemate.EntityAddress && !counted && s.partOfGrave(x, scopes) {
 			put(s.ruleForAddress(x))
 		}
 	}
@@ -102,13 +106,10 @@ func (s *scene) refuseOwn(scopes []Scope, refuse func(value, why string)) {
 func (s *scene) ruleForLog(l LogCause) (Rule, string) {
 	r := Rule{Direction: "in", Action: "drop", Protocol: "tcp", Source: l.Source, Destination: firewall.ThisHost, Place: "the firewall of " + hostOr(l.Host, "the server") + " or the perimeter",
 		Reason: l.Statement, Risk: "low", Expires: expiry(l.Last)}
-	switch {
-	case l.Kind == "flood" && l.Source == "":
-		r.Action, r.Source, r.Port = "limit", "any", 443
-		r.Risk = "medium"
+	r.Ports = l.Ports
+	if l.Kind == string(logcount.Flood) && l.Source == "" {
+		r.Action, r.Source, r.Risk = "limit", "any", "medium"
 		return write(r), ""
-	default:
-		r.Port = l.Port
 	}
 	if why := s.Own.Why(l.Source); why != "" {
 		return r, why
@@ -116,7 +117,7 @@ func (s *scene) ruleForLog(l LogCause) (Rule, string) {
 	if l.shared {
 		r.Risk = "medium" // others log in from there, rightly
 	}
-	if r.Port == 0 {
+	if len(r.Ports) == 0 {
 		r.Protocol = "any"
 	}
 	return write(r), ""
@@ -132,21 +133,22 @@ func hostOr(host, other string) string {
 // ruleForAddress makes a rule of an outside end of a grave incident.
 func (s *scene) ruleForAddress(x *actor) Rule {
 	best := x.Records[0]
-	port := 0
+	var ports []int
 	for _, r := range x.Records {
 		if r.Severity > best.Severity {
 			best = r
 		}
-		switch {
-		case port == 0:
-			port = r.Port
-		case r.Port != 0 && r.Port != port:
-			port = -1 // several ports: the rule names none
+		if r.Port != 0 && !slices.Contains(ports, r.Port) {
+			ports = append(ports, r.Port)
 		}
 	}
-	r := Rule{Action: "drop", Protocol: "tcp", Port: max(port, 0), Place: "the perimeter firewall", Risk: "low", Expires: expiry(x.Last),
+	slices.Sort(ports)
+	if len(ports) > maxPorts {
+		ports = nil
+	}
+	r := Rule{Action: "drop", Protocol: "tcp", Ports: ports, Place: "the perimeter firewall", Risk: "low", Expires: expiry(x.Last),
 		Reason: casemate.Statement{Text: because(best), Evidence: s.citeAll(append([]*causes.Record{best}, x.Records...), maxArgument), By: casemate.DecidedByRule}}
-	if r.Port == 0 {
+	if len(ports) == 0 {
 		r.Protocol = "any"
 	}
 	if x.is(partAttacker) && !x.is(partControl) {
@@ -205,7 +207,7 @@ func blockedBy(rules []Rule) map[string]string {
 
 // write gives a rule its text for each system.
 func write(r Rule) Rule {
-	f := firewall.Rule{Direction: r.Direction, Action: r.Action, Protocol: r.Protocol, Source: r.Source, Destination: r.Destination, Port: r.Port, Expires: r.Expires}
+	f := firewall.Rule{Direction: r.Direction, Action: r.Action, Protocol: r.Protocol, Source: r.Source, Destination: r.Destination, Ports: r.Ports, Expires: r.Expires}
 	for _, t := range f.Texts() {
 		r.Text = append(r.Text, Command{System: t.System, Text: t.Text, Undo: t.Undo})
 	}

@@ -9,11 +9,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/causes"
 	"github.com/casemate-ai/casemate/internal/security/dossier"
 	"github.com/casemate-ai/casemate/internal/security/evidence"
+	"github.com/casemate-ai/casemate/internal/security/logcount"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
 	"github.com/casemate-ai/casemate/internal/security/triage"
 )
@@ -57,6 +59,7 @@ func Run(ctx context.Context, run *pipeline.Run, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
+	s.named = len(in.Incident) > 0
 	return s.investigate(ctx, run, in)
 }
 
@@ -121,6 +124,7 @@ func (s *scene) investigate(ctx context.Context, run *pipeline.Run, in Input) (O
 	for _, sc := range out.Scope {
 		out.Grave = out.Grave || sc.Grave
 	}
+	s.dropRoutine(&out)
 	c := s.castOf()
 	out.Entities, out.Graph = s.entities(c), s.graph(c)
 	out.RootCauses = append(out.RootCauses, s.rootCauses()...)
@@ -147,6 +151,18 @@ func (s *scene) investigate(ctx context.Context, run *pipeline.Run, in Input) (O
 	return out, nil
 }
 
+// dropRoutine leaves a routine incident out that was taken for want of a graver
+// one, where the logs show something of their own.
+func (s *scene) dropRoutine(out *Output) {
+	if len(out.Scope) != 2 || out.Scope[1].ID != logScope || out.Scope[0].Verdict != casemate.VerdictBenign {
+		return
+	}
+	id := out.Scope[0].ID
+	out.Scope = out.Scope[1:]
+	out.Hypotheses = slices.DeleteFunc(out.Hypotheses, func(h Hypothesis) bool { return h.Incident == id })
+	s.scope, s.incidents = nil, nil
+}
+
 // decided notes who decides the fields.
 func decided(run *pipeline.Run) {
 	for _, path := range []string{"grave", "entities", "graph", "hypotheses", "root_causes", "actions", "firewall", "log_causes", "report"} {
@@ -154,58 +170,111 @@ func decided(run *pipeline.Run) {
 	}
 }
 
-// judge weighs the theories of each incident by itself, so that one incident's
-// evidence does not accuse another's machines. What the logs show belongs to the
-// incident that names its source or machine; where there is none, it is a case
-// of its own.
+// logScope is the id of what the logs show and no incident has.
+const logScope = "logs"
+
+// judge weighs the explanations of each incident by itself, so that one
+// incident's evidence does not accuse another's machines. What the logs show
+// belongs to the incident that names its source or machine; what is left is a
+// case of its own.
 func (s *scene) judge(out *Output) {
-	logs := out.LogCauses
 	whole := s.scope
 	taken := map[int]bool{}
 	for i := range s.incidents {
 		in := &s.incidents[i]
 		s.scope = filter(whole, func(r *causes.Record) bool { return r.Incident == i })
 		var mine []LogCause
-		for k, l := range logs {
-			if s.belongs(l) {
+		for k, l := range out.LogCauses {
+			if s.belongs(l, in) {
 				taken[k] = true
 				mine = append(mine, l)
 			}
 		}
-		list := s.weigh(mine)
-		for k := range list {
-			list[k].Incident = in.ID
-		}
-		out.Scope = append(out.Scope, Scope{
+		sc := Scope{
 			ID: in.ID, Rank: in.Rank, Title: in.Title, Verdict: in.Verdict, Score: in.Score, First: in.First, Last: in.Last, Records: in.Count,
-			Grave: isGrave(in, list), Related: in.Related, Evidence: s.citeAll(s.scope[:min(len(s.scope), maxCited)], maxCited),
-		})
-		out.Hypotheses = append(out.Hypotheses, list...)
+			Related: in.Related, Evidence: s.citeAll(s.scope[:min(len(s.scope), maxCited)], maxCited),
+		}
+		list := s.weigh(mine)
+		sc.Grave = isGrave(in, list, mine)
+		out.put(sc, list)
+	}
+	var left []LogCause
+	for k, l := range out.LogCauses {
+		if !taken[k] {
+			left = append(left, l)
+		}
+	}
+	if len(left) > 0 && !s.named {
+		s.judgeLogs(out, left)
 	}
 	s.scope = whole
-	if len(s.incidents) == 0 && len(logs) > len(taken) {
-		out.Hypotheses = append(out.Hypotheses, s.weigh(logs)...)
-	}
 }
 
-// belongs reports whether what the logs show is of the incident in view.
-func (s *scene) belongs(l LogCause) bool {
+// put adds an incident and its explanations.
+func (o *Output) put(sc Scope, list []Hypothesis) {
+	for k := range list {
+		list[k].Incident = sc.ID
+	}
+	o.Scope = append(o.Scope, sc)
+	o.Hypotheses = append(o.Hypotheses, list...)
+}
+
+// judgeLogs weighs what only counting the logs shows.
+func (s *scene) judgeLogs(out *Output, left []LogCause) {
+	at := map[casemate.Location]bool{}
+	sc := Scope{ID: logScope, Title: "What the logs show", Verdict: casemate.VerdictReview}
+	for _, l := range left {
+		at[l.at] = true
+		sc.Records += l.Count
+		sc.Evidence = append(sc.Evidence, l.Statement.Evidence...)
+		if sc.First.IsZero() || l.First.Before(sc.First) {
+			sc.First = l.First
+		}
+		if l.Last.After(sc.Last) {
+			sc.Last = l.Last
+		}
+	}
+	s.scope = filter(s.Records, func(r *causes.Record) bool { return at[r.At] })
+	list := s.weigh(left)
+	done := slices.ContainsFunc(left, func(l LogCause) bool {
+		return l.Kind == string(logcount.Guessed) || l.Kind == string(logcount.Answered) || l.Kind == string(logcount.Flood)
+	})
+	if done && list[0].Kind == kindAttack && rank(list[0].Standing) >= rank("plausible") {
+		sc.Verdict, sc.Grave = casemate.VerdictSuspicious, true
+	}
+	out.put(sc, list)
+}
+
+// belongs reports whether what the logs show is of the incident in view: it has
+// its source, or, of a fault, its machine while it went on.
+func (s *scene) belongs(l LogCause, in *casemate.Incident) bool {
+	if in.Verdict == casemate.VerdictBenign {
+		return false
+	}
 	for _, r := range s.scope {
 		if l.Source != "" && (r.Src == l.Source || r.Dst == l.Source) {
 			return true
 		}
-		if l.Source == "" && l.Host != "" && s.HostName(r.Host) == s.HostName(l.Host) {
+		if l.Source == "" && l.Host != "" && s.HostName(r.Host) == s.HostName(l.Host) && !l.First.Before(in.First) && l.First.Sub(in.Last) < nearby {
 			return true
 		}
 	}
 	return false
 }
 
+// nearby is how long after an incident a service's failure may be of it.
+const nearby = 15 * time.Minute
+
 // isGrave says whether there is reason to act: triage holds the incident for
-// suspicious at least, somebody grades it medium at least, an attack explains it,
-// and no harmless explanation does as well.
-func isGrave(in *casemate.Incident, list []Hypothesis) bool {
-	if in.Verdict != casemate.VerdictMalicious && (in.Verdict != casemate.VerdictSuspicious || in.Severity < casemate.SeverityMedium) {
+// suspicious at least and somebody grades it medium at least, or the logs show
+// that an attack succeeded; an attack explains it, and no harmless explanation
+// does as well.
+func isGrave(in *casemate.Incident, list []Hypothesis, logs []LogCause) bool {
+	succeeded := slices.ContainsFunc(logs, func(l LogCause) bool {
+		return l.Kind == string(logcount.Guessed) || l.Kind == string(logcount.Answered)
+	})
+	suspicious := in.Verdict == casemate.VerdictSuspicious && in.Severity >= casemate.SeverityMedium
+	if in.Verdict != casemate.VerdictMalicious && !suspicious && !succeeded {
 		return false
 	}
 	if len(list) > 0 && rank(list[0].Standing) >= rank("plausible") {
@@ -224,16 +293,25 @@ func best(list []Hypothesis, incident string) *Hypothesis {
 	return nil
 }
 
+// title names what was investigated: the gravest of it.
 func title(out Output) string {
-	switch {
-	case len(out.Scope) == 0 && len(out.LogCauses) == 0:
+	if len(out.Scope) == 0 {
 		return "Nothing to investigate: no incident was found"
-	case len(out.Scope) == 0:
-		return "What the logs show"
-	case len(out.Scope) == 1:
-		return out.Scope[0].Title
 	}
-	return fmt.Sprintf("%d incidents", len(out.Scope))
+	sc := out.Scope[0]
+	if i := slices.IndexFunc(out.Scope, func(s Scope) bool { return s.Grave }); i >= 0 {
+		sc = out.Scope[i]
+	}
+	text := sc.Title
+	if sc.ID == logScope {
+		if h := best(out.Hypotheses, logScope); h != nil && rank(h.Standing) >= rank("plausible") {
+			text += ": " + strings.ToLower(h.Name[:1]) + h.Name[1:]
+		}
+	}
+	if n := len(out.Scope) - 1; n > 0 {
+		text += fmt.Sprintf(", and %d more", n)
+	}
+	return text
 }
 
 // verify holds statements against the evidence, in place.

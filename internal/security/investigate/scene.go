@@ -30,6 +30,7 @@ type scene struct {
 	causes.Story
 	dossier   *dossier.Dossier
 	incidents []casemate.Incident // under investigation
+	named     bool                // the user named them
 	scope     []*causes.Record    // those of the incidents
 	byAlert   map[string]*causes.Record
 	left      int // records beyond maxRecords
@@ -162,6 +163,32 @@ func (s *scene) findScope() {
 		}
 	}
 	s.spreadTechniques()
+	s.widen()
+}
+
+// widen takes into an incident what an account did on the machine after its
+// password had been guessed there.
+func (s *scene) widen() {
+	added := false
+	for _, f := range s.counts.Findings() {
+		if f.Kind != logcount.Guessed {
+			continue
+		}
+		i := slices.IndexFunc(s.scope, func(r *causes.Record) bool { return r.Src == f.Source })
+		if i < 0 {
+			continue
+		}
+		for _, r := range s.Records {
+			d := r.Time.Sub(f.When)
+			if r.Incident < 0 && r.Command != "" && d >= 0 && d < 8*time.Hour && strings.EqualFold(r.User, f.User) && s.HostName(r.Host) == s.HostName(f.Host) {
+				r.Incident, r.Severity = s.scope[i].Incident, max(r.Severity, casemate.SeverityMedium)
+				added = true
+			}
+		}
+	}
+	if added {
+		s.scope = filter(s.Records, func(r *causes.Record) bool { return r.Incident >= 0 })
+	}
 }
 
 // spreadTechniques gives the alerts of one moment the techniques of its first,

@@ -388,8 +388,8 @@ func (v *view) firewall() {
 	t := page.Table{Head: []string{"Rule", "Where", "Why", "Until", "Risk"}}
 	for _, r := range v.o.Firewall {
 		what := fmt.Sprintf("%s %s, %s: %s to %s", r.ID, r.Action, r.Direction, r.Source, r.Destination)
-		if r.Port > 0 {
-			what += fmt.Sprintf(" port %d", r.Port)
+		for i, p := range r.Ports {
+			what += []string{" port ", ", "}[min(i, 1)] + strconv.Itoa(p)
 		}
 		t.Rows = append(t.Rows, []string{what, r.Place, marked(r.Reason), r.Expires, r.Risk})
 		t.Evidence = append(t.Evidence, r.Reason.Evidence)

@@ -10,18 +10,23 @@ import (
 	"github.com/casemate-ai/casemate"
 )
 
+// webPorts are those of a web server: an access log does not tell which was used.
+var webPorts = []int{80, 443}
+
 // Finding is what a count shows.
 type Finding struct {
 	Kind   Kind
 	Source string // address; "" for a fault, or for many together
 	Host   string // as the log names it
-	Port   int    // that was tried, 0 where that is unclear
+	Ports  []int  // that were tried; none where that is unclear
 	Count  int
 	Good   int // logins of the source that succeeded without guessing
 	First  time.Time
 	Last   time.Time
 	At     casemate.Location // where its first line stands
 	Text   string            // one sentence
+	User   string            // whose password was guessed
+	When   time.Time         // when that login came
 	Name   string            // of a fault: what the log calls it
 	Line   string            // of a fault: the line itself
 }
@@ -69,28 +74,29 @@ func (t *tally) findings() []Finding {
 	if t.host != "" {
 		on = " on " + t.host
 	}
-	add := func(kind Kind, port, n int, text string) {
-		out = append(out, Finding{Kind: kind, Source: t.source, Host: t.host, Port: port, Count: n, Good: t.good, First: t.first, Last: t.last, At: t.at, Text: text})
+	add := func(kind Kind, ports []int, n int, text string) {
+		out = append(out, Finding{Kind: kind, Source: t.source, Host: t.host, Ports: ports, Count: n, Good: t.good, First: t.first, Last: t.last, At: t.at, Text: text})
 	}
 	period := fmt.Sprintf("between %s and %s", stamp(t.first), stamp(t.last))
 	if t.failed >= guessesLeast {
-		add(Guessing, t.port, t.failed, fmt.Sprintf("%d logins from %s%s failed, for %s, %s.", t.failed, t.source, on, accounts(len(t.users)), period))
+		add(Guessing, t.ports, t.failed, fmt.Sprintf("%d logins from %s%s failed, for %s, %s.", t.failed, t.source, on, accounts(len(t.users)), period))
 		if !t.guessedAt.IsZero() {
-			add(Guessed, t.port, t.failed, fmt.Sprintf("At %s a login from %s%s as %s succeeded, after %d failed logins or more.", stamp(t.guessedAt), t.source, on, t.guessedBy, guessesLeast))
+			add(Guessed, t.ports, t.failed, fmt.Sprintf("At %s a login from %s%s as %s succeeded, after %d failed logins or more.", stamp(t.guessedAt), t.source, on, t.guessedBy, guessesLeast))
+			out[len(out)-1].User, out[len(out)-1].When = t.guessedBy, t.guessedAt
 		}
 	}
 	if t.logins >= guessesLeast {
-		add(Guessing, 443, t.logins, fmt.Sprintf("%d requests from %s%s went to a login page, %s.", t.logins, t.source, on, period))
+		add(Guessing, webPorts, t.logins, fmt.Sprintf("%d requests from %s%s went to a login page, %s.", t.logins, t.source, on, period))
 	}
 	if n := t.attacking(); n >= attackLeast {
 		text := fmt.Sprintf("%d of %d requests from %s%s look like an attack: %s", n, t.requests, t.source, on, kinds(t.attacks))
+		add(Attack, webPorts, n, text+".")
 		if t.succeeded > 0 {
-			text += fmt.Sprintf("; %d of them were answered with success", t.succeeded)
+			add(Answered, webPorts, t.succeeded, fmt.Sprintf("%d of the attacking requests from %s%s were answered with success.", t.succeeded, t.source, on))
 		}
-		add(Attack, 443, n, text+".")
 	}
 	if t.peak >= floodMinute {
-		add(Flood, 443, t.requests, fmt.Sprintf("%s sent %d requests%s within the minute of %s.", t.source, t.peak, on, stamp(time.Unix(t.peakMinute*60, 0))))
+		add(Flood, webPorts, t.requests, fmt.Sprintf("%s sent %d requests%s within the minute of %s.", t.source, t.peak, on, stamp(time.Unix(t.peakMinute*60, 0))))
 	}
 	return out
 }
@@ -138,7 +144,7 @@ func (c *Counter) floods() []Finding {
 			continue
 		}
 		first := time.Unix(at*60, 0).UTC()
-		out = append(out, Finding{Kind: Flood, Host: h, Port: 443, Count: peak, First: first, Last: first.Add(59 * time.Second),
+		out = append(out, Finding{Kind: Flood, Host: h, Ports: webPorts, Count: peak, First: first, Last: first.Add(59 * time.Second),
 			Text: fmt.Sprintf("%d requests of all sources came within the minute of %s; a usual minute has %d.", peak, stamp(first), median)})
 	}
 	return out

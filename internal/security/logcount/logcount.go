@@ -20,7 +20,7 @@ const (
 	maxFindings  = 40
 	guessesLeast = 8    // failed logins of one source
 	attackLeast  = 3    // attacking requests of one source
-	floodMinute  = 300  // requests of one source within a minute
+	floodMinute  = 240  // requests of one source within a minute
 	floodAll     = 3000 // requests of all within a minute
 )
 
@@ -29,11 +29,12 @@ type Kind string
 
 // The kinds.
 const (
-	Guessing Kind = "guessing"   // many logins failed
-	Guessed  Kind = "guessed"    // and then one succeeded
-	Attack   Kind = "web-attack" // requests that look like an attack
-	Flood    Kind = "flood"      // far more requests than a person makes
-	Fault    Kind = "fault"      // a service says that it cannot go on
+	Guessing Kind = "guessing"            // many logins failed
+	Guessed  Kind = "guessed"             // and then one succeeded
+	Attack   Kind = "web-attack"          // requests that look like an attack
+	Answered Kind = "web-attack-answered" // some of which were answered with success
+	Flood    Kind = "flood"               // far more requests than a person makes
+	Fault    Kind = "fault"               // a service says that it cannot go on
 )
 
 // Counter counts. Its zero value is not ready: see New.
@@ -53,7 +54,7 @@ type tally struct {
 	users        map[string]bool
 	first, last  time.Time
 	at           casemate.Location
-	port         int
+	ports        []int
 
 	guessedAt time.Time // of the first success after enough failures
 	guessedBy string
@@ -95,7 +96,7 @@ func (c *Counter) Add(a *casemate.Alert) {
 				t.users[strings.Clone(a.User)] = true
 			}
 			if a.Log.Product != "windows" {
-				t.port = 22
+				t.ports = []int{22}
 			}
 		}
 	case a.Name == "ssh-login" || a.Rule == "4624" && a.Log.Product == "windows":
