@@ -18,6 +18,7 @@ const (
 	termMoments   = 40
 	termEdges     = 30
 	termEvidence  = 50
+	fewPieces     = 8   // of evidence, which are shown longer
 	termCode      = 120 // lines
 	termCitations = 6   // runs of ids
 	termParts     = 12
@@ -292,6 +293,10 @@ func (s *screen) evidence(d *document) {
 		if s.width >= 100 {
 			lead += s.paint(dim, when) + "  "
 			room -= len(stampLayout) + 2
+		}
+		if whole <= fewPieces {
+			s.wrapped(lead, s.width-room, s.width, span{plain, shorten(text, 3*room)})
+			continue
 		}
 		s.line(lead, fit(report.TerminalFit(text, room), room))
 	}

@@ -14,6 +14,7 @@ const (
 	cellLines   = 5  // of one cell; a table with longer ones is written row by row
 	leastColumn = 8  // columns that a column keeps when a table is narrowed
 	leastProse  = 16 // columns below which sentences are not set in a column
+	tableWidth  = 150
 	shortCell   = 24 // columns of a cell that shares a line with others
 )
 
@@ -120,7 +121,7 @@ func (s *screen) table(d *document, t Table) {
 	if len(g.head) == 0 {
 		return
 	}
-	if widths, ok := g.fit(s.width - indent); ok && !s.crowded(&g, widths) {
+	if widths, ok := g.fit(min(s.width, tableWidth) - indent); ok && !s.crowded(&g, widths) {
 		s.grid(g, widths)
 	} else {
 		s.records(g)
@@ -162,6 +163,11 @@ func (g *grid) fit(width int) ([]int, bool) {
 			least[i] = widths[i] // a bar or number cannot be broken
 		}
 		total += widths[i]
+	}
+	// Citations can be broken anywhere: they give way first.
+	if last, room := len(widths)-1, max(leastProse, width/6); g.cited && total > width && widths[last] > room {
+		total -= widths[last] - room
+		widths[last] = room
 	}
 	for total > width {
 		pick := -1
