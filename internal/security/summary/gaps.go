@@ -114,11 +114,7 @@ func (w *writer) uncontained(t casemate.EntityType) []Question {
 	if len(names) == 0 {
 		return nil
 	}
-	more := ""
-	if len(names) > 8 {
-		more = fmt.Sprintf(" and %d more", len(names)-8)
-		names, ids = names[:8], ids[:8]
-	}
+	ids = ids[:min(len(ids), 8)]
 	text := "Nobody says that anything was done about "
 	if t == casemate.EntityUser {
 		text = "Nobody says what became of the accounts "
@@ -126,15 +122,12 @@ func (w *writer) uncontained(t casemate.EntityType) []Question {
 			text = "Nobody says what became of the account "
 		}
 	}
-	joined := list(names, len(names))
-	if more != "" {
-		joined = strings.Join(names, ", ") + more
-	}
+	joined := list(names, 8)
 	kind := "host"
 	if t == casemate.EntityUser {
 		kind = "account"
 	}
-	id := w.find(kind+"s not acted on", "No sentence of the material about an action or a decision names "+joined+".", nil, time.Time{}, time.Time{})
+	id := w.find(kind+"s not acted on", "No sentence of the material about an action or a decision names "+list(names, len(names))+".", nil, time.Time{}, time.Time{})
 	return []Question{gap(kind, text+joined+".", append(ids, id)...)}
 }
 

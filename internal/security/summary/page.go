@@ -66,7 +66,7 @@ func tactical(out Output) []page.Block {
 			title := "Course of incident " + fmt.Sprint(ph.Incident)
 			blocks, last = append(blocks, page.Section{Title: title}), ph.Incident
 		}
-		blocks = append(blocks, page.Section{Title: ph.Name, Note: note(ph)}, page.List{Items: ph.Statements})
+		blocks = append(blocks, page.Heading{Title: ph.Name, Note: note(ph)}, page.List{Items: ph.Statements})
 	}
 	if len(out.Further) > 0 {
 		blocks = append(blocks, page.Section{Title: "Further incidents", Note: "Not told by phase: they rank lower."}, page.List{Items: out.Further})

@@ -28,7 +28,7 @@ func (w *writer) span(first, last time.Time) string {
 	return "Between " + a + " and " + b
 }
 
-// list joins names: "a", "a and b", "a, b and 3 more".
+// list joins names: "a", "a and b", "a, b and others".
 func list(names []string, limit int) string {
 	switch n := len(names); {
 	case n == 0:
@@ -38,7 +38,7 @@ func list(names []string, limit int) string {
 	case n <= limit:
 		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
 	default:
-		return strings.Join(names[:limit-1], ", ") + " and " + strconv.Itoa(n-limit+1) + " more"
+		return strings.Join(names[:limit], ", ") + " and others"
 	}
 }
 
@@ -68,7 +68,7 @@ func quote(text string) string {
 	cut := false
 	if len(text) > maxQuote {
 		end := strings.LastIndexByte(text[:maxQuote], ' ')
-		if end < maxQuote/2 {
+		if end < 24 { // one long word
 			end = maxQuote
 			for end > 0 && text[end]&0xC0 == 0x80 {
 				end--
