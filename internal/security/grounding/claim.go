@@ -37,12 +37,13 @@ func (r *reading) unquoted() string {
 }
 
 var (
-	causal  = regexp.MustCompile(`\b(?:because|caused|causing|causes|cause of|led to|leads to|leading to|lead to|as a (?:direct )?(?:result|consequence)|result(?:ed|ing|s) (?:in|from)|due to|owing to|thanks to|in order to|so that|so as to|therefore|consequently|hence|thus|which (?:allowed|enabled|made it possible|let)|(?:allowing|enabling) the (?:attackers?|operators?|intruders?|adversar(?:y|ies)|actors?)|enabled the (?:attackers?|operators?|intruders?|adversar(?:y|ies)|actors?)|with the (?:aim|goal|intention|purpose) of|for the purpose of|in an (?:attempt|effort) to|the (?:root )?cause|gave rise to|stem(?:s|med) from|the reason (?:for|why|is|was)|on account of|responsible for|made possible by|attributable to|prompted by|motivated by|in response to|in retaliation|to cover (?:up|their|its|his)|to (?:evade|avoid|hide|prepare|forge|pressure|extort))\b`)
-	hedged  = regexp.MustCompile(`\b(?:may|might|could|possibl[ey]|perhaps|hypothes[ie]s|suspect(?:ed|s)?|presumabl[ey]|conceivabl[ey]|appears?|seems?|suggests?|consistent with|if)\b`)
-	purpose = regexp.MustCompile(`\bso that\b.{0,60}?\b(?:could|might|may)\b`)
-	flagged = regexp.MustCompile(`\b(?:raised|flagged|alerted|matched|fired|scor(?:ed|es)|rat(?:ed|es)|rank(?:ed|s)?|grad(?:ed|es)|report(?:ed|s)|counts? as|is listed|is likely|needs review|triggered)\b`)
-	failing = regexp.MustCompile(`\b(?:denied|refused|fail(?:ed|ure)|rejected|blocked|unsuccessful|not allowed)\b`)
-	reasons = regexp.MustCompile(`\b(?:because|since|caus\w+|led to|lead\w* to|result\w*|due to|owing to|reason\w*|so that|in order to|therefore|consequen\w+|hence|thus|allow(?:ed|ing) (?:the|it|them|us)|could be|enabl\w+|stem\w*|why|to (?:evade|avoid|hide|prepare|forge|cover))\b`)
+	causal      = regexp.MustCompile(`\b(?:because|caused|causing|causes|cause of|led to|leads to|leading to|lead to|as a (?:direct )?(?:result|consequence)|result(?:ed|ing|s) (?:in|from)|due to|owing to|thanks to|in order to|so that|so as to|therefore|consequently|hence|thus|which (?:allowed|enabled|made it possible|let)|(?:allowing|enabling) the (?:attackers?|operators?|intruders?|adversar(?:y|ies)|actors?)|enabled the (?:attackers?|operators?|intruders?|adversar(?:y|ies)|actors?)|with the (?:aim|goal|intention|purpose) of|for the purpose of|in an (?:attempt|effort) to|the (?:root )?cause|gave rise to|stem(?:s|med) from|the reason (?:for|why|is|was)|on account of|responsible for|made possible by|attributable to|prompted by|motivated by|in response to|in retaliation|to cover (?:up|their|its|his)|to (?:evade|avoid|hide|prepare|forge|pressure|extort))\b`)
+	hedged      = regexp.MustCompile(`\b(?:may|might|could|possibl[ey]|perhaps|hypothes[ie]s|suspect(?:ed|s)?|presumabl[ey]|conceivabl[ey]|appears?|seems?|suggests?|consistent with|if)\b`)
+	purpose     = regexp.MustCompile(`\bso that\b.{0,60}?\b(?:could|might|may)\b`)
+	flagged     = regexp.MustCompile(`\b(?:raised|flagged|alerted|matched|fired|scor(?:ed|es)|rat(?:ed|es)|rank(?:ed|s)?|grad(?:ed|es)|report(?:ed|s)|counts? as|is listed|is likely|needs review|triggered)\b`)
+	givesReason = regexp.MustCompile(`^(?:because|due to|owing to|as a)`)
+	failing     = regexp.MustCompile(`\b(?:denied|refused|fail(?:ed|ure)|rejected|blocked|unsuccessful|not allowed)\b`)
+	reasons     = regexp.MustCompile(`\b(?:because|since|caus\w+|led to|lead\w* to|result\w*|due to|owing to|reason\w*|so that|in order to|therefore|consequen\w+|hence|thus|allow(?:ed|ing) (?:the|it|them|us)|could be|enabl\w+|stem\w*|why|to (?:evade|avoid|hide|prepare|forge|cover))\b`)
 )
 
 // causes reports a cause or purpose that no evidence cited states. That a sensor or
@@ -54,7 +55,7 @@ func (r *reading) causes(low string) {
 		return
 	}
 	mine := stems(low)
-	if failing.MatchString(low) {
+	if failing.MatchString(low) && givesReason.MatchString(low[m[0]:m[1]]) {
 		why := stems(clause(low, m))
 		if slices.ContainsFunc(r.pool, func(x *index) bool { x.ready(); return len(why) > 1 && shared(x.own, why) == len(why) }) {
 			return

@@ -84,7 +84,7 @@ const (
 	maxStatement = 8 << 10
 	// maxMentions bounds the look-ups of one statement, and so the time that a
 	// hostile one takes on evidence of megabytes.
-	maxMentions = 400
+	maxMentions = 256
 	// maxProblems bounds what is reported of one statement.
 	maxProblems = 32
 )

@@ -95,8 +95,8 @@ func (r *reading) nameBeside(from, to int, e entry) {
 			return
 		}
 	}
-	if m := beforeID.FindStringIndex(r.text[:from]); m != nil {
-		r.nameBefore(m[0], e)
+	if m := beforeID.FindStringIndex(r.text[max(0, from-64):from]); m != nil {
+		r.nameBefore(max(0, from-64)+m[0], e)
 	}
 }
 
@@ -133,11 +133,12 @@ func (r *reading) nameAfter(at int, enclosed, dash bool, e entry) bool {
 
 // nameBefore judges what stands before an id.
 func (r *reading) nameBefore(end int, e entry) {
-	text := strings.TrimRight(r.text[:end], " \"'*_")
+	begin := max(0, end-160)
+	text := strings.TrimRight(r.text[begin:end], " \"'*_")
 	low := strings.ToLower(text)
 	for _, n := range e.names {
 		if strings.HasSuffix(low, n) {
-			r.use(len(text)-len(n), len(text))
+			r.use(begin+len(text)-len(n), begin+len(text))
 			return
 		}
 	}
@@ -155,7 +156,7 @@ func (r *reading) nameBefore(end int, e entry) {
 	}
 	if best >= 0 {
 		r.report(WrongName, text[best:]+" "+e.id, "the catalogue calls it "+quoted(e))
-		r.use(best, len(text))
+		r.use(begin+best, begin+len(text))
 	}
 }
 

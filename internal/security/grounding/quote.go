@@ -88,11 +88,11 @@ func inOrder(text string, parts []string) bool {
 		if p == "" {
 			continue
 		}
-		i := strings.Index(text, p)
+		i := indexWhole(text, p)
 		if i < 0 && p[0] >= 'A' && p[0] <= 'Z' { // a capital made for the sentence
-			i = strings.Index(text, strings.ToLower(p[:1])+p[1:])
+			i = indexWhole(text, strings.ToLower(p[:1])+p[1:])
 		} else if i < 0 && p[0] >= 'a' && p[0] <= 'z' {
-			i = strings.Index(text, strings.ToUpper(p[:1])+p[1:])
+			i = indexWhole(text, strings.ToUpper(p[:1])+p[1:])
 		}
 		if i < 0 {
 			return false
@@ -100,4 +100,19 @@ func inOrder(text string, parts []string) bool {
 		text, any = text[i+len(p):], true
 	}
 	return any
+}
+
+// indexWhole is strings.Index for s that neither begins nor ends inside a word.
+func indexWhole(text, s string) int {
+	for from := 0; ; {
+		i := strings.Index(text[from:], s)
+		if i < 0 {
+			return -1
+		}
+		i += from
+		if j := i + len(s); (i == 0 || !word(s[0]) || !word(text[i-1])) && (j == len(text) || !word(s[len(s)-1]) || !word(text[j])) {
+			return i
+		}
+		from = i + 1
+	}
 }

@@ -64,10 +64,10 @@ func (x *index) acts() []pair {
 }
 
 func (x *index) cross(givers, takers []casemate.Entity) {
-	for _, g := range givers {
-		for _, t := range takers {
-			a, b := x.spellings(g), x.spellings(t)
-			if len(x.pairs) < maxPairs && !overlap(a, b) {
+	const most = 8 // of a record that lists more, the first tell enough
+	for _, g := range givers[:min(len(givers), most)] {
+		for _, t := range takers[:min(len(takers), most)] {
+			if a, b := x.spellings(g), x.spellings(t); len(x.pairs) < maxPairs && !overlap(a, b) {
 				x.pairs = append(x.pairs, pair{a, b})
 			}
 		}

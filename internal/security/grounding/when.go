@@ -209,7 +209,7 @@ type length struct {
 
 var (
 	unitNames = `(milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|hours?|hrs?|h|days?|weeks?)`
-	lengthOf  = regexp.MustCompile(`(?i)\b(` + countWords + `|half an?|an?|\d[\d,]*(?:\.\d+)?)[ -]?` + unitNames + `\b(?:,? and (?:a half|(` + countWords + `|\d+) ` + unitNames + `\b))?`)
+	lengthOf  = regexp.MustCompile(`(?i)\b(` + countWords + `|half an?|an?|\d[\d,]*(?:\.\d+)?)(?: and a half)?[ -]?` + unitNames + `\b(?:,? and (?:a half|(` + countWords + `|\d+) ` + unitNames + `\b))?`)
 )
 
 var units = map[string]time.Duration{"ms": time.Millisecond, "mi": time.Minute, "se": time.Second, "s": time.Second, "ho": time.Hour, "hr": time.Hour, "h": time.Hour, "da": 24 * time.Hour, "we": 7 * 24 * time.Hour}
@@ -237,6 +237,9 @@ func lengthsIn(text string) []length {
 			l.n = 1
 		default:
 			l.n = valueOf(word)
+		}
+		if strings.Contains(text[m[3]:m[4]], "half") {
+			l.n += 0.5
 		}
 		if m[1] > m[5] { // "and a half", "and 12 seconds"
 			if m[6] >= 0 {

@@ -65,7 +65,7 @@ func (r *reading) nameLike(ps []piece, i int, text string) string {
 		return r.kindOf(ps, i, Name)
 	case p.capital:
 		return r.properName(ps, i, text)
-	case calling.MatchString(r.low[:p.from]) && quotedAround(r.text, p.from, p.to):
+	case calling.MatchString(r.low[max(0, p.from-32):p.from]) && quotedAround(r.text, p.from, p.to):
 		return r.kindOf(ps, i, Name)
 	}
 	return ""
@@ -115,7 +115,7 @@ func (r *reading) hyphened(ps []piece, i int, text string) string {
 	for _, w := range parts {
 		named = named || w != "" && (strings.ToUpper(w) == w && w != strings.ToLower(w) && !vocab().general[strings.ToLower(w)] || digits(w) && len(parts) > 2)
 	}
-	called := calling.MatchString(r.low[:p.from])
+	called := calling.MatchString(r.low[max(0, p.from-32):p.from])
 	if lower(text) && !mixed.MatchString(text) {
 		if called && !ordinary(parts) {
 			return r.kindOf(ps, i, Name)
