@@ -26,10 +26,10 @@ var authentication = regexp.MustCompile(`(?i)\b(spf|dkim|dmarc)\s*=\s*(fail|soft
 
 func (l *Letter) senderSigns(add Adder) {
 	if l.replyTo.domain != "" && l.from.domain != "" && !related(l.replyTo.domain, l.from.domain) {
-		add("reply-to", 25, fmt.Sprintf("Answers go to %s, not to the sender %s.", l.replyTo.mailbox, l.from.mailbox), l.head)
+		add("reply-to", 25, fmt.Sprintf("Answers go to %s; the mail comes from %s.", l.replyTo.mailbox, l.from.mailbox), l.head)
 	}
 	if l.returnTo.domain != "" && l.from.domain != "" && !related(l.returnTo.domain, l.from.domain) {
-		add("return-path", 10, fmt.Sprintf("Bounces go to %s, not to the sender's domain %s.", l.returnTo.mailbox, l.from.domain), l.head)
+		add("return-path", 10, fmt.Sprintf("Bounces go to %s; the sender is of %s.", l.returnTo.mailbox, l.from.domain), l.head)
 	}
 	if shown := addressIn(l.from.name); shown != "" && !related(domainOf(shown), l.from.domain) {
 		add("shown-address", 30, fmt.Sprintf("The sender's name shows the address %s, and the mail comes from %s.", shown, l.from.mailbox), l.head)
