@@ -156,7 +156,7 @@ func (d *Dossier) Piece(id string) *casemate.Evidence {
 // Entity returns the entity of a type that goes by a name in any of its
 // spellings, or nil.
 func (d *Dossier) Entity(t casemate.EntityType, name string) *Entity {
-	want := canonical(t, name)
+	want := clipped(canonical(t, name))
 	for i := range d.Entities {
 		if e := &d.Entities[i]; e.Type == t && e.Value == want {
 			return e

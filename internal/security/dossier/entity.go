@@ -175,10 +175,23 @@ func (n *entities) key(e casemate.Entity) (casemate.Entity, bool) {
 			return casemate.Entity{Type: casemate.EntityHost, Value: short}, true
 		}
 	}
-	if v == "" || v == "-" || v[0] == '%' || len(v) > maxEntityValues {
+	if v == "" || v == "-" || v[0] == '%' {
 		return casemate.Entity{}, false
 	}
-	return casemate.Entity{Type: e.Type, Value: v}, true
+	return casemate.Entity{Type: e.Type, Value: clipped(v)}, true
+}
+
+// clipped keeps the beginning of a long value: an attacker chooses how long a URL
+// is, and it must neither fill the memory nor drop out.
+func clipped(v string) string {
+	if len(v) <= maxEntityValues {
+		return v
+	}
+	end := maxEntityValues
+	for end > 0 && v[end]&0xC0 == 0x80 {
+		end--
+	}
+	return v[:end] + "…"
 }
 
 // see counts that a piece of evidence names an entity.
@@ -194,7 +207,7 @@ func (n *entities) see(e casemate.Entity, ev *casemate.Evidence, words bool) *En
 		n.names[x] = map[string]int{}
 		n.order = append(n.order, x)
 	}
-	if spelling := strings.TrimSpace(e.Value); len(n.names[x]) < 20 || n.names[x][spelling] > 0 {
+	if spelling := clipped(strings.TrimSpace(e.Value)); len(n.names[x]) < 20 || n.names[x][spelling] > 0 {
 		n.names[x][spelling]++
 	}
 	g := n.grade[x]
