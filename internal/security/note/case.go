@@ -23,9 +23,14 @@ const (
 // caseNote is for the ticket: what, when, who, why, what was done and is to do.
 func (w *writer) caseNote(ctx context.Context) error {
 	if len(w.chosen) == 0 {
-		w.out.Title = "No incident"
+		w.out.Title = "Case without an alert"
 		w.out.Lede = []casemate.Statement{w.found("triage", "The rules found no incident in the material.")}
+		if err := w.narrate(ctx, "account", w.material(maxAsked)); err != nil {
+			return err
+		}
+		w.reports()
 		w.peoplesParts()
+		w.section("Open questions", "", w.openWords(nil))
 		return nil
 	}
 	i := &w.chosen[0]
@@ -38,6 +43,7 @@ func (w *writer) caseNote(ctx context.Context) error {
 	}
 	story, note := w.story(nil, maxStory)
 	w.section("What happened", note, story)
+	w.reports()
 	w.section("Who and what is affected", "", w.affected(i))
 	w.section("Assessment", "The verdict is a proposal of rules; an analyst decides.", w.reasons(i))
 	w.peoplesParts()
@@ -55,6 +61,25 @@ func (w *writer) peoplesParts() {
 	w.section("Done so far", join("In the words of those who did it.", note), done)
 	impact, note := upTo(w.words(w.byStaff, dossier.TopicImpact), maxWords, "sentences")
 	w.section("Impact", join("As people describe it.", note), impact)
+	asked, note := upTo(w.pending(), maxWords, "sentences")
+	w.section("To do", join("In the words of those who work on it.", note), asked)
+}
+
+// reports are what people say that they saw, and what they think.
+func (w *writer) reports() {
+	seen, note := upTo(w.words(w.byStaff, dossier.TopicObservation), maxTasks, "sentences")
+	w.section("What people report", note, seen)
+	think, note := upTo(w.words(w.byStaff, dossier.TopicHypothesis), maxTasks, "sentences")
+	w.section("What people think", join("Assumptions, not findings.", note), think)
+}
+
+// openWords are the questions of people.
+func (w *writer) openWords(keep func(*dossier.Sentence) bool) []casemate.Statement {
+	out, note := upTo(w.words(keep, dossier.TopicQuestion), maxWords, "questions")
+	if note != "" {
+		out = append(out, w.found("count", note))
+	}
+	return out
 }
 
 func join(parts ...string) string {
@@ -149,7 +174,7 @@ func (w *writer) reasons(i *casemate.Incident) []casemate.Statement {
 
 // questions are those that people ask, and those that the material leaves open.
 func (w *writer) questions(i *casemate.Incident, keep func(*dossier.Sentence) bool) []casemate.Statement {
-	out, _ := upTo(w.words(keep, dossier.TopicQuestion), maxWords, "questions")
+	out := w.openWords(keep)
 	has := func(tactic string) bool {
 		return slices.ContainsFunc(i.Techniques, func(t casemate.Technique) bool { return slices.Contains(t.Tactics, tactic) })
 	}

@@ -148,7 +148,6 @@ type writer struct {
 	records      map[string]string // alert id -> evidence id
 	internal     *internal
 	staff        map[string]bool     // parts of the names of who writes in notes, chats and tickets
-	asked        []casemate.Evidence // what the model was given
 	possible     int                 // what it might have been given
 	out          Output
 }

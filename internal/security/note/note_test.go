@@ -11,10 +11,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/engine/scripted"
 	"github.com/casemate-ai/casemate/internal/security/casefile"
 	"github.com/casemate-ai/casemate/internal/security/note"
 	"github.com/casemate-ai/casemate/internal/security/page"
@@ -30,7 +32,24 @@ func day(in note.Input) note.Input {
 	return in
 }
 
+// written holds what write returned before: most tests look at the same day.
+var written sync.Map
+
 func write(t testing.TB, in note.Input) note.Output {
+	t.Helper()
+	key, err := json.Marshal(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, have := written.Load(string(key)); have {
+		return out.(note.Output)
+	}
+	out := writeAnew(t, in)
+	written.Store(string(key), out)
+	return out
+}
+
+func writeAnew(t testing.TB, in note.Input) note.Output {
 	t.Helper()
 	run, err := pipeline.Start(pipeline.Options{Workflow: note.Name, Version: "test"})
 	if err != nil {
@@ -190,7 +209,7 @@ func TestStatementsOfRulesAreSupported(t *testing.T) {
 
 func TestSameBytes(t *testing.T) {
 	for _, format := range []string{note.FormatMarkdown, note.FormatTheHive} {
-		first, _ := json.Marshal(write(t, day(note.Input{Format: format})))
+		first, _ := json.Marshal(writeAnew(t, day(note.Input{Format: format})))
 		second, _ := json.Marshal(write(t, day(note.Input{Format: format})))
 		if !bytes.Equal(first, second) {
 			t.Errorf("%s: two runs differ", format)
@@ -301,4 +320,56 @@ func TestCases(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestInternalNamesAreStruck lets a model name things of ours in all sorts of
+// spellings: every such sentence is left out, and every other one stays.
+func TestInternalNamesAreStruck(t *testing.T) {
+	named := []string{
+		"The server FS01 was hit.", "The server fs01 was hit.", "The file share on fs01's disk was read.", "Data was on FS01.corp.tarnholm.example.", `Files under \\FS01\contracts were read.`,
+		"The account tarnholm\\svc_backup was misused.", "The account svc_backup was misused.", "The account SVC_BACKUP was misused.", "m.lindqvist opened the mail.", "Ms Lindqvist opened the mail.",
+		"Ruth Koenig disabled an account.", "The address 10.20.10.114 is affected.", "The folder /home/s.okafor was searched.", `A file C:\Users\Public\x.dll was written.`,
+		"Write to m.lindqvist@tarnholm.example.", "jump01 was used to go on.", "The key of ci-deployer was used.", "The host FIN-WS-014: infected.", "(dc01) was copied.",
+	}
+	harmless := []string{"We took a server off our network.", "An account of an administrator was misused.", "Files were encrypted on a file server.", "Backups are intact."}
+	var list []string
+	for _, s := range append(slices.Clone(named), harmless...) {
+		b, err := json.Marshal(map[string]any{"text": s, "evidence": []string{"R1"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, string(b))
+	}
+	struck := 0
+	for len(list) > 0 { // a schema takes five sentences an answer
+		n := min(5, len(list))
+		if len(list)-n == 1 {
+			n--
+		}
+		run, err := pipeline.Start(pipeline.Options{Workflow: note.Name, Engine: scriptedEngine(`{"sentences":[` + strings.Join(list[:n], ",") + `]}`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := note.Run(context.Background(), run, day(note.Input{Kind: note.KindCustomer}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		struck += out.Struck
+		for _, s := range out.Narrative {
+			if found := secrets.FindString(s.Text); found != "" {
+				t.Errorf("%q stays, and names %q", s.Text, found)
+			}
+		}
+		list = list[n:]
+	}
+	if struck != len(named) {
+		t.Errorf("%d sentences struck, want %d", struck, len(named))
+	}
+}
+
+// scriptedEngine answers once, with room for the whole day's evidence.
+func scriptedEngine(answer string) *scripted.Script {
+	s := scripted.New(scripted.Reply{Text: answer})
+	s.About.Context = 1 << 16
+	return s
 }
