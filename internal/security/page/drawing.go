@@ -2,20 +2,24 @@ package page
 
 import (
 	"cmp"
-	"fmt"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/page/diagram"
 )
 
 const (
 	maxWires   = 120  // edges drawn; the table has all
-	goodScale  = 0.93 // names are cut before a drawing is shown smaller than that
-	leastScale = 0.84 // and it is scrolled before it is shown smaller than this
+	maxLabel   = 22   // columns of a label
+	leastScale = 0.84 // a drawing is scrolled before it is shown smaller than this
 )
+
+// wire is what one line of a drawing stands for.
+type wire struct {
+	from, to int   // nodes
+	edges    []int // indices of edges
+}
 
 // drawingView is the picture of a graph, in pixels.
 type drawingView struct {
@@ -52,19 +56,36 @@ func (h *hypertext) draw(g Graph, most int) *drawingView {
 	if len(nodes) < 2 || len(wires) == 0 {
 		return nil
 	}
-	for i := range wires {
-		wires[i].label = wireLabel(g, &wires[i])
+	kinds := make([]int, len(nodes))
+	for i := range nodes {
+		kinds[i] = column(nodes[i].Type)
 	}
-	l := newLayout(nodes, wires)
+	labelled := make([]diagram.Wire, len(wires))
+	for i := range wires {
+		labelled[i] = diagram.Wire{From: wires[i].from, To: wires[i].to, Label: wireLabel(g, &wires[i])}
+	}
+	d := diagram.New(kinds, labelled, diagram.Options{
+		Kinds: columnNames[:], Columns: columns, Label: func(node, most int) string { return boxLabel(&nodes[node], most) },
+	})
 	// A drawing that is a little too wide is shown a little smaller; one that is
 	// wider than that is scrolled.
-	scale := min(max(wantWidth/l.width, leastScale), 1)
-	v := &drawingView{Width: px(scale * l.width), Height: px(scale * l.height), W: px(l.width), H: px(l.height), Summary: number(len(nodes)) + " entities and " + count(len(wires), "tie")}
-	for c, name := range l.names {
-		v.Columns = append(v.Columns, columnView{px(l.x[c] + l.widths[c]/2), name})
+	scale := min(max(diagram.BestWidth/d.Width, leastScale), 1)
+	v := &drawingView{Width: px(scale * d.Width), Height: px(scale * d.Height), W: px(d.Width), H: px(d.Height), Summary: number(len(nodes)) + " entities and " + count(len(wires), "tie")}
+	for _, c := range d.Columns {
+		v.Columns = append(v.Columns, columnView{px(c.X), c.Name})
 	}
-	taken := v.boxes(l, nodes)
-	v.wires(h, l, g, nodes, taken)
+	v.boxes(d, nodes)
+	for i, l := range d.Lines {
+		one := wireView{Path: l.Path, Arrow: l.Arrow}
+		one.describe(h, g, &wires[i], nodes)
+		if l.Labelled {
+			one.Label, one.LabelX, one.LabelY = labelled[i].Label, px(l.X), px(l.Y+3.5)
+		}
+		v.Wires = append(v.Wires, one)
+	}
+	if d.Unlabelled > 0 {
+		v.Notes = append(v.Notes, "No free place was left for "+count(d.Unlabelled, "label")+": point at a line to read it, or see the table.")
+	}
 	v.types(nodes)
 	if rest := countNodes(g) - len(nodes); rest > 0 {
 		v.Notes = append(v.Notes, "Drawn are the gravest and most tied; "+number(rest)+" more entities are in the table.")
@@ -184,18 +205,10 @@ func pickWires(g Graph, at map[string]int) []wire {
 	return out
 }
 
-// rect is a part of the picture that something takes.
-type rect struct{ x0, y0, x1, y1 float64 }
-
-func (r rect) meets(o rect) bool {
-	return r.x0 < o.x1 && o.x0 < r.x1 && r.y0 < o.y1 && o.y0 < r.y1
-}
-
-func (v *drawingView) boxes(l *layout, nodes []Node) []rect {
-	var taken []rect
+// boxes takes over where the boxes stand.
+func (v *drawingView) boxes(d *diagram.Diagram, nodes []Node) {
 	for i, n := range nodes {
-		s := l.spots[l.byNode[i]]
-		x, y := l.x[s.layer]+(l.widths[s.layer]-l.wide[i])/2, s.y-boxHeight/2
+		b := d.Boxes[i]
 		title := shorten(n.name(), 400)
 		if n.Type != "" {
 			title += "\n" + shorten(string(n.Type), 24)
@@ -204,12 +217,10 @@ func (v *drawingView) boxes(l *layout, nodes []Node) []rect {
 			title += ", " + n.Level.String()
 		}
 		v.Boxes = append(v.Boxes, boxView{
-			X: px(x), Y: px(y), W: px(l.wide[i]), IconX: px(x + 9), IconY: px(y + 8), TextX: px(x + iconSpace), TextY: px(y + 19.5),
-			Class: severityClass(n.Level), Type: iconOf(n.Type), Label: l.labels[i], Title: title,
+			X: px(b.X), Y: px(b.Y), W: px(b.Width), IconX: px(b.X + 9), IconY: px(b.Y + 8), TextX: px(b.X + 27), TextY: px(b.Y + 19.5),
+			Class: severityClass(n.Level), Type: iconOf(n.Type), Label: b.Label, Title: title,
 		})
-		taken = append(taken, rect{x - 2, y - 2, x + l.wide[i] + 2, y + boxHeight + 2})
 	}
-	return taken
 }
 
 // iconOf names the icon of a type; there is one for what no type fits.
@@ -235,140 +246,42 @@ func (v *drawingView) types(nodes []Node) {
 	}
 }
 
-// port is an end of a wire at a box, sorted by where the other end lies.
-type port struct {
-	wire  int
-	first bool // the wire's first end
-	other float64
+// column is the kind of thing that a type of entity is, in the order in which
+// the columns stand where nothing speaks against it.
+func column(t casemate.EntityType) int {
+	switch t {
+	case casemate.EntityUser, casemate.EntityMail:
+		return 0
+	case casemate.EntityHost:
+		return 1
+	case casemate.EntityProcess:
+		return 2
+	case casemate.EntityFile, casemate.EntityHash:
+		return 3
+	case casemate.EntityAddress, casemate.EntityDomain, casemate.EntityURL:
+		return 4
+	}
+	return 5
 }
 
-// ends gives each wire the heights at which it leaves and reaches its boxes, so
-// that those at one side of a box lie apart.
-func (l *layout) ends() [][2]float64 {
-	sides := map[[2]int][]port{} // spot, and which side: -1 left, 1 right
-	for i, w := range l.wires {
-		for k, first := range []bool{true, false} {
-			own, next := w.through[0], w.through[1]
-			if k == 1 {
-				own, next = w.through[len(w.through)-1], w.through[len(w.through)-2]
-			}
-			side := 1
-			if l.spots[next].layer < l.spots[own].layer {
-				side = -1
-			}
-			sides[[2]int{own, side}] = append(sides[[2]int{own, side}], port{i, first, l.spots[next].y})
-		}
-	}
-	out := make([][2]float64, len(l.wires))
-	for key, ports := range sides {
-		slices.SortStableFunc(ports, func(a, b port) int { return cmp.Compare(a.other, b.other) })
-		step := min(8, (boxHeight-8)/float64(max(len(ports)-1, 1)))
-		for i, p := range ports {
-			y := l.spots[key[0]].y + step*(float64(i)-float64(len(ports)-1)/2)
-			if p.first {
-				out[p.wire][0] = y
-			} else {
-				out[p.wire][1] = y
-			}
-		}
-	}
-	return out
-}
+var columnNames = [...]string{"Accounts and mail", "Hosts", "Processes", "Files", "Network", "Other"}
 
-// curve is one cubic of a path.
-type curve [8]float64
-
-// at is a point of it.
-func (c curve) at(t float64) (x, y float64) {
-	u := 1 - t
-	a, b, d, e := u*u*u, 3*u*u*t, 3*u*t*t, t*t*t
-	return a*c[0] + b*c[2] + d*c[4] + e*c[6], a*c[1] + b*c[3] + d*c[5] + e*c[7]
-}
-
-// curves is the way of a wire: a curve in each gap that it crosses, straight
-// through the columns between.
-func (l *layout) curves(w *wire, ends [2]float64) []curve {
-	a, b := l.spots[w.through[0]], l.spots[w.through[len(w.through)-1]]
-	edge := func(s spot, node int, right bool) float64 {
-		x := l.x[s.layer] + (l.widths[s.layer]-l.wide[node])/2
-		if right {
-			x += l.wide[node]
-		}
-		return x
+// boxLabel is the name of a node in at most so many columns: of a file's path
+// the end, of anything else the beginning and the end.
+func boxLabel(n *Node, most int) string {
+	s := shorten(n.name(), 300)
+	if columns(s) <= most || n.Type != casemate.EntityFile {
+		return middle(s, most)
 	}
-	if a.layer == b.layer {
-		x0, x1 := edge(a, w.from, true), edge(b, w.to, true)
-		out := max(x0, x1) + min(26+0.1*math.Abs(ends[0]-ends[1]), arcSpace)
-		return []curve{{x0, ends[0], out, ends[0], out, ends[1], x1, ends[1]}}
-	}
-	right := b.layer > a.layer
-	var list []curve
-	x, y := edge(a, w.from, right), ends[0]
-	for k := 1; k < len(w.through); k++ {
-		s := l.spots[w.through[k]]
-		tx, ty := l.x[s.layer], s.y
-		if !right {
-			tx += l.widths[s.layer]
-		}
-		if k == len(w.through)-1 {
-			tx, ty = edge(b, w.to, !right), ends[1]
-		}
-		bend := (tx - x) * 0.5
-		list = append(list, curve{x, y, x + bend, y, tx - bend, ty, tx, ty})
-		x, y = tx, ty
-		if k < len(w.through)-1 { // straight through the column
-			x = l.x[s.layer] + l.widths[s.layer]
-			if !right {
-				x = l.x[s.layer]
-			}
+	for i := 1; i < len(s); i++ {
+		if (s[i] == '/' || s[i] == '\\') && columns(s[i:])+1 <= most {
+			return "…" + s[i:]
 		}
 	}
-	return list
-}
-
-// wires draws the edges, and puts their labels where nothing else is.
-func (v *drawingView) wires(h *hypertext, l *layout, g Graph, nodes []Node, taken []rect) {
-	ends := l.ends()
-	type labelled struct {
-		curves []curve
-		text   string
-		aside  bool
+	if i := strings.LastIndexAny(s, `/\`); i >= 0 && i+1 < len(s) {
+		s = s[i+1:]
 	}
-	todo := make([]labelled, len(l.wires))
-	for i := range l.wires {
-		w := &l.wires[i]
-		curves := l.curves(w, ends[i])
-		last := curves[len(curves)-1]
-		dir := 1.0
-		if last[4] > last[6] {
-			dir = -1
-		}
-		one := wireView{Path: pathOf(curves, dir), Arrow: arrow(last[6], last[7], dir)}
-		one.describe(h, g, w, nodes)
-		todo[i] = labelled{curves, w.label, l.spots[w.through[0]].layer == l.spots[w.through[len(w.through)-1]].layer}
-		v.Wires = append(v.Wires, one)
-	}
-	// The shortest ways have the fewest places for a label: they choose first.
-	order := make([]int, len(todo))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(len(todo[a].curves), len(todo[b].curves)) })
-	unlabelled := 0
-	for _, i := range order {
-		if todo[i].text == "" {
-			continue
-		}
-		x, y, ok := spotFor(todo[i].curves, todo[i].text, todo[i].aside, &taken)
-		if !ok {
-			unlabelled++
-			continue
-		}
-		v.Wires[i].Label, v.Wires[i].LabelX, v.Wires[i].LabelY = todo[i].text, px(x), px(y+3.5)
-	}
-	if unlabelled > 0 {
-		v.Notes = append(v.Notes, "No free place was left for "+count(unlabelled, "label")+": point at a line to read it, or see the table.")
-	}
+	return middle(s, most)
 }
 
 // verbs are the labels of the edges that a wire stands for, and how often they
@@ -424,53 +337,4 @@ func (v *wireView) describe(h *hypertext, g Graph, w *wire, nodes []Node) {
 	}
 }
 
-// spotFor finds a place on a way where a label covers nothing, and takes it.
-// Aside is a way within a column: its label begins at it.
-func spotFor(curves []curve, text string, aside bool, taken *[]rect) (x, y float64, ok bool) {
-	half := labelPitch*float64(columns(text))/2 + 3
-	for _, t := range []float64{0.5, 0.4, 0.6, 0.3, 0.7, 0.22, 0.78, 0.15, 0.85} {
-		// Of a long way the gaps at its ends come first: there it is known what it ties.
-		for k := range curves {
-			c := curves[(len(curves)-1+k)%len(curves)]
-			x, y := c.at(t)
-			if aside {
-				x += half - 12
-			}
-			r := rect{x - half, y - 7.5, x + half, y + 7.5}
-			if !slices.ContainsFunc(*taken, r.meets) {
-				*taken = append(*taken, r)
-				return x, y, true
-			}
-		}
-	}
-	return 0, 0, false
-}
-
-const arrowLength = 7.0
-
-// pathOf writes curves as a path that ends where the arrow begins.
-func pathOf(curves []curve, dir float64) string {
-	var b strings.Builder
-	for i, c := range curves {
-		if i == len(curves)-1 {
-			c[6] -= dir * (arrowLength - 1)
-		}
-		if i == 0 {
-			fmt.Fprintf(&b, "M%s %s", px(c[0]), px(c[1]))
-		} else {
-			fmt.Fprintf(&b, "L%s %s", px(c[0]), px(c[1]))
-		}
-		fmt.Fprintf(&b, "C%s %s %s %s %s %s", px(c[2]), px(c[3]), px(c[4]), px(c[5]), px(c[6]), px(c[7]))
-	}
-	return b.String()
-}
-
-func arrow(x, y, dir float64) string {
-	back := px(x - dir*arrowLength)
-	return "M" + px(x) + " " + px(y) + "L" + back + " " + px(y-3.4) + "L" + back + " " + px(y+3.4) + "Z"
-}
-
-// px writes a length to a tenth of a pixel.
-func px(v float64) string {
-	return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64)
-}
+func px(v float64) string { return diagram.Pixels(v) }

@@ -1,11 +1,8 @@
-package page
+package diagram
 
 import (
 	"cmp"
 	"slices"
-	"strings"
-
-	"github.com/casemate-ai/casemate"
 )
 
 // The layout of a graph, in pixels. Names are set in a fixed pitch, so that
@@ -13,19 +10,17 @@ import (
 const (
 	pitch      = 7.25 // of one column of a name at 12 pixels
 	labelPitch = 6.2  // at most, of one column of a label at 11 pixels
-	boxHeight  = 30.0
 	boxGap     = 16.0 // between boxes of a column
 	wireGap    = 14.0 // around an edge that passes through a column
 	iconSpace  = 27.0
 	boxPad     = 11.0
 	maxName    = 26 // columns of a name, fewer where the columns need the room
 	minName    = 16
-	maxLabel   = 22   // columns of a label
+	goodScale  = 0.93 // names are cut before a drawing is wider than this allows
 	leastGap   = 60.0 // between columns
 	labelSpace = 20.0 // left free beside a label in its gap
 	arcSpace   = 44.0 // beside a label of an edge within a column
 	mostGap    = 230.0
-	wantWidth  = 1194.0
 	headSpace  = 34.0 // for the names of the columns
 	margin     = 6.0
 	sweeps     = 24
@@ -44,15 +39,16 @@ type spot struct {
 type wire struct {
 	from, to int // nodes
 	through  []int
-	edges    []int // indices of the edges that it stands for
 	label    string
+	columns  int // of its label
 }
 
 // labelWidth is what the label of a wire takes, in pixels.
-func (w *wire) labelWidth() float64 { return labelPitch * float64(columns(w.label)) }
+func (w *wire) labelWidth() float64 { return labelPitch * float64(w.columns) }
 
 // layout is where everything of a graph stands.
 type layout struct {
+	opt    Options
 	spots  []spot
 	layers [][]int // spots in order from the top
 	byNode []int   // the spot of each node
@@ -66,40 +62,19 @@ type layout struct {
 	width  float64
 }
 
-// column is the kind of thing that a type of entity is, in the order in which
-// the columns stand where nothing speaks against it.
-func column(t casemate.EntityType) int {
-	switch t {
-	case casemate.EntityUser, casemate.EntityMail:
-		return 0
-	case casemate.EntityHost:
-		return 1
-	case casemate.EntityProcess:
-		return 2
-	case casemate.EntityFile, casemate.EntityHash:
-		return 3
-	case casemate.EntityAddress, casemate.EntityDomain, casemate.EntityURL:
-		return 4
-	}
-	return 5
-}
-
-var columnNames = [...]string{"Accounts and mail", "Hosts", "Processes", "Files", "Network", "Other"}
-
-// newLayout lays out nodes and the wires between them in columns, always the
-// same way: no step depends on chance.
-func newLayout(nodes []Node, wires []wire) *layout {
-	l := &layout{wires: wires}
-	layer := l.assign(nodes)
-	l.place(nodes, layer)
+// newLayout lays out nodes of kinds and the wires between them in columns.
+func newLayout(kinds []int, wires []wire, o Options) *layout {
+	l := &layout{opt: o, wires: wires}
+	layer := l.assign(kinds)
+	l.place(layer)
 	l.order()
 	l.rows()
 	most := make([]int, len(l.layers))
 	for c := range most {
 		most[c] = maxName
 	}
-	l.columns(nodes, most)
-	for l.width > wantWidth/goodScale {
+	l.columns(most)
+	for l.width > BestWidth/goodScale {
 		widest := -1
 		for c, w := range l.widths {
 			if most[c] > minName && (widest < 0 || w > l.widths[widest]) {
@@ -110,7 +85,7 @@ func newLayout(nodes []Node, wires []wire) *layout {
 			break
 		}
 		most[widest]--
-		l.columns(nodes, most)
+		l.columns(most)
 	}
 	return l
 }
@@ -118,12 +93,9 @@ func newLayout(nodes []Node, wires []wire) *layout {
 // assign gives each node its column: by types, unless most edges tie things of
 // one kind, which would all stand in one column; then by the way from where the
 // edges begin.
-func (l *layout) assign(nodes []Node) []int {
-	layer := make([]int, len(nodes))
+func (l *layout) assign(kinds []int) []int {
+	layer := slices.Clone(kinds)
 	within := 0
-	for i := range nodes {
-		layer[i] = column(nodes[i].Type)
-	}
 	for _, w := range l.wires {
 		if layer[w.from] == layer[w.to] {
 			within++
@@ -133,7 +105,7 @@ func (l *layout) assign(nodes []Node) []int {
 		l.arrange(layer)
 		return layer
 	}
-	return l.depths(len(nodes))
+	return l.depths(len(kinds))
 }
 
 // arrange puts the columns of types into the order in which edges are shortest.
@@ -141,9 +113,9 @@ func (l *layout) arrange(layer []int) {
 	used := slices.Clone(layer)
 	slices.Sort(used)
 	used = slices.Compact(used)
-	var ties [len(columnNames)][len(columnNames)]int
+	ties := map[[2]int]int{}
 	for _, w := range l.wires {
-		ties[layer[w.from]][layer[w.to]]++
+		ties[[2]int{layer[w.from], layer[w.to]}]++
 	}
 	best, bestCost := slices.Clone(used), -1
 	permute(used, 0, func(p []int) {
@@ -151,17 +123,17 @@ func (l *layout) arrange(layer []int) {
 		for i, a := range p {
 			for j, b := range p {
 				d := max(i-j, j-i)
-				cost += ties[a][b] * d * d
+				cost += ties[[2]int{a, b}] * d * d
 			}
 		}
 		if bestCost < 0 || cost < bestCost {
 			best, bestCost = slices.Clone(p), cost
 		}
 	})
-	var at [len(columnNames)]int
+	at := map[int]int{}
 	for i, c := range best {
 		at[c] = i
-		l.names = append(l.names, columnNames[c])
+		l.names = append(l.names, l.opt.Kinds[c])
 	}
 	for i := range layer {
 		layer[i] = at[layer[i]]
@@ -237,7 +209,7 @@ func (l *layout) depths(n int) []int {
 
 // place makes the spots: one for each node and one in each column that an edge
 // passes.
-func (l *layout) place(nodes []Node, layer []int) {
+func (l *layout) place(layer []int) {
 	count := 0
 	for _, c := range layer {
 		count = max(count, c+1)
@@ -248,7 +220,7 @@ func (l *layout) place(nodes []Node, layer []int) {
 		l.layers[c] = append(l.layers[c], len(l.spots)-1)
 		return len(l.spots) - 1
 	}
-	for i := range nodes {
+	for i := range layer {
 		l.byNode = append(l.byNode, add(i, layer[i]))
 	}
 	tie := func(a, b int) {
@@ -445,7 +417,7 @@ func (l *layout) half(s int) float64 {
 	if l.spots[s].node < 0 {
 		return wireGap / 2
 	}
-	return boxHeight / 2
+	return BoxHeight / 2
 }
 
 // apart is the least distance between the middles of two neighbours.
@@ -515,11 +487,12 @@ func (l *layout) wants(s int) (y, weight float64) {
 
 // columns gives each node its width and each column its place from the left,
 // with names of at most so many columns of text in each.
-func (l *layout) columns(nodes []Node, most []int) {
-	l.labels, l.wide, l.x = make([]string, len(nodes)), make([]float64, len(nodes)), nil
-	for i := range nodes {
-		l.labels[i] = boxLabel(&nodes[i], most[l.spots[l.byNode[i]].layer])
-		l.wide[i] = iconSpace + pitch*float64(columns(l.labels[i])) + boxPad
+func (l *layout) columns(most []int) {
+	n := len(l.byNode)
+	l.labels, l.wide, l.x = make([]string, n), make([]float64, n), nil
+	for i := range n {
+		l.labels[i] = l.opt.Label(i, most[l.spots[l.byNode[i]].layer])
+		l.wide[i] = iconSpace + pitch*float64(l.opt.Columns(l.labels[i])) + boxPad
 	}
 	l.widths = make([]float64, len(l.layers))
 	sum := 0.0
@@ -538,7 +511,7 @@ func (l *layout) columns(nodes []Node, most []int) {
 	// What room is left goes to the gaps between columns.
 	extra := 0.0
 	if n := len(gaps) - 1; n > 0 {
-		extra = max((wantWidth-2*margin-sum)/float64(n), 0)
+		extra = max((BestWidth-2*margin-sum)/float64(n), 0)
 	}
 	x := margin
 	for c, w := range l.widths {
@@ -571,22 +544,4 @@ func (l *layout) gaps() []float64 {
 		}
 	}
 	return need
-}
-
-// boxLabel is the name of a node in at most so many columns: of a file's path
-// the end, of anything else the beginning and the end.
-func boxLabel(n *Node, most int) string {
-	s := shorten(n.name(), 300)
-	if columns(s) <= most || n.Type != casemate.EntityFile {
-		return middle(s, most)
-	}
-	for i := 1; i < len(s); i++ {
-		if (s[i] == '/' || s[i] == '\\') && columns(s[i:])+1 <= most {
-			return "…" + s[i:]
-		}
-	}
-	if i := strings.LastIndexAny(s, `/\`); i >= 0 && i+1 < len(s) {
-		s = s[i+1:]
-	}
-	return middle(s, most)
 }
