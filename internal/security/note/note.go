@@ -147,8 +147,8 @@ type writer struct {
 	findings     []casemate.Evidence
 	records      map[string]string // alert id -> evidence id
 	internal     *internal
-	staff        map[string]bool     // parts of the names of who writes in notes, chats and tickets
-	possible     int                 // what it might have been given
+	staff        map[string]bool // parts of the names of who writes in notes, chats and tickets
+	possible     int             // what it might have been given
 	out          Output
 }
 
