@@ -254,9 +254,10 @@ func placeText(l casemate.Location, most int) string {
 	if l.File == "" {
 		return ""
 	}
-	name := middle(report.Terminal(l.File), most)
+	name := report.Terminal(l.File)
 	l.File = ""
-	return name + l.String()
+	rest := l.String()
+	return middle(name, max(most-len(rest), 4)) + rest
 }
 
 // coverageLine says what was read in one sentence.

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rivo/uniseg"
 	"golang.org/x/net/html"
 	"pgregory.net/rapid"
 
@@ -164,6 +165,14 @@ func checkTerminal(tb testing.TB, p page.Page) {
 		checkVisible(tb, "the terminal's page", got)
 		if m := liveLink.FindString(got); m != "" {
 			tb.Fatalf("the terminal's page holds the link %q", m)
+		}
+	}
+	p.Blocks = slices.DeleteFunc(slices.Clone(p.Blocks), func(b page.Block) bool { _, ok := b.(page.Code); return ok })
+	for _, width := range []int{72, 133} {
+		for _, l := range strings.Split(write(tb, terminal(page.TerminalOptions{Width: width}), p), "\n") {
+			if w := uniseg.StringWidth(l); w > width {
+				tb.Fatalf("at %d columns a line takes %d: %q", width, w, l)
+			}
 		}
 	}
 }

@@ -66,3 +66,26 @@ func TestWriteTerminal(t *testing.T) {
 func TestWriteMarkdown(t *testing.T) {
 	golden(t, "incident.md", write(t, page.WriteMarkdown, incident()))
 }
+
+// TestDetail holds the terminal to naming what only the other forms show.
+func TestDetail(t *testing.T) {
+	p := page.Page{Title: "t", Evidence: pieces(), Blocks: []page.Block{
+		page.Section{Title: "First"}, page.Prose{ruled("shown", "E1")},
+		page.Section{Title: "Every tie", Detail: true}, page.Prose{ruled("hidden", "E2")},
+		page.Section{Title: "Last"}, page.Text("shown, too"),
+	}}
+	for name, test := range map[string]struct {
+		write  func(io.Writer, page.Page) error
+		hidden bool
+	}{"terminal": {terminal(page.TerminalOptions{}), true}, "Markdown": {page.WriteMarkdown, false}, "page": {page.WriteHTML, false}} {
+		got := write(t, test.write, p)
+		for _, want := range []string{"First", "shown, too", "Every tie"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("the %s does not say %q", name, want)
+			}
+		}
+		if hidden := !strings.Contains(got, "hidden") && !strings.Contains(got, "OUTLOOK"); hidden != test.hidden {
+			t.Errorf("the %s hides details: %v, want %v", name, hidden, test.hidden)
+		}
+	}
+}

@@ -272,12 +272,12 @@ func (s *screen) evidence(d *document) {
 	whole := len(list)
 	list = list[:min(termEvidence, whole)]
 	for _, e := range list {
-		wide = max(wide, columns(shorten(e.ID, 24)))
+		wide = max(wide, columns(shortID(e.ID)))
 		place = max(place, columns(placeText(e.At, s.placeWidth())))
 	}
 	s.section(Section{Title: "Evidence"})
 	for _, e := range list {
-		lead := "  " + s.paint(bold, pad(shorten(e.ID, 24), wide)) + "  " + s.paint(dim, pad(placeText(e.At, s.placeWidth()), place)) + "  "
+		lead := "  " + s.paint(bold, pad(shortID(e.ID), wide)) + "  " + s.paint(dim, pad(placeText(e.At, s.placeWidth()), place)) + "  "
 		room := s.width - indent - wide - 2 - place - 2
 		when := pad("", len(stampLayout))
 		if !e.First.IsZero() {
@@ -308,8 +308,11 @@ func (s *screen) evidence(d *document) {
 	}
 }
 
+// shortID is the id of a piece of evidence where little room is.
+func shortID(id string) string { return fit(shorten(id, 24), 16) }
+
 // placeWidth is the room for a file's name beside a line of evidence.
-func (s *screen) placeWidth() int { return min(max(s.width/4, 22), 40) }
+func (s *screen) placeWidth() int { return min(max(3*s.width/10, 24), 40) }
 
 // evidenceFacts are the fields of a piece of evidence on one line.
 func evidenceFacts(e *casemate.Evidence) []string {
