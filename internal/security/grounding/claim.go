@@ -46,10 +46,15 @@ var (
 	reasons     = regexp.MustCompile(`\b(?:because|since|caus\w+|led to|lead\w* to|result\w*|due to|owing to|reason\w*|so that|in order to|therefore|consequen\w+|hence|thus|allow(?:ed|ing) (?:the|it|them|us)|could be|enabl\w+|stem\w*|why|to (?:evade|avoid|hide|prepare|forge|cover))\b`)
 )
 
+var causalHints = strings.Fields("because caus led lead result consequence due owing thanks order that therefore hence thus which allowing enabl aim goal intention purpose attempt effort rise stem reason account responsible possible attributable prompt motivat response retaliation cover evade avoid hide prepare forge pressure extort so")
+
 // causes reports a cause or purpose that no evidence cited states. That a sensor or
 // rule reports something because of what it matched is no such claim, nor is the
 // reason of a refusal that the record of it gives.
 func (r *reading) causes(low string) {
+	if !hinted(low, causalHints) {
+		return
+	}
 	m := causal.FindStringIndex(low)
 	if m == nil || !r.needs || hedged.MatchString(purpose.ReplaceAllString(low, "")) || flagged.MatchString(low) {
 		return
@@ -144,6 +149,9 @@ func (r *reading) outcomes(low string) {
 		}
 	}
 	for _, o := range opposites {
+		if !hinted(s, o.hints) {
+			continue
+		}
 		if w := o.claim.FindString(s); w != "" && r.any(o.against) && !r.any(o.support) {
 			r.report(Outcome, w, "the evidence says the opposite")
 		}
@@ -169,11 +177,34 @@ func (r *reading) any(words []string) bool {
 // without its own, contradicts.
 type opposite struct {
 	claim            *regexp.Regexp
+	hints            []string // one of them is in whatever claim matches
 	support, against []string
 }
 
 func opposing(claim string, support, against string) opposite {
-	return opposite{regexp.MustCompile(`\b(?:` + claim + `)\b`), strings.Fields(support), strings.Fields(against)}
+	return opposite{regexp.MustCompile(`\b(?:` + claim + `)\b`), hintsOf(claim), strings.Fields(support), strings.Fields(against)}
+}
+
+// hintsOf takes the longest run of letters out of each word of a pattern, so that
+// most texts need not be matched with it.
+func hintsOf(pattern string) []string {
+	var out []string
+	for _, alt := range strings.FieldsFunc(pattern, func(c rune) bool { return c == '|' || c == '(' || c == ')' }) {
+		best := ""
+		for _, run := range strings.FieldsFunc(alt, func(c rune) bool { return c < 'a' || c > 'z' }) {
+			if len(run) > len(best) {
+				best = run
+			}
+		}
+		if len(best) > 2 {
+			out = append(out, best)
+		}
+	}
+	return out
+}
+
+func hinted(low string, hints []string) bool {
+	return slices.ContainsFunc(hints, func(h string) bool { return strings.Contains(low, h) })
 }
 
 var opposites = []opposite{

@@ -48,7 +48,7 @@ var (
 	monthYear  = regexp.MustCompile(`(?i)\b(` + monthNames + `),? (?:of )?(\d{4})\b`)
 	slashed    = regexp.MustCompile(`\b(\d{1,2})[/.](\d{1,2})[/.](\d{4})\b` + clockTail)
 	yearFirst  = regexp.MustCompile(`\b(\d{4})/(\d{2})/(\d{2})\b` + clockTail)
-	clockTime  = regexp.MustCompile(`(?i)\b(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d{1,9})? ?(am\b|pm\b|a\.m\.|p\.m\.)?()`)
+	clockTime  = regexp.MustCompile(`(?i)\b(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d{1,9})?(?:Z\b|h\b|\b) ?(am\b|pm\b|a\.m\.|p\.m\.)?()`)
 	hourAlone  = regexp.MustCompile(`(?i)\b(\d{1,2})()() ?(am\b|pm\b|a\.m\.|p\.m\.|o'clock\b)()`)
 	military   = regexp.MustCompile(`\b([01]\d|2[0-3])([0-5]\d)()()(?: ?(?:UTC|GMT|Z|hrs|hours)\b)()`)
 )
@@ -60,9 +60,14 @@ func Find(text string, used []bool) []Moment {
 		used = make([]bool, len(text))
 	}
 	var out []Moment
-	take := func(re *regexp.Regexp, read func(g []string) (Moment, bool)) {
+	low := strings.ToLower(text)
+	month := slices.ContainsFunc(monthOrder, func(m string) bool { return strings.Contains(low, m) })
+	take := func(possible bool, re *regexp.Regexp, read func(g []string) (Moment, bool)) {
+		if !possible { // the expressions cost more than what they need to be there
+			return
+		}
 		for _, m := range re.FindAllStringSubmatchIndex(text, -1) {
-			if slices.Contains(used[m[0]:m[1]], true) {
+			if slices.Contains(used[m[0]:m[1]], true) || m[0] > 0 && (text[m[0]-1] == '.' || text[m[0]-1] == ':') {
 				continue
 			}
 			g := make([]string, len(m)/2)
@@ -88,18 +93,21 @@ func Find(text string, used []bool) []Moment {
 			return t, true
 		}
 	}
-	take(isoTime, date(1, 2, 3))
-	take(yearFirst, date(1, 2, 3))
-	take(slashed, date(3, 2, 1))
-	take(dayFirst, date(3, 2, 1))
-	take(monthFirst, date(3, 1, 2))
-	take(monthYear, func(g []string) (Moment, bool) {
+	take(strings.Contains(text, "-"), isoTime, date(1, 2, 3))
+	take(strings.Contains(text, "/"), yearFirst, date(1, 2, 3))
+	take(strings.ContainsAny(text, "/."), slashed, date(3, 2, 1))
+	take(month, dayFirst, date(3, 2, 1))
+	take(month, monthFirst, date(3, 1, 2))
+	take(month, monthYear, func(g []string) (Moment, bool) {
 		t := None()
 		t.Month, t.Year = monthOf(g[1]), number(g[2])
 		return t, true
 	})
-	for _, re := range []*regexp.Regexp{clockTime, hourAlone, military} {
-		take(re, func(g []string) (Moment, bool) {
+	half := strings.Contains(low, "am") || strings.Contains(low, "pm") || strings.Contains(low, ".m.") || strings.Contains(low, "o'clock")
+	zone := strings.Contains(low, "utc") || strings.Contains(low, "gmt") || strings.Contains(text, "Z") || strings.Contains(low, "h")
+	possible := []bool{strings.Contains(text, ":"), half, zone}
+	for i, re := range []*regexp.Regexp{clockTime, hourAlone, military} {
+		take(possible[i], re, func(g []string) (Moment, bool) {
 			t := None()
 			clock(&t, g[1:])
 			return t, t.Hour >= 0
