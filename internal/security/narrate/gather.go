@@ -23,53 +23,66 @@ type gathered struct {
 	kind    string
 	all     []casemate.Evidence
 	summary string // id of the rules' summary
-	left    int    // items for which there was no room
-	cut     []string
-	bytes   int
-	read    int // bytes of the input that the first item holds
 	summed  string
+	left    int      // items for which there was no room
+	cut     []string // texts that were cut
+	bytes   int      // of the input
 }
 
 // gather makes evidence of an explanation: the input, what the rules make of it,
-// what was decoded, what was found, and what the tables know.
+// what was decoded, what was found, and what the tables know. What holds words of
+// the input is never a finding or knowledge: those are ours alone.
 func gather(text string, e *explain.Explanation) *gathered {
-	g := &gathered{kind: e.Kind, bytes: len(text)}
-	own := casemate.EvidenceLog
-	if len(e.Facts) > 0 && e.Risk.Level != explain.RiskLookup {
-		own = casemate.EvidenceEvent
+	g := &gathered{kind: e.Kind, bytes: len(text), summed: e.Summary}
+	// Of an id all that is said comes from the catalogue; of a record the facts
+	// are its own fields.
+	said, lookup := casemate.EvidenceEvent, e.Risk.Level == explain.RiskLookup || strings.HasPrefix(e.Kind, "vulnerability")
+	if lookup {
+		said = casemate.EvidenceKnowledge
 	}
-	g.read = g.text(own, "input", "the input", strings.TrimSpace(text))
-	g.summed = e.Summary
-	g.summary = g.add(casemate.Evidence{Kind: casemate.EvidenceFinding, Name: "summary", Text: e.Summary, Techniques: ids(e.Techniques), Entities: programs(e, explain.Span{})})
-	for i := range e.Layers {
-		l := &e.Layers[i]
-		if i >= maxLayers {
-			g.left++
-			continue
-		}
-		if l.Binary != nil {
-			g.add(casemate.Evidence{Kind: casemate.EvidenceFinding, Name: "decoded", Text: fmt.Sprintf("%s holds %s, %d bytes, SHA-256 %s", l.Op, l.Binary.Kind, l.Binary.Size, l.Binary.SHA256)})
-			continue
-		}
-		g.text(casemate.EvidenceLog, "decoded from "+l.Op, "layer "+strconv.Itoa(i+1), l.Text)
+	own, summary := casemate.EvidenceLog, casemate.EvidenceFinding
+	if len(e.Facts) > 0 && !lookup {
+		own, summary = casemate.EvidenceEvent, casemate.EvidenceEvent
 	}
+	g.text(own, "input", "the input", strings.TrimSpace(text))
+	g.summary = g.add(casemate.Evidence{Kind: summary, Name: "summary", Text: e.Summary, Techniques: ids(e.Techniques), Entities: programs(e, explain.Span{})})
+	g.layers(e)
 	for _, f := range e.Findings {
-		g.add(casemate.Evidence{Kind: casemate.EvidenceFinding, Severity: f.Level, Name: f.Source, Text: shown(f.Text, f.Quote), Techniques: f.Techniques, Entities: programs(e, f.Span)})
+		kind := casemate.EvidenceFinding
+		if f.Source == "sensor" {
+			kind = casemate.EvidenceAlert
+		}
+		g.add(casemate.Evidence{Kind: kind, Severity: f.Level, Name: f.Source, Text: f.Text, Techniques: f.Techniques, Entities: programs(e, f.Span)})
 	}
 	for _, f := range e.Facts {
 		t := f.Name + ": " + f.Value
 		if f.Note != "" {
 			t += " (" + f.Note + ")"
 		}
-		g.add(casemate.Evidence{Kind: casemate.EvidenceFinding, Name: "fact", Text: t})
+		g.add(casemate.Evidence{Kind: said, Name: "fact", Text: t})
 	}
 	g.known(e)
 	for i := range e.Parts {
 		p := &e.Parts[i]
-		g.add(casemate.Evidence{Kind: casemate.EvidenceFinding, Name: "line " + strconv.Itoa(i+1), Techniques: ids(p.Techniques),
-			Text: fmt.Sprintf("line %d: %s Risk: %s.", i+1, shown(p.Summary, p.Input), p.Risk.Level)})
+		g.add(casemate.Evidence{Kind: casemate.EvidenceLog, Name: "line " + strconv.Itoa(i+1), Techniques: ids(p.Techniques),
+			Text: fmt.Sprintf("line %d: %s Risk: %s. %s", i+1, p.Summary, p.Risk.Level, p.Input)})
 	}
 	return g
+}
+
+// layers adds what was decoded.
+func (g *gathered) layers(e *explain.Explanation) {
+	for i := range e.Layers {
+		l := &e.Layers[i]
+		switch {
+		case i >= maxLayers:
+			g.left++
+		case l.Binary != nil:
+			g.add(casemate.Evidence{Kind: casemate.EvidenceFinding, Name: "decoded", Text: fmt.Sprintf("%s holds %s, %d bytes, SHA-256 %s", l.Op, l.Binary.Kind, l.Binary.Size, l.Binary.SHA256)})
+		default:
+			g.text(casemate.EvidenceLog, "decoded from "+l.Op, "layer "+strconv.Itoa(i+1), l.Text)
+		}
+	}
 }
 
 // known adds what the tables and the catalogue say.
@@ -80,10 +93,14 @@ func (g *gathered) known(e *explain.Explanation) {
 		if p.Use != "" {
 			t += "; attackers use it for " + p.Use
 		}
-		for _, f := range p.Flags {
-			t += "; " + f.Text + " " + f.Means
-		}
 		g.add(casemate.Evidence{Kind: casemate.EvidenceKnowledge, Name: "program", Text: t, Entities: []casemate.Entity{process(p.Name)}})
+		var used []string
+		for _, f := range p.Flags {
+			used = append(used, f.Text+" "+f.Means)
+		}
+		if len(used) > 0 {
+			g.add(casemate.Evidence{Kind: casemate.EvidenceLog, Name: "options of " + p.Name, Text: strings.Join(used, "; "), Entities: []casemate.Entity{process(p.Name)}})
+		}
 	}
 	for _, t := range e.Techniques {
 		g.add(casemate.Evidence{Kind: casemate.EvidenceKnowledge, Record: t.ID, Name: "technique", Techniques: []string{t.ID},
@@ -97,16 +114,8 @@ func (g *gathered) known(e *explain.Explanation) {
 		if n.Note != "" {
 			t += ": " + n.Note
 		}
-		g.add(casemate.Evidence{Kind: casemate.EvidenceFinding, Name: "indicator", Text: t})
+		g.add(casemate.Evidence{Kind: casemate.EvidenceLog, Name: "indicator", Text: t})
 	}
-}
-
-// shown joins a finding to the words that show it.
-func shown(text, quote string) string {
-	if quote == "" {
-		return text
-	}
-	return text + `, shown by "` + quote + `"`
 }
 
 func ids(list []casemate.Technique) []string {
@@ -128,11 +137,9 @@ func (g *gathered) add(e casemate.Evidence) string {
 	return e.ID
 }
 
-// text adds a text of others, cut at its limit, and returns how many bytes it took.
-func (g *gathered) text(kind casemate.EvidenceKind, name, what, text string) int {
-	n := len(text)
-	if n > maxText {
-		n = maxText
+// text adds a text of others, cut at its limit.
+func (g *gathered) text(kind casemate.EvidenceKind, name, what, text string) {
+	if n := maxText; len(text) > n {
 		for n > 0 && !utf8.RuneStart(text[n]) {
 			n--
 		}
@@ -140,7 +147,6 @@ func (g *gathered) text(kind casemate.EvidenceKind, name, what, text string) int
 		text = text[:n]
 	}
 	g.add(casemate.Evidence{Kind: kind, Name: name, Text: text})
-	return n
 }
 
 // given is the evidence that the model is given.

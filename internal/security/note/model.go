@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -116,12 +117,49 @@ func (w *writer) narrate(ctx context.Context, name string, evidence []casemate.E
 			list = append(list, casemate.Statement{Text: text, Evidence: s.Evidence, By: casemate.DecidedByModel})
 		}
 	}
-	w.out.Narrative = w.run.Verify(list, evidence)
+	w.out.Narrative = w.unjudged(w.run.Verify(list, evidence))
 	if w.in.Kind == KindCustomer && !w.in.IncludeInternal {
 		w.strikeInternal()
 	}
 	w.run.Decided("narrative[]", casemate.DecidedByModel)
 	return nil
+}
+
+// clears are words that call a thing harmless; a quotation may hold them.
+var (
+	clears     = regexp.MustCompile(`(?i)\b(?:false[ -](?:positive|alarm)s?|benign|harmless|innocent|innocuous|legitimate|not malicious|nothing (?:malicious|suspicious|happened)|no (?:further )?(?:action|threat|risk)|(?:is|are|was|were) (?:safe|approved|authori[sz]ed|expected|closed)|can be (?:closed|ignored))\b`)
+	quotations = regexp.MustCompile("\"[^\"]*\"|“[^”]*”|«[^»]*»|`[^`]*`")
+)
+
+// unjudged marks sentences that call something harmless and rest on nothing that a
+// person wrote: records hold words of attackers, and findings hold names of records.
+func (w *writer) unjudged(list []casemate.Statement) []casemate.Statement {
+	for i := range list {
+		s := &list[i]
+		found := clears.FindString(quotations.ReplaceAllString(s.Text, ""))
+		if found == "" || s.Support != casemate.Supported || slices.ContainsFunc(s.Evidence, func(id string) bool { return w.written(id) || w.judged(id, found) }) {
+			continue
+		}
+		s.Support = casemate.Unsupported
+		if w.run.Options().Strict {
+			s.Support = casemate.Struck
+		}
+		s.Problems = append(s.Problems, casemate.Problem{Kind: "judgement", Text: found, Why: "that something is harmless is for people to say, and none says it in the evidence cited"})
+	}
+	return list
+}
+
+// judged reports whether the rules' own verdict has a word.
+func (w *writer) judged(id, word string) bool {
+	return slices.ContainsFunc(w.findings, func(e casemate.Evidence) bool {
+		return e.ID == id && (e.Name == "triage" || e.Name == verdictName) && strings.Contains(e.Text, word)
+	})
+}
+
+// written reports whether evidence of an id is what one of the team wrote.
+func (w *writer) written(id string) bool {
+	e := w.dossier.Piece(id)
+	return e != nil && (e.Kind == casemate.EvidenceNote || e.Kind == casemate.EvidenceChat || e.Kind == casemate.EvidenceTicket)
 }
 
 // strikeInternal takes sentences out that name something internal, or that their

@@ -99,9 +99,11 @@ func (w *writer) about(i *casemate.Incident) casemate.Statement {
 	return w.found("incident "+i.ID, b.String(), ends...)
 }
 
+const verdictName = "verdict of the rules"
+
 // assessed is the sentence with the rules' verdict.
 func (w *writer) assessed(i *casemate.Incident) casemate.Statement {
-	return w.found("verdict of the rules", fmt.Sprintf("The rules call it %s, with a score of %s of 100 and rank %d of %d; the gravest record is %s.",
+	return w.found(verdictName, fmt.Sprintf("The rules call it %s, with a score of %s of 100 and rank %d of %d; the gravest record is %s.",
 		i.Verdict, points(i.Score), i.Rank, max(w.dossier.Triage.Total, i.Rank), i.Severity))
 }
 
