@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/dossier"
@@ -86,6 +87,9 @@ func (w *writer) inTold(id string) bool {
 // outside reports whether an entity means something outside this network.
 func (w *writer) outside(e *dossier.Entity) bool {
 	public := func(host string) bool {
+		if !wellFormed(host) {
+			return true // no name of ours looks like that, and its writer chose it
+		}
 		s := indicator.Host(host)
 		return (s == casemate.ScopePublic || s == casemate.ScopeDocumentation) && !w.d.Own(host)
 	}
@@ -107,6 +111,19 @@ func (w *writer) outside(e *dossier.Entity) bool {
 		return w.foreign(e)
 	}
 	return false
+}
+
+// wellFormed reports whether a name can be a machine's or an address.
+func wellFormed(host string) bool {
+	if len(host) > 253 {
+		return false
+	}
+	for _, c := range host {
+		if !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune(".-_:[]", c) {
+			return false
+		}
+	}
+	return true
 }
 
 // system are folders of programs that are on every machine.
