@@ -264,7 +264,7 @@ func (a *agenda) network(c *cast, list []*causes.Record, blocked map[string]stri
 		if r.Act == causes.ActMail && len(r.Files) > 0 {
 			a.add("recall-mail", casemate.EntityFile, causes.Base(r.Files[0]), because(r), []*causes.Record{r})
 		}
-		if r.Act == causes.ActCloud && (r.Name == "StopLogging" || causes.Has(r, "T1562.008", "T1685.002")) {
+		if r.Act == causes.ActCloud && (r.Name == "StopLogging" || causes.Has(r, "T1562.008")) {
 			a.add("trail-on", "", "", because(r), []*causes.Record{r})
 		}
 	}

@@ -63,6 +63,7 @@ func (s *scene) ask(ctx context.Context, run *pipeline.Run, out *Output) error {
 		return nil
 	}
 	v := &interview{s: s, run: run, out: out, op: &ModelOpinion{}, about: out.Scope[0]}
+	run.Limit(4)
 	if len(out.Scope) > 1 {
 		run.Note(fmt.Sprintf("the model was asked about incident #%d alone", v.about.Rank))
 	}
@@ -119,7 +120,7 @@ func (v *interview) put(ctx context.Context, name string, ids []string, vars map
 	}
 	given := v.given(ids)
 	for n := len(given); n > 0; n = n * 2 / 3 {
-		q := pipeline.Question{Step: name + "/" + v.about.ID, Prompt: all[name], Data: prompt.Data{Evidence: given[:n], Vars: vars, Texts: texts}, MaxTokens: 700}
+		q := pipeline.Question{Step: name + "/" + v.about.ID, Prompt: all[name], Data: prompt.Data{Evidence: given[:n], Vars: vars, Texts: texts}, MaxTokens: 700, English: true}
 		ok, err := v.run.Fits(ctx, q)
 		if err == nil && !ok {
 			continue

@@ -193,10 +193,14 @@ func (s *scene) takenBefore(chain []causes.Step) []casemate.Statement {
 	}
 	var out []casemate.Statement
 	for _, r := range s.Until(first) {
-		if r == first || len(out) == 3 || !causes.Has(r, "T1552", "T1555", "T1003") || !s.couldGive(r, first) {
+		if r == first || len(out) == 3 || !s.couldGive(r, first) {
 			continue
 		}
-		text := fmt.Sprintf("Credentials may have been taken before: at %s, %s Whether they were used is open.", causes.Stamp(r.Time), causes.Lower(r.Tell()))
+		what := strings.TrimSuffix(causes.Lower(r.Tell()), ".")
+		if r.Command != "" && len(r.Command) < 120 {
+			what += " («" + r.Command + "»)"
+		}
+		text := fmt.Sprintf("Credentials may have been taken before: at %s, %s. Whether they were used is open.", causes.Stamp(r.Time), what)
 		if len(out) > 0 && strings.EqualFold(out[len(out)-1].Text, text) {
 			continue // another sensor tells of the same
 		}
@@ -209,8 +213,13 @@ func (s *scene) takenBefore(chain []causes.Step) []casemate.Statement {
 // which a chain begins: a cloud's key from a file that is named for it, an
 // account from a machine on which it had a session.
 func (s *scene) couldGive(theft, first *causes.Record) bool {
+	steals := causes.Has(theft, "T1552", "T1555", "T1003")
 	if first.Act == causes.ActCloud {
-		return strings.Contains(strings.ToLower(theft.Command+theft.File), "aws") || causes.Has(theft, "T1552.005")
+		names := strings.ToLower(theft.Command + " " + theft.File)
+		return theft.Host != "" && strings.Contains(names, ".aws/credentials") || steals && (strings.Contains(names, "aws") || causes.Has(theft, "T1552.005"))
+	}
+	if !steals {
+		return false
 	}
 	for _, r := range s.OnHost(theft, causes.Long) {
 		if r.Act == causes.ActLogon && strings.EqualFold(causes.Bare(r.User), causes.Bare(first.User)) {
