@@ -32,7 +32,13 @@ func (r *Run) Split(ctx context.Context, evidence []casemate.Evidence, ask func(
 	if !r.HasModel() {
 		return nil, ErrNoModel
 	}
-	s := splitter{fits: func(run []casemate.Evidence) (bool, error) { return r.Fits(ctx, ask(run)) }, guess: len(evidence), bytes: firstBytes}
+	most := r.opt.Engine.Info().Context * bytesPerToken
+	s := splitter{guess: len(evidence), bytes: firstBytes, fits: func(run []casemate.Evidence) (bool, error) {
+		if size := textBytes(run); size > most && most > 0 {
+			return false, nil // without reading it all again and again
+		}
+		return r.Fits(ctx, ask(run))
+	}}
 	rest := append([]casemate.Evidence(nil), evidence...)
 	var out [][]casemate.Evidence
 	for len(rest) > 0 {
@@ -46,7 +52,9 @@ func (r *Run) Split(ctx context.Context, evidence []casemate.Evidence, ask func(
 				return nil, err
 			}
 			out = append(out, []casemate.Evidence{head})
-			rest[0] = tail
+			if rest[0] = tail; tail.Text == "" {
+				rest = rest[1:]
+			}
 			continue
 		}
 		n = naturally(rest, n)
@@ -54,6 +62,19 @@ func (r *Run) Split(ctx context.Context, evidence []casemate.Evidence, ask func(
 		rest, s.guess = rest[n:], n
 	}
 	return out, nil
+}
+
+// bytesPerToken is more than any text has on average: what has more for each token
+// of the context is taken not to fit.
+const bytesPerToken = 16
+
+// textBytes is the size of evidence's texts.
+func textBytes(list []casemate.Evidence) int {
+	n := 0
+	for i := range list {
+		n += len(list[i].Text)
+	}
+	return n
 }
 
 // firstBytes is how much of a long text is tried first.
@@ -108,7 +129,7 @@ func (s *splitter) cut(e casemate.Evidence) (head, tail casemate.Evidence, err e
 		p.Text = e.Text[:n]
 		return []casemate.Evidence{p}
 	}
-	n, err := largest(len(e.Text), s.bytes, func(n int) (bool, error) { return s.fits(part(runeStart(e.Text, n))) }, max(16, s.bytes/64))
+	n, err := largest(len(e.Text), s.bytes, func(n int) (bool, error) { return s.fits(part(runeStart(e.Text, n))) }, max(16, s.bytes/16))
 	if err != nil {
 		return head, tail, err
 	}
