@@ -255,7 +255,11 @@ func (n *notebook) entry(l string, number int) {
 		return
 	}
 	if bullet(l) {
-		n.begin(strings.TrimLeft(l, "-*•+ \t"), number)
+		item := strings.TrimLeft(l, "-*•+ \t")
+		if n.led { // "Watch tonight:" says what its items are
+			item = n.heading + ": " + item
+		}
+		n.begin(item, number)
 		n.listed = true
 		return
 	}

@@ -83,7 +83,7 @@ func TestRead(t *testing.T) {
 			"8 | 2026-03-04 09:41:00 | Ada | Down | It is down.", "13 | 2026-03-04 09:42:00 | Ben | Down | ok, I look"}},
 		{"notes", "x.md", "# Notes 2026-03-04\n\nAuthor: Ada\n\n- 09:41 it is down,\n  all of it\n- **09:42** (Ben) ok\n\nTo check:\n- the pump\n\nA paragraph\nof two lines.\n\n> somebody else's\n\n```\nlog line\n```\n| 09:50 | up again |\n", words.KindNote, []string{
 			"5 | 2026-03-04 09:41:00 | Ada | Notes 2026-03-04 | it is down, all of it", "7 | 2026-03-04 09:42:00 | Ben | Notes 2026-03-04 | ok",
-			"10 | - | Ada | Notes 2026-03-04 | the pump", "12 | - | Ada | Notes 2026-03-04 | A paragraph of two lines.",
+			"10 | - | Ada | Notes 2026-03-04 | To check: the pump", "12 | - | Ada | Notes 2026-03-04 | A paragraph of two lines.",
 			"15 | - | Ada | Notes 2026-03-04 | quoted somebody else's", "18 | - | Ada | Notes 2026-03-04 | code log line", "20 | 2026-03-04 09:50:00 | Ada | Notes 2026-03-04 | up again"}},
 		{"mail", "x.eml", "From: =?utf-8?q?Ada_L=C3=B6we?= <ada@corp.example>\r\nTo: soc@corp.example\r\nSubject: down\r\nDate: Wed, 4 Mar 2026 10:41:00 +0100\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nIt is=20down.\r\n> who says so?\r\n-- \r\nAda\r\n--b\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename=a.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\nJVBE\r\nRg==\r\n--b--\r\n", words.KindMail, []string{
 			"1 | 2026-03-04 09:41:00 | Ada Löwe | down | code From: Ada Löwe <ada@corp.example>/To: soc@corp.example/Attachment: a.pdf (application/pdf, 4 bytes, SHA-256 315d429b7714cedb6ad04ac31240145257692630457f3c88253c5beceac76027)",
