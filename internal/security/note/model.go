@@ -109,6 +109,10 @@ func (w *writer) narrate(ctx context.Context, name string, evidence []casemate.E
 	if len(evidence) < w.possible {
 		w.run.Note(fmt.Sprintf("the model was given %d of %d pieces of evidence; the note by rules rests on all", len(evidence), w.possible))
 	}
+	w.read = map[string]bool{}
+	for _, e := range evidence {
+		w.read[e.ID] = true
+	}
 	said := map[string]bool{}
 	var list []casemate.Statement
 	for _, s := range answer.Sentences {

@@ -145,6 +145,7 @@ type writer struct {
 	chosen       []casemate.Incident // that the note is about
 	since, until time.Time
 	findings     []casemate.Evidence
+	read         map[string]bool   // ids of evidence that a usable answer of the model rests on
 	records      map[string]string // alert id -> evidence id
 	internal     *internal
 	staff        map[string]bool // parts of the names of who writes in notes, chats and tickets
