@@ -12,6 +12,10 @@ import (
 // judgements. What stands in verified quotations is no claim of the sentence.
 func (r *reading) claims() {
 	low := r.unquoted()
+	if r.copied {
+		r.verdicts(low)
+		return
+	}
 	r.causes(low)
 	if r.needs {
 		r.outcomes(low)
@@ -295,7 +299,11 @@ func (r *reading) graded(level string) bool {
 }
 
 var (
-	clearing  = regexp.MustCompile(`\b(?:benign|false[- ]positives?|false alarm|harmless|innocuous|legitimate(?:ly)?|authori[sz]ed|sanctioned|approved|expected (?:behaviou?r|activity)|routine|no threat|not malicious|not suspicious|not an attack|(?:can|may|should|could) be (?:safely )?(?:closed|ignored|dismissed|suppressed|disregarded)|safe to (?:close|ignore)|nothing to worry|normal (?:behaviou?r|activity|operations?)|known[- ]good|test activity|a test|penetration test)\b`)
+	clearing  = regexp.MustCompile(`\b(?:benign|false[- ]positives?|false alarm|harmless|innocuous|legitimate(?:ly)?|authori[sz]ed|sanctioned|approved|expected (?:behaviou?r|activity)|routine|no threat|not malicious|not suspicious|not an attack|(?:can|may|should|could) be (?:safely )?(?:closed|ignored|dismissed|suppressed|disregarded)|safe to (?:close|ignore)|nothing to worry|normal (?:behaviou?r|activity|operations?)|known[- ]good|test activity|a test|penetration test|no (?:further )?action (?:is |was )?(?:needed|required|necessary)|needs no action|(?:is|was|were|are|been) (?:now |fully |already )?(?:resolved|contained|remediated|mitigated))\b`)
+	handled   = regexp.MustCompile(`\b(?:resolved|contained|remediated|mitigated)\b`)
+	told      = regexp.MustCompile(`\b(?:according to|by|in) (?:the |his |her |their |an? )?(?:\w+ )?(?:notes?|tickets?|chats?|handover|team|analysts?|colleagues?)\b`)
+	inQuotes  = regexp.MustCompile("\"[^\"\n]*\"|`[^`\n]*`")
+	pretends  = regexp.MustCompile(`\b(?:claim(?:s|ed|ing)?|ask(?:s|ed|ing)?|tell(?:s|ing)?|told|pretend(?:s|ed|ing)?|purport(?:s|ed)?|instruct(?:s|ed|ing)?|demand(?:s|ed|ing)?|urge[sd]?|order(?:s|ed)?|wants?|speaks to)\b`)
 	refusing  = regexp.MustCompile(`(?:not|un|n't|never)(?: been| be| yet)? ?$`)
 	affirming = regexp.MustCompile(`\b(?:true positive|confirmed (?:as |to be )?(?:malicious|compromised?|breach|attack|intrusion|true)|(?:compromise|breach|attack|intrusion|infection) (?:is|was|has been) confirmed)\b`)
 	confirms  = regexp.MustCompile(`\b(?:confirm\w*|true positive)\b`)
@@ -309,31 +317,61 @@ func (r *reading) verdicts(low string) {
 	}
 	for _, m := range clearing.FindAllStringIndex(low, 8) {
 		said := low[m[0]:m[1]]
-		if strings.HasPrefix(low[m[1]:], "-") || refusing.MatchString(low[:m[0]]) || r.told && r.contains(fold(said)) {
+		if strings.HasPrefix(low[m[1]:], "-") || refusing.MatchString(low[:m[0]]) || pretends.MatchString(low[:m[0]]) && r.contains(fold(said)) {
 			continue
 		}
-		if !r.cleared(low, clearing) {
+		ok := r.cleared(low, clearing, true)
+		if handled.MatchString(said) {
+			ok = r.cleared(low, handled, false)
+		}
+		if !ok {
 			r.report(Judgement, said, "no person and no rule says so in the evidence")
 		}
 	}
-	if said := affirming.FindString(low); said != "" && !r.cleared(low, confirms) {
+	if said := affirming.FindString(low); said != "" && !r.cleared(low, confirms, true) {
 		r.report(Judgement, said, "no person and no rule says so in the evidence")
 	}
 }
 
-// cleared reports whether a sentence that a person or a rule wrote has such a word
-// and is about the same thing.
-func (r *reading) cleared(low string, re *regexp.Regexp) bool {
+// cleared reports whether a finding of ours, the catalogue or a person has such a
+// word and is about the same thing. What a finding quotes is not its own word, and a
+// person's judgement counts where the statement says whose it is.
+func (r *reading) cleared(low string, re *regexp.Regexp, named bool) bool {
 	mine := stems(re.ReplaceAllString(low, " "))
 	for _, x := range r.pool {
-		if x.ready(); !written(x.e.Kind) || !re.MatchString(x.own) {
+		x.ready()
+		own := x.own
+		switch x.e.Kind {
+		case casemate.EvidenceFinding, casemate.EvidenceKnowledge:
+			own = inQuotes.ReplaceAllString(own, " ")
+		case casemate.EvidenceNote, casemate.EvidenceTicket, casemate.EvidenceChat:
+			if named && !r.attributed(x, low) {
+				continue
+			}
+		default:
 			continue
 		}
-		if r.cites > 0 && shared(x.own, mine) >= 1 || shared(x.own, mine) >= 2 {
+		if re.MatchString(own) && (r.cites > 0 && shared(own, mine) >= 1 || shared(own, mine) >= 2) {
 			return true
 		}
 	}
 	return false
+}
+
+// attributed reports whether a statement says whose word a piece of evidence is: its
+// author, its ticket, or a person whom it names.
+func (r *reading) attributed(x *index, low string) bool {
+	for _, w := range wordOf.FindAllString(strings.ToLower(straight(x.e.Author+" "+x.e.Name)), 16) {
+		if len(w) > 2 && hasToken(low, w) && (strings.Contains(strings.ToLower(x.e.Author), w) || mixed.MatchString(w)) {
+			return true
+		}
+	}
+	for i, p := range r.pieces() {
+		if p.capital && !vocab().common[p.low] && !vocab().general[p.low] && (i > 0 || vocab().given[p.low]) && lower(r.text[p.from+1:p.to]) && hasToken(x.own, p.low) {
+			return true
+		}
+	}
+	return told.MatchString(low)
 }
 
 var (

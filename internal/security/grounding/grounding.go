@@ -149,6 +149,7 @@ func (c *Checker) problems(s casemate.Statement) []casemate.Problem {
 	text = indicator.Refang(straight(text))
 	r.blank(text)
 	r.cite(s.Evidence)
+	r.verbatim()
 	r.quotations()
 	r.identifiers()
 	r.shapes()
@@ -157,7 +158,9 @@ func (c *Checker) problems(s casemate.Statement) []casemate.Problem {
 	r.names()
 	r.words()
 	r.accounts()
-	r.directions()
+	if !r.copied {
+		r.directions()
+	}
 	r.claims()
 	if r.looked > maxMentions {
 		r.report(Length, short(s.Text), "it names more things than one sentence can")
@@ -176,6 +179,7 @@ type reading struct {
 	pool     []*index
 	needs    bool // it needs a citation
 	told     bool // it reports what somebody says
+	copied   bool // it stands word for word in evidence that it cites
 	found    int  // identifiers of it that the evidence has
 	looked   int
 	problems []casemate.Problem

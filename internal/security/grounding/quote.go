@@ -1,6 +1,7 @@
 package grounding
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/casemate-ai/casemate/internal/security/indicator"
@@ -114,5 +115,30 @@ func indexWhole(text, s string) int {
 			return i
 		}
 		from = i + 1
+	}
+}
+
+var speaker = regexp.MustCompile(`^.{2,80}?: +`)
+
+// verbatim finds out whether the statement is evidence that it cites, word for word,
+// or who said it and then that. Nothing but a judgement can be wrong with it.
+func (r *reading) verbatim() {
+	if r.cites == 0 {
+		return
+	}
+	for _, from := range []int{0, len(speaker.FindString(r.text))} {
+		said := strings.Join(strings.Fields(strings.TrimRight(r.text[from:], " .\n")), " ")
+		if strings.Count(said, " ") < 2 {
+			continue
+		}
+		for _, x := range r.pool {
+			for _, text := range x.quotable() {
+				if indexWhole(text, said) >= 0 {
+					r.use(from, len(r.text))
+					r.copied = true
+					return
+				}
+			}
+		}
 	}
 }

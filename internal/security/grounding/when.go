@@ -77,6 +77,10 @@ func (r *reading) clocks() {
 	ms := moment.Find(r.text, r.used)
 	for _, re := range []*regexp.Regexp{noon} {
 		for _, m := range re.FindAllStringIndex(r.text, -1) {
+			// "Midnight Blizzard" is no time, nor is what a quotation has.
+			if !r.free(m[0], m[1]) || capital(r.text[m[0]:m[1]]) && m[1]+1 < len(r.text) && capital(r.text[m[1]+1:]) {
+				continue
+			}
 			t := moment.None()
 			t.Hour, t.Min, t.From, t.To = 12, 0, m[0], m[1]
 			if strings.EqualFold(r.text[m[0]:m[1]], "midnight") {
