@@ -119,7 +119,7 @@ func TestNothingToCite(t *testing.T) {
 	if _, _, err := load(t).Messages(d, 1); err == nil || !strings.Contains(err.Error(), "prompts/opinion/schema.json") {
 		t.Errorf("a string that must cite: %v", err)
 	}
-	_, s, err := load(t, "schema.json", `{"type":"object","properties":{"evidence":{"type":"array","x-casemate-evidence":true,"minItems":1}}}`).Messages(d, 1)
+	_, s, err := load(t, "schema.json", `{"type":"object","properties":{"evidence":{"type":"array","x-casemate-evidence":true,"minItems":1,"items":{"type":"string"}}}}`).Messages(d, 1)
 	if want := `{"type":"object","properties":{"evidence":{"type":"array","maxItems":0}}}`; err != nil || string(s) != want {
 		t.Errorf("schema %s, %v, want %s", s, err, want)
 	}

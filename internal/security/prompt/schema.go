@@ -72,17 +72,22 @@ func bounded(n *node, pointer string) error {
 	case n.get("type") == nil:
 		return wrong("it says no type")
 	}
+	return boundedBelow(n, pointer)
+}
+
+// boundedBelow is bounded of the schemas inside a schema.
+func boundedBelow(n *node, pointer string) error {
 	for i, name := range n.names {
 		v, below := n.values[i], pointer+"/"+name
 		switch name {
 		case "items", "not", "if", "then", "else", "contains":
+			if n.get(markEvidence) != nil {
+				continue // they will be ids
+			}
 			if err := bounded(v, below); err != nil {
 				return err
 			}
-		case "properties", "$defs", "anyOf", "oneOf", "allOf", "prefixItems":
-			if name == "allOf" {
-				continue // its parts say only more of what has a bound elsewhere
-			}
+		case "properties", "$defs", "anyOf", "oneOf", "prefixItems": // allOf says only more of what has a bound elsewhere
 			for j, w := range v.values {
 				key := strconv.Itoa(j)
 				if !v.array && j < len(v.names) {
