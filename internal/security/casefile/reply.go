@@ -16,8 +16,7 @@ const maxRepeat = 10_000
 // parseReply reads a reply: lines "name: value" up to an empty line, where there
 // are any, and then what the model says.
 func parseReply(file string, m member) ([]scripted.Reply, error) {
-	var r scripted.Reply
-	repeat, stop := 1, -1
+	h := headers{repeat: 1, stop: -1}
 	text, line := string(m.data), m.line
 	for n := 0; ; n++ {
 		head, rest, _ := strings.Cut(text, "\n")
@@ -31,42 +30,52 @@ func parseReply(file string, m member) ([]scripted.Reply, error) {
 			}
 			break
 		}
-		var err error
-		switch value = strings.TrimSpace(value); name {
-		case "when":
-			r.When = value
-		case "thinking":
-			r.Thinking = value
-		case "finish":
-			if r.Finish = engine.Finish(value); r.Finish != engine.FinishStop && r.Finish != engine.FinishLength && r.Finish != engine.FinishString {
-				err = fmt.Errorf("no answer ends by %q: stop, string or length", value)
-			}
-		case "error":
-			r.Err = errors.New(value)
-		case "stop-after":
-			stop, err = strconv.Atoi(value)
-		case "repeat":
-			if repeat, err = strconv.Atoi(value); err == nil && (repeat < 1 || repeat > maxRepeat) {
-				err = fmt.Errorf("a reply can be repeated 1 to %d times", maxRepeat)
-			}
-		case "logprobs":
-			r.Logprobs, err = numbers(value)
-		}
-		if err != nil {
+		if err := h.set(name, strings.TrimSpace(value)); err != nil {
 			return nil, fmt.Errorf("%s:%d: %s: %w", file, line, name, err)
 		}
 		text, line = rest, line+1
 	}
-	r.Text = strings.TrimSuffix(text, "\n")
-	if stop >= 0 {
-		cut := scripted.StopsEarly(r.Text, stop)
-		r.Text, r.Finish = cut.Text, cut.Finish
+	h.Text = strings.TrimSuffix(text, "\n")
+	if h.stop >= 0 {
+		cut := scripted.StopsEarly(h.Text, h.stop)
+		h.Text, h.Finish = cut.Text, cut.Finish
 	}
-	out := make([]scripted.Reply, repeat)
+	out := make([]scripted.Reply, h.repeat)
 	for i := range out {
-		out[i] = r
+		out[i] = h.Reply
 	}
 	return out, nil
+}
+
+// headers is a reply and what its headers say of it.
+type headers struct {
+	scripted.Reply
+	repeat, stop int
+}
+
+// set takes one header.
+func (h *headers) set(name, value string) (err error) {
+	switch name {
+	case "when":
+		h.When = value
+	case "thinking":
+		h.Thinking = value
+	case "finish":
+		if h.Finish = engine.Finish(value); h.Finish != engine.FinishStop && h.Finish != engine.FinishLength && h.Finish != engine.FinishString {
+			err = fmt.Errorf("no answer ends by %q: stop, string or length", value)
+		}
+	case "error":
+		h.Err = errors.New(value)
+	case "stop-after":
+		h.stop, err = strconv.Atoi(value)
+	case "repeat":
+		if h.repeat, err = strconv.Atoi(value); err == nil && (h.repeat < 1 || h.repeat > maxRepeat) {
+			err = fmt.Errorf("a reply can be repeated 1 to %d times", maxRepeat)
+		}
+	case "logprobs":
+		h.Logprobs, err = numbers(value)
+	}
+	return err
 }
 
 // isHeader reports whether a line of that beginning is a header of a reply.

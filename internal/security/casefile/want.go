@@ -23,7 +23,6 @@ type want struct {
 // result is what came of a case.
 type result struct {
 	output any
-	text   string // the output as JSON
 	asked  []string
 	calls  int
 	err    error
