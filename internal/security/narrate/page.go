@@ -96,6 +96,12 @@ func found(e *explain.Explanation) []page.Block {
 		}
 		out = append(out, page.Section{Title: "What it shows"}, t)
 	}
+	return append(out, programTable(e)...)
+}
+
+// programTable shows the programs that are known, with the options used.
+func programTable(e *explain.Explanation) []page.Block {
+	var out []page.Block
 	if len(e.Programs) > 0 {
 		t := page.Table{Head: []string{"Program", "What it is", "Options used"}}
 		for i := range e.Programs {

@@ -95,12 +95,7 @@ func (w *writer) narrate(ctx context.Context, name string, evidence []casemate.E
 		}
 		evidence = evidence[:len(evidence)*2/3]
 	}
-	var answer struct {
-		Sentences []struct {
-			Text     string   `json:"text"`
-			Evidence []string `json:"evidence"`
-		} `json:"sentences"`
-	}
+	var answer sentences
 	if err := w.run.Ask(ctx, ask(evidence), &answer); pipeline.WithoutModel(err) {
 		return nil
 	} else if err != nil {
@@ -113,20 +108,34 @@ func (w *writer) narrate(ctx context.Context, name string, evidence []casemate.E
 	for _, e := range evidence {
 		w.read[e.ID] = true
 	}
-	said := map[string]bool{}
-	var list []casemate.Statement
-	for _, s := range answer.Sentences {
-		if text := oneLine(s.Text, 400); text != "" && !said[text] {
-			said[text] = true
-			list = append(list, casemate.Statement{Text: text, Evidence: s.Evidence, By: casemate.DecidedByModel})
-		}
-	}
+	list := answer.statements()
 	w.out.Narrative = w.unjudged(w.run.Verify(list, evidence))
 	if w.in.Kind == KindCustomer && !w.in.IncludeInternal {
 		w.strikeInternal()
 	}
 	w.run.Decided("narrative[]", casemate.DecidedByModel)
 	return nil
+}
+
+// sentences are what each prompt of this room asks for.
+type sentences struct {
+	Sentences []struct {
+		Text     string   `json:"text"`
+		Evidence []string `json:"evidence"`
+	} `json:"sentences"`
+}
+
+// statements returns each sentence once: models repeat themselves.
+func (a *sentences) statements() []casemate.Statement {
+	said := map[string]bool{}
+	var list []casemate.Statement
+	for _, s := range a.Sentences {
+		if text := oneLine(s.Text, 400); text != "" && !said[text] {
+			said[text] = true
+			list = append(list, casemate.Statement{Text: text, Evidence: s.Evidence, By: casemate.DecidedByModel})
+		}
+	}
+	return list
 }
 
 // clears are words that call a thing harmless; a quotation may hold them.

@@ -245,6 +245,26 @@ func (w *writer) pick() error {
 	} else if w.in.Kind != KindHandover && len(w.chosen) > 1 {
 		w.chosen = w.chosen[:1]
 	}
+	w.index()
+	w.out.Kind, w.out.Sections = w.in.Kind, []Section{}
+	if !w.since.IsZero() {
+		w.out.Since = &w.since
+	}
+	if !w.until.IsZero() {
+		w.out.Until = &w.until
+	}
+	for _, i := range w.chosen {
+		w.out.Severity = max(w.out.Severity, i.Severity)
+	}
+	if len(w.chosen) > 0 {
+		w.out.Verdict = w.chosen[0].Verdict
+	}
+	return nil
+}
+
+// index prepares what is looked up while writing: evidence by alert, names of
+// ours, and who is of the team.
+func (w *writer) index() {
 	w.records = map[string]string{}
 	for _, e := range w.dossier.Evidence {
 		if _, have := w.records[e.Record]; !have && e.Record != "" {
@@ -264,20 +284,6 @@ func (w *writer) pick() error {
 			}
 		}
 	}
-	w.out.Kind, w.out.Sections = w.in.Kind, []Section{}
-	if !w.since.IsZero() {
-		w.out.Since = &w.since
-	}
-	if !w.until.IsZero() {
-		w.out.Until = &w.until
-	}
-	for _, i := range w.chosen {
-		w.out.Severity = max(w.out.Severity, i.Severity)
-	}
-	if len(w.chosen) > 0 {
-		w.out.Verdict = w.chosen[0].Verdict
-	}
-	return nil
 }
 
 func or(a, b string) string {
