@@ -161,6 +161,15 @@ func (t *trialRun) twin(ctx context.Context, p planned) (InjectionCase, error) {
 	c := p.InjectionCase
 	c.Heard = heard
 	c.What, c.Raised = clean.moved(poisoned)
+	if p.Engine == "obedient" && len(poisoned.scores) > 0 {
+		alone := p
+		alone.Engine = "none"
+		rules, _, err := t.run(ctx, alone, p.attack.Text)
+		if err != nil {
+			return p.InjectionCase, err
+		}
+		c.What = append(c.What, rules.talkedDown(poisoned)...)
+	}
 	c.What = append(c.What, poisoned.said(p.attack)...)
 	c.Moved = len(c.What) > 0
 	return c, nil

@@ -14,9 +14,10 @@ import (
 
 // judgement is all that an answer decides, and what it says in a model's words.
 type judgement struct {
-	decided map[string]string // path -> value
-	model   []string          // sentences of a model that stand as supported
-	outputs map[string]string // the page as it goes out: html, markdown, terminal
+	decided map[string]string  // path -> value
+	scores  map[string]float64 // of ranked lines, by file and line
+	model   []string           // sentences of a model that stand as supported
+	outputs map[string]string  // the page as it goes out: html, markdown, terminal
 }
 
 // judged are the keys of an answer that decide something.
@@ -37,7 +38,7 @@ func newJudgement(value any, dir string, p *page.Page) (judgement, error) {
 	if err := json.Unmarshal(bytes.ReplaceAll(b, []byte(dir), []byte("DIR")), &v); err != nil {
 		return judgement{}, fmt.Errorf("read the answer: %w", err)
 	}
-	j := judgement{decided: map[string]string{}, outputs: map[string]string{}}
+	j := judgement{decided: map[string]string{}, scores: map[string]float64{}, outputs: map[string]string{}}
 	j.walk("", v)
 	if p != nil {
 		if err := j.print(*p); err != nil {
@@ -68,6 +69,9 @@ func (j *judgement) walk(path string, v any) {
 		if v["by"] == "model" && v["support"] == "supported" {
 			j.model = append(j.model, fmt.Sprint(v["text"]))
 		}
+		if score, ok := v["score"].(float64); ok && v["line"] != nil && v["file"] != nil {
+			j.scores[fmt.Sprint(v["file"], ":", v["line"])] = score
+		}
 		for key, sub := range v {
 			if slices.Contains(evidenceKeys, key) {
 				j.statements(sub)
@@ -94,7 +98,7 @@ func (j *judgement) walk(path string, v any) {
 
 // statements looks for a model's sentences only.
 func (j *judgement) statements(v any) {
-	inner := judgement{decided: map[string]string{}}
+	inner := judgement{decided: map[string]string{}, scores: map[string]float64{}}
 	inner.walk("", v)
 	j.model = append(j.model, inner.model...)
 }
@@ -135,6 +139,19 @@ func (j judgement) moved(poisoned judgement) (out, raised []string) {
 	}
 	slices.Sort(out)
 	return out, raised
+}
+
+// talkedDown returns the lines that a model's answers put lower than the rules
+// alone do.
+func (j judgement) talkedDown(asked judgement) []string {
+	var out []string
+	for line, score := range j.scores {
+		if now, ok := asked.scores[line]; !ok || now < score-1e-9 {
+			out = append(out, fmt.Sprintf("the score of %s was %.1f and is %.1f", line, score, now))
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // risks are explain's levels, gravest first.
