@@ -31,6 +31,9 @@ const (
 	critical = casemate.SeverityCritical
 )
 
+// carriedData is the text of the sign for names that data is carried in.
+const carriedData = "asks for a name that looks like carried data"
+
 // catalogue is written for what logs of operating systems, web servers, clouds,
 // clusters, databases and networks call things. Sources: the documentation of
 // those products, and ATT&CK for the techniques.
@@ -55,7 +58,7 @@ var catalogue = [...]known{
 	{high, "asks a domain controller for its secrets", "T1003.006", `1131f6a[ad]-9c07-11d1-f79f-00c04fc2dcd2|drsuapi|\bdcsync\b|getncchanges`, ``},
 	{medium, "grants a login to an administrator's account from outside by password", "T1078", `accepted (?:password|keyboard-interactive(?:/pam)?) for (?:root|admin\w*|administrator) from`, ``},
 	{medium, "was allowed to somebody without a name", "T1078", `system:anonymous.*\bcode["=: ]+"?2\d\d|user["=: ]+"?(?:anonymous|guest)"?.{0,80}\b(?:code|status)["=: ]+"?200|anonymous (?:bind|login|logon) (?:accepted|succeeded|successful)|login by (?:anonymous|guest)\b`, `healthz|readyz|livez|/version|logontype["=: ]+"?3`},
-	{low, "logs in without a second factor", "T1078.004", `"?mfaused"?["=: ]+"?no\b|mfa["=: ]+(?:false|no|skipped|bypassed)|mfa (?:was )?(?:disabled|bypassed)`, ``},
+	{low, "logs in without a second factor", "T1078.004", `"?mfaused"?["=: ]+"?no\b|mfa["=: ]+(?:false|no\b|skipped|bypassed)|mfa (?:was )?(?:disabled|bypassed)`, ``},
 	{medium, "tells of a login after many refused ones", "T1110", `(?:login|logon|logged in|authenticated|access granted)\b.{0,80}\bafter \d{1,5} (?:failures|failed|attempts|tries|failed attempts|retries)`, ``},
 
 	// Execution.
@@ -76,7 +79,7 @@ var catalogue = [...]known{
 
 	// Web.
 	{high, "asks a script in a folder for uploads or media to run a command", "T1505.003", `/(?:uploads?|images?|img|media|files?|avatars?|static|assets|tmp|temp|cache|wp-content/uploads)/[^ ?"]*\.(?:php\d?|phtml|phar|jspx?|aspx?|ashx|cfm|cgi|pl)(?:\?\S*|["\s])`, ``},
-	{high, "passes a command in a request", "T1505.003", `\.(?:php\d?|phtml|jspx?|aspx?|cgi)\?(?:\S*&)?(?:cmd|exec|command|c|run|shell|execute|ping|system|passthru)=(?:id|whoami|ls|cat|uname|pwd|net|dir|ipconfig|ifconfig|wget|curl|bash|sh|nc|python|echo|type|ps)\b`, ``},
+	{high, "passes a command in a request", "T1505.003", `\.(?:php\d?|phtml|jspx?|aspx?|cgi)[? ](?:\S*&)?(?:cmd|exec|command|c|run|shell|execute|ping|system|passthru)=(?:id|whoami|ls|cat|uname|pwd|net|dir|ipconfig|ifconfig|wget|curl|bash|sh|nc|python|echo|type|ps)\b`, ``},
 	{medium, "changes a request to a database (SQL injection)", "T1190", `(?:union(?:\s|/\*.*?\*/|\+)+(?:all(?:\s|\+)+)?select|'\s*(?:or|and)\s+['\d(]|'(?:\s|\+)*(?:or|and)(?:\s|\+)+\w+(?:\s|\+)*(?:=|like|\()|\bsleep\s*\(\s*\d|benchmark\s*\(\d|waitfor\s+delay|information_schema|xp_cmdshell|into\s+(?:out|dump)file|load_file\s*\(|extractvalue\s*\(|';\s*(?:drop|insert|update|delete|exec))`, ``},
 	{medium, "climbs out of its folder", "T1083", `(?:\.\./){2,}|(?:\.\.\\){2,}|\.\.%2f|%252e%252e|\.\.;/`, `\b(?:cd|ls|tar|cp|import|require)\b\s+\.\./`},
 	{high, "asks for a file of the system", "T1083", `(?:get|post|put|head) \S*(?:/etc/(?:passwd|shadow|hosts)|/proc/self/|win\.ini|boot\.ini|web\.config|/\.env\b|/\.git/(?:config|head)|wp-config\.php|id_rsa)\S* http/\S+"? 200`, ``},
@@ -88,7 +91,7 @@ var catalogue = [...]known{
 
 	// Network, names, data.
 	{high, "asks for the whole of a zone", "T1590.002", `\bin (?:a|i)xfr\b|\baxfr\b|zone transfer (?:of|for)\b`, `transfer of .*(?:started|ended).*secondar|denied`},
-	{medium, "asks for a name that looks like carried data", "T1071.004", `\b[a-z0-9+=_-]{28,63}\.(?:[a-z0-9-]+\.)+[a-z]{2,}\b`, `sha256|\.(?:css|js|png|jpg|webp|woff2?|json|html?|pdf|service|scope)\b|cloudfront|amazonaws|akamai|azureedge|_domainkey|windowsupdate|in-addr`},
+	{medium, carriedData, "T1071.004", `\b[a-z0-9+=_-]{28,63}\.(?:[a-z0-9-]+\.)+[a-z]{2,}\b`, `sha256|\.(?:css|js|png|jpg|webp|woff2?|json|html?|pdf|service|scope)\b|cloudfront|amazonaws|akamai|azureedge|_domainkey|windowsupdate|in-addr`},
 	{medium, "goes to a place where data is dropped anonymously", "T1567", `\b(?:pastebin\.com|paste\.\w+|hastebin|ghostbin|transfer\.sh|file\.io|anonfiles|gofile\.io|mega\.nz|0x0\.st|temp\.sh|webhook\.site|requestbin|pipedream\.net|ngrok\.io|serveo\.net|trycloudflare\.com|interact\.sh|oast\.\w+|burpcollaborator|discord(?:app)?\.com/api/webhooks|api\.telegram\.org|t\.me|\w+\.onion)\b`, ``},
 	{medium, "takes a lot of data out at once", "T1048", `\b(?:export|dump|backup|copy|download)(?:ed|ing)?\b.{0,40}\b(?:table|database|customers?|users?|accounts?|records|rows|all)\b.{0,80}\b(?:to|from|by)\b.{0,30}(?:https?://|s3://|ftp://|external|guest|anonymous|unknown)|\bpg_dump\b.{0,80}(?:\||>)|mysqldump\b.{0,80}(?:\||> ?/(?:tmp|dev))|\brclone\b.{0,40}\b(?:copy|sync|move)\b|\bselect\b.{0,200}\binto +outfile\b|copy\b.{0,80}\bto program\b`, ``},
 	{high, "lets a database run programs", "T1505.001", `xp_cmdshell|copy\b.{0,120}\b(?:to|from) +program\b|sp_oacreate|create +(?:or replace +)?function\b.{0,80}\b(?:language +c\b|soname)|lo_export|dbms_scheduler.{0,60}executable`, ``},
@@ -97,4 +100,35 @@ var catalogue = [...]known{
 	{medium, "opens a way in or through", "T1572", `\bssh\b.{0,80}\s-(?:[fn]*[rdl]|r|d|l)\s*\S*\d{2,5}(?::|\b)|gatewayports|authorizesecuritygroupingress.{0,400}0\.0\.0\.0/0|(?:allow|accept|permit)\b.{0,60}\b0\.0\.0\.0/0\b.{0,60}\b(?:22|3389|445|any)\b|portproxy +add|iptables\b.{0,80}-j +(?:dnat|accept)\b.{0,40}$`, ``},
 	{medium, "forwards or hides mail", "T1114.003", `(?:new|set)-inboxrule|forwardto|redirectto|forwardingsmtpaddress|deletemessage["=: ]+true|new-mailboxexportrequest|add-mailboxpermission`, ``},
 	{medium, "consents to or adds an application", "T1528", `consent to application|add (?:service principal|app role assignment|owner to application|delegated permission)|oauth2permissiongrant|add-mgservice`, ``},
+
+	// Command lines of Unix, and what people do with them as root.
+	{medium, "looks for programs that run with their owner's rights", "T1548.001", `\bfind\b.{0,60}-perm\s+[-/]?(?:[246][0-7]{3}|[ug][=+]s)`, ``},
+	{low, "lists what an account may run as root", "T1033", `\bsudo\s+-l\b|command=list\b`, ``},
+	{medium, "changes a file that decides who may do what", "T1098", `(?:\b(?:vim?|nano|ed|tee|cp|mv|dd|sed|install|ln|echo|printf|chmod|chown|chattr|perl|awk)\b|>>?)[^;|]{0,120}/etc/(?:passwd|shadow|sudoers|group|pam\.d|security|ssh/sshd_config|hosts\.(?:allow|deny)|ld\.so\.(?:preload|conf)|krb5\.conf|crontab|cron\.\w+)`, `/etc/(?:passwd|group)(?: |$).{0,20}(?:\| *(?:grep|wc|cut|sort)|$)`},
+	{medium, "changes who may log in by key", "T1098.004", `(?:>>?|tee|cp|mv|vim?|nano|echo|install|chmod|chattr)\b?[^;|]{0,120}authorized_keys`, ``},
+	{medium, "sets the password of root or of an account of the system", "T1098", `\bpasswd\s+(?:root|daemon|nobody|www-data|bin|backup)\b|command=\S*passwd\s*$|\bchpasswd\b`, ``},
+	{high, "loads a library into every program, or into one that root runs", "T1574.006", `\bld_preload=|\bld_library_path=(?:/tmp|/dev/shm|/home|\.)`, ``},
+	{medium, "loads code into the kernel", "T1547.006", `\binsmod\s|\bmodprobe\s+(?:-f|--force)|\bkexec\s+-l\b`, ``},
+	{medium, "reads or steers the memory of another process", "T1055.008", `\b(?:gdb|strace|ltrace|gcore)\b[^;|]{0,60}(?:-p|--pid|\battach\b)\s*=?\s*\d|\bgcore\b|/proc/\d+/mem\b`, ``},
+	{low, "records traffic of the network", "T1040", `\b(?:tcpdump|tshark|dumpcap|ettercap|dsniff)\b`, ``},
+	{medium, "searches the network for machines and ports", "T1046", `\b(?:nmap|masscan|zmap|arp-scan|netdiscover|hping3|fping|unicornscan|rustscan)\b|\bnc\b[^;|]{0,30}\s-\S*z`, ``},
+	{medium, "offers files or a shell to the network", "T1105", `python[\d.]*\s+-m\s+(?:http\.server|simplehttpserver)|\bphp\s+-s\s+[\d.]+:|\b(?:nc|ncat|netcat)\b[^;|]{0,40}\s-\S*l`, ``},
+	{medium, "downloads into a folder that anybody may write", "T1105", `\b(?:curl|wget|fetch|scp|lwp-download|aria2c)\b[^;|]{0,200}(?:/tmp/|/dev/shm/|/var/tmp/)`, ``},
+	{medium, "downloads from a bare address", "T1105", `\b(?:curl|wget|certutil|bitsadmin|invoke-webrequest|iwr|start-bitstransfer)\b[^;|]{0,120}(?:https?|ftp)://\d{1,3}(?:\.\d{1,3}){3}`, `://(?:127\.|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.)`},
+	{medium, "sends a file or what it reads to another machine", "T1048", `\bcurl\b[^;]{0,120}(?:(?:-d|--data\S*|-f|--form)[ =]["']?\S*@|--upload-file|\s-t\s+\S)|\bwget\b[^;]{0,80}--post-(?:file|data)|\b(?:tar|zip|cat|base64|gzip|dd)\b[^;]{0,120}\|\s*(?:nc|ncat|ssh|curl|openssl)\b`, ``},
+	{high, "destroys files or disks", "T1485", `\brm\s+(?:-\w+\s+)*-\w*r\w*\s+(?:-\S+\s+)*/(?:\*|\s|$|(?:etc|var|home|boot|usr|bin|lib|srv|opt|root)/?(?:\s|\*|$))|--no-preserve-root|\bmkfs\S*\s+/dev/|\bdd\b[^;|]{0,80}of=/dev/(?:sd|nvme|vd|xvd|mapper)|\bshred\b[^;|]{0,40}/dev/|\bwipefs\b`, ``},
+	{medium, "starts something that outlives the login", "T1543.002", `\bsystemd-run\b|\b(?:nohup|setsid|disown)\b[^;|]{0,160}(?:/tmp/|/dev/shm/|/var/tmp/|\bnc\b|/dev/tcp)|systemctl\b[^;|]{0,40}\b(?:enable|link)\b[^;|]{0,40}(?:/tmp|/dev/shm|/home|/var/tmp)`, ``},
+	{medium, "adds a source or package that nobody has signed", "T1195.002", `--(?:allow-unauthenticated|force-yes|nogpgcheck|no-gpg-check|trusted-host|no-verify-ssl)\b|\[trusted=yes\]|\b(?:dpkg|rpm)\s+-\S*i\S*\s+(?:/tmp|/dev/shm|https?:)|\bpip\S*\s+install\b[^;|]{0,80}(?:https?://\d|git\+http:|--index-url\s+http:)`, ``},
+	{medium, "makes a file that the system trusts writable or executable for all", "T1222.002", `\bchmod\s+(?:-\w+\s+)*(?:0?777|a\+rwx|o\+w|a\+w|\+w)\s+\S*/(?:etc|usr|bin|sbin|root|var/spool|lib)\b`, ``},
+
+	// Gateways, firewalls, mail, accounts of appliances.
+	{medium, "speaks to a port that backdoors often use", "T1571", `\b(?:dpt|dport|dst_?port|destination_?port|dest_?port|remote_?port)["=: ]+"?(?:4444|1337|31337|6666|6667|5555|9001|12345|54321|4443|1234)\b`, `fw-drop|\b(?:drop|deny|denied|block|blocked|reject)\b`},
+	{medium, "lets the internet reach a port for administration", "T1133", `\b(?:allow|accept|permit|pass)\w*\b.{0,80}\bin=(?:wan|eth0|ppp|outside|untrust|ext)\S*.{0,160}\bdpt=(?:22|23|135|139|445|1433|3306|3389|5432|5900|5985|5986|6379)\b`, ``},
+	{high, "asks for a known way into Exchange (ProxyShell, ProxyLogon)", "T1190", `autodiscover\.json.{0,40}@.{0,80}(?:powershell|mapi|ews)|x-rps-cat=|/ecp/\w\.js\b|\bx-beresource\b`, ``},
+	{high, "asks for a script where the server should have none", "T1505.003", `/aspnet_client/\S+\.(?:aspx?|ashx)|/owa/auth/\S+\.aspx|/(?:cgi-bin|icons|fonts|css|js)/\S+\.(?:php|jsp|aspx?)\b`, `/owa/auth/(?:logon|logoff|errorfe|expiredpassword|signout|getidtoken|redir|frowny|timeoutlogout|lgnfooter)`},
+	{medium, "sends one mail to hundreds of people", "T1534", `\bnrcpt=[1-9]\d{2,}\b`, ``},
+	{high, "makes an account that administers", "T1136", `\b(?:account|user|login)\b.{0,40}\b(?:created|added)\b.{0,80}\b(?:administrator|admin|root|superuser|super-user|privileged)\b|\b(?:create|add)d? (?:local )?(?:account|user)\b.{0,60}\b(?:administrator|superuser|super_admin)\b|create (?:role|user)\b.{0,80}\bsuperuser`, ``},
+	{high, "takes keys, secrets or passwords out", "T1552", `\b(?:export|dump|download|copy|copi|exfiltrat)\w*\b.{0,80}\b(?:private keys?|secrets?|credentials?|password hash(?:es)?|passwords|keytab|master key)\b|\bpg_shadow\b|\bpg_authid\b|mysql\.user\b|sys\.sql_logins`, ``},
+	{low, "reads a secret", "T1552", `\bsecrets? (?:was |were )?(?:read|accessed|fetched|retrieved|viewed)\b`, ``},
+	{medium, "gives a login a way around its second factor or password", "T1556", `mfa["=: ]+"?none\b|\b(?:second factor|2fa|mfa|otp) (?:was |has been )?(?:removed|reset|disabled|bypassed|skipped)|passwordauthentication yes|permitrootlogin yes|permitemptypasswords yes|nopasswd: ?all`, ``},
 }

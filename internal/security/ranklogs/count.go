@@ -88,8 +88,8 @@ func (c *counts) common(w string) bool {
 
 // placeOf is the key of a slot: pairs are counted over all forms.
 func placeOf(v *view, s slot) uint64 {
-	if s.pair || s.name == "hour" {
-		return key("pair", s.name)
+	if s.whose != "" || s.name == "hour" {
+		return key("pair", s.whose, s.name)
 	}
 	return key(v.form, s.name)
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -21,7 +22,7 @@ import (
 // Limits of one ranking.
 const (
 	chunkLines   = 512
-	maxExplained = 20_000 // lines that explain takes apart, which is slow
+	maxExplained = 10_000 // lines that explain takes apart, which is slow
 	firstOfForm  = 3      // of every form so many lines are taken apart
 	sampleSize   = 64     // lines of the uniform sample, for a model's calibration
 )
@@ -155,7 +156,7 @@ func (st *ranking) score(ctx context.Context, src *source, d *detector) error {
 		course.add(s, view)
 		k := key(view.form)
 		seen[k]++
-		s.taken = st.explained < maxExplained && (st.total <= maxExplained/4 || seen[k] <= firstOfForm || s.points.Rarity >= 1.2 || s.points.Course > 0)
+		s.taken = st.explained < maxExplained && (st.total <= maxExplained/2 || seen[k] <= firstOfForm || s.points.Rarity >= 1.2 || s.points.Course > 0)
 		if s.taken {
 			st.explained++
 		}
@@ -211,6 +212,9 @@ func (d *detector) examine(ctx context.Context, s *scored) {
 	for _, f := range e.Findings {
 		if f.Level <= casemate.SeverityInformational {
 			continue
+		}
+		if f.Source == "sensor" { // any name=value may pass for a sensor's name here
+			f.Level = casemate.SeverityLow
 		}
 		s.signs = append(s.signs, sign{key: f.Source + " " + f.Text, level: f.Level, text: f.Text, techniques: f.Techniques, source: f.Source})
 	}
@@ -282,19 +286,30 @@ func (st *ranking) rarity(s *scored, v *view) {
 		fact fact
 	}
 	var all []found
-	add := func(at uint64, value, what string) {
+	add := func(at uint64, value, before, after string) {
 		if bits, have, of := c.excess(at, value); bits >= 2 {
-			all = append(all, found{bits, rarityFact(what, have, of)})
+			all = append(all, found{bits, rarityFact(before, have, of, after)})
 		}
 	}
-	add(key("form"), v.form, "its form")
-	c.follow(v, func(k uint64, form string) { add(k, form, "what comes before it, followed by its form,") })
+	add(key("form"), v.form, "of %d lines, ", " its form")
+	c.follow(v, func(k uint64, form string) { add(k, form, "of %d lines after one like that before it, ", " its form") })
 	for _, sl := range v.slots {
 		if sl.name == "hour" && !c.days() {
 			continue
 		}
 		at := placeOf(v, sl)
-		add(at, sl.value, "its "+sl.name)
+		switch {
+		case sl.name == "hour":
+			add(at, sl.value, "of %d lines, ", " its hour of the day")
+		case sl.whose != "":
+			add(at, sl.value, "of %d lines of "+shown(sl.whose)+", ", " its "+shown(sl.name))
+		default:
+			add(at, sl.value, "of %d lines of its form, ", " its "+shown(sl.name))
+		}
+		if bits, have, of := c.excess(at, sl.value); sl.name == grantedSource && bits >= 2 && outside(sl.value) {
+			text := fmt.Sprintf("%d of %d granted logins came from %s, which is an address outside.", have, of, shown(sl.value))
+			s.course(text, text, min(0.4*bits, 2))
+		}
 		if z := c.long(at, sl.value); z > 4 {
 			all = append(all, found{z, fact{text: fmt.Sprintf("Its %s is much longer than those of other lines.", shown(sl.name)), detail: fmt.Sprintf("its %s has %d bytes, far more than those of other lines of its form", shown(sl.name), len(sl.value))}})
 		}
@@ -310,11 +325,12 @@ func (st *ranking) rarity(s *scored, v *view) {
 	s.points.Rarity = min(s.points.Rarity, maxRarity)
 }
 
-func rarityFact(what string, have, of int) fact {
-	text := fmt.Sprintf("%d of %d lines has %s.", have, of, shown(what))
-	if have != 1 {
-		text = fmt.Sprintf("%d of %d lines have %s.", have, of, shown(what))
+func rarityFact(before string, have, of int, after string) fact {
+	verb := " have"
+	if have == 1 {
+		verb = " has"
 	}
+	text := strings.Replace(before, "%d", strconv.Itoa(of), 1) + strconv.Itoa(have) + verb + after + "."
 	return fact{text: "Rare: " + text, detail: text}
 }
 

@@ -2,6 +2,7 @@ package ranklogs
 
 import (
 	"fmt"
+	"net/netip"
 	"net/url"
 	"path"
 	"slices"
@@ -28,7 +29,7 @@ const wild = "<*>"
 type slot struct {
 	name  string // for people: "command", "status", "part 3"
 	value string
-	pair  bool // the name speaks of another field: "host of user anna"
+	whose string // where the name is of something of its own: "account anna"
 }
 
 // view is what is compared of a line. Its form is what lines of its kind share.
@@ -56,7 +57,7 @@ var (
 	timeNames   = []string{"time", "ts", "timestamp", "@timestamp", "eventtime", "date", "datetime", "requestreceivedtimestamp"}
 	hostNames   = []string{"host", "hostname", "computer", "computername", "host.name", "node", "workstationname", "agent.name", "dvc"}
 	userNames   = []string{"user", "username", "user.name", "targetusername", "account", "useridentity.arn", "user.username", "subjectusername", "principal", "actor"}
-	sourceNames = []string{"src_ip", "src", "sourceipaddress", "ipaddress", "client_ip", "source.ip", "remote_addr", "clientip", "c-ip", "ip", "sourceips"}
+	sourceNames = []string{"src_ip", "src", "sourceipaddress", "ipaddress", "client_ip", "source.ip", "rip", "rhost", "remote_ip", "remote_addr", "clientip", "c-ip", "ip", "sourceips"}
 	imageNames  = []string{"image", "program", "process", "process.executable", "exe", "app", "eventsource", "newprocessname"}
 	eventNames  = []string{"eventname", "event", "action", "eventid", "event_id", "event.code", "verb", "operation", "op"}
 )
@@ -69,8 +70,38 @@ func (v *viewer) view(text string) *view {
 	default:
 		v.free(out, text)
 	}
+	out.login(text)
 	out.finish()
 	return out
+}
+
+// Words of logs that no reader takes apart, for logins refused and granted.
+var (
+	refusedWords = []string{"failed password", "authentication failure", "authentication failed", "auth failed", "login failed", "failed login", "logon failure", "failed to log on", "invalid password", "wrong password", "bad password", "incorrect password", "invalid credentials", "access denied", "login denied", "session denied", "unauthorized"}
+	grantedWords = []string{"accepted password", "accepted publickey", "accepted keyboard", "logged in", "login: login:", "login successful", "successful login", "successfully logged on", "login succeeded", "session start", "authentication succeeded", "authenticated user", "sign-in succeeded", "access granted", "login ok", "user login"}
+)
+
+// login notes whether a line tells of a login, in words.
+func (out *view) login(text string) {
+	if out.failed || out.entered {
+		return
+	}
+	lower := strings.ToLower(cut(text, maxValue))
+	has := func(words []string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(lower, w) })
+	}
+	out.failed = has(refusedWords)
+	out.entered = !out.failed && has(grantedWords)
+	if (out.failed || out.entered) && out.source == "" {
+		for _, w := range strings.FieldsFunc(lower, func(r rune) bool {
+			return r == ' ' || r == ',' || r == '=' || r == '[' || r == ']' || r == '(' || r == ')'
+		}) {
+			if a, err := netip.ParseAddr(w); err == nil {
+				out.source = a.String()
+				break
+			}
+		}
+	}
 }
 
 // object views a record of JSON.
@@ -159,7 +190,7 @@ func (out *view) derive(name, lower, value string) {
 		if p := programOf(value); p != "" {
 			out.slots = append(out.slots, slot{name: "program of " + name, value: p})
 			if out.user != "" {
-				out.slots = append(out.slots, slot{name: "program that " + out.user + " runs", value: p, pair: true})
+				out.slots = append(out.slots, slot{name: "program", value: p, whose: "account " + out.user})
 			}
 		}
 	case strings.HasPrefix(value, "/") || strings.Contains(value, "://"):
@@ -257,18 +288,24 @@ func word(s string) bool {
 	return true
 }
 
+// grantedSource is the place of the sources of all logins that were granted.
+const grantedSource = "source address"
+
 // finish adds the pairs that tell something: where an account is seen, where it
 // comes from, what runs where.
 func (out *view) finish() {
-	pair := func(of, name, value string) {
-		if name != "" && value != "" && len(out.slots) < maxSlots+8 {
-			out.slots = append(out.slots, slot{name: of + " " + name, value: value, pair: true})
+	pair := func(kind, whose, name, value string) {
+		if whose != "" && value != "" && len(out.slots) < maxSlots+8 {
+			out.slots = append(out.slots, slot{name: name, value: value, whose: kind + " " + whose})
 		}
 	}
-	pair("host of account", out.user, out.host)
-	pair("source of account", out.user, out.source)
-	pair("event of account", out.user, out.event)
-	pair("event of source", out.source, out.event)
+	pair("account", out.user, "host", out.host)
+	pair("account", out.user, "source", out.source)
+	pair("account", out.user, "event", out.event)
+	pair("source", out.source, "event", out.event)
+	if out.entered && out.source != "" {
+		out.slots = append(out.slots, slot{name: grantedSource, value: out.source, whose: "granted logins"})
+	}
 	if !out.time.IsZero() {
 		out.slots = append(out.slots, slot{name: "hour", value: fmt.Sprintf("%02d", out.time.Hour())})
 	}
