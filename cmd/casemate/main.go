@@ -34,20 +34,21 @@ const (
 // cli is every command but those of the table of workflows. Each has a file of
 // its own.
 type cli struct {
-	Run      runCmd      `cmd:"" help:"Run a workflow of the table, or a recipe of your own."`
-	Recipe   recipeCmd   `cmd:"" help:"Make, check and test recipes of your own."`
-	Classify classifyCmd `cmd:"" help:"Label lines of text with an embedded classifier, one JSON object a line."`
-	Ask      askCmd      `cmd:"" help:"Answer a question from the knowledge base, or rank the options of one, with the passages."`
-	KB       kbCmd       `cmd:"" name:"kb" help:"Import, search and show published knowledge."`
-	Map      mapCmd      `cmd:"" help:"Map reports, rules and alerts to ATT&CK techniques, sentence by sentence."`
-	Model    modelCmd    `cmd:"" help:"Import, show, check and quantise models; list the embedded classifiers and their cards."`
-	Generate generateCmd `cmd:"" help:"Let a language model answer or continue a prompt."`
-	Score    scoreCmd    `cmd:"" help:"Tell how probable continuations of a text are to a language model."`
-	Embed    embedCmd    `cmd:"" help:"Turn texts into vectors: a language model's hidden states."`
-	Tokenize tokenizeCmd `cmd:"" help:"Turn text into a model's token ids, and back."`
-	Rules    rulesCmd    `cmd:"" help:"Check Sigma rules."`
-	Eval     evalCmd     `cmd:"" help:"Measure Casemate on a public benchmark."`
-	Version  versionCmd  `cmd:"" help:"Print the version and what the catalogue holds."`
+	Run        runCmd        `cmd:"" help:"Run a workflow of the table, or a recipe of your own."`
+	Recipe     recipeCmd     `cmd:"" help:"Make, check and test recipes of your own."`
+	Classify   classifyCmd   `cmd:"" help:"Label lines of text with an embedded classifier, one JSON object a line."`
+	Ask        askCmd        `cmd:"" help:"Answer a question from the knowledge base, or rank the options of one, with the passages."`
+	KB         kbCmd         `cmd:"" name:"kb" help:"Import, search and show published knowledge."`
+	Map        mapCmd        `cmd:"" help:"Map reports, rules and alerts to ATT&CK techniques, sentence by sentence."`
+	Model      modelCmd      `cmd:"" help:"Import, show, check and quantise models; list the embedded classifiers and their cards."`
+	Generate   generateCmd   `cmd:"" help:"Let a language model answer or continue a prompt."`
+	Score      scoreCmd      `cmd:"" help:"Tell how probable continuations of a text are to a language model."`
+	Embed      embedCmd      `cmd:"" help:"Turn texts into vectors: a language model's hidden states."`
+	Tokenize   tokenizeCmd   `cmd:"" help:"Turn text into a model's token ids, and back."`
+	Rules      rulesCmd      `cmd:"" help:"Check Sigma rules."`
+	Eval       evalCmd       `cmd:"" help:"Measure Casemate on a public benchmark."`
+	Completion completionCmd `cmd:"" help:"Print a script that completes commands and flags: for bash, zsh or fish."`
+	Version    versionCmd    `cmd:"" help:"Print the version and what the catalogue holds."`
 }
 
 // streams is what a command reads and writes.
