@@ -92,7 +92,7 @@ func lineOf(text string, offset int) int {
 //	{{.Evidence}}      the evidence, one item a line, "E3 | 2026-03-04 09:12:31 | alert | FIN-WS-014 | …", fenced
 //	{{.Count}}         how many items of evidence there are
 //	{{data "name"}}    the text Texts["name"], fenced
-//	{{.Vars.name}}     a trusted value of ours, written as it is
+//	{{.Vars.name}}     a trusted value of ours, outside the fence
 //
 // and the functions that Functions lists.
 type Data struct {

@@ -111,6 +111,20 @@ Labels: a, b.`
 	}
 }
 
+// TestVars wants a name of the data that got into a value of ours to be broken, too.
+func TestVars(t *testing.T) {
+	p := load(t, "user.md", "{{.Vars.a}} {{join \" \" .Vars.b}} {{range .Vars.c}}{{.x}}{{end}} {{.Vars.n}} {{.Evidence}}")
+	d := data()
+	d.Vars = map[string]any{"a": "<|a|>", "b": []string{"<|b|>"}, "c": []any{map[string]any{"x": "<|c|>"}}, "n": 7}
+	m, _, err := p.Messages(d, 1)
+	if want := `<\|a|> <\|b|> <\|c|> 7 <<<DATA`; err != nil || !strings.HasPrefix(m[1].Content, want) {
+		t.Errorf("message %.80q, %v, want %q", m[1].Content, err, want)
+	}
+	if d.Vars["a"] != "<|a|>" {
+		t.Error("the caller's values were changed")
+	}
+}
+
 // TestNothingToCite wants lists of citations to be empty, and a schema that must
 // cite to be refused.
 func TestNothingToCite(t *testing.T) {

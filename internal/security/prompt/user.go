@@ -126,7 +126,10 @@ func branch(n *parse.BranchNode) []parse.Node {
 // write writes the user's message.
 func (p *Prompt) write(d Data, seed uint64) (string, error) {
 	f := newFence(d, seed)
-	v := values{Count: len(d.Evidence), Vars: d.Vars}
+	v := values{Count: len(d.Evidence), Vars: map[string]any{}}
+	for name, value := range d.Vars {
+		v.Vars[name] = ours(value)
+	}
 	if len(d.Evidence) > 0 {
 		v.Evidence = f.around(f.evidence)
 	}
@@ -143,6 +146,34 @@ func (p *Prompt) write(d Data, seed uint64) (string, error) {
 		return "", fmt.Errorf("%s: there is evidence to cite, and {{.Evidence}} is not shown", path.Join(p.dir, userFile))
 	}
 	return text, nil
+}
+
+// ours cleans the texts in a value of ours: some name of the data may have got into
+// it all the same.
+func ours(value any) any {
+	switch v := value.(type) {
+	case string:
+		return Clean(v)
+	case []string:
+		out := make([]string, len(v))
+		for i, s := range v {
+			out[i] = Clean(s)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = ours(e)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for name, e := range v {
+			out[name] = ours(e)
+		}
+		return out
+	}
+	return value
 }
 
 // maxExtra is how many bytes a message may have besides its data.
