@@ -78,9 +78,19 @@ func day(t time.Time) string { return t.UTC().Format(dayLayout) }
 const cutNote = 24
 
 // shorten cleans s and cuts it to n characters, saying how many it leaves out.
+// It cleans no more of s than it can show: evidence may be long, and is named
+// wherever it is cited.
 func shorten(s string, n int) string {
+	beyond := 0
+	if most := utf8.UTFMax * (n + cutNote + 2); len(s) > most {
+		for most > 0 && !utf8.RuneStart(s[most]) && most > utf8.UTFMax*(n+cutNote+1) {
+			most--
+		}
+		beyond = utf8.RuneCountInString(s[most:])
+		s = s[:most]
+	}
 	s = report.Terminal(s)
-	if len(s) <= n+cutNote {
+	if len(s) <= n+cutNote && beyond == 0 {
 		return s
 	}
 	cut, seen := len(s), 0
@@ -89,7 +99,7 @@ func shorten(s string, n int) string {
 			cut = i
 		}
 		if seen++; seen > n+cutNote {
-			return s[:cut] + "… (" + number(utf8.RuneCountInString(s[cut:])) + " more characters)"
+			return s[:cut] + "… (" + number(utf8.RuneCountInString(s[cut:])+beyond) + " more characters)"
 		}
 	}
 	return s
