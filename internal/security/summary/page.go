@@ -41,8 +41,40 @@ func Page(out Output) page.Page {
 	p.Blocks = append(p.Blocks, timeline(out)...)
 	if out.Audience != "executive" {
 		p.Blocks = append(p.Blocks, indicators(out)...)
+		return p
 	}
+	p.Evidence = shown(out)
 	return p
+}
+
+// shown is the evidence that management's page cites.
+func shown(out Output) []casemate.Evidence {
+	want := map[string]bool{}
+	mark := func(list ...casemate.Statement) {
+		for _, s := range list {
+			for _, id := range s.Evidence {
+				want[id] = true
+			}
+		}
+	}
+	mark(out.Executive...)
+	mark(out.Instructions...)
+	mark(out.People...)
+	mark(out.Tasks...)
+	for _, q := range out.Questions {
+		mark(q.What, casemate.Statement{Evidence: q.Answer})
+	}
+	entries, _ := gravest(out.Timeline, executiveEntries)
+	for _, e := range entries {
+		mark(e.What)
+	}
+	var list []casemate.Evidence
+	for _, e := range out.Evidence {
+		if want[e.ID] {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 func verdictLevel(v casemate.Verdict) casemate.Severity {

@@ -63,7 +63,7 @@ func (w *writer) quoteOf(s dossier.Sentence) casemate.Statement {
 var (
 	noAnswer  = regexp.MustCompile(`(?i)^(not yet|don't know|do not know|no idea|not known|i (will|'ll) (check|look|ask)|let me (check|look)|checking|good question|\?)`)
 	yesNo     = regexp.MustCompile(`(?i)^(yes|no|yep|nope|not |none|nobody|me\b|it |they |he |she |that |those |so |because)`)
-	stopWords = map[string]bool{"the": true, "was": true, "and": true, "are": true, "for": true, "has": true, "had": true, "who": true, "not": true, "any": true, "all": true, "you": true, "our": true, "can": true, "did": true, "why": true, "how": true, "now": true, "off": true, "out": true, "its": true, "but": true, "get": true, "that": true, "this": true, "with": true, "from": true, "have": true, "been": true, "were": true, "what": true, "when": true, "where": true, "which": true, "there": true, "their": true, "they": true, "about": true, "whether": true, "does": true, "will": true, "would": true, "could": true, "should": true, "anything": true, "something": true, "anybody": true, "between": true, "still": true, "know": true, "tell": true, "made": true, "call": true, "more": true, "ever": true, "used": true, "again": true, "maybe": true}
+	stopWords = map[string]bool{"the": true, "was": true, "and": true, "are": true, "for": true, "has": true, "had": true, "who": true, "not": true, "any": true, "all": true, "you": true, "our": true, "can": true, "did": true, "why": true, "how": true, "now": true, "off": true, "out": true, "its": true, "but": true, "get": true, "that": true, "this": true, "with": true, "from": true, "have": true, "been": true, "were": true, "what": true, "when": true, "where": true, "which": true, "there": true, "their": true, "they": true, "about": true, "whether": true, "does": true, "will": true, "would": true, "could": true, "should": true, "anything": true, "something": true, "anybody": true, "between": true, "still": true, "know": true, "made": true, "call": true, "more": true, "ever": true, "used": true, "again": true, "maybe": true}
 )
 
 // answer finds the evidence that answers the i-th sentence. sure says that it
@@ -96,7 +96,7 @@ func (w *writer) answer(i int) (id string, sure bool) {
 			continue
 		}
 		n := shared(want, keys(s.Text))
-		if n >= 2 || same && n >= 1 {
+		if n >= 2 && n*4 >= len(want)*3 || same && n >= 1 {
 			return s.Evidence, true
 		}
 	}

@@ -58,9 +58,18 @@ func (w *writer) order(tactic string) int {
 	return w.cat.TacticOrder(tactic)
 }
 
+// takes reports whether one sentence can tell of the group and of a happening: it
+// must not put an account on a machine where it was not.
+func (g *group) takes(h *happening) bool {
+	if len(g.hosts) == 1 && g.hosts[0] == h.host || len(g.hosts) == 0 {
+		return true
+	}
+	return slices.Equal(g.users, h.users)
+}
+
 // collect adds a happening to the group of its technique.
 func collect(groups []*group, h *happening) []*group {
-	i := slices.IndexFunc(groups, func(g *group) bool { return g.technique == h.technique })
+	i := slices.IndexFunc(groups, func(g *group) bool { return g.technique == h.technique && g.takes(h) })
 	if i < 0 {
 		groups = append(groups, &group{technique: h.technique, first: h.first, last: h.last})
 		i = len(groups) - 1
@@ -127,15 +136,15 @@ func (w *writer) sentence(g *group) casemate.Statement {
 		ids = append(w.byGravity(ids)[:maxCited], w.find("count", fmt.Sprintf("%d alerts, from %s to %s.", count, w.clock(g.first), w.clock(g.last)), nil, g.first, g.last))
 	}
 	var b strings.Builder
-	b.WriteString(w.span(g.first, g.last))
+	fmt.Fprintf(&b, "%s, %s", w.span(g.first, g.last), plural(count, "alert"))
 	if hosts := list(g.hosts, 5); hosts != "" {
 		b.WriteString(" on " + hosts)
 	}
-	verb := "report"
 	if count == 1 {
-		verb = "reports"
+		b.WriteString(" reports ")
+	} else {
+		b.WriteString(" report ")
 	}
-	fmt.Fprintf(&b, ", %s %s ", plural(count, "alert"), verb)
 	best := slices.MaxFunc(g.list, func(a, c *happening) int {
 		return cmp.Or(cmp.Compare(a.severity, c.severity), cmp.Compare(telling(a.best()), telling(c.best())), c.first.Compare(a.first))
 	}).best()
