@@ -278,3 +278,32 @@ func TestAskTiny(t *testing.T) {
 		}
 	}
 }
+
+// TestAskAllTiny wants the same answers side by side as one after the other.
+func TestAskAllTiny(t *testing.T) {
+	e := enginetest.Tiny(t, modeltest.Options{Context: 2048}, native.Options{Catalogue: func(kind string) (grammar.Catalogue, error) {
+		return identifier.Load(ctx, knowledge.Embedded(), nil, kind)
+	}})
+	const n = 6
+	evidence := alerts(n)
+	qs, outs := make([]pipeline.Question, n), make([]any, n)
+	together, alone := make([]opinion, n), make([]opinion, n)
+	for i := range n {
+		qs[i], outs[i] = question(t, fmt.Sprint("opinion/", i), evidence[i:i+1]), &together[i]
+		qs[i].MaxTokens = 1400
+	}
+	for i, err := range start(t, pipeline.Options{Engine: e, Seed: 5}).AskAll(ctx, qs, outs) {
+		if err != nil {
+			t.Errorf("question %d: %v", i, err)
+		}
+	}
+	r := start(t, pipeline.Options{Engine: e, Seed: 5})
+	for i := n - 1; i >= 0; i-- {
+		if err := r.Ask(ctx, qs[i], &alone[i]); err != nil {
+			t.Errorf("question %d alone: %v", i, err)
+		}
+	}
+	if diff := cmp.Diff(alone, together); diff != "" {
+		t.Errorf("answers (-alone +together):\n%s", diff)
+	}
+}
