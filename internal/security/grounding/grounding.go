@@ -160,6 +160,7 @@ func (c *Checker) problems(s casemate.Statement) []casemate.Problem {
 	r.accounts()
 	if !r.copied {
 		r.directions()
+		r.bound()
 	}
 	r.claims()
 	if r.looked > maxMentions {

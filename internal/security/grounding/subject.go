@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/grounding/moment"
 	"github.com/casemate-ai/casemate/internal/security/indicator"
 )
 
@@ -309,4 +310,101 @@ func (r *reading) order(left, right string) int {
 		}
 	}
 	return sum
+}
+
+// bound reports a clause that takes a time or a place from one piece of evidence and
+// what it tells of from another: everything in it is in the evidence cited, but
+// nothing has it together.
+func (r *reading) bound() {
+	if r.cites < 2 || r.cites > maxPairs || ranged.MatchString(r.low) {
+		return
+	}
+	hosts, users := r.involved()
+	at := 0
+	for _, end := range append(breaks.FindAllStringIndex(r.low, 32), []int{len(r.low), len(r.low)}) {
+		if end[0] < at || r.low[end[0]:end[1]] == " and " && listed(r.low[at:end[0]], r.low[end[1]:]) {
+			continue
+		}
+		clause := fold(r.text[at:end[0]])
+		h, u := mentioned(clause, hosts), mentioned(clause, users)
+		times := moment.Find(r.text[at:end[0]], nil)
+		if len(times) == 1 && times[0].Hour >= 0 && len(h)+len(u) > 0 && !r.together(times[0], slices.Concat(h, u)) {
+			r.report(Time, r.text[at+times[0].From:at+times[0].To], "the evidence cited that has this time is not about "+strings.Join(slices.Concat(h, u), " and "))
+		} else if len(h) == 1 && len(u) == 1 && !relative.MatchString(clause) && !r.both(h[0], u[0]) {
+			r.report(Subject, u[0]+" … "+h[0], "no evidence cited has the two together")
+		}
+		at = end[1]
+	}
+}
+
+var (
+	breaks   = regexp.MustCompile(`, |; | and | while | then | before | after | followed | when | from where | with | whose `)
+	ranged   = regexp.MustCompile(`\bbetween\b|\d:\d\d(?::\d\d)?(?: utc)? ?(?:and|to|until|till|–|-) ?(?:at |about |around )?\d\d?:\d\d`)
+	relative = regexp.MustCompile(`\b(?:who|which|that|whose|where|as|stolen|taken|obtained|using|used)\b`)
+)
+
+// listed reports whether "and" stands between two names rather than two clauses.
+func listed(left, right string) bool {
+	l := left[strings.LastIndexByte(left, ' ')+1:]
+	r, _, _ := strings.Cut(right, " ")
+	return identifier(l) && identifier(strings.TrimRight(r, ".,"))
+}
+
+// involved returns the machines and accounts of the pool, by their short names.
+func (r *reading) involved() (hosts, users []string) {
+	add := func(l []string, s string) []string {
+		if len(s) < 3 || slices.Contains(l, s) || len(l) >= maxPairs {
+			return l
+		}
+		return append(l, s)
+	}
+	for _, x := range r.pool {
+		hosts, users = add(hosts, shortHost(x.e.Host)), add(users, shortUser(x.e.User))
+		for _, n := range x.e.Entities[:min(len(x.e.Entities), maxPairs)] {
+			switch n.Type {
+			case casemate.EntityHost:
+				hosts = add(hosts, shortHost(n.Value))
+			case casemate.EntityUser:
+				users = add(users, shortUser(n.Value))
+			}
+		}
+	}
+	return hosts, slices.DeleteFunc(users, func(u string) bool { return slices.Contains(hosts, u) || u == "system" || u == "root" })
+}
+
+func mentioned(clause string, names []string) (out []string) {
+	for _, n := range names {
+		if _, i := occurs(clause, []string{n}); i >= 0 {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// together reports whether a piece of the pool that has a time is about any of some
+// names, or none has the time as it is written.
+func (r *reading) together(m moment.Moment, names []string) bool {
+	none := true
+	for _, x := range r.pool {
+		times, _ := x.when()
+		if !slices.ContainsFunc(times, m.Fits) {
+			continue
+		}
+		none = false
+		if slices.ContainsFunc(names, x.about) {
+			return true
+		}
+	}
+	return none
+}
+
+func (r *reading) both(a, b string) bool {
+	return slices.ContainsFunc(r.pool, func(x *index) bool { return x.about(a) && x.about(b) })
+}
+
+// about reports whether a piece of evidence has a name, or the address that goes
+// with it.
+func (x *index) about(name string) bool {
+	x.ready()
+	return hasToken(x.low, name) || slices.ContainsFunc(x.tied()[name], func(s string) bool { return hasToken(x.low, s) })
 }
