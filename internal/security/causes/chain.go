@@ -52,6 +52,7 @@ const (
 	tieRequest = "the web request just before"
 	tieAddress = "the same outside address"
 	tieActor   = "the same account and address"
+	tieCommand = "the last command on the machine before it"
 	tieMail    = "the attachment of the same name"
 )
 
@@ -132,6 +133,9 @@ func (s *Story) origin(r *Record) (*Record, string, bool) {
 	}
 	if f := s.dropped(r); f != nil {
 		return f, tieFile, true
+	}
+	if r.Fault {
+		return s.command(r), tieCommand, false
 	}
 	if l := s.logon(r); l != nil {
 		tie := tieLogon
@@ -221,6 +225,18 @@ func (s *Story) OnHost(r *Record, within time.Duration) []*Record {
 func (s *Story) Until(r *Record) []*Record {
 	n, _ := slices.BinarySearchFunc(s.Records, r.Time.Add(time.Nanosecond), func(o *Record, t time.Time) int { return o.Time.Compare(t) })
 	return s.Records[:n]
+}
+
+// command finds the latest command of a person on a machine before a service
+// there complained.
+func (s *Story) command(r *Record) *Record {
+	list := s.OnHost(r, logonWindow)
+	for i := len(list) - 1; i >= 0; i-- {
+		if list[i].Act == ActProcess && list[i].Command != "" && !IsService(list[i].User) {
+			return list[i]
+		}
+	}
+	return nil
 }
 
 // logon finds the logon from elsewhere that r most likely belongs to: of the

@@ -70,7 +70,8 @@ type Record struct {
 	Files      []string // that a mail or alert names
 	Mails      []string
 
-	Incident int // index of the incident under investigation, or -1
+	Fault    bool // it is a line in which a service complains
+	Incident int  // index of the incident under investigation, or -1
 	Process  *Process
 }
 

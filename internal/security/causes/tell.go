@@ -24,6 +24,8 @@ func (r *Record) Tell() string {
 		as = " as " + r.User
 	}
 	switch {
+	case r.Fault && r.Message != "":
+		return "A service said «" + r.Message + "»" + on + "."
 	case r.Act == ActProcess && r.Image != "" && r.Parent != "":
 		return Base(r.Parent) + " started " + Base(r.Image) + on + as + "."
 	case r.Act == ActProcess && r.Image != "":

@@ -34,7 +34,7 @@ func (s *scene) actions(c *cast, scopes []Scope, blocked map[string]string) []Ac
 	any := false
 	for i, sc := range scopes {
 		bad[i] = sc.Grave
-		any = any || sc.Grave && sc.ID != logScope
+		any = any || sc.Grave
 	}
 	var list []*causes.Record
 	for _, r := range s.scope {

@@ -50,6 +50,9 @@ func (s *scene) rootCause(in *casemate.Incident, mine []*causes.Record) RootCaus
 // was made to run.
 func (s *scene) endOf(mine []*causes.Record) *causes.Record {
 	end := s.Gravest(mine)
+	if end.Name == "ssh-login-failed" {
+		return mine[0] // guesses in vain: the first of them
+	}
 	if end.Act == causes.ActLogon {
 		// What came of the logon says more than that there was one.
 		for _, r := range mine {

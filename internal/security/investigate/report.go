@@ -23,8 +23,8 @@ func (s *scene) report(out Output, c *cast) Report {
 			st := s.conclusion(sc, h)
 			say(&r.Executive, st.Text, st.Evidence)
 		}
-		if len(s.incidents) > 1 {
-			continue
+		if slices.ContainsFunc(out.Scope, func(o Scope) bool { return o.ID != sc.ID && o.ID != logScope }) {
+			continue // of several incidents only the conclusions
 		}
 		if rc := causeOf(out, sc.ID); rc != nil && sc.Grave {
 			say(&r.Executive, rc.Root.Text, rc.Root.Evidence)
@@ -37,7 +37,7 @@ func (s *scene) report(out Output, c *cast) Report {
 		say(&r.Executive, text, ids)
 	}
 	for _, l := range out.LogCauses {
-		if len(s.incidents) == 0 && len(r.Executive) < maxExecutive {
+		if len(s.incidents) == 1 && s.incidents[0].ID == logScope && len(r.Executive) < maxExecutive {
 			say(&r.Executive, l.Statement.Text, l.Statement.Evidence)
 		}
 	}
@@ -57,7 +57,7 @@ func (s *scene) conclusion(sc Scope, h *Hypothesis) casemate.Statement {
 		text = "Nothing grave by the rules; the best explanation: " + name + " (" + h.Standing + ")."
 	}
 	switch {
-	case sc.ID == logScope && len(s.incidents) > 0:
+	case sc.ID == logScope && len(s.incidents) > 1:
 		text = "The logs besides: " + text
 	case len(s.incidents) > 1:
 		text = fmt.Sprintf("Incident #%d: %s", sc.Rank, text)

@@ -220,52 +220,16 @@ type sideFiles struct {
 	suppress []triage.Suppression
 }
 
-// findOwned learns what is the network's own. Only agents on its machines and
-// the inventory are asked: a Host header or a login name may be an attacker's.
-func (s *scene) findOwned(side sideFiles) firewall.Own {
-	o := firewall.Own{Addresses: map[string]bool{}, Resolvers: map[string]bool{}, Vouched: map[string]string{}}
-	asked := map[string]map[string]bool{}
-	for addr := range s.HostOf {
-		o.Addresses[addr] = true
-	}
-	for _, r := range s.Records {
-		if r.Product == "windows" && r.Image != "" {
-			if _, domain, ok := strings.Cut(strings.ToLower(r.Host), "."); ok && strings.Contains(domain, ".") && !slices.Contains(o.Domains, domain) {
-				o.Domains = append(o.Domains, domain)
-			}
-		}
-		if r.Port == 53 && r.Dst != "" && r.Src != "" {
-			if asked[r.Dst] == nil {
-				asked[r.Dst] = map[string]bool{}
-			}
-			// A server that one machine alone asks may be a tunnel's end.
-			if asked[r.Dst][r.Src] = true; len(asked[r.Dst]) >= 3 {
-				o.Resolvers[r.Dst] = true
-			}
-		}
-	}
-	for _, domain := range slices.Clone(o.Domains) {
-		// The mail domain above the machines': corp.tarnholm.example, tarnholm.example.
-		if _, up, ok := strings.Cut(domain, "."); ok && strings.Contains(up, ".") && s.mailDomain(up) {
-			o.Domains = append(o.Domains, up)
-		}
-	}
-	for _, e := range side.suppress {
+// vouched maps the addresses that the analysts vouch for to the entry that names
+// them, where it names nothing else and still held.
+func (s *scene) vouched() map[string]string {
+	out := map[string]string{}
+	for _, e := range s.suppress {
 		if e.Match.Address != "" && !strings.Contains(e.Match.Address, "*") && e.Match.Rule == "" && e.Match.Name == "" && !s.expired(e) {
-			o.Vouched[e.Match.Address] = e.ID
+			out[e.Match.Address] = e.ID
 		}
 	}
-	return o
-}
-
-// mailDomain reports whether accounts of the network are named under a domain.
-func (s *scene) mailDomain(domain string) bool {
-	for _, r := range s.Records {
-		if strings.HasSuffix(strings.ToLower(r.User), "@"+domain) {
-			return true
-		}
-	}
-	return false
+	return out
 }
 
 // expired reports whether a suppression ended before the evidence did.

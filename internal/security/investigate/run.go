@@ -124,7 +124,6 @@ func (s *scene) investigate(ctx context.Context, run *pipeline.Run, in Input) (O
 	for _, sc := range out.Scope {
 		out.Grave = out.Grave || sc.Grave
 	}
-	s.dropRoutine(&out)
 	c := s.castOf()
 	out.Entities, out.Graph = s.entities(c), s.graph(c)
 	out.RootCauses = append(out.RootCauses, s.rootCauses()...)
@@ -151,18 +150,6 @@ func (s *scene) investigate(ctx context.Context, run *pipeline.Run, in Input) (O
 	return out, nil
 }
 
-// dropRoutine leaves a routine incident out that was taken for want of a graver
-// one, where the logs show something of their own.
-func (s *scene) dropRoutine(out *Output) {
-	if len(out.Scope) != 2 || out.Scope[1].ID != logScope || out.Scope[0].Verdict != casemate.VerdictBenign {
-		return
-	}
-	id := out.Scope[0].ID
-	out.Scope = out.Scope[1:]
-	out.Hypotheses = slices.DeleteFunc(out.Hypotheses, func(h Hypothesis) bool { return h.Incident == id })
-	s.scope, s.incidents = nil, nil
-}
-
 // decided notes who decides the fields.
 func decided(run *pipeline.Run) {
 	for _, path := range []string{"grave", "entities", "graph", "hypotheses", "root_causes", "actions", "firewall", "log_causes", "report"} {
@@ -178,6 +165,14 @@ const logScope = "logs"
 // belongs to the incident that names its source or machine; what is left is a
 // case of its own.
 func (s *scene) judge(out *Output) {
+	if len(s.incidents) == 1 && s.incidents[0].Verdict == casemate.VerdictBenign && !s.named && len(out.LogCauses) > 0 {
+		// A routine incident, taken for want of a graver one: the logs say more.
+		s.incidents = nil
+		for _, r := range s.scope {
+			r.Incident = -1
+		}
+		s.scope = nil
+	}
 	whole := s.scope
 	taken := map[int]bool{}
 	for i := range s.incidents {
@@ -207,7 +202,7 @@ func (s *scene) judge(out *Output) {
 	if len(left) > 0 && !s.named {
 		s.judgeLogs(out, left)
 	}
-	s.scope = whole
+	s.scope = filter(s.Records, func(r *causes.Record) bool { return r.Incident >= 0 })
 }
 
 // put adds an incident and its explanations.
@@ -219,22 +214,22 @@ func (o *Output) put(sc Scope, list []Hypothesis) {
 	o.Hypotheses = append(o.Hypotheses, list...)
 }
 
-// judgeLogs weighs what only counting the logs shows.
+// judgeLogs makes an incident of what only counting the logs shows, and weighs it.
 func (s *scene) judgeLogs(out *Output, left []LogCause) {
-	at := map[casemate.Location]bool{}
-	sc := Scope{ID: logScope, Title: "What the logs show", Verdict: casemate.VerdictReview}
+	sc := Scope{ID: logScope, Title: "What the logs show", Verdict: casemate.VerdictReview, First: left[0].First}
 	for _, l := range left {
-		at[l.at] = true
 		sc.Records += l.Count
 		sc.Evidence = append(sc.Evidence, l.Statement.Evidence...)
-		if sc.First.IsZero() || l.First.Before(sc.First) {
+		if l.First.Before(sc.First) {
 			sc.First = l.First
 		}
 		if l.Last.After(sc.Last) {
 			sc.Last = l.Last
 		}
 	}
-	s.scope = filter(s.Records, func(r *causes.Record) bool { return at[r.At] })
+	i := len(s.incidents)
+	s.adopt(left, i)
+	s.scope = filter(s.Records, func(r *causes.Record) bool { return r.Incident == i })
 	list := s.weigh(left)
 	done := slices.ContainsFunc(left, func(l LogCause) bool {
 		return l.Kind == string(logcount.Guessed) || l.Kind == string(logcount.Answered) || l.Kind == string(logcount.Flood)
@@ -242,6 +237,7 @@ func (s *scene) judgeLogs(out *Output, left []LogCause) {
 	if done && list[0].Kind == kindAttack && rank(list[0].Standing) >= rank("plausible") {
 		sc.Verdict, sc.Grave = casemate.VerdictSuspicious, true
 	}
+	s.incidents = append(s.incidents, casemate.Incident{ID: sc.ID, Title: sc.Title, Verdict: sc.Verdict, First: sc.First, Last: sc.Last})
 	out.put(sc, list)
 }
 

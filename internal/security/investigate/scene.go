@@ -75,7 +75,7 @@ func newScene(ctx context.Context, in Input, d *dossier.Dossier, chosen []casema
 	sort.SliceStable(s.Records, func(i, j int) bool { return s.Records[i].Time.Before(s.Records[j].Time) })
 	s.findScope()
 	s.Grow()
-	s.Own = s.findOwned(side)
+	s.LearnOwn(s.vouched())
 	return s, nil
 }
 

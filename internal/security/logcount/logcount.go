@@ -170,7 +170,7 @@ func (c *Counter) request(a *casemate.Alert) {
 		t.peak, t.peakMinute = t.now, minute
 	}
 	u := value(a, casemate.EntityURL, casemate.RoleDestination)
-	if kind := attackIn(u); kind != "" {
+	if kind := AttackIn(u); kind != "" {
 		t.attacks[kind]++
 		if strings.HasPrefix(a.Rule, "2") {
 			t.succeeded++
@@ -193,8 +193,8 @@ var patterns = []struct{ kind, text string }{
 	{"search for weak pages", "/wp-login.php"}, {"search for weak pages", "/phpmyadmin"}, {"search for weak pages", "/xmlrpc.php"}, {"search for weak pages", "/cgi-bin/"},
 }
 
-// attackIn names what kind of attack a URL looks like, or "".
-func attackIn(u string) string {
+// AttackIn names what kind of attack a URL looks like, or "".
+func AttackIn(u string) string {
 	text := strings.ReplaceAll(u, "+", " ")
 	if t, err := url.PathUnescape(text); err == nil {
 		text = t
