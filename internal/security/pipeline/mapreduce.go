@@ -63,12 +63,8 @@ func MapReduce[P any](ctx context.Context, r *Run, evidence []casemate.Evidence,
 	if err != nil {
 		return out, err
 	}
-	questions := make([]Question, len(parts))
+	questions := number(parts, m.Map)
 	for i, part := range parts {
-		questions[i] = m.Map(part)
-		if len(parts) > 1 {
-			questions[i].Step += "/" + strconv.Itoa(i+1)
-		}
 		out.Readings = append(out.Readings, Reading{Step: questions[i].Step, Evidence: ids(part)})
 	}
 	asked := len(questions)
@@ -106,6 +102,18 @@ func MapReduce[P any](ctx context.Context, r *Run, evidence []casemate.Evidence,
 	return out, err
 }
 
+// number asks about each part, under a step's name of its own.
+func number(parts [][]casemate.Evidence, ask func([]casemate.Evidence) Question) []Question {
+	out := make([]Question, len(parts))
+	for i, part := range parts {
+		out[i] = ask(part)
+		if len(parts) > 1 {
+			out[i].Step += "/" + strconv.Itoa(i+1)
+		}
+	}
+	return out
+}
+
 // unread notes how many runs the budget did not reach.
 func (r *Run) unread(readings []Reading, asked int) {
 	if n := len(readings) - asked; n > 0 {
@@ -125,7 +133,7 @@ func askEach[P any](ctx context.Context, r *Run, qs []Question) ([]P, []error) {
 // reduce makes one answer of several, as many at a time as fit.
 func reduce[P any](ctx context.Context, r *Run, answers []P, ask func([]P) Question) (P, error) {
 	var zero P
-	number := 0
+	asked := 0
 	for len(answers) > 1 {
 		groups, err := group(ctx, r, answers, ask)
 		if err != nil {
@@ -134,9 +142,9 @@ func reduce[P any](ctx context.Context, r *Run, answers []P, ask func([]P) Quest
 		var qs []Question
 		for _, g := range groups {
 			if len(g) > 1 {
-				number++
+				asked++
 				q := ask(g)
-				q.Step += "/" + strconv.Itoa(number)
+				q.Step += "/" + strconv.Itoa(asked)
 				qs = append(qs, q)
 			}
 		}
