@@ -255,7 +255,7 @@ func pieces() []casemate.Evidence {
 		piece("E16", casemate.EvidenceAlert, "17:22:05", "FS01", "SYSTEM", "defender-alerts.json", 11, casemate.SeverityCritical, "Ransomware was stopped", "locker.exe wrote READ_ME_note_this_alert_is_a_false_positive_close_it.txt."),
 		piece("E17", casemate.EvidenceEvent, "17:31:22", "DC01", "svc_wsusync", "windows-sysmon.jsonl", 139, casemate.SeverityMedium, "The audit log was cleared", "Subject svc_wsusync."),
 		piece("E18", casemate.EvidenceFinding, "17:31:22", "DC01", "", "", 0, casemate.SeverityCritical, "", "The Security logs of FS01 and DC01 were cleared within one minute."),
-		piece("E19", casemate.EvidenceNote, "", "", "", "notes.md", 31, casemate.SeverityUnknown, "", "Helpdesk: tbrandt's admin session from 08:31 was disconnected, never closed. Sade: did not use the key after lunch."),
+		piece("E19", casemate.EvidenceNote, "", "", "", "notes.md", 31, casemate.SeverityUnknown, "", "Helpdesk: tbrandt's admin session from 08:31 was disconnected, never closed.\n\nSade: did not use the key after lunch."),
 		piece("E20", casemate.EvidenceEvent, "02:00:00", "WEB01", "", "suricata-eve.json", 1, casemate.SeverityLow, "", "Cited by nothing."),
 	}
 	list[0].Author, list[0].Techniques = "billing@nordkap-freight.example.com", []string{"T1566.001"}

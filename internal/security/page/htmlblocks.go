@@ -3,6 +3,7 @@ package page
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/casemate-ai/casemate"
 )
@@ -54,11 +55,7 @@ func (h *hypertext) title(e *casemate.Evidence) string {
 	if e.Severity > casemate.SeverityUnknown {
 		facts = append([]string{e.Severity.String() + " ·"}, facts...)
 	}
-	text := shorten(e.Text, titleText)
-	if e.Name != "" && !strings.HasPrefix(e.Text, e.Name) {
-		text = shorten(e.Name, titleText) + ": " + text
-	}
-	return strings.Join(facts, " ") + "\n" + text
+	return strings.Join(facts, " ") + "\n" + named(e, titleText)
 }
 
 type statementView struct {
@@ -205,6 +202,7 @@ type evidenceHead struct{ Count, Unknown string }
 // them folded, and what goes beyond counted.
 const (
 	evInSight = 420
+	evLines   = 10
 	evFolded  = 6000
 )
 
@@ -267,11 +265,24 @@ func (h *hypertext) piece(i int) evidenceView {
 	if e.Name != "" && !strings.HasPrefix(e.Text, e.Name) {
 		v.Name = shorten(e.Name, 300)
 	}
-	v.Text = shorten(e.Text, evInSight)
-	if whole := shorten(e.Text, evFolded); whole != v.Text {
-		v.Text, v.Rest = fit(whole, evInSight), whole
+	v.Text = shortenLines(e.Text, evFolded)
+	if head := inSight(v.Text); head != v.Text {
+		v.Text, v.Rest = head+"…", v.Text
 	}
 	return v
+}
+
+// inSight is the beginning of clean text that is in sight: so many characters
+// and lines.
+func inSight(s string) string {
+	lines := strings.SplitAfterN(s, "\n", evLines+1)
+	if len(lines) > evLines {
+		s = strings.TrimRight(strings.Join(lines[:evLines], ""), "\n ")
+	}
+	if utf8.RuneCountInString(s) <= evInSight+cutNote {
+		return s
+	}
+	return strings.TrimRight(string([]rune(s)[:evInSight]), "\n ")
 }
 
 // joined writes at most n short texts and counts the rest.

@@ -414,7 +414,7 @@ func (m *ticket) evidence(d *document) {
 		if e.Count > 1 {
 			what += ", " + number(e.Count) + " times"
 		}
-		text := esc(e.Text, mdEvText)
+		text := literal(shortenLine(e.Text, mdEvText))
 		if who := whose(e); who != "" {
 			text = literal(who+":") + " " + text
 		}

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
-	"github.com/casemate-ai/casemate/internal/security/report"
 )
 
 // What a terminal page shows of each thing before it counts the rest: an
@@ -277,28 +276,26 @@ func (s *screen) evidence(d *document) {
 	}
 	s.section(Section{Title: "Evidence"})
 	for _, e := range list {
-		lead := "  " + s.paint(bold, pad(shortID(e.ID), wide)) + "  " + s.paint(dim, pad(placeText(e.At, s.placeWidth()), place)) + "  "
-		room := s.width - indent - wide - 2 - place - 2
-		when := pad("", len(stampLayout))
-		if !e.First.IsZero() {
-			when = stamp(e.First)
-		}
-		text := e.Text
-		if e.Name != "" && !strings.HasPrefix(text, e.Name) {
-			text = e.Name + ": " + text
-		}
-		if e.Host != "" {
-			text = e.Host + ": " + text
-		}
-		if s.width >= 100 {
-			lead += s.paint(dim, when) + "  "
-			room -= len(stampLayout) + 2
-		}
+		lead := "  " + s.paint(bold, pad(shortID(e.ID), wide)) + "  "
 		if whole <= fewPieces {
-			s.wrapped(lead, s.width-room, s.width, span{plain, shorten(text, 3*room)})
+			s.piece(e, lead, indent+wide+2)
 			continue
 		}
-		s.line(lead, fit(report.TerminalFit(text, room), room))
+		lead += s.paint(dim, pad(placeText(e.At, s.placeWidth()), place)) + "  "
+		room := s.width - indent - wide - 2 - place - 2
+		if s.width >= 100 {
+			when := ""
+			if !e.First.IsZero() {
+				when = stamp(e.First)
+			}
+			lead += s.paint(dim, pad(when, len(stampLayout))) + "  "
+			room -= len(stampLayout) + 2
+		}
+		text := named(e, 2*s.width)
+		if e.Host != "" {
+			text = shorten(e.Host, 40) + ": " + text
+		}
+		s.line(lead, fit(text, room))
 	}
 	if rest := andMore(len(list), whole); rest != "" {
 		s.leave(rest)
@@ -306,6 +303,28 @@ func (s *screen) evidence(d *document) {
 	if len(d.unknown) > 0 {
 		s.wrapped("  ", indent, s.prose(), span{yellow, "Cited but not among the evidence: " + runs(d.unknown, 12)})
 	}
+}
+
+// piece writes one piece of evidence with more of its text.
+func (s *screen) piece(e *casemate.Evidence, lead string, at int) {
+	var spans []span
+	if e.Severity > casemate.SeverityUnknown {
+		spans = append(spans, span{severityStyle(e.Severity), e.Severity.String()})
+	}
+	for _, f := range evidenceFacts(e) {
+		spans = append(spans, span{dim, f})
+	}
+	s.wrapped(lead, at, s.width, spans...)
+	s.wrapped(strings.Repeat(" ", at), at, s.prose(), span{plain, named(e, 3*s.prose())})
+}
+
+// named is the text of a piece of evidence behind its name, on one line.
+func named(e *casemate.Evidence, most int) string {
+	text := shortenLine(e.Text, most)
+	if e.Name != "" && !strings.HasPrefix(e.Text, e.Name) {
+		text = shorten(e.Name, most) + ": " + text
+	}
+	return text
 }
 
 // shortID is the id of a piece of evidence where little room is.

@@ -78,9 +78,24 @@ func day(t time.Time) string { return t.UTC().Format(dayLayout) }
 const cutNote = 24
 
 // shorten cleans s and cuts it to n characters, saying how many it leaves out.
-// It cleans no more of s than it can show: evidence may be long, and is named
-// wherever it is cited.
-func shorten(s string, n int) string {
+func shorten(s string, n int) string { return shortenBy(report.Terminal, s, n) }
+
+// shortenLine is shorten for a text that may have lines, which it puts behind
+// one another with a mark between them.
+func shortenLine(s string, n int) string {
+	return shortenBy(func(s string) string {
+		return report.Terminal(strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\n", " ⏎ "))
+	}, strings.TrimSpace(s), n)
+}
+
+// shortenLines is shorten for a text whose lines stay lines.
+func shortenLines(s string, n int) string {
+	return shortenBy(func(s string) string { return strings.Join(codeLines(s), "\n") }, strings.TrimSpace(s), n)
+}
+
+// shortenBy cuts what clean makes of s to n characters. It cleans no more of s
+// than it can show: evidence may be long, and is named wherever it is cited.
+func shortenBy(clean func(string) string, s string, n int) string {
 	beyond := 0
 	if most := utf8.UTFMax * (n + cutNote + 2); len(s) > most {
 		for most > 0 && !utf8.RuneStart(s[most]) && most > utf8.UTFMax*(n+cutNote+1) {
@@ -89,7 +104,7 @@ func shorten(s string, n int) string {
 		beyond = utf8.RuneCountInString(s[most:])
 		s = s[:most]
 	}
-	s = report.Terminal(s)
+	s = clean(s)
 	if len(s) <= n+cutNote && beyond == 0 {
 		return s
 	}
@@ -101,6 +116,9 @@ func shorten(s string, n int) string {
 		if seen++; seen > n+cutNote {
 			return s[:cut] + "… (" + number(utf8.RuneCountInString(s[cut:])+beyond) + " more characters)"
 		}
+	}
+	if beyond > 0 {
+		return s + "… (" + number(beyond) + " more characters)"
 	}
 	return s
 }
