@@ -111,9 +111,11 @@ func once(ctx context.Context, w workflow.Workflow, o ValidityOptions, seed uint
 		out = append(out, plain)
 		return err
 	}
-	res, err := w.Run(ctx, in, workflow.Env{Emit: emit, Options: pipeline.Options{
-		Workflow: w.Name, Version: o.Version, Engine: o.Engine, Seed: seed, Budget: o.Budget,
-	}})
+	env := workflow.Env{Options: pipeline.Options{Workflow: w.Name, Version: o.Version, Engine: o.Engine, Seed: seed, Budget: o.Budget}}
+	if w.Stream {
+		env.Emit = emit
+	}
+	res, err := w.Run(ctx, in, env)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +143,7 @@ func (r *ValidityRow) take(seed int, values []any, schema *jsonschema.Resolved) 
 		if err := schema.Validate(v); err != nil {
 			valid = false
 			if len(r.Problems) < 10 {
-				r.Problems = append(r.Problems, fmt.Sprintf("seed %d: %v", seed, err))
+				r.Problems = append(r.Problems, fmt.Sprintf("seed %d: %.300s", seed, err))
 			}
 		}
 		object, _ := v.(map[string]any)
