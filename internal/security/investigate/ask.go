@@ -233,7 +233,10 @@ func (v *interview) cause(ctx context.Context) error {
 		return err
 	}
 	for _, c := range answer.Sentences {
-		v.op.Cause = append(v.op.Cause, c.statement())
+		st := c.statement()
+		if !slices.ContainsFunc(v.op.Cause, func(x casemate.Statement) bool { return strings.EqualFold(x.Text, st.Text) }) {
+			v.op.Cause = append(v.op.Cause, st)
+		}
 	}
 	return nil
 }
@@ -252,7 +255,10 @@ func (v *interview) questions(ctx context.Context) error {
 		return err
 	}
 	for _, c := range answer.Questions {
-		v.out.Questions = append(v.out.Questions, Question{Statement: c.statement()})
+		st := c.statement()
+		if !slices.ContainsFunc(v.out.Questions, func(x Question) bool { return strings.EqualFold(x.Statement.Text, st.Text) }) {
+			v.out.Questions = append(v.out.Questions, Question{Statement: st})
+		}
 	}
 	return nil
 }

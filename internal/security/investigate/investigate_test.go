@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/casefile"
 	"github.com/casemate-ai/casemate/internal/security/firewall"
 	"github.com/casemate-ai/casemate/internal/security/intake"
 	"github.com/casemate-ai/casemate/internal/security/investigate"
@@ -525,5 +526,34 @@ func TestPage(t *testing.T) {
 	}
 	if !strings.Contains(html.String(), "<svg") {
 		t.Error("the page draws no graph")
+	}
+}
+
+// TestCases runs the prompts' cases: models that agree, lie, ramble, stop, speak
+// another language and obey what stands in the data.
+func TestCases(t *testing.T) {
+	all, err := casefile.Load(os.DirFS("."), "cases/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		t.Run(c.Name, func(t *testing.T) {
+			paths, err := c.Unpack(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := investigate.Input{Files: paths}
+			if err := c.Arguments(&in); err != nil {
+				t.Fatal(err)
+			}
+			r, err := pipeline.Start(c.Options("investigate"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := investigate.Run(context.Background(), r, in)
+			for _, fault := range c.Check(out, err) {
+				t.Error(fault)
+			}
+		})
 	}
 }
