@@ -278,12 +278,11 @@ func pins(p *casemate.Provenance) [][2]string {
 		if pin == (casemate.Pin{}) {
 			return
 		}
-		text := pin.Name
-		for _, s := range []string{pin.Version, pin.Digest} {
-			if s != "" {
-				text += " " + s
-			}
+		words := []string{pin.Name, pin.Version, pin.Digest}
+		if pin.Name == role {
+			words[0] = ""
 		}
+		text := strings.Join(slices.DeleteFunc(words, func(s string) bool { return s == "" }), " ")
 		if pin.Bytes > 0 {
 			text += " (" + sizeText(pin.Bytes) + ")"
 		}

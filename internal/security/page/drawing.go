@@ -143,17 +143,20 @@ func pick(g Graph, most int) ([]Node, []wire) {
 	for i, n := range nodes {
 		at[n.ID] = i
 	}
-	wires := pickWires(g, at)
-	// A node whose neighbours are all left out stands alone: it is not drawn.
-	tied := make([]bool, len(nodes))
+	return tied(nodes, pickWires(g, at))
+}
+
+// tied leaves out the nodes whose neighbours are all left out.
+func tied(nodes []Node, wires []wire) ([]Node, []wire) {
+	touched := make([]bool, len(nodes))
 	for _, w := range wires {
-		tied[w.from], tied[w.to] = true, true
+		touched[w.from], touched[w.to] = true, true
 	}
 	moved := make([]int, len(nodes))
 	var kept []Node
 	for i, n := range nodes {
 		moved[i] = len(kept)
-		if tied[i] {
+		if touched[i] {
 			kept = append(kept, n)
 		}
 	}

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -84,7 +85,8 @@ func shorten(s string, n int) string { return shortenBy(report.Terminal, s, n) }
 // one another with a mark between them.
 func shortenLine(s string, n int) string {
 	return shortenBy(func(s string) string {
-		return report.Terminal(strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\n", " ⏎ "))
+		lines := slices.DeleteFunc(codeLines(s), func(l string) bool { return strings.TrimSpace(l) == "" })
+		return strings.Join(lines, " ⏎ ")
 	}, strings.TrimSpace(s), n)
 }
 
