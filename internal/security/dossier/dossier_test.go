@@ -1,6 +1,7 @@
 package dossier_test
 
 import (
+	"archive/tar"
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
@@ -208,11 +209,24 @@ func TestPackedIsTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	var tarred bytes.Buffer
+	tg := gzip.NewWriter(&tarred)
+	tw := tar.NewWriter(tg)
+	for _, name := range []string{"eve.json", "note.md"} {
+		data := map[string][]byte{"eve.json": log, "note.md": note}[name]
+		err := tw.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Size: int64(len(data)), Mode: 0o600})
+		if err == nil {
+			_, err = tw.Write(data)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	g := gzip.NewWriter(&packed)
 	if _, err := g.Write(log); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(z.Close(), g.Close()); err != nil {
+	if err := errors.Join(z.Close(), g.Close(), tw.Close(), tg.Close()); err != nil {
 		t.Fatal(err)
 	}
 	texts := func(d *dossier.Dossier) (out []string) {
@@ -225,6 +239,7 @@ func TestPackedIsTheSame(t *testing.T) {
 	want := texts(read(t, dossier.Input{Paths: []string{dir}}))
 	got := map[string][]string{
 		"archive": texts(read(t, dossier.Input{Paths: []string{write(t, "a.zip", archive.String())}})),
+		"tar":     texts(read(t, dossier.Input{Paths: []string{write(t, "a.tgz", tarred.String())}})),
 		"packed":  texts(read(t, dossier.Input{Paths: []string{write(t, "eve.gz", packed.String()), filepath.Join(dir, "note.md")}})),
 		"stdin":   texts(read(t, dossier.Input{Paths: []string{"-", filepath.Join(dir, "note.md")}, Stdin: bytes.NewReader(log)})),
 	}

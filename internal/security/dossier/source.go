@@ -1,6 +1,7 @@
 package dossier
 
 import (
+	"archive/tar"
 	"archive/zip"
 	"bufio"
 	"bytes"
@@ -205,7 +206,7 @@ func (r *reader) opened(f *os.File, head []byte, path string, info os.FileInfo) 
 		return r.zip(f, info.Size(), path)
 	}
 	packed := bytes.HasPrefix(head, []byte{0x1f, 0x8b, 8})
-	if packed || r.kindOf(head) != words.KindRecords {
+	if packed || isTar(head) || r.kindOf(head) != words.KindRecords {
 		return r.stream(bufio.NewReaderSize(&counted{r: f, tell: r.tell}, sniffBytes), path, info.ModTime())
 	}
 	// The reader of evidence opens it itself: it knows archives and event logs.
@@ -277,6 +278,9 @@ func (b *bounded) Read(p []byte) (int, error) {
 // unpacked reads a stream by what its first bytes are.
 func (r *reader) unpacked(b *bufio.Reader, name string, modified time.Time) error {
 	head, _ := b.Peek(sniffBytes)
+	if isTar(head) {
+		return r.tar(b, name)
+	}
 	k := r.kindOf(head)
 	if k == words.KindRecords {
 		reference := r.in.AsOf
@@ -287,6 +291,39 @@ func (r *reader) unpacked(b *bufio.Reader, name string, modified time.Time) erro
 		return r.records(sum, err)
 	}
 	return r.written(b, name, k)
+}
+
+// isTar knows an archive of tar by its first header.
+func isTar(head []byte) bool { return len(head) > 262 && string(head[257:262]) == "ustar" }
+
+// tar reads the regular files of an archive.
+func (r *reader) tar(b *bufio.Reader, name string) error {
+	t := tar.NewReader(b)
+	for members := 0; ; members++ {
+		h, err := t.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {
+			r.fault(name, 0, unreadable(err))
+			return nil
+		}
+		if members >= maxMembers {
+			r.fault(name, 0, fmt.Sprintf("holds more than %d files: the others were not read", maxMembers))
+			return nil
+		}
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
+		member := bufio.NewReaderSize(&bounded{r: t, left: maxArchive}, sniffBytes)
+		if head, _ := member.Peek(sniffBytes); isTar(head) {
+			r.fault(name+"!"+printable(h.Name), 0, "is an archive inside another one: unpack it first")
+			continue
+		}
+		if err := r.stream(member, name+"!"+printable(h.Name), h.ModTime); err != nil {
+			return err
+		}
+	}
 }
 
 // zip reads the members of an archive in its order.

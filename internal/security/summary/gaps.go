@@ -37,11 +37,11 @@ func gap(kind, text string, ids ...string) Question {
 
 // expected are stages that mostly come before, or after, another one.
 var expected = []struct{ seen, missing, question string }{
-	{"credential-access", "lateral-movement", "It is not known where the credentials were used: access to them was reported, and no movement to further machines."},
-	{"lateral-movement", "credential-access", "It is not known with what credentials the further machines were reached: no access to credentials was reported."},
-	{"exfiltration", "collection", "It is not known what was gathered before data was sent out: no collection was reported."},
-	{"impact", "lateral-movement", "It is not known whether further machines were reached: damage was reported, and no movement."},
-	{"command-and-control", "persistence", "It is not known what keeps the remote control alive: no foothold was reported."},
+	{"credential-access", "lateral-movement", "It is not known where the credentials were used: access to them is reported, and no alert is about movement to further machines."},
+	{"lateral-movement", "credential-access", "It is not known with what credentials the further machines were reached: no alert is about access to credentials."},
+	{"exfiltration", "collection", "It is not known what was gathered before data was sent out: no alert is about collection."},
+	{"impact", "lateral-movement", "It is not known whether further machines were reached: damage is reported, and no alert is about movement."},
+	{"command-and-control", "persistence", "It is not known what keeps the remote control alive: no alert is about a foothold."},
 	{"execution", "initial-access", "It is not known how the intruder came in: no alert of the incident is about the entry."},
 	{"discovery", "initial-access", "It is not known how the intruder came in: no alert of the incident is about the entry."},
 }

@@ -12,6 +12,7 @@ import (
 const (
 	maxEntries = 160 // of the timeline, from alerts
 	maxSaid    = 60  // and from people's words
+	minDetail  = 7   // bytes of a detail that says anything: "System" does not
 )
 
 // timeline tells what alerts and people say, in the order of time.
@@ -58,7 +59,7 @@ func (w *writer) entry(h *happening) Entry {
 	best := h.best()
 	grave := slices.MaxFunc(h.moments, func(a, b dossier.Moment) int { return cmp.Compare(a.Severity, b.Severity) })
 	text := quote(grave.Name)
-	if d := detail(best); d != "" && !strings.Contains(grave.Name, d) {
+	if d := detail(best); len(d) >= minDetail && !strings.Contains(grave.Name, d) {
 		text += ": " + quote(d)
 	}
 	e := Entry{Time: h.first, Source: "alert", Host: h.host, Severity: h.severity, Count: h.count, Incident: h.rank,
