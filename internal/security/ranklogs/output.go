@@ -1,6 +1,7 @@
 package ranklogs
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -102,6 +103,12 @@ func (o *Output) tell(l *Line, s *scored, st *ranking) {
 		}
 		add(text+".", detail+")", casemate.DecidedByRule)
 	}
+	slices.SortStableFunc(s.facts, func(a, b fact) int {
+		if a.course != b.course {
+			return cmp.Compare(0, side(a.course))
+		}
+		return cmp.Compare(b.points, a.points)
+	})
 	for _, f := range s.facts {
 		add(f.text, f.detail, casemate.DecidedByRule)
 	}
@@ -111,6 +118,13 @@ func (o *Output) tell(l *Line, s *scored, st *ranking) {
 	if len(l.Reasons) == 0 {
 		add("Nothing known to be bad shows in it, and nothing of it is rare.", "no sign, no rare form or value", casemate.DecidedByRule)
 	}
+}
+
+func side(course bool) int {
+	if course {
+		return 1
+	}
+	return -1
 }
 
 // coverage is the receipt of the input.

@@ -2,6 +2,7 @@ package ranklogs
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,25 +12,28 @@ import (
 
 const pageForms = 30 // forms that a page lists
 
-// Page shows the ranked lines to people.
+// Page shows the ranked lines to people: those for which something speaks, and no
+// fewer than a few.
 func Page(o Output) page.Page {
+	shown := o.shown()
 	p := page.Page{
-		Kicker: "Log lines by suspicion", Title: title(o), Evidence: o.lines(), Provenance: o.Provenance, Coverage: &o.Coverage,
+		Kicker: "Log lines by suspicion", Title: title(o), Provenance: o.Provenance, Coverage: &o.Coverage,
 		Badges: []page.Badge{{Text: fmt.Sprintf("%d lines", o.Total)}, {Text: fmt.Sprintf("%d forms", o.FormCount)}},
 	}
-	p.Blocks = append(p.Blocks, page.Text(o.meaning()), o.table())
-	if rest := o.Total - o.Told; rest > 0 {
-		p.Blocks = append(p.Blocks, page.Text(fmt.Sprintf("And %d more lines that are ranked below these.", rest)))
-	}
-	if o.Told > 0 {
-		p.Blocks = append(p.Blocks, page.Section{Title: "Why", Note: "The reasons of each line, the weightiest first."})
-	}
-	for _, l := range o.Lines[:o.Told] {
-		if l.Score < tellScore && l.Rank > tellAlways {
-			p.Blocks = append(p.Blocks, page.Text(fmt.Sprintf("Little speaks for the lines from rank %d on: their reasons are in the JSON output.", l.Rank)))
-			break
+	for _, e := range o.Evidence {
+		if e.Kind == casemate.EvidenceLog {
+			p.Evidence = append(p.Evidence, e)
 		}
-		p.Blocks = append(p.Blocks, page.Section{Title: fmt.Sprintf("#%d  %s", l.Rank, l.String())}, page.Code{Text: l.Text}, page.List{Items: l.Reasons})
+	}
+	p.Blocks = append(p.Blocks, page.Text(o.meaning()), o.table(shown))
+	if rest := o.Total - shown; rest > 0 {
+		p.Blocks = append(p.Blocks, page.Text(fmt.Sprintf("And %d more, ranked below these.", rest)))
+	}
+	if shown > 0 {
+		p.Blocks = append(p.Blocks, page.Section{Title: "Why", Note: "The reasons of each line. Points are natural log-odds; a line for which nothing speaks has a score of 0.018."})
+	}
+	for _, l := range o.Lines[:shown] {
+		p.Blocks = append(p.Blocks, page.Section{Title: fmt.Sprintf("#%d  %s", l.Rank, l.String())}, page.Code{Text: l.Text}, page.List{Items: reasonsOf(l)})
 	}
 	if o.Calibration != nil {
 		p.Blocks = append(p.Blocks, page.Section{Title: "Calibration"}, o.Calibration.facts())
@@ -43,15 +47,27 @@ func Page(o Output) page.Page {
 	return p
 }
 
-// Lines below this score are told only among the first few.
-const (
-	tellScore  = 10
-	tellAlways = 5
-)
+// fewest is how many lines a page shows at least.
+const fewest = 3
 
-// lines returns the evidence that is a line: what was found stands in the reasons
-// themselves.
-func (o *Output) lines() []casemate.Evidence { return o.Evidence }
+// shown is how many of the lines that are told a page shows.
+func (o *Output) shown() int {
+	n := o.Told
+	for n > min(fewest, o.Told) && o.Lines[n-1].Points == (Points{}) {
+		n--
+	}
+	return n
+}
+
+// reasonsOf cites the line alone: what was found stands in the reason itself, and
+// apart from it only in the JSON output.
+func reasonsOf(l Line) []casemate.Statement {
+	out := slices.Clone(l.Reasons)
+	for i := range out {
+		out[i].Evidence = []string{l.Evidence}
+	}
+	return out
+}
 
 func title(o Output) string {
 	n := 0
@@ -79,34 +95,40 @@ func (o *Output) meaning() string {
 	return "The score orders lines and is no probability: without labelled lines (--fit) nobody knows how many lines of such a score are suspicious."
 }
 
-func (o *Output) table() page.Table {
-	t := page.Table{Head: []string{"#", "Score", "Signs", "Course", "Rarity", "Where", "Line"}, Bar: 2}
+func (o *Output) table(shown int) page.Table {
+	t := page.Table{Head: []string{"#", "Score", "Points", "Where", "Line"}, Bar: 2}
 	if o.Calibrated {
 		t.Head[1] = "P"
 	}
-	if o.Model != nil {
-		t.Head = append(t.Head[:5:5], "Model", "Where", "Line")
-	}
-	for _, l := range o.Lines[:o.Told] {
+	for _, l := range o.Lines[:shown] {
 		value := l.Score / 100
 		if l.P != nil {
 			value = *l.P
 		}
-		row := []string{strconv.Itoa(l.Rank), fmt.Sprintf("%.3f", value), points(l.Points.Signs), points(l.Points.Course), points(l.Points.Rarity)}
-		if o.Model != nil {
-			row = append(row, points(l.Points.Model))
+		where := l.String()
+		if len(o.Coverage.Parts) == 1 {
+			where = fmt.Sprintf("line %d", l.Line)
 		}
-		t.Rows = append(t.Rows, append(row, l.String(), l.Text))
-		t.Evidence = append(t.Evidence, []string{l.Evidence})
+		t.Rows = append(t.Rows, []string{strconv.Itoa(l.Rank), fmt.Sprintf("%.3f", value), l.Points.String(), where, l.Text})
 	}
 	return t
 }
 
-func points(x float64) string {
-	if x == 0 {
-		return "·"
+// String tells the points in words: "signs +4.0, rarity +0.5".
+func (p Points) String() string {
+	var parts []string
+	for _, x := range []struct {
+		name   string
+		points float64
+	}{{"signs", p.Signs}, {"course", p.Course}, {"rarity", p.Rarity}, {"model", p.Model}} {
+		if x.points != 0 {
+			parts = append(parts, fmt.Sprintf("%s %+.1f", x.name, x.points))
+		}
 	}
-	return fmt.Sprintf("%+.1f", x)
+	if parts == nil {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (c *Calibration) facts() page.Facts {

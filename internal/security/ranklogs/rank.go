@@ -65,6 +65,8 @@ type ranking struct {
 type detector struct {
 	opt explain.Options
 	ref time.Time
+	// guessed says that the year of lines without one is not known.
+	guessed bool
 }
 
 func newDetector(in Input) (*detector, error) {
@@ -78,7 +80,7 @@ func newDetector(in Input) (*detector, error) {
 	}
 	if d.ref.IsZero() {
 		// Any year does: lines are compared with each other alone.
-		d.ref = time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)
+		d.guessed, d.ref = true, time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)
 	}
 	rules, err := loadRules(in)
 	if err != nil {
@@ -86,6 +88,14 @@ func newDetector(in Input) (*detector, error) {
 	}
 	d.opt = explain.Options{Catalogue: knowledge.Embedded(), Rules: rules, Reference: d.ref}
 	return d, nil
+}
+
+// dated returns the time of a line, or none where its year is a guess.
+func (d *detector) dated(t time.Time, text string) time.Time {
+	if d.guessed && !strings.Contains(cut(text, 200), strconv.Itoa(t.Year())) {
+		return time.Time{}
+	}
+	return t
 }
 
 // loadRules compiles the starter pack and the rules of the paths.
@@ -150,7 +160,7 @@ func (st *ranking) score(ctx context.Context, src *source, d *detector) error {
 	at := 0
 	err := src.each(ctx, false, func(e *entry) error {
 		view := v.view(e.text)
-		s := &scored{at: at, entry: *e, time: view.time, host: strings.Clone(view.host), user: strings.Clone(view.user), draw: draw(at)}
+		s := &scored{at: at, entry: *e, time: d.dated(view.time, e.text), host: strings.Clone(view.host), user: strings.Clone(view.user), draw: draw(at)}
 		at++
 		st.rarity(s, view)
 		course.add(s, view)
