@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -194,6 +195,7 @@ type headView struct {
 	Lede                  []statementsView
 	MoreLede              string
 	Nav                   []navView
+	MoreNav               string
 	Evidence              bool
 	Skip                  string
 	Legend                []legendView
@@ -220,15 +222,8 @@ func (h *hypertext) head() headView {
 	if rest := andMore(12, len(h.Badges)); rest != "" {
 		v.Badges = append(v.Badges, badgeView{severityClass(0), rest})
 	}
-	n := 0
-	for _, b := range h.Blocks[:min(maxBlocks, len(h.Blocks))] {
-		if s, ok := b.(Section); ok {
-			if n++; n <= maxNav {
-				v.Nav = append(v.Nav, navView{sectionID(n), shorten(s.Title, 40)})
-			}
-		}
-	}
-	if n > 0 {
+	v.Nav, v.MoreNav = h.nav()
+	if len(v.Nav) > 0 {
 		v.Skip = sectionID(1)
 	}
 	for _, by := range []casemate.Decider{casemate.DecidedByModel, casemate.DecidedByClassifier, casemate.DecidedByAnalyst} {
@@ -243,6 +238,28 @@ func (h *hypertext) head() headView {
 		v.Legend = append(v.Legend, legendView{"", "", struckNote(h.struck)})
 	}
 	return v
+}
+
+// nav lists the sections; where there are too many, those of detail come last
+// and the rest is counted.
+func (h *hypertext) nav() ([]navView, string) {
+	var first, detail []navView
+	n := 0
+	for _, b := range h.Blocks[:min(maxBlocks, len(h.Blocks))] {
+		s, ok := b.(Section)
+		if !ok {
+			continue
+		}
+		n++
+		one := navView{sectionID(n), shorten(s.Title, 40)}
+		if s.Detail {
+			detail = append(detail, one)
+		} else {
+			first = append(first, one)
+		}
+	}
+	all := slices.Concat(first, detail)
+	return all[:min(maxNav, n)], andMore(maxNav, n)
 }
 
 // severityClass is the class that gives a severity its colour.
