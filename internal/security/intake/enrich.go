@@ -53,11 +53,15 @@ type Enrichment struct {
 	Indicators []casemate.Indicator `json:"indicators,omitempty"`
 	Techniques []EnrichedTechnique  `json:"techniques,omitempty"`
 	Detections []casemate.Detection `json:"detections,omitempty"`
-	Exploited  []ExploitedCVE       `json:"known_exploited,omitempty"`
-	Risk       Risk                 `json:"risk"`
-	Next       []casemate.NextStep  `json:"next,omitempty"`  // three at most
-	Notes      []string             `json:"notes,omitempty"` // what had to be changed, replaced or left out
-	Catalogue  string               `json:"catalogue"`       // digest of the catalogue
+	// Behaviours are what the command line of the process does, by the rules of
+	// explain, gravest first; Decoded is what was encoded in it.
+	Behaviours []Behaviour         `json:"behaviours,omitempty"`
+	Decoded    []Decoded           `json:"decoded,omitempty"`
+	Exploited  []ExploitedCVE      `json:"known_exploited,omitempty"`
+	Risk       Risk                `json:"risk"`
+	Next       []casemate.NextStep `json:"next,omitempty"`  // three at most
+	Notes      []string            `json:"notes,omitempty"` // what had to be changed, replaced or left out
+	Catalogue  string              `json:"catalogue"`       // digest of the catalogue
 }
 
 // EnrichedTechnique is an ATT&CK technique that a record shows, named from the
@@ -66,7 +70,22 @@ type EnrichedTechnique struct {
 	ID      string   `json:"id"`
 	Name    string   `json:"name"`
 	Tactics []string `json:"tactics,omitempty"`
-	Source  string   `json:"source"` // "sensor" or "rule"
+	Source  string   `json:"source"` // "sensor", "rule" or "behaviour"
+}
+
+// Behaviour is something that a command line does. It says nothing of whether
+// that was wanted, so it does not enter the risk.
+type Behaviour struct {
+	Level      casemate.Severity `json:"level"`
+	Text       string            `json:"text"` // "downloads a file"
+	Techniques []string          `json:"techniques,omitempty"`
+	Quote      string            `json:"quote"` // the words that show it, cut
+}
+
+// Decoded is a text that was encoded in a command line.
+type Decoded struct {
+	Encoding string `json:"encoding"` // "base64 + utf-16le"
+	Text     string `json:"text"`     // cut
 }
 
 // ExploitedCVE is a vulnerability that a record names and CISA's catalogue of

@@ -10,9 +10,11 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/evidence"
+	"github.com/casemate-ai/casemate/internal/security/explain"
 	"github.com/casemate-ai/casemate/internal/security/knowledge"
 )
 
@@ -21,6 +23,9 @@ type EnricherOptions struct {
 	Rules     []string             // Sigma rules besides the starter pack
 	Bare      bool                 // without the starter pack
 	Catalogue *knowledge.Catalogue // nil: the embedded one
+	// MaxCommand is the longest command line, in bytes, that is taken apart; 0 is
+	// 1024, with which no alert takes longer than 5 ms. A longer one is noted.
+	MaxCommand int
 	// Reference dates timestamps without a year, which only lines of classic
 	// syslog have; zero is the time of the call.
 	Reference time.Time
@@ -43,10 +48,14 @@ func NewEnricher(opt EnricherOptions) (*Enricher, error) {
 	if opt.Catalogue == nil {
 		opt.Catalogue = knowledge.Embedded()
 	}
+	if opt.MaxCommand <= 0 {
+		opt.MaxCommand = maxCommand
+	}
 	e := &Enricher{opt: opt}
 	e.detectors.New = func() any { return newDetector(rules.Engine) }
 	e.opt.Catalogue.NextSteps([]string{"T1059"}, 1) // decodes the sections now, not during the first alert
 	e.opt.Catalogue.KEV("CVE-2021-44228")
+	e.behave(&casemate.Alert{Process: &casemate.Process{CommandLine: "whoami /all"}}, &Enrichment{}) // reads the tables
 	return e, nil
 }
 
@@ -145,6 +154,7 @@ func (e *Enricher) enrichment(a *casemate.Alert) Enrichment {
 	for _, id := range a.Techniques {
 		out.technique(e.opt.Catalogue, id, "sensor")
 	}
+	e.behave(a, &out)
 	e.exploited(a, &out)
 	out.Next = e.next(a, &out)
 	return out
@@ -169,6 +179,62 @@ func (e *Enricher) detect(a *casemate.Alert, out *Enrichment) {
 		}
 		out.raise(d.Level, fmt.Sprintf("the rule %q of level %s matches", d.Title, d.Level))
 	}
+}
+
+// The limits of what is said of a command line.
+const (
+	maxCommand    = 1024 // bytes, unless the options say otherwise; about 3 ms
+	maxBehaviours = 8
+	maxDecoded    = 3
+	maxDecodedLen = 600 // bytes of each
+)
+
+// behave says what the command line of a record's process does. A finding that the
+// text speaks to its reader is none: that is not what the command does.
+func (e *Enricher) behave(a *casemate.Alert, out *Enrichment) {
+	if a.Process == nil || strings.TrimSpace(a.Process.CommandLine) == "" {
+		return
+	}
+	if n := len(a.Process.CommandLine); n > e.opt.MaxCommand {
+		out.note(fmt.Sprintf("the command line of %d bytes was not taken apart, because that takes long: casemate explain does it", n))
+		return
+	}
+	x, err := explain.Explain(context.Background(), a.Process.CommandLine, explain.Options{Catalogue: e.opt.Catalogue})
+	if err != nil {
+		out.note("the command line could not be taken apart: " + err.Error())
+		return
+	}
+	for _, f := range x.Findings {
+		if f.Source != "behaviour" {
+			continue
+		}
+		if len(out.Behaviours) == maxBehaviours {
+			out.note(fmt.Sprintf("the %d gravest behaviours of the command line are listed", maxBehaviours))
+			break
+		}
+		out.Behaviours = append(out.Behaviours, Behaviour{Level: f.Level, Text: f.Text, Techniques: f.Techniques, Quote: f.Quote})
+		for _, id := range f.Techniques {
+			out.technique(e.opt.Catalogue, id, "behaviour")
+		}
+	}
+	for i := range x.Layers {
+		l := &x.Layers[i]
+		if l.Binary != nil || l.Text == "" || len(out.Decoded) == maxDecoded {
+			continue
+		}
+		out.Decoded = append(out.Decoded, Decoded{Encoding: l.Op, Text: cut(l.Text, maxDecodedLen)})
+	}
+}
+
+// cut shortens a text at a character's border and says so.
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n] + " …"
 }
 
 // exploited lists the vulnerabilities that the record names and that are known to
