@@ -107,7 +107,7 @@ func (s *Story) before(r *Record) (prev *Record, tie string, firm bool) {
 // earliestOf returns the first thing that a process of unknown start did before r.
 func earliestOf(p *Process, r *Record) *Record {
 	for _, o := range p.Records {
-		if o != r && o.Time.Before(r.Time) {
+		if o != r && o.Time.Before(r.Time) && o.Act != ActOther {
 			return o
 		}
 	}
@@ -227,6 +227,8 @@ func (s *Story) Until(r *Record) []*Record {
 	return s.Records[:n]
 }
 
+func isLoopback(addr string) bool { return addr == "::1" || strings.HasPrefix(addr, "127.") }
+
 // command finds the latest command of a person on a machine before a service
 // there complained.
 func (s *Story) command(r *Record) *Record {
@@ -244,7 +246,7 @@ func (s *Story) command(r *Record) *Record {
 func (s *Story) logon(r *Record) *Record {
 	var same, latest *Record
 	for _, o := range s.OnHost(r, sessionLong) {
-		if o.Act != ActLogon || o.Src == "" || s.HostName(o.Src) == s.HostName(r.Host) || IsService(o.User) {
+		if o.Act != ActLogon || o.Src == "" || isLoopback(o.Src) || s.HostName(o.Src) == s.HostName(r.Host) || IsService(o.User) {
 			continue
 		}
 		if !IsService(r.User) && Bare(o.User) == Bare(r.User) {

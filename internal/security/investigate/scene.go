@@ -271,7 +271,10 @@ func (s *scene) has(id string) bool { _, ok := s.index[id]; return ok }
 func (s *scene) citeAll(list []*causes.Record, n int) []string {
 	var ids []string
 	for _, r := range list {
-		if id := s.cite(r); len(ids) < n && !slices.Contains(ids, id) {
+		if len(ids) == n {
+			break
+		}
+		if id := s.cite(r); !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
