@@ -69,9 +69,12 @@ type GroundingSet struct {
 // true sentences it strikes.
 type GroundingReport struct {
 	GroundingSet
-	Sets  []GroundingSet  `json:"sets"`
-	Kinds []GroundingRow  `json:"kinds"`
-	Cases []GroundingCase `json:"cases"`
+	Sets  []GroundingSet `json:"sets"`
+	Kinds []GroundingRow `json:"kinds"`
+	// Workflows is what became of lies that a model told in them; see
+	// GroundingWorkflows.
+	Workflows []GroundingFlow `json:"workflows,omitempty"`
+	Cases     []GroundingCase `json:"cases"`
 }
 
 // Grounding runs the built-in cases through pipeline.Run.Verify. They come in sets
@@ -92,7 +95,11 @@ func Grounding(ctx context.Context) (GroundingReport, error) {
 		}
 		evidence, cases = append(evidence, e...), append(cases, c...)
 	}
-	return RunGrounding(ctx, evidence, cases)
+	r, err := RunGrounding(ctx, evidence, cases)
+	if err == nil {
+		r.Workflows, err = GroundingWorkflows(ctx)
+	}
+	return r, err
 }
 
 // ReadGrounding reads cases, one JSON object a line. A line with the key "record"

@@ -36,6 +36,14 @@ func TestGrounding(t *testing.T) {
 			t.Errorf("%s %v %q: %v", c.ID, c.Evidence, c.Text, c.Problems)
 		}
 	}
+	for _, f := range r.Workflows {
+		if f.Asked == 0 || f.Caught != f.Told {
+			t.Errorf("%s: of %d lies %d caught; missed %q", f.Workflow, f.Told, f.Caught, f.Missed)
+		}
+	}
+	if len(r.Workflows) < 4 {
+		t.Errorf("%d workflows, want at least summarize, note, investigate and triage", len(r.Workflows))
+	}
 	var b bytes.Buffer
 	if err := trial.WriteGrounding(&b, r); err != nil || !strings.Contains(b.String(), "wrong-name") || !strings.Contains(b.String(), "held") {
 		t.Errorf("WriteGrounding: %v\n%s", err, b.String())

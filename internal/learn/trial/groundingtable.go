@@ -36,6 +36,15 @@ func WriteGrounding(w io.Writer, r GroundingReport) error {
 			fmt.Fprintf(w, "  true sentences struck %d of %d, %s; baseline %d\n", s.TrueStruck, s.True, s.StruckRate, s.BaselineStruck)
 		}
 	}
+	if len(r.Workflows) > 0 {
+		fmt.Fprintln(w, "\nthrough workflows, with a model that answers every question with a lie")
+	}
+	for _, f := range r.Workflows {
+		fmt.Fprintf(w, "  %-12s %d asked, %d lies in the answer, %d of them marked\n", f.Workflow, f.Asked, f.Told, f.Caught)
+		for _, m := range f.Missed {
+			fmt.Fprintf(w, "    missed: %s\n", report.Terminal(m))
+		}
+	}
 	fmt.Fprintln(w, "\nbaseline: every word with a capital or a digit must stand in the evidence cited")
 	for _, c := range r.Cases {
 		if c.found() != (c.Kind == TrueSentence) {

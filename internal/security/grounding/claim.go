@@ -229,6 +229,7 @@ var opposites = []opposite{
 	opposing(`disconnected`, "disconnect clos", "connect"),
 	opposing(`(?:was|were|has been|have been|got) (?:stopped|terminated|killed)`, "stop terminat kill block disabl remediat prevent end shut", "start creat running install"),
 	opposing(`logged (?:off|out)|signed out`, "logoff logout log off signed sign clos disconnect 4634 4647", "logon login logged accept"),
+	opposing(`encrypted|affected|damaged|destroyed|compromised|lost`, "encrypt affect damag destroy compromis lost ransom", "untouched intact unaffected unharmed"),
 	opposing(`(?:is|are|remains?|still) (?:still )?(?:active|enabled|valid|in use)`, "activ enabl valid use", "deactiv disabl revok inactiv reset"),
 	opposing(`released|reconnected`, "releas reconnect", "isolat contain quarantin"),
 }
@@ -236,7 +237,7 @@ var opposites = []opposite{
 var (
 	negation = regexp.MustCompile(`\b(?:no|not|never|none|nobody|nothing|neither|nor|cannot)\b|n't\b`)
 	harmless = regexp.MustCompile(`\b(?:not only|no later than|no longer than|no more than|not more than|no less than|not less than|no fewer than|no doubt|not until|no sooner|not yet|whether or not|no\. ?\d+|not (?:usually|normally|typically)|no other than|not just|not merely|not even)\b`)
-	denying  = regexp.MustCompile(`\b(?:no|not|never|none|nobody|without|nothing|neither|nor|false|only|cannot|un\w+|disabled|empty|missing|denied|failed|blocked|zero|0)\b|n't\b`)
+	denying  = regexp.MustCompile(`\b(?:no|not|never|none|nobody|without|nothing|neither|nor|false|only|cannot|un(?:known|able|signed|touched|affected|changed|authori\w+|success\w+|confirmed|clear|available|used|read|harmed)|disabled|empty|missing|denied|failed|blocked|zero|0 (?:bytes|files|hosts|records|packets))\b|n't\b`)
 )
 
 // denial reports that something did not happen or is not there, where no sentence of

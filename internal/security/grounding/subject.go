@@ -127,11 +127,11 @@ func keyed(text string) (from, to, parents, children []casemate.Entity) {
 		switch {
 		case strings.Contains(key, "parentimage"), strings.Contains(key, "parent_image"), last == "parent", strings.HasSuffix(key, "parent.name"), strings.HasSuffix(key, "parent_name"):
 			parents = append(parents, n)
-		case last == "image", last == "newprocessname", last == "process_name":
+		case last == "image", slices.Contains([]string{"newprocessname", "process_name", "processname", "process", "proc", "child"}, last):
 			children = append(children, n)
-		case hasPrefixAny(last, "src", "source", "orig_h", "client", "subjectuser"):
+		case hasPrefixAny(last, "src", "source", "orig_h", "client", "subject", "actor", "caller", "initiator"):
 			from = append(from, n)
-		case hasPrefixAny(last, "dst", "dest", "resp_h", "target", "server"):
+		case hasPrefixAny(last, "dst", "dest", "resp_h", "target", "server", "member"):
 			to = append(to, n)
 		}
 	}
@@ -217,7 +217,7 @@ func occurs(low string, names []string) (string, int) {
 var (
 	actively    = regexp.MustCompile(`\b(?:connect(?:s|ed|ing)? (?:out |back )?to|contact(?:s|ed)|reach(?:es|ed)(?: out to)?|talk(?:s|ed) to|spoke to|beacon(?:s|ed)(?: out)? to|sen[dt]s?|upload(?:s|ed)|transfer(?:s|red)|download(?:s|ed)|fetch(?:es|ed)|pull(?:s|ed)|retrieve[sd]|request(?:s|ed)|quer(?:ies|ied)|log(?:s|ged) (?:on|in)(?: ?to)?|authenticate[sd]|start(?:s|ed)|spawn(?:s|ed)|launch(?:es|ed)|execute[sd]|ran|runs|invoke[sd]|create[sd]|made|makes|add(?:s|ed)|put|delete[sd]|remove[sd]|disable[sd]|enable[sd]|resets?|open(?:s|ed)|access(?:es|ed)|dump(?:s|ed)|inject(?:s|ed)|reads?|wrote|kill(?:s|ed)|attack(?:s|ed)|scan(?:s|ned)|probe[sd]|exploit(?:s|ed)|target(?:s|ed)|move[sd]|cop(?:ies|ied)|pivot(?:s|ed)|exfiltrate[sd]|push(?:es|ed)|promote[sd]|grant(?:s|ed)|obtain(?:s|ed)|is the parent of|was the parent of|handed)\b`)
 	passive     = regexp.MustCompile(`\b(?:was|were|been|being|is|are|be|got)\b[^,;.]{0,60}?\bby\b|\b(?:started|spawned|launched|created|made|run|opened|executed|added|removed|deleted|disabled|contacted|accessed|dumped|promoted|copied|called|invoked|queried|scanned|attacked|probed|written|read) by\b|\b(?:started|spawned|launched|ran|run) (?:from|under)\b|\bchild(?: process)? of\b|\bparent (?:process )?(?:was|is|being)\b`)
-	noVerb      = regexp.MustCompile(`^ (?:\([^)]*\) )?(?:to|->|-->|=>|towards|into|against) (?:the |host |server |account )*$`)
+	noVerb      = regexp.MustCompile(`^(?::\d+)? (?:\([^)]*\) )?(?:to|->|-->|=>|towards|into|against) (?:the |host |server |account )*$`)
 	fromRight   = regexp.MustCompile(`^(?: \([^)]*\))?(?: \w+){0,2} from (?:the |host |address |client |workstation |server )*$`)
 	passiveVerb = regexp.MustCompile(`\b(?:was|were|been|being|is|are|be) (?:\w+ )?$`)
 )

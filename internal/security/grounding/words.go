@@ -112,8 +112,8 @@ func (r *reading) hyphened(ps []piece, i int, text string) string {
 		return r.kindOf(ps, i, User)
 	}
 	named := false
-	for _, w := range parts {
-		named = named || w != "" && (strings.ToUpper(w) == w && w != strings.ToLower(w) && !vocab().general[strings.ToLower(w)] || digits(w) && len(parts) > 2)
+	for k, w := range parts {
+		named = named || w != "" && (strings.ToUpper(w) == w && w != strings.ToLower(w) && !vocab().general[strings.ToLower(w)] || digits(w) && k > 0)
 	}
 	called := calling.MatchString(r.low[max(0, p.from-32):p.from])
 	if lower(text) && !mixed.MatchString(text) {
@@ -229,12 +229,18 @@ func (r *reading) starts(s string) bool {
 	return false
 }
 
-var accountWord = regexp.MustCompile(`\b(?:as|of|by|for|user|account|named|called) (root|administrator|guest|krbtgt|nobody|www-data|postgres|mysql|ubuntu|ec2-user|anonymous)\b(?: ?(?:cause|directory|folder|certificate|domain|of|access|rights|privileges?|permissions?))?`)
+var accountWord = regexp.MustCompile(`\b(?:the|as|of|by|for|user|account|named|called) (root|administrator|guest|krbtgt|www-data|postgres|mysql|ubuntu|ec2-user|anonymous)\b(?: ?(?:cause|shell|directory|folder|certificate|domain|of|access|rights|privileges?|permissions?))?`)
+
+var theAccount = regexp.MustCompile(`^(?:'s)? (?:account|user|login|password)s?\b`)
 
 // accounts checks the accounts that are ordinary words.
 func (r *reading) accounts() {
 	for _, m := range accountWord.FindAllStringSubmatchIndex(r.low, 8) {
-		if name := r.low[m[2]:m[3]]; m[1] == m[3] && r.free(m[2], m[3]) && !r.has(name) {
+		name := r.low[m[2]:m[3]]
+		if strings.HasPrefix(r.low[m[0]:], "the ") && !theAccount.MatchString(r.low[m[3]:]) {
+			continue // a person, or a root of something
+		}
+		if m[1] == m[3] && r.free(m[2], m[3]) && !r.has(name) {
 			r.missing(User, name)
 		}
 	}
