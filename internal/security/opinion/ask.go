@@ -70,7 +70,13 @@ func (out *Output) ask(ctx context.Context, run *pipeline.Run, files []*file, o 
 
 // unread says why an incident was not read.
 func (out *Output) unread(i, n int) string {
-	if out.Incidents[i].Verdict == casemate.VerdictBenign {
+	benign := 0
+	for j := range out.Incidents {
+		if out.Incidents[j].Verdict == casemate.VerdictBenign {
+			benign++
+		}
+	}
+	if out.Incidents[i].Verdict == casemate.VerdictBenign && benign > fewBenign {
 		return "not read by the model: likely benign incidents are many"
 	}
 	return fmt.Sprintf("not read by the model: budget of %d", max(n, 0))

@@ -24,6 +24,7 @@ type file struct {
 	evidence []casemate.Evidence
 	moments  []int // of evidence, those that are moments
 	shares   int   // of evidence, the one that says what the parts share; -1 for none
+	tactics  int   // of evidence, the one that counts tactics; -1 for none
 	spread   int   // of evidence, counts over the whole timeline
 	left     int   // moments that are not among the evidence
 }
@@ -32,7 +33,7 @@ func gather(inc *casemate.Incident) *file { return gatherMost(inc, maxMoments) }
 
 // gatherMost takes at most n moments of the incident.
 func gatherMost(inc *casemate.Incident, n int) *file {
-	f := &file{incident: inc, shares: -1}
+	f := &file{incident: inc, shares: -1, tactics: -1}
 	f.spread = f.add(casemate.Evidence{Kind: casemate.EvidenceFinding, Name: "counts", Text: counts(inc), First: inc.First, Last: inc.Last})
 	for _, r := range inc.Reasons {
 		i := f.add(casemate.Evidence{Kind: casemate.EvidenceFinding, Name: r.Kind, Text: r.Text, Record: first(r.Evidence), Techniques: named(inc, r.Text)})
@@ -51,6 +52,10 @@ func gatherMost(inc *casemate.Incident, n int) *file {
 	for _, t := range spread(inc.Techniques, maxTechniques) {
 		text := fmt.Sprintf("%s %s, said by the %s", t.ID, t.Name, t.Source)
 		f.add(casemate.Evidence{Kind: casemate.EvidenceFinding, Name: "technique", Record: t.ID, Text: text, Techniques: []string{t.ID}})
+	}
+	if stages := stages(inc); len(stages) > 1 && len(inc.Timeline) > 1 {
+		text := fmt.Sprintf("techniques belong to %d tactics: %s.", len(stages), strings.Join(stages, ", "))
+		f.tactics = f.add(casemate.Evidence{Kind: casemate.EvidenceFinding, Name: "tactics", Text: text})
 	}
 	return f
 }
@@ -206,8 +211,8 @@ func (f *file) together() []casemate.Statement {
 	} else if ok {
 		say(fmt.Sprintf("The longest silence between two lines of its timeline is %s.", silence(gap)), counted)
 	}
-	if stages := stages(inc); len(stages) > 1 && len(inc.Timeline) > 1 {
-		say(fmt.Sprintf("Their techniques belong to %d tactics: %s.", len(stages), strings.Join(stages, ", ")), f.techniques()...)
+	if f.tactics >= 0 {
+		say("Their "+f.evidence[f.tactics].Text, f.id(f.tactics))
 	}
 	return out
 }
@@ -337,17 +342,6 @@ func stages(inc *casemate.Incident) []string {
 	for _, s := range shorts {
 		if t, ok := c.Tactic(s); ok {
 			out = append(out, t.Name)
-		}
-	}
-	return out
-}
-
-// techniques returns the ids of the evidence that names techniques.
-func (f *file) techniques() []string {
-	var out []string
-	for _, e := range f.evidence {
-		if e.Name == "technique" && e.Kind == casemate.EvidenceFinding {
-			out = append(out, e.ID)
 		}
 	}
 	return out
