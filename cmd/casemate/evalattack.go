@@ -14,6 +14,7 @@ import (
 	"github.com/casemate-ai/casemate/internal/learn/technique"
 	"github.com/casemate-ai/casemate/internal/security/library"
 	"github.com/casemate-ai/casemate/internal/security/mapping"
+	"github.com/casemate-ai/casemate/internal/security/workflow"
 )
 
 // heldOutFlags say what a head that holds something out is trained from.
@@ -151,7 +152,7 @@ func (c *ctiATECmd) Run(s *streams) error {
 		return &casemate.Error{Code: casemate.CodeInput, Message: "eval cti-ate", Err: err, Hint: "give the tab-separated file of the task, with its header line"}
 	}
 	opt := mapping.Options{Threshold: c.Threshold}
-	if _, err := mapHeads(&opt); err != nil {
+	if _, err := workflow.MapHeads(&opt); err != nil {
 		return err
 	}
 	name := "descriptions of CTI-ATE, no knowledge base"

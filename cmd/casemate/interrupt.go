@@ -3,7 +3,20 @@ package main
 import (
 	"context"
 	"io"
+	"os"
 )
+
+// openInterruptible opens a file whose reads end with ctx, whatever it is.
+func openInterruptible(ctx context.Context, name string) (io.ReadCloser, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{interruptibleReader(ctx, f), f}, nil
+}
 
 // interruptible reads until its context ends: a read that waits for a person, a
 // pipe or a device does not hold the program up. The goroutine of a read that

@@ -195,3 +195,11 @@ func (c *kbSearchCmd) Run(s *streams) error {
 	}
 	return nil
 }
+
+// titled joins an id and a name. Some entries have no name but their id.
+func titled(id, name string) string {
+	if id == name {
+		return id
+	}
+	return strings.TrimSpace(id + " " + name)
+}

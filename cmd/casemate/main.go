@@ -36,10 +36,7 @@ const (
 type cli struct {
 	Run        runCmd        `cmd:"" help:"Run a workflow of the table, or a recipe of your own."`
 	Recipe     recipeCmd     `cmd:"" help:"Make, check and test recipes of your own."`
-	Classify   classifyCmd   `cmd:"" help:"Label lines of text with an embedded classifier, one JSON object a line."`
-	Ask        askCmd        `cmd:"" help:"Answer a question from the knowledge base, or rank the options of one, with the passages."`
 	KB         kbCmd         `cmd:"" name:"kb" help:"Import, search and show published knowledge."`
-	Map        mapCmd        `cmd:"" help:"Map reports, rules and alerts to ATT&CK techniques, sentence by sentence."`
 	Model      modelCmd      `cmd:"" help:"Import, show, check and quantise models; list the embedded classifiers and their cards."`
 	Generate   generateCmd   `cmd:"" help:"Let a language model answer or continue a prompt."`
 	Score      scoreCmd      `cmd:"" help:"Tell how probable continuations of a text are to a language model."`
@@ -109,7 +106,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 // parserOptions are what all parsers of the program share.
 func parserOptions(stdout, stderr io.Writer) []kong.Option {
 	return []kong.Option{
-		kong.Vars(workflow.Variables()),
+		kong.Vars(workflow.Variables()), kong.NamedMapper("rest", kong.MapperFunc(restOfArguments)),
 		kong.UsageOnError(), kong.Writers(stdout, stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
 		kong.Exit(func(code int) { panic(exitRequest(code)) }),

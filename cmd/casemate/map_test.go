@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/casemate-ai/casemate/internal/security/mapping"
+	"github.com/casemate-ai/casemate/internal/security/workflow"
 )
 
 // mapJSON runs the map command and returns its documents.
@@ -23,7 +24,7 @@ func mapJSON(t *testing.T, args ...string) []*mapping.Result {
 	if code := run(context.Background(), args, strings.NewReader(""), &out, &errs); code != exitFine {
 		t.Fatalf("exit %d: %s", code, errs.String())
 	}
-	var d mapDocument
+	var d workflow.MapOutput
 	if err := json.Unmarshal(out.Bytes(), &d); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/casemate-ai/casemate/internal/model/modelstore"
 	"github.com/casemate-ai/casemate/internal/security/head"
 	"github.com/casemate-ai/casemate/internal/security/report"
+	"github.com/casemate-ai/casemate/internal/security/workflow"
 )
 
 type modelCmd struct {
@@ -84,7 +85,7 @@ func (c *modelListCmd) Run(s *streams) error {
 func (c *modelListCmd) heads() ([]listedHead, error) {
 	var all []listedHead
 	for _, name := range head.Names() {
-		h, err := openHead(name)
+		h, err := workflow.OpenHead(name)
 		if err != nil {
 			return nil, err
 		}
@@ -126,7 +127,7 @@ type modelCardCmd struct {
 
 // Run prints the card, which is Markdown.
 func (c *modelCardCmd) Run(s *streams) error {
-	if _, err := openHead(c.Head); err != nil {
+	if _, err := workflow.OpenHead(c.Head); err != nil {
 		return err
 	}
 	text, err := head.Card(c.Head)

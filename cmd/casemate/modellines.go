@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/workflow"
 )
 
 // maxModelLine caps one line of input to score, embed and tokenize, in bytes.
@@ -96,7 +97,7 @@ func (q *lineQueue) read(ctx context.Context, in io.Reader, answer func(ctx cont
 	defer close(q.lines)
 	r := bufio.NewReaderSize(in, 64<<10)
 	for number := 1; ; number++ {
-		text, long, err := readLine(r, maxModelLine)
+		text, long, err := workflow.ReadLine(r, maxModelLine)
 		line := &openLine{number: number, text: text, done: make(chan struct{})}
 		switch {
 		case err == io.EOF && len(text) == 0 && !long:
@@ -216,23 +217,6 @@ func (b *badLine) Unwrap() error { return b.error }
 // faulty marks an error as the line's.
 func faulty(format string, args ...any) error { return &badLine{fmt.Errorf(format, args...)} }
 
-// readLine returns the next line, with its end. Of one over the limit nothing is
-// kept, and long is set. A last line without an end comes with io.EOF.
-func readLine(r *bufio.Reader, limit int) (line []byte, long bool, err error) {
-	for {
-		part, err := r.ReadSlice('\n')
-		if !long {
-			line = append(line, part...)
-		}
-		if len(line) > limit {
-			line, long = nil, true
-		}
-		if err != bufio.ErrBufferFull {
-			return line, long, err
-		}
-	}
-}
-
 // idOf returns the "id" of a line that may be broken elsewhere.
 func idOf(line []byte) json.RawMessage {
 	var v struct {
@@ -248,7 +232,7 @@ func idOf(line []byte) json.RawMessage {
 // alone, so that a line may carry what is its owner's.
 func decodeLine(line []byte, v any) error {
 	if err := json.Unmarshal(line, v); err != nil {
-		return faulty("read the line: %s", plainJSON(err))
+		return faulty("read the line: %s", workflow.PlainJSON(err))
 	}
 	return nil
 }

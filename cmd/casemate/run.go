@@ -107,7 +107,7 @@ func (c *runCmd) list(s *streams) error {
 		}
 		fmt.Fprintln(s.stdout, g)
 		for _, w := range groups[g] {
-			lines := fold(report.Terminal(w.Summary), max(terminalWidth(s.stdout)-width-4, minShownColumn))
+			lines := workflow.Fold(report.Terminal(w.Summary), max(terminalWidth(s.stdout)-width-4, minShownColumn))
 			fmt.Fprintf(s.stdout, "  %-*s  %s\n", width, w.Name, lines[0])
 			for _, l := range lines[1:] {
 				fmt.Fprintf(s.stdout, "  %-*s  %s\n", width, "", l)

@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	defaultWidth = 100
-	barThrottle  = 100 * time.Millisecond // between two drawings of a bar
+	defaultWidth   = 100
+	minShownColumn = 40
+	barThrottle    = 100 * time.Millisecond // between two drawings of a bar
 )
 
 // output is standard output, and remembers what went wrong with it.

@@ -154,11 +154,15 @@ func (c *workflowCmd) Run(s *streams) error {
 	}
 	defer end()
 	out := bufio.NewWriter(s.stdout)
-	if c.lines() && !c.alone() {
+	if c.lines(in) && !c.alone() {
+		env.Flush = out.Flush
+		env.LinesOnly = len(c.files()) == 0
 		env.Emit = func(v any) error { return writeLine(out, v) }
 	}
 	r, err := c.w.Run(s.ctx, in, env)
-	end()
+	if env.Progress != nil {
+		env.Progress("", 0, 0) // the bar goes before the result comes
+	}
 	if flushed := out.Flush(); err == nil { // what was found before an error is kept
 		err = flushed
 	}
@@ -166,7 +170,7 @@ func (c *workflowCmd) Run(s *streams) error {
 		return err
 	}
 	if env.DryRun == nil {
-		if err := c.show(s, r); err != nil {
+		if err := c.show(s, r, c.lines(in) && !c.alone()); err != nil {
 			return err
 		}
 	}
@@ -174,7 +178,10 @@ func (c *workflowCmd) Run(s *streams) error {
 }
 
 // lines says whether objects go out one by one.
-func (c *workflowCmd) lines() bool { return c.w.Stream || c.flag.lines.JSONL }
+func (c *workflowCmd) lines(in any) bool {
+	l, ok := in.(interface{ Lines() bool })
+	return c.w.Stream || c.flag.lines.JSONL || ok && l.Lines()
+}
 
 // markdown and html are the files that pages go to.
 func (c *workflowCmd) markdown() string { return c.flag.page.Markdown + string(c.flag.pages.Markdown) }
@@ -221,7 +228,12 @@ func (c *workflowCmd) check() error {
 		return &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("--fail-on %q", f), Hint: "give " + listed(c.w.Levels)}
 	}
 	toStdout := 0
-	for _, asked := range []bool{c.flag.json.JSON, c.flag.lines.JSONL, c.markdown() == "-", c.html() == "-"} {
+	for _, f := range c.files() {
+		if f == "-" {
+			toStdout++
+		}
+	}
+	for _, asked := range []bool{c.flag.json.JSON, c.flag.lines.JSONL} {
 		if asked {
 			toStdout++
 		}
@@ -229,7 +241,19 @@ func (c *workflowCmd) check() error {
 	if toStdout > 1 {
 		return &casemate.Error{Code: casemate.CodeUsage, Message: "only one form can go to standard output", Hint: "give the others a file name"}
 	}
+	if v, ok := c.view.(interface{ check() error }); ok {
+		return v.check()
+	}
 	return nil
+}
+
+// files are the files that further forms go to, as they are asked for.
+func (c *workflowCmd) files() []string {
+	all := []string{c.markdown(), c.html()}
+	if v, ok := c.view.(interface{ files() []string }); ok {
+		all = append(all, v.files()...)
+	}
+	return slices.DeleteFunc(all, func(f string) bool { return f == "" })
 }
 
 // input is the workflow's input, of flags or of a document.
@@ -244,10 +268,9 @@ func (c *workflowCmd) input(s *streams) (any, error) {
 	return c.w.Decode(document)
 }
 
-// env makes what the run is given. The caller calls end when it is over, which
-// may be twice.
+// env makes what the run is given. The caller calls end when all is shown.
 func (c *workflowCmd) env(s *streams) (env workflow.Env, end func(), err error) {
-	env = workflow.Env{Stdin: s.stdin, Options: pipeline.Options{Workflow: c.w.Name, Version: version, Stdin: s.stdin}}
+	env = workflow.Env{Stdin: s.stdin, Open: func(name string) (io.ReadCloser, error) { return openInterruptible(s.ctx, name) }, Options: pipeline.Options{Workflow: c.w.Name, Version: version, Stdin: s.stdin}}
 	show, done := stepBar(s.stderr)
 	env.Progress = show
 	closers := []func(){done}
@@ -285,8 +308,7 @@ func (c *workflowCmd) env(s *streams) (env workflow.Env, end func(), err error) 
 }
 
 // show writes the files that are asked for, then what goes to standard output.
-func (c *workflowCmd) show(s *streams, r workflow.Result) error {
-	done := c.lines() && !c.alone()
+func (c *workflowCmd) show(s *streams, r workflow.Result, done bool) error {
 	for _, f := range []struct {
 		name  string
 		write func(io.Writer) error

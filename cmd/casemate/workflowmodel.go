@@ -68,6 +68,10 @@ func stepBar(stderr io.Writer) (show func(step string, done, total int64), end f
 		}
 	}
 	return func(step string, done, total int64) {
+		if step == "" {
+			end()
+			return
+		}
 		if step != current || bar == nil {
 			end()
 			current = step

@@ -17,6 +17,8 @@ func viewOf(name string) view {
 	switch name {
 	case "triage":
 		return &triageView{}
+	case "map":
+		return &mapView{}
 	}
 	return nil
 }
@@ -38,7 +40,7 @@ func (v *triageView) show(s *streams, c *workflowCmd, r workflow.Result) (bool, 
 	}
 	opt := report.TerminalOptions{Width: terminalWidth(s.stdout), Color: isTerminal(s.stdout), Top: v.Top}
 	if v.Explain == "" {
-		if c.lines() || c.flag.json.JSON || c.markdown() == "-" || c.html() == "-" {
+		if c.flag.lines.JSONL || c.flag.json.JSON || c.markdown() == "-" || c.html() == "-" {
 			return false, nil
 		}
 		return true, report.WriteTerminal(s.stdout, t, opt)

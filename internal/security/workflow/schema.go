@@ -101,6 +101,7 @@ func (w Workflow) inputSchema() (*jsonschema.Schema, error) {
 			if p.Default, err = literal(f.Type, value); err != nil {
 				return nil, fmt.Errorf("default of %s of %s: %w", name, w.Name, err)
 			}
+			s.Required = slices.DeleteFunc(s.Required, func(r string) bool { return r == name })
 		}
 	}
 	return s, nil

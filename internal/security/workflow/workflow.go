@@ -5,6 +5,8 @@ package workflow
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
 
 	"github.com/casemate-ai/casemate"
@@ -47,6 +49,10 @@ type Env struct {
 	Emit func(any) error
 	// LinesOnly says that the document itself will not be looked at.
 	LinesOnly bool
+	// Flush hands over what Emit has taken, for those who wait for it; it may be nil.
+	Flush func() error
+	// Open opens a file that is read as it comes; nil is os.Open.
+	Open func(name string) (io.ReadCloser, error)
 }
 
 // Result is what a run found.
@@ -72,7 +78,7 @@ type Result struct {
 
 // All returns the table, in the order of the documentation.
 func All() []Workflow {
-	all := []Workflow{triageEntry(), summarizeEntry(), noteEntry(), investigateEntry(), explainEntry(), rankLogsEntry(), enrichEntry()}
+	all := []Workflow{triageEntry(), summarizeEntry(), noteEntry(), investigateEntry(), explainEntry(), rankLogsEntry(), enrichEntry(), mapEntry(), askEntry(), classifyEntry()}
 	for _, r := range recipe.Builtin() {
 		all = append(all, FromRecipe(r))
 	}
@@ -107,4 +113,45 @@ func entry[I any](w Workflow, run func(context.Context, *I, Env) (Result, error)
 // usage is the error of wrong use.
 func usage(message, hint string) error {
 	return &casemate.Error{Code: casemate.CodeUsage, Message: message, Hint: hint}
+}
+
+// StepReading is the step of a run whose progress is counted in bytes.
+const StepReading = "reading"
+
+// WriteText writes the result for a terminal.
+func (r Result) WriteText(w io.Writer, o page.TerminalOptions) error {
+	switch {
+	case r.Text != nil:
+		return r.Text(w, o)
+	case r.Page != nil:
+		return page.WriteTerminal(w, *r.Page, o)
+	}
+	b, err := json.MarshalIndent(r.Value, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write JSON: %w", err)
+	}
+	_, err = w.Write(append(b, '\n'))
+	return err
+}
+
+// WriteMarkdown writes the result as Markdown.
+func (r Result) WriteMarkdown(w io.Writer) error {
+	switch {
+	case r.Markdown != nil:
+		return r.Markdown(w)
+	case r.Page != nil:
+		return page.WriteMarkdown(w, *r.Page)
+	}
+	return usage("this result has no form in Markdown", "leave --markdown out, or ask for --json")
+}
+
+// WriteHTML writes the result as one self-contained page.
+func (r Result) WriteHTML(w io.Writer) error {
+	switch {
+	case r.HTML != nil:
+		return r.HTML(w)
+	case r.Page != nil:
+		return page.WriteHTML(w, *r.Page)
+	}
+	return usage("this result has no page", "leave --html out, or ask for --json")
 }

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/casemate-ai/casemate/internal/security/library"
 	"github.com/casemate-ai/casemate/internal/security/page"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
 	"github.com/casemate-ai/casemate/internal/security/workflow"
@@ -140,7 +142,7 @@ func holds(t *testing.T, name string, schema json.RawMessage, document string) {
 // not of the input are left out.
 func flags(t *testing.T, in any, example string) {
 	t.Helper()
-	k, err := kong.New(in, kong.Vars(workflow.Variables()))
+	k, err := kong.New(in, kong.Vars(workflow.Variables()), kong.NamedMapper("rest", kong.MapperFunc(func(*kong.DecodeContext, reflect.Value) error { return nil })))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,6 +169,9 @@ func words(command string) []string {
 func runExample(t *testing.T, w workflow.Workflow, in any) (document string, lines []string) {
 	t.Helper()
 	env := workflow.Env{Options: pipeline.Options{Workflow: w.Name, Version: "test"}}
+	if w.Library {
+		env.Library = knowledge(t)
+	}
 	if w.Stream || w.Line != nil {
 		env.Emit = func(v any) error {
 			lines = append(lines, encode(t, v))
@@ -195,6 +200,32 @@ func runExample(t *testing.T, w workflow.Workflow, in any) (document string, lin
 		}
 	}
 	return encode(t, r.Value), lines
+}
+
+// book is a catalogue of one technique that something mitigates.
+const book = `{"type":"bundle","id":"bundle--1","objects":[
+{"type":"x-mitre-collection","id":"x-mitre-collection--1","name":"Enterprise ATT&CK","x_mitre_version":"1.0","modified":"2020-01-02T00:00:00Z"},
+{"type":"attack-pattern","id":"attack-pattern--1","name":"PowerShell","description":"Adversaries may abuse PowerShell commands for execution.","x_mitre_domains":["enterprise-attack"],"external_references":[{"source_name":"mitre-attack","external_id":"T1059.001"}]},
+{"type":"course-of-action","id":"course-of-action--1","name":"Code Signing","description":"Run only scripts that are signed.","x_mitre_domains":["enterprise-attack"],"external_references":[{"source_name":"mitre-attack","external_id":"M1045"}]},
+{"type":"relationship","id":"relationship--1","relationship_type":"mitigates","source_ref":"course-of-action--1","target_ref":"attack-pattern--1","description":"Signed scripts alone are run."}]}`
+
+// knowledge is a knowledge base that holds the book.
+func knowledge(t *testing.T) *library.Library {
+	t.Helper()
+	dir := t.TempDir()
+	name := filepath.Join(dir, "attack.json")
+	if err := os.WriteFile(name, []byte(book), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lib, err := library.Open(dir, library.Options{Write: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { lib.Close() })
+	if _, err := lib.Import(context.Background(), []string{name}, library.ImportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return lib
 }
 
 func encode(t *testing.T, v any) string {
