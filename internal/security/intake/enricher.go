@@ -185,6 +185,7 @@ func (e *Enricher) detect(a *casemate.Alert, out *Enrichment) {
 const (
 	maxCommand    = 1024 // bytes, unless the options say otherwise; about 3 ms
 	maxBehaviours = 8
+	maxIndicators = 512
 	maxDecoded    = 3
 	maxDecodedLen = 600 // bytes of each
 )
@@ -217,12 +218,23 @@ func (e *Enricher) behave(a *casemate.Alert, out *Enrichment) {
 			out.technique(e.opt.Catalogue, id, "behaviour")
 		}
 	}
+	out.unhide(x.Indicators)
 	for i := range x.Layers {
 		l := &x.Layers[i]
 		if l.Binary != nil || l.Text == "" || len(out.Decoded) == maxDecoded {
 			continue
 		}
 		out.Decoded = append(out.Decoded, Decoded{Encoding: l.Op, Text: cut(l.Text, maxDecodedLen)})
+	}
+}
+
+// unhide adds the indicators that only show in what was decoded.
+func (e *Enrichment) unhide(found []explain.Indicator) {
+	for _, n := range found {
+		known := slices.ContainsFunc(e.Indicators, func(i casemate.Indicator) bool { return i.Type == n.Type && i.Value == n.Value })
+		if n.Span.Layer >= 0 && !known && len(e.Indicators) < maxIndicators {
+			e.Indicators = append(slices.Clip(e.Indicators), casemate.Indicator{Type: n.Type, Value: n.Value, Scope: n.Scope, Field: "decoded"})
+		}
 	}
 }
 
