@@ -45,6 +45,7 @@ type told struct {
 
 // tell makes evidence of the moments of an incident.
 func (s *sensors) tell(in casemate.Incident) []*told {
+	in.Timeline = withTechniques(in)
 	var out []*told
 	if len(in.Timeline) <= maxMoments {
 		for _, m := range in.Timeline {
@@ -82,6 +83,28 @@ func (s *sensors) tell(in casemate.Incident) []*told {
 		g.ev.Severity = max(g.ev.Severity, m.Severity)
 	}
 	return out
+}
+
+// withTechniques adds to the moments of an incident the techniques that the triage
+// read out of their names, which it keeps with the incident.
+func withTechniques(in casemate.Incident) []casemate.Moment {
+	of := map[string][]string{}
+	for _, t := range in.Techniques {
+		for _, id := range t.Evidence {
+			of[id] = append(of[id], t.ID)
+		}
+	}
+	list := slices.Clone(in.Timeline)
+	for i := range list {
+		m := &list[i]
+		m.Techniques = slices.Clone(m.Techniques)
+		for _, id := range of[m.Evidence] {
+			if !slices.Contains(m.Techniques, id) {
+				m.Techniques = append(m.Techniques, id)
+			}
+		}
+	}
+	return list
 }
 
 // grave marks the moments that stand alone: the gravest, new ones first.

@@ -119,8 +119,8 @@ func TestQuestions(t *testing.T) {
 	open, answered := texts(out.Questions), texts(out.Answered)
 	for _, want := range []string{
 		"Who speaks to the press", "Was the second access key", "read from the archive between 15:14 and 18:04", "do we tell the ministry",
-		"stage: Incident 1: it is not known what was gathered", "account: Nobody says what became of the accounts", "named: It is not known what part the machine FIN-WS-017",
-		"relation: It is not known whether incident 2 is part of incident 1", "blocked: Nobody says whether",
+		"stage: Incident 1: it is not known what was gathered", "account: The material does not say what became of the accounts", "named: It is not known what part the machine FIN-WS-017",
+		"relation: It is not known whether incident 2 is part of incident 1", "blocked: It is not known whether",
 	} {
 		if !strings.Contains(open, want) {
 			t.Errorf("not open: %q in\n%s", want, open)

@@ -148,9 +148,16 @@ func (w *writer) steps(in casemate.Incident) (words, ids []string) {
 		}
 		return w.byGravity(best.ids)[0]
 	}
+	if id := has("reconnaissance", ""); id != "" {
+		words, ids = append(words, "it looked for ways in"), append(ids, id)
+	}
 	for _, e := range entries {
 		if id := has("initial-access", e.technique); id != "" {
-			words, ids = append(words, e.words), append(ids, id)
+			phrase := e.words
+			if len(words) > 0 {
+				phrase = strings.TrimPrefix(phrase, "it ")
+			}
+			words, ids = append(words, phrase), append(ids, id)
 			break
 		}
 	}
@@ -193,6 +200,9 @@ func (w *writer) since() casemate.Statement {
 		}
 	}
 	if first == nil {
+		first = w.earliest(top.Rank)
+	}
+	if first == nil {
 		return casemate.Statement{}
 	}
 	text := fmt.Sprintf("The first sign of it is %s at %s", w.sign(first), w.clock(first.first))
@@ -206,6 +216,16 @@ func (w *writer) since() casemate.Statement {
 		ids = append(ids, last.ids...)
 	}
 	return rule(text+".", ids...)
+}
+
+// earliest is the first happening of an incident that has a time.
+func (w *writer) earliest(rank int) *happening {
+	for i := range w.happened {
+		if h := &w.happened[i]; h.rank == rank && !h.first.IsZero() {
+			return h
+		}
+	}
+	return nil
 }
 
 // sign names the first alert of a happening and where it was.
@@ -400,7 +420,7 @@ func (w *writer) state(out *Output) casemate.Statement {
 	case len(w.acted) > 0:
 		return rule(upper(open)+".", id)
 	case len(w.told) > 0:
-		return rule("Nobody says in the material what was done about it; "+open+".", id)
+		return rule("The material does not say what was done about it; "+open+".", id)
 	}
 	return casemate.Statement{}
 }

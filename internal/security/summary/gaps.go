@@ -95,7 +95,7 @@ func (w *writer) silent(in casemate.Incident) []Question {
 	var out []Question
 	for _, x := range holes {
 		out = append(out, gap("time", fmt.Sprintf("What happened between %s and %s is not known: no grave alert of incident %d is from that time.",
-			w.clock(x.from.last), w.clock(x.to.first), in.Rank), x.from.ids[0], x.to.ids[0], w.incidentFinding(in)))
+			w.clock(x.from.last), w.clock(x.to.first), in.Rank), w.idAt(x.from, x.from.last), w.idAt(x.to, x.to.first), w.incidentFinding(in)))
 	}
 	return out
 }
@@ -115,11 +115,11 @@ func (w *writer) uncontained(t casemate.EntityType) []Question {
 		return nil
 	}
 	ids = ids[:min(len(ids), 8)]
-	text := "Nobody says that anything was done about "
+	text := "The material does not say what was done about "
 	if t == casemate.EntityUser {
-		text = "Nobody says what became of the accounts "
+		text = "The material does not say what became of the accounts "
 		if len(names) == 1 {
-			text = "Nobody says what became of the account "
+			text = "The material does not say what became of the account "
 		}
 	}
 	joined := list(names, 8)
@@ -161,7 +161,7 @@ func (w *writer) unblocked(out *Output) []Question {
 	if len(names) == 0 {
 		return nil
 	}
-	return []Question{gap("blocked", "Nobody says whether "+list(names, len(names))+" can still be reached.", ids...)}
+	return []Question{gap("blocked", "It is not known whether "+list(names, len(names))+" can still be reached.", ids...)}
 }
 
 // namedOnly asks for machines and accounts that people name and no record does.

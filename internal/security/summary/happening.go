@@ -39,7 +39,7 @@ func (w *writer) happenings() []happening {
 		i := -1
 		for k := len(out) - 1; k >= 0 && k >= len(out)-8; k-- {
 			h := &out[k]
-			if h.rank == m.Rank && h.host == host && h.tactic == tactic && m.First.Sub(h.last) <= sameThing && (h.technique == technique || technique == "" && h.technique == "") {
+			if h.rank == m.Rank && h.host == host && h.tactic == tactic && m.First.Sub(h.last) <= sameThing && h.technique == technique && (technique != "" || h.moments[0].Name == m.Name) {
 				i = k
 				break
 			}
@@ -136,6 +136,16 @@ func (w *writer) primary(ids []string) (technique, tactic string) {
 
 // weak reports whether a technique says little beside another one.
 func weak(id string) bool { return strings.HasPrefix(id, "T1078") }
+
+// idAt is the evidence of a happening that has a time as its first or last.
+func (w *writer) idAt(h *happening, t time.Time) string {
+	for _, id := range h.ids {
+		if e := w.pieces[id]; e != nil && (e.First.Equal(t) || e.Last.Equal(t)) {
+			return id
+		}
+	}
+	return h.ids[0]
+}
 
 // named writes a technique with its name from the catalogue.
 func (w *writer) named(id string) string {

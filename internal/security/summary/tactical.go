@@ -16,6 +16,7 @@ const maxInPhase = 8 // sentences of one phase
 // group is what one sentence of a phase tells: the happenings of one technique.
 type group struct {
 	technique string
+	name      string // where there is no technique
 	list      []*happening
 	hosts     []string
 	users     []string
@@ -61,6 +62,9 @@ func (w *writer) order(tactic string) int {
 // takes reports whether one sentence can tell of the group and of a happening: it
 // must not put an account on a machine where it was not.
 func (g *group) takes(h *happening) bool {
+	if h.technique == "" && g.name != h.moments[0].Name {
+		return false
+	}
 	if len(g.hosts) == 1 && g.hosts[0] == h.host || len(g.hosts) == 0 {
 		return true
 	}
@@ -70,8 +74,12 @@ func (g *group) takes(h *happening) bool {
 // collect adds a happening to the group of its technique.
 func collect(groups []*group, h *happening) []*group {
 	i := slices.IndexFunc(groups, func(g *group) bool { return g.technique == h.technique && g.takes(h) })
+	name := ""
+	if h.technique == "" {
+		name = h.moments[0].Name
+	}
 	if i < 0 {
-		groups = append(groups, &group{technique: h.technique, first: h.first, last: h.last})
+		groups = append(groups, &group{technique: h.technique, name: name, first: h.first, last: h.last})
 		i = len(groups) - 1
 	}
 	g := groups[i]
