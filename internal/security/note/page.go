@@ -32,7 +32,7 @@ func Page(o Output) page.Page {
 		p.Badges = append(p.Badges, page.Badge{Text: "severity " + o.Severity.String(), Level: o.Severity})
 	}
 	if len(o.Incidents) > 1 || o.Kind == KindHandover {
-		p.Blocks = append(p.Blocks, incidentTable(o.Incidents)...)
+		p.Blocks = append(p.Blocks, incidentTables(&o)...)
 	}
 	if len(o.Narrative) > 0 {
 		p.Blocks = append(p.Blocks, page.Section{Title: "In short", Note: "By the model, held against the evidence it cites."}, page.Prose(o.Narrative))
@@ -44,22 +44,36 @@ func Page(o Output) page.Page {
 	return p
 }
 
-func incidentTable(list []Incident) []page.Block {
+// incidentTables list incidents by urgency: of a shift those with alerts in it
+// first.
+func incidentTables(o *Output) []page.Block {
+	if o.Since == nil && o.Until == nil {
+		return incidentTable("Incidents, by urgency", o.Incidents)
+	}
+	var changed, quiet []Incident
+	for _, i := range o.Incidents {
+		if i.Changed {
+			changed = append(changed, i)
+		} else {
+			quiet = append(quiet, i)
+		}
+	}
+	return append(incidentTable("Open, with alerts in the shift", changed), incidentTable("Open, without alerts in the shift", quiet)...)
+}
+
+func incidentTable(title string, list []Incident) []page.Block {
 	if len(list) == 0 {
 		return nil
 	}
-	t := page.Table{Head: []string{"Rank", "Incident", "Verdict", "Score", "Alerts", "Last", "In the shift", "Title"}}
+	t := page.Table{Head: []string{"Rank", "Incident", "Verdict", "Score", "Last alert", "What"}}
 	for _, i := range list {
-		last, changed := "", "no"
+		last := ""
 		if !i.Last.IsZero() {
 			last = stamp(i.Last)
 		}
-		if i.Changed {
-			changed = "yes"
-		}
-		t.Rows = append(t.Rows, []string{strconv.Itoa(i.Rank), i.ID, string(i.Verdict), points(i.Score), strconv.Itoa(i.Alerts), last, changed, i.Title})
+		t.Rows = append(t.Rows, []string{strconv.Itoa(i.Rank), i.ID, string(i.Verdict), points(i.Score), last, i.Title})
 	}
-	return []page.Block{page.Section{Title: "Incidents, by urgency"}, t}
+	return []page.Block{page.Section{Title: title}, t}
 }
 
 // thingTables list techniques and indicators.
