@@ -62,12 +62,15 @@ func askModel(ctx context.Context, run *pipeline.Run, st *ranking) (*ModelPart, 
 		run.Note(fmt.Sprintf("the model read no line: %d questions are its budget, and %d go to its calibration", budget, len(contentFree)))
 		return nil, nil
 	}
-	var texts []string
-	texts = append(texts, contentFree[:]...)
-	for _, s := range chosen {
-		texts = append(texts, s.entry.text)
+	requests, chosen, sample, err := ask(ctx, run, chosen, sample)
+	if err != nil {
+		return nil, err
 	}
-	odds, err := scoreAll(ctx, run, texts)
+	if len(chosen) == 0 {
+		run.Note("the model read no line: none fits into its context")
+		return nil, nil
+	}
+	odds, err := scoreAll(ctx, run, requests)
 	if err != nil {
 		if !pipeline.WithoutModel(err) {
 			return nil, err
@@ -149,28 +152,73 @@ func median(list []float64) float64 {
 	return (list[(n-1)/2] + list[n/2]) / 2
 }
 
-// scoreAll returns the log-odds of the words for suspicious after each text.
-func scoreAll(ctx context.Context, run *pipeline.Run, texts []string) ([]float64, error) {
+// ask writes the questions: those without a line first, then one of each line that
+// fits into the model's context. Lines that do not are told and left out.
+func ask(ctx context.Context, run *pipeline.Run, chosen []*scored, sample int) ([]engine.ScoreRequest, []*scored, int, error) {
+	var out []engine.ScoreRequest
+	for _, text := range contentFree {
+		r, fits, err := request(ctx, run, text)
+		if err != nil || !fits {
+			return nil, nil, 0, err
+		}
+		out = append(out, r)
+	}
+	var kept []*scored
+	drawn, long := 0, 0
+	for i, s := range chosen {
+		r, fits, err := request(ctx, run, s.entry.text)
+		if err != nil {
+			return nil, nil, 0, err
+		}
+		if !fits {
+			long++
+			continue
+		}
+		if i < sample {
+			drawn++
+		}
+		out, kept = append(out, r), append(kept, s)
+	}
+	if long > 0 {
+		run.Note(fmt.Sprintf("the model did not read %d of the chosen lines: each is longer than its context", long))
+	}
+	if drawn == 0 { // nothing to compare with
+		return nil, nil, 0, nil
+	}
+	return out, kept, drawn, nil
+}
+
+// wordRoom is how many tokens the longest of the words may take.
+const wordRoom = 16
+
+// request writes the question about one line, and says whether it fits.
+func request(ctx context.Context, run *pipeline.Run, line string) (engine.ScoreRequest, bool, error) {
 	p, err := rankPrompt()
 	if err != nil {
-		return nil, fmt.Errorf("load prompt %q: %w", "rank", err)
+		return engine.ScoreRequest{}, false, fmt.Errorf("load prompt %q: %w", "rank", err)
 	}
-	requests := make([]engine.ScoreRequest, len(texts))
-	for i, t := range texts {
-		messages, _, err := p.Messages(prompt.Data{Texts: map[string]string{"line": t}}, run.Options().Seed)
-		if err != nil {
-			return nil, fmt.Errorf("write prompt %q: %w", "rank", err)
-		}
-		requests[i].Messages = messages
-		for _, v := range verbalisers {
-			requests[i].Options = append(requests[i].Options, v[:]...)
-		}
+	messages, _, err := p.Messages(prompt.Data{Texts: map[string]string{"line": line}}, run.Options().Seed)
+	if err != nil {
+		return engine.ScoreRequest{}, false, fmt.Errorf("write prompt %q: %w", "rank", err)
 	}
+	r := engine.ScoreRequest{Messages: messages}
+	for _, v := range verbalisers {
+		r.Options = append(r.Options, v[:]...)
+	}
+	prepared, err := run.Options().Engine.Prepare(ctx, engine.GenerateRequest{Messages: messages, Thinking: engine.ThinkingCut})
+	if err != nil {
+		return engine.ScoreRequest{}, false, fmt.Errorf("write prompt %q: %w", "rank", err)
+	}
+	return r, prepared.Room >= wordRoom, nil
+}
+
+// scoreAll returns the log-odds of the words for suspicious after each question.
+func scoreAll(ctx context.Context, run *pipeline.Run, requests []engine.ScoreRequest) ([]float64, error) {
 	scores, err := run.Score(ctx, "rank", requests)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]float64, len(texts))
+	out := make([]float64, len(requests))
 	for i, list := range scores {
 		if out[i], err = logOdds(list); err != nil {
 			return nil, fmt.Errorf("score line %d: %w", i+1, err)
