@@ -12,7 +12,7 @@ import (
 
 // report tells the investigation in sentences.
 func (s *scene) report(out Output, c *cast) Report {
-	var r Report
+	r := Report{Executive: []casemate.Statement{}, Technical: []casemate.Statement{}}
 	say := func(list *[]casemate.Statement, text string, ids []string) {
 		if text != "" && len(ids) > 0 {
 			*list = append(*list, casemate.Statement{Text: text, Evidence: slices.Clip(ids), By: casemate.DecidedByRule})

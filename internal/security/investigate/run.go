@@ -262,14 +262,15 @@ func (s *scene) belongs(l LogCause, in *casemate.Incident) bool {
 const nearby = 15 * time.Minute
 
 // isGrave says whether there is reason to act: triage holds the incident for
-// suspicious at least and somebody grades it medium at least, or the logs show
-// that an attack succeeded; an attack explains it, and no harmless explanation
-// does as well.
+// suspicious at least, or the logs show that an attack succeeded; an attack
+// explains it, and no harmless explanation does as well. Where the explanation is
+// no more than plausible, somebody must grade it medium at least.
 func isGrave(in *casemate.Incident, list []Hypothesis, logs []LogCause) bool {
 	succeeded := slices.ContainsFunc(logs, func(l LogCause) bool {
 		return l.Kind == string(logcount.Guessed) || l.Kind == string(logcount.Answered)
 	})
-	suspicious := in.Verdict == casemate.VerdictSuspicious && in.Severity >= casemate.SeverityMedium
+	firm := len(list) > 0 && list[0].Standing == "well supported"
+	suspicious := in.Verdict == casemate.VerdictSuspicious && (firm || in.Severity >= casemate.SeverityMedium)
 	if in.Verdict != casemate.VerdictMalicious && !suspicious && !succeeded {
 		return false
 	}
