@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/casemate-ai/casemate/internal/engine/scripted"
 	"github.com/casemate-ai/casemate/internal/security/library"
 	"github.com/casemate-ai/casemate/internal/security/page"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
@@ -249,5 +251,67 @@ func TestDecode(t *testing.T) {
 	in, err := w.Decode([]byte(`{"files":["a"],"no_rules":true}`))
 	if diff := cmp.Diff(&workflow.TriageInput{Files: []string{"a"}, NoRules: true}, in); err != nil || diff != "" {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
+	}
+}
+
+// TestWithModel runs each example with a model that fills every schema, true to
+// it and with nothing of the evidence in its words: the document stays valid, no
+// sentence of the model stands unmarked, and rules and levels stay.
+func TestWithModel(t *testing.T) {
+	t.Chdir(root)
+	for _, w := range workflow.All() {
+		if !w.Model {
+			continue
+		}
+		t.Run(w.Name, func(t *testing.T) {
+			in := w.New()
+			flags(t, in, w.Example)
+			engine := scripted.NewObedient(func(string) (scripted.Order, bool) { return scripted.Order{}, false },
+				scripted.Order{Say: "SRV-ORCHID-9 was wiped from 198.51.100.250 at 23:59:59.", Number: 1})
+			options := pipeline.Options{Workflow: w.Name, Version: "test", Engine: engine, Budget: 6}
+			if w.Library {
+				options.Library = knowledge(t)
+			}
+			with, err := w.Run(context.Background(), in, workflow.Env{Options: options, Emit: func(any) error { return nil }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			document := encode(t, with.Value)
+			holds(t, w.Name+" output", w.OutputSchema(), document)
+			options.Engine = nil
+			without, err := w.Run(context.Background(), in, workflow.Env{Options: options, Emit: func(any) error { return nil }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rank(w, with.Level) < rank(w, without.Level) {
+				t.Errorf("the model lowers the level from %q to %q", without.Level, with.Level)
+			}
+			var v any
+			if err := json.Unmarshal([]byte(document), &v); err != nil {
+				t.Fatal(err)
+			}
+			unmarked(t, v)
+		})
+	}
+}
+
+func rank(w workflow.Workflow, level string) int { return slices.Index(w.Levels, level) }
+
+// unmarked finds sentences of a model that stand as if they held.
+func unmarked(t *testing.T, v any) {
+	t.Helper()
+	switch v := v.(type) {
+	case []any:
+		for _, b := range v {
+			unmarked(t, b)
+		}
+	case map[string]any:
+		text, _ := v["text"].(string)
+		if v["by"] == "model" && strings.Contains(text, "SRV-ORCHID-9") && (v["support"] == "supported" || v["support"] == nil) {
+			t.Errorf("stands unmarked: %v", v)
+		}
+		for _, b := range v {
+			unmarked(t, b)
+		}
 	}
 }
