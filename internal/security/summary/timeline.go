@@ -60,7 +60,7 @@ func (w *writer) entry(h *happening) Entry {
 	grave := slices.MaxFunc(h.moments, func(a, b dossier.Moment) int { return cmp.Compare(a.Severity, b.Severity) })
 	text := quote(grave.Name)
 	if d := detail(best); len(d) >= minDetail && !strings.Contains(grave.Name, d) {
-		text += ": " + quote(d)
+		text += "; " + quote(d)
 	}
 	e := Entry{Time: h.first, Source: "alert", Host: h.host, Severity: h.severity, Count: h.count, Incident: h.rank,
 		What: rule(ended(upper(text)), h.ids[:min(len(h.ids), maxCited)]...)}
