@@ -48,13 +48,7 @@ func (w *writer) material(n int) []casemate.Evidence {
 		}
 	}
 	list, _ := w.moments(func(m *dossier.Moment) bool { return w.in.Kind != KindHandover || w.inShift(m.First, m.Last) }, n/2)
-	var spoken []string
-	for i := range w.dossier.Words {
-		s := &w.dossier.Words[i]
-		if !s.Quoted && !s.Commands && s.Topic != dossier.TopicOther && !slices.Contains(spoken, s.Evidence) {
-			spoken = append(spoken, s.Evidence)
-		}
-	}
+	spoken := w.telling()
 	for i := 0; i < max(len(list), len(spoken)); i++ { // by turns, so that a short budget has both
 		if i < len(list) {
 			take(list[i].ID)
@@ -72,6 +66,24 @@ func (w *writer) material(n int) []casemate.Evidence {
 	for _, e := range w.dossier.Evidence {
 		if keep[e.ID] {
 			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// telling returns the evidence of what people wrote: first what they did and what
+// came of it, then what they saw, thought and asked.
+func (w *writer) telling() []string {
+	var out []string
+	for _, topics := range [][]dossier.Topic{
+		{dossier.TopicAction, dossier.TopicDecision, dossier.TopicImpact, dossier.TopicTask},
+		{dossier.TopicObservation, dossier.TopicHypothesis, dossier.TopicQuestion},
+	} {
+		for i := range w.dossier.Words {
+			s := &w.dossier.Words[i]
+			if !s.Quoted && !s.Commands && slices.Contains(topics, s.Topic) && !slices.Contains(out, s.Evidence) {
+				out = append(out, s.Evidence)
+			}
 		}
 	}
 	return out
