@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -34,18 +35,18 @@ const (
 // cli is every command but those of the table of workflows. Each has a file of
 // its own.
 type cli struct {
-	Run        runCmd        `cmd:"" help:"Run a workflow of the table, or a recipe of your own."`
-	Recipe     recipeCmd     `cmd:"" help:"Make, check and test recipes of your own."`
-	KB         kbCmd         `cmd:"" name:"kb" help:"Import, search and show published knowledge."`
-	Model      modelCmd      `cmd:"" help:"Import, show, check and quantise models; list the embedded classifiers and their cards."`
-	Generate   generateCmd   `cmd:"" help:"Let a language model answer or continue a prompt."`
-	Score      scoreCmd      `cmd:"" help:"Tell how probable continuations of a text are to a language model."`
-	Embed      embedCmd      `cmd:"" help:"Turn texts into vectors: a language model's hidden states."`
-	Tokenize   tokenizeCmd   `cmd:"" help:"Turn text into a model's token ids, and back."`
-	Rules      rulesCmd      `cmd:"" help:"Check Sigma rules."`
-	Eval       evalCmd       `cmd:"" help:"Measure Casemate on a public benchmark."`
-	Completion completionCmd `cmd:"" help:"Print a script that completes commands and flags: for bash, zsh or fish."`
-	Version    versionCmd    `cmd:"" help:"Print the version and what the catalogue holds."`
+	Run        runCmd        `cmd:"" group:"Recipes" help:"Run a workflow of the table, or a recipe of your own."`
+	Recipe     recipeCmd     `cmd:"" group:"Recipes" help:"Make, check and test recipes of your own."`
+	KB         kbCmd         `cmd:"" group:"Knowledge" name:"kb" help:"Import, search and show published knowledge."`
+	Model      modelCmd      `cmd:"" group:"Models" help:"Import, show, check and quantise models; list the embedded classifiers and their cards."`
+	Generate   generateCmd   `cmd:"" group:"Models" help:"Let a language model answer or continue a prompt."`
+	Score      scoreCmd      `cmd:"" group:"Models" help:"Tell how probable continuations of a text are to a language model."`
+	Embed      embedCmd      `cmd:"" group:"Models" help:"Turn texts into vectors: a language model's hidden states."`
+	Tokenize   tokenizeCmd   `cmd:"" group:"Models" help:"Turn text into a model's token ids, and back."`
+	Rules      rulesCmd      `cmd:"" group:"Checks and measures" help:"Check Sigma rules."`
+	Eval       evalCmd       `cmd:"" group:"Checks and measures" help:"Measure Casemate on a public benchmark."`
+	Completion completionCmd `cmd:"" group:"This program" help:"Print a script that completes commands and flags: for bash, zsh or fish."`
+	Version    versionCmd    `cmd:"" group:"This program" help:"Print the version and what the catalogue holds."`
 }
 
 // streams is what a command reads and writes.
@@ -110,7 +111,25 @@ func parserOptions(stdout, stderr io.Writer) []kong.Option {
 		kong.UsageOnError(), kong.Writers(stdout, stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
 		kong.Exit(func(code int) { panic(exitRequest(code)) }),
+		kong.PostBuild(workflowsFirst),
 	}
+}
+
+// workflowsFirst puts the commands of the table before the others, which the help
+// lists in this order.
+func workflowsFirst(k *kong.Kong) error {
+	slices.SortStableFunc(k.Model.Children, func(a, b *kong.Node) int {
+		_, isA := commandOf(a)
+		_, isB := commandOf(b)
+		switch {
+		case isA == isB:
+			return 0
+		case isA:
+			return -1
+		}
+		return 1
+	})
+	return nil
 }
 
 // parseAndRun runs the command that the arguments ask for.
