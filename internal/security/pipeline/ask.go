@@ -190,7 +190,7 @@ func (r *Run) ask(ctx context.Context, q Question, t ticket, out any) error {
 
 // answer asks a question that has been written.
 func (r *Run) answer(ctx context.Context, q Question, req request, rec *record, out reflect.Value) error {
-	r.pinPrompt(q.Prompt)
+	r.AddPrompt(q.Prompt)
 	if !req.fits() {
 		r.Note(fmt.Sprintf("%s: the question (%s) and its answer (up to %d) are longer than the model's context of %d; the rules' result stands.",
 			q.Step, count(req.prepared.Tokens, "token"), req.MaxTokens, r.opt.Engine.Info().Context))
@@ -300,7 +300,9 @@ func unthought(text string) string {
 // pin names a prompt in the provenance.
 func pin(p *prompt.Prompt) casemate.Pin { return casemate.Pin{Name: p.Name, Digest: p.Digest} }
 
-func (r *Run) pinPrompt(p *prompt.Prompt) {
+// AddPrompt puts the digest of a prompt that is not asked through Ask into the
+// provenance.
+func (r *Run) AddPrompt(p *prompt.Prompt) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.prompts[p.Name+" "+p.Digest] = pin(p)
