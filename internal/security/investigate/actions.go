@@ -293,7 +293,7 @@ func (a *agenda) persistence(list []*causes.Record) {
 // detail adds an action and what exactly it is about, where the record says it.
 func (a *agenda) detail(id, host, why string, records []*causes.Record, what string) {
 	if act := a.add(id, casemate.EntityHost, host, why, records); act != nil && what != "" {
-		act.Text = strings.TrimSuffix(act.Text, ".") + ": " + causes.Clip(what, 200)
+		act.Text = strings.TrimSuffix(act.Text, ".") + ": " + causes.Clip(what, 200) + "."
 	}
 }
 

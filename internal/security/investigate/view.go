@@ -97,7 +97,9 @@ func marked(s casemate.Statement) string {
 func (v *view) scopes() {
 	if len(v.o.Scope) == 1 {
 		var facts page.Facts
-		for _, r := range v.o.Scope[0].Related[:min(len(v.o.Scope[0].Related), 5)] {
+		related := slices.Clone(v.o.Scope[0].Related)
+		slices.SortStableFunc(related, func(a, b casemate.Relation) int { return a.Rank - b.Rank })
+		for _, r := range related[:min(len(related), 3)] {
 			facts = append(facts, page.Fact{Name: fmt.Sprintf("related to #%d", r.Rank), Value: r.Why})
 		}
 		if len(facts) > 0 {
