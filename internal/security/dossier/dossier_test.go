@@ -106,6 +106,11 @@ func TestLinks(t *testing.T) {
 		"user svc_backup acted on user svc_wsusync",
 		"user ci-deployer acted from address 192.0.2.66",
 		"user s.okafor acted from host fs01",
+		"user s.okafor logged on to host jump01",
+		"user adm.tbrandt logged on to host fs01",
+		"process powershell.exe resolved domain static.nordkap-freight.example.com",
+		"host fin-ws-014 requested url http://static.nordkap-freight.example.com/assets/ui.png",
+		"mail billing@nordkap-freight.example.com sent mail to mail p.arkady@tarnholm.example",
 		`process powershell.exe wrote file c:\users\m.lindqvist\appdata\local\temp\uxcache.dll`,
 		"host fs01 connected to address 198.51.100.140",
 	}

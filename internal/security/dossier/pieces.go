@@ -142,7 +142,7 @@ func worth(p *words.Piece) int {
 	if strings.ContainsRune(lower, '?') {
 		score++
 	}
-	digits := strings.IndexAny(lower, "0123456789") >= 0
+	digits := strings.ContainsAny(lower, "0123456789")
 	if digits && strings.ContainsAny(lower, `.-\`) {
 		score++ // perhaps a host, an address, a time
 	}

@@ -54,8 +54,7 @@ type part struct {
 	kind    words.Kind
 	records int
 	bytes   int64
-	kept    int    // pieces of words that became evidence
-	why     string // what was left out of it
+	kept    int // pieces of words that became evidence
 }
 
 func newReader(ctx context.Context, in Input) (*reader, error) {
