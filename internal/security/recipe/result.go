@@ -94,8 +94,8 @@ func (r *Rule) schema() map[string]any {
 		return map[string]any{"type": "object", "properties": properties, "additionalProperties": false}
 	}
 	list := func(items any) map[string]any {
-		return map[string]any{"type": "object", "required": []string{"items", "more"}, "additionalProperties": false,
-			"properties": map[string]any{"items": listOf(items), "more": map[string]any{"type": "integer"}}}
+		return map[string]any{"type": "object", "required": []string{"items", "more", "total"}, "additionalProperties": false,
+			"properties": map[string]any{"items": listOf(items), "more": map[string]any{"type": "integer"}, "total": map[string]any{"type": "integer"}}}
 	}
 	sign := object(map[string]any{"name": text, "points": number, "count": number, "statement": statement})
 	switch r.Do {

@@ -189,6 +189,7 @@ func (r *Rule) apply(m *material, c *knowledge.Catalogue, done map[string]any) a
 type Listed[T any] struct {
 	Items []T `json:"items"`
 	More  int `json:"more"`
+	Total int `json:"total"`
 }
 
 func listed[T any](all []T, most int) Listed[T] {
@@ -196,7 +197,7 @@ func listed[T any](all []T, most int) Listed[T] {
 		all = []T{}
 	}
 	n := min(len(all), most)
-	return Listed[T]{Items: all[:n], More: len(all) - n}
+	return Listed[T]{Items: all[:n], More: len(all) - n, Total: len(all)}
 }
 
 // Counted is a value and how many records have it.
@@ -488,7 +489,7 @@ func timeline(m *material, most int) Listed[Happening] {
 		out = append(out, Happening{Time: e.First.UTC().Format(clock), Host: e.Host, User: e.User, Text: oneLine(text), Severity: e.Severity.String(), Count: e.Count, Evidence: []string{e.ID}})
 	}
 	l := listed(out, most)
-	l.More = all - len(l.Items)
+	l.More, l.Total = all-len(l.Items), all
 	return l
 }
 

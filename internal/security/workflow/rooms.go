@@ -55,7 +55,7 @@ func summarizeEntry() Workflow {
 	return room(Workflow{
 		Name: "summarize", Group: GroupSOC,
 		Summary: "Summarise the material of an incident: five sentences, the course by phase, a timeline, open questions.",
-		Help:    "Reads alerts, logs, notes, chats, tickets, mails and reports of an incident together, of any size. Every sentence names what it rests on; text in the material that gives orders to its reader is told as such. A model writes the sentences anew, and those that its evidence does not show are marked.",
+		Help:    "Reads alerts, logs, notes, chats, tickets, mails and reports of an incident together, of any size. Every sentence names what it rests on; text in the material that gives orders to its reader is told as such. A model puts the sentences better; where its evidence does not show one, the rules' sentence stands.",
 		Example: "casemate summarize examples/intrusion examples/incident --assets examples/assets.csv --suppress examples/suppress.yaml",
 	}, summary.Run, summary.Page, func(o summary.Output) casemate.Coverage { return o.Coverage }, nil)
 }
@@ -79,9 +79,9 @@ func noteEntry() Workflow {
 func rankLogsEntry() Workflow {
 	w := room(Workflow{
 		Name: "rank-logs", Group: GroupSOC,
-		Summary: "Rank the lines of logs by how suspicious they are, calibrated.",
+		Summary: "Rank the lines of logs by how suspicious they are.",
 		Help:    "Finds the needle in a stack of logs: signs that rules know, forms of lines that are rare, and breaks in the course of things. With --fit and labelled lines, scores become probabilities; with a model the first lines are judged once more.",
-		Example: "casemate rank-logs examples/intrusion/linux-auth.log",
+		Example: "casemate rank-logs examples/ranklogs/fleet.log",
 		Line:    ranklogs.Line{},
 	}, ranklogs.Run, ranklogs.Page, func(o ranklogs.Output) casemate.Coverage { return o.Coverage }, nil)
 	run := w.Run
