@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
@@ -20,6 +21,7 @@ import (
 	"github.com/casemate-ai/casemate/internal/security/library"
 	"github.com/casemate-ai/casemate/internal/security/page"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
+	"github.com/casemate-ai/casemate/internal/security/recipe"
 	"github.com/casemate-ai/casemate/internal/security/workflow"
 )
 
@@ -313,5 +315,53 @@ func unmarked(t *testing.T, v any) {
 		for _, b := range v {
 			unmarked(t, b)
 		}
+	}
+}
+
+// TestRecipeInput wants the fields of a recipe to be flags and properties of its
+// input, with the same meaning.
+func TestRecipeInput(t *testing.T) {
+	r, err := recipe.Load(fstest.MapFS{
+		"recipe.yaml": {Data: []byte("name: small\nsummary: Count.\nversion: 1\nevidence: {from: lines}\ninput:\n" +
+			"  - {name: who, help: Who.}\n  - {name: kind, enum: [a, b], default: b}\n  - {name: grade, enum: [x, y]}\n" +
+			"  - {name: how_many, type: integer, default: 3}\n  - {name: share, type: number}\n  - {name: quick, type: boolean}\noutput: {template: page.md}\n")},
+		"page.md": {Data: []byte("# {{.input.who}} {{.input.kind}} {{.input.grade}} {{.input.how_many}} {{.input.share}} {{.input.quick}}")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := workflow.FromRecipe(r)
+	name := filepath.Join(t.TempDir(), "in.txt")
+	if err := os.WriteFile(name, []byte("one\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	title := func(in any) string {
+		result, err := w.Run(context.Background(), in, workflow.Env{Options: pipeline.Options{Workflow: w.Name}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result.Page.Title
+	}
+	in := w.New()
+	flags(t, in, "casemate small "+name+" --who Ada --how-many 5 --share 0.5 --quick --grade y")
+	if got, want := title(in), "Ada b y 5 0.5 true"; got != want {
+		t.Errorf("flags: %q, want %q", got, want)
+	}
+	decoded, err := w.Decode([]byte(`{"files":["` + name + `"],"who":"Ada","how_many":5,"share":0.5,"quick":true,"grade":"y"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(in, decoded); diff != "" {
+		t.Errorf("document (-flags +document):\n%s", diff)
+	}
+	for _, bad := range []string{`{"files":[],"kind":"c"}`, `{"files":[],"how_many":1.5}`, `{"files":[],"quick":"yes"}`, `{"files":[],"other":1}`} {
+		if _, err := w.Decode([]byte(bad)); err == nil {
+			t.Errorf("Decode(%s): no error", bad)
+		}
+	}
+	least := w.New()
+	flags(t, least, "casemate small "+name)
+	if got, want := title(least), "b  3 0 false"; got != want {
+		t.Errorf("defaults: %q, want %q", got, want)
 	}
 }
