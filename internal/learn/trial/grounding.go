@@ -84,12 +84,12 @@ type GroundingReport struct {
 func Grounding(ctx context.Context) (GroundingReport, error) {
 	var evidence []casemate.Evidence
 	var cases []GroundingCase
-	for _, name := range []string{"evidence", "evidence2", "tune", "tune2", "held", "fresh"} {
+	for _, name := range []string{"evidence", "evidence2", "evidence3", "evidence4", "tune", "tune2", "tune3", "held", "fresh", "fresh4"} {
 		data, err := fs.ReadFile(groundingCases, "grounding/"+name+".jsonl")
 		if err != nil {
 			return GroundingReport{}, err
 		}
-		e, c, err := ReadGrounding(bytes.NewReader(data), strings.TrimSuffix(name, "2"))
+		e, c, err := ReadGrounding(bytes.NewReader(data), strings.TrimRight(name, "0123456789"))
 		if err != nil {
 			return GroundingReport{}, fmt.Errorf("read cases %q: %w", name, err)
 		}

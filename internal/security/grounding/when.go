@@ -103,12 +103,29 @@ func (r *reading) clocks() {
 		if r.looked++; r.looked > maxMentions {
 			return
 		}
+		r.firstDay(m)
 		if !r.atTime(m) {
 			r.missing(Time, r.text[m.From:m.To])
 		}
 	}
 	r.weekdays()
 	r.lengths()
+}
+
+var toDay = regexp.MustCompile(`(\d{1,2})(?:st|nd|rd|th)? ?(?:to|and|until|through|–|-) ?(?:the )?$`)
+
+// firstDay checks the day that "4 to 5 March" begins with.
+func (r *reading) firstDay(m moment.Moment) {
+	begin := max(0, m.From-24)
+	g := toDay.FindStringSubmatchIndex(r.low[begin:m.From])
+	if g == nil || m.Day < 0 || m.Month < 0 || m.Hour >= 0 || !r.free(begin+g[2], begin+g[3]) {
+		return
+	}
+	m.Day, m.From = int(valueOf(r.low[begin+g[2]:begin+g[3]])), begin+g[2]
+	r.use(m.From, begin+g[3])
+	if !r.atTime(m) {
+		r.missing(Time, r.text[m.From:m.To])
+	}
 }
 
 // known gives the times of the pool to yield, until it says to stop.
@@ -258,7 +275,7 @@ func lengthsIn(text string) []length {
 }
 
 var (
-	fewer    = regexp.MustCompile(`(?:less than|under|within|in under|fewer than|no more than|at most|not even|up to|inside)(?: the (?:next|first|same))?\s*$`)
+	fewer    = regexp.MustCompile(`(?:less than|under|within|in under|fewer than|no more than|at most|not even|up to|inside|not)(?: the (?:next|first|same))?\s*$`)
 	greater  = regexp.MustCompile(`(?:more than|over|at least|longer than|upwards of|exceeding|no less than|not less than)\s*$`)
 	loosely  = regexp.MustCompile(`(?:about|around|approximately|roughly|some|nearly|almost|circa|ca\.?|~|an estimated|close to|just over|just under)\s*$`)
 	temporal = regexp.MustCompile(`^\s*(?:later|after|before|earlier|apart|of|from|since|,|\.|;|$|for|until|and|between|long|ago|in|then)`)

@@ -1,4 +1,6 @@
-package grounding
+// Package sentence splits prose into sentences, takes citations out of them, and tells
+// those that state a fact from those that ask, advise or admit not to know.
+package sentence
 
 import (
 	"regexp"
@@ -9,10 +11,10 @@ import (
 	"unicode/utf8"
 )
 
-// Sentences splits prose into sentences, each with the citations that follow it.
+// Split splits prose into sentences, each with the citations that follow it.
 // Line breaks end a sentence where a list item or an empty line follows. Full stops
 // inside names, numbers, quotations and common abbreviations do not.
-func Sentences(prose string) []string {
+func Split(prose string) []string {
 	var out []string
 	for _, block := range blocks(prose) {
 		out = append(out, split(block)...)
@@ -72,7 +74,7 @@ func split(s string) []string {
 		case (c == '"' || c == '`') && strings.IndexByte(s[i+1:], c) >= 0:
 			open = c
 		case c == '.' || c == '!' || c == '?':
-			if c == '.' && abbreviated(s[start:i]) || !endsAt(s, i+1) {
+			if c == '.' && Abbreviated(s[start:i]) || !endsAt(s, i+1) {
 				continue
 			}
 			end := afterCitations(s, i+1)
@@ -86,7 +88,8 @@ func split(s string) []string {
 	return out
 }
 
-func abbreviated(s string) bool {
+// Abbreviated reports whether a text ends in an abbreviation, before its full stop.
+func Abbreviated(s string) bool {
 	i := strings.LastIndexAny(s, " ([\"")
 	last := strings.ToLower(s[i+1:])
 	return slices.Contains(abbreviations, last) || len(last) == 1 && last != "i"
@@ -142,11 +145,11 @@ var (
 	attacks = regexp.MustCompile(`^(?:T|TA|G|S|M|C|DC|DS)\d{4}$`)
 )
 
-// Citations takes citations such as "[E3]" and "[E3, E7]" out of a text and returns
+// Strip takes citations such as "[E3]" and "[E3, E7]" out of a text and returns
 // the rest of it and the ids in order, each once. Ids of ATT&CK in brackets are
 // left where they are.
-func Citations(text string) (plain string, ids []string) {
-	spans, ids := citations(text, func(string) bool { return false })
+func Strip(text string) (plain string, ids []string) {
+	spans, ids := Cited(text, func(string) bool { return false })
 	var b strings.Builder
 	from := 0
 	for _, s := range spans {
@@ -157,9 +160,9 @@ func Citations(text string) (plain string, ids []string) {
 	return b.String(), ids
 }
 
-// citations finds citations and what they cite. In parentheses only ids that are
+// Cited finds citations, where they stand, and what they cite. In parentheses only ids that are
 // known count, since much else stands there.
-func citations(text string, known func(string) bool) (spans [][2]int, ids []string) {
+func Cited(text string, known func(string) bool) (spans [][2]int, ids []string) {
 	for _, m := range citing.FindAllStringIndex(text, -1) {
 		s := text[m[0]:m[1]]
 		found := oneID.FindAllString(s, -1)
@@ -204,8 +207,8 @@ var (
 	speech    = regexp.MustCompile(`\b(?:says?|said|claims?|claimed|reads?|states?|stated|asks?|asked|tells?|told|writes?|wrote|according to|pretends?|purports?|reports? that|reported that|text|demands?|instructs?|urges?)\b`)
 )
 
-// needsCitation reports whether a statement, in lower case, says that something is so.
-func needsCitation(low string) bool {
+// NeedsCitation reports whether a statement, in lower case, says that something is so.
+func NeedsCitation(low string) bool {
 	s := strings.TrimSpace(low)
 	if s == "" || strings.HasSuffix(s, "?") {
 		return false
@@ -216,4 +219,6 @@ func needsCitation(low string) bool {
 	return !ignorance.MatchString(s) && !advice.MatchString(s) && !should.MatchString(s)
 }
 
-func reportsSpeech(low string) bool { return speech.MatchString(low) }
+// ReportsSpeech reports whether a statement, in lower case, tells what somebody or
+// some text says.
+func ReportsSpeech(low string) bool { return speech.MatchString(low) }
