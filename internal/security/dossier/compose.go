@@ -377,7 +377,7 @@ func (r *reader) coverage(d *Dossier) {
 		}
 		why := fmt.Sprintf("of %d events that no rule matched, %d stand near the incidents and became evidence", n, near)
 		if r.sensors.left > 0 {
-			why += fmt.Sprintf("; %d came when the %d groups that are kept for that were full, and were only counted", r.sensors.left, maxContext)
+			why += fmt.Sprintf("; %d came when the %d groups that are kept for that were full, and were only counted", r.sensors.left, len(r.sensors.order))
 		}
 		c.Parts = append(c.Parts, casemate.CoveredPart{Name: "telemetry", Read: "rules", Why: why})
 	}

@@ -14,6 +14,7 @@ import (
 const (
 	maxFlagged  = 12_000 // first alerts of moments
 	maxContext  = 12_000 // groups of events
+	maxHot      = 4_000  // more of them, tied to an alert by process or far end
 	maxText     = 4096   // bytes of one record's text
 	maxEntities = 24
 )
@@ -36,17 +37,17 @@ type contextKey struct {
 type sensors struct {
 	flagged map[string]*record // by the alert's id
 	context map[contextKey]*record
-	order   []*record // of context
-	lost    int       // first alerts that are kept by the triage alone
-	left    int       // events that came when context was full
-	hosts   map[string]bool
+	order   []*record       // of context
+	lost    int             // first alerts that are kept by the triage alone
+	left    int             // events that came when context was full
+	hot     map[string]bool // processes and far ends of alerts
 	entity  *tally
 	first   time.Time
 	last    time.Time
 }
 
 func newSensors() *sensors {
-	return &sensors{flagged: map[string]*record{}, context: map[contextKey]*record{}, hosts: map[string]bool{}, entity: newTally()}
+	return &sensors{flagged: map[string]*record{}, context: map[contextKey]*record{}, hot: map[string]bool{}, entity: newTally()}
 }
 
 // observe is the triage's hook.
@@ -59,6 +60,7 @@ func (s *sensors) observe(a *casemate.Alert, flagged, first bool) {
 			s.lost++
 			return
 		}
+		s.heat(a)
 		if _, known := s.flagged[a.ID]; !known {
 			s.flagged[strings.Clone(a.ID)] = recordOf(a)
 		}
@@ -107,7 +109,7 @@ func (s *sensors) event(a *casemate.Alert) {
 		}
 		return
 	}
-	if len(s.order) >= maxContext {
+	if len(s.order) >= maxContext && (len(s.order) >= maxContext+maxHot || !s.isHot(a)) {
 		s.left++
 		return
 	}
@@ -115,6 +117,29 @@ func (s *sensors) event(a *casemate.Alert) {
 	r.ev.Count = 1
 	s.context[key] = r
 	s.order = append(s.order, r)
+}
+
+// heat remembers what ties later events to an alert, so that they are kept where
+// the room for events is taken.
+func (s *sensors) heat(a *casemate.Alert) {
+	if len(s.hot) >= maxTallied {
+		return
+	}
+	if a.Process != nil && a.Process.GUID != "" {
+		s.hot[strings.Clone(a.Process.GUID)] = true
+	}
+	for _, e := range a.Entities {
+		if outside(e) {
+			s.hot[strings.Clone(e.Value)] = true
+		}
+	}
+}
+
+func (s *sensors) isHot(a *casemate.Alert) bool {
+	if p := a.Process; p != nil && (s.hot[p.GUID] || s.hot[p.ParentGUID]) {
+		return true
+	}
+	return slices.ContainsFunc(a.Entities, func(e casemate.Entity) bool { return s.hot[e.Value] })
 }
 
 // peer is the far end that an event names: domain, URL's host or destination.

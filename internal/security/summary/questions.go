@@ -20,10 +20,16 @@ const (
 // asked lists what people ask, apart from what is answered later: by the next
 // message of somebody else, or by a later sentence about the same things.
 func (w *writer) asked() (open, answered []Question) {
+	told := map[string]bool{}
 	for i, s := range w.d.Words {
 		if s.Topic != dossier.TopicQuestion || s.Quoted || s.Commands || !asks(s.Text) {
 			continue
 		}
+		key := s.Author + "\n" + strings.ToLower(s.Text)
+		if told[key] {
+			continue // the same again
+		}
+		told[key] = true
 		q := Question{Kind: "asked", Author: s.Author, What: w.quoteOf(s)}
 		if !s.Time.IsZero() {
 			at := s.Time
