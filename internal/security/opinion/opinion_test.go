@@ -13,6 +13,7 @@ import (
 	"github.com/casemate-ai/casemate/internal/security/casefile"
 	"github.com/casemate-ai/casemate/internal/security/intake"
 	"github.com/casemate-ai/casemate/internal/security/opinion"
+	"github.com/casemate-ai/casemate/internal/security/page"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
 	"github.com/casemate-ai/casemate/internal/security/report"
 )
@@ -194,5 +195,26 @@ func TestSameBytes(t *testing.T) {
 	}
 	if bytesOf() != bytesOf() {
 		t.Error("two runs gave other bytes")
+	}
+}
+
+// TestPage: the page tells the disagreements, and goes out in every form.
+func TestPage(t *testing.T) {
+	out := run(t, example(t), pipeline.Options{Engine: always("likely benign"), Budget: 3})
+	var b bytes.Buffer
+	for _, write := range []func() error{
+		func() error { return page.WriteTerminal(&b, opinion.Page(out), page.TerminalOptions{}) },
+		func() error { return page.WriteMarkdown(&b, opinion.Page(out)) },
+		func() error { return page.WriteHTML(&b, opinion.Page(out)) },
+	} {
+		b.Reset()
+		if err := write(); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"Where the model disagrees", "budget of 3", "stands"} {
+			if !strings.Contains(b.String(), want) {
+				t.Errorf("the page lacks %q", want)
+			}
+		}
 	}
 }

@@ -218,6 +218,9 @@ func scoreAll(ctx context.Context, run *pipeline.Run, requests []engine.ScoreReq
 	if err != nil {
 		return nil, err
 	}
+	if p, err := rankPrompt(); err == nil {
+		run.AddPrompt(p)
+	}
 	out := make([]float64, len(requests))
 	for i, list := range scores {
 		if out[i], err = logOdds(list); err != nil {

@@ -75,7 +75,7 @@ func (t *Triage) disagreements() []disagreement {
 		if !o.Disagrees() {
 			continue
 		}
-		d := disagreement{Rank: number(inc.Rank), Title: inc.Title, Text: o.sentence(), Raised: o.Raised, incident: inc}
+		d := disagreement{Rank: number(inc.Rank), Title: inc.Title, Text: o.Sentence(), Raised: o.Raised, incident: inc}
 		if o.Raised {
 			raised = append(raised, d)
 		} else {
@@ -85,8 +85,8 @@ func (t *Triage) disagreements() []disagreement {
 	return append(raised, rest...)
 }
 
-// sentence says how the model's verdict stands to that of the rules.
-func (o *Opinion) sentence() string {
+// Sentence says how the model's verdict stands to that of the rules.
+func (o *Opinion) Sentence() string {
 	sure := ""
 	if o.Confidence != "" {
 		sure = ", with " + o.Confidence + " confidence"
@@ -170,7 +170,7 @@ func (s *screen) opinion(o *Opinion) {
 	if o == nil {
 		return
 	}
-	s.pair("Model", plain, TerminalFit(o.sentence(), 3*s.width))
+	s.pair("Model", plain, TerminalFit(o.Sentence(), 3*s.width))
 	if o.Read && o.Status != "read by the model" {
 		s.pair("", dim, TerminalFit(o.Status, 3*s.width))
 	}
@@ -215,7 +215,7 @@ func newOpinion(o *Opinion, lim limits) *opinionView {
 	if o == nil {
 		return nil
 	}
-	v := &opinionView{Sentence: shorten(o.sentence(), lim.text+160)}
+	v := &opinionView{Sentence: shorten(o.Sentence(), lim.text+160)}
 	if lim.lean {
 		return v
 	}
