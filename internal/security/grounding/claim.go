@@ -323,7 +323,7 @@ func (r *reading) verdicts(low string) {
 	}
 	for _, m := range clearing.FindAllStringIndex(low, 8) {
 		said := low[m[0]:m[1]]
-		if strings.HasPrefix(low[m[1]:], "-") || refusing.MatchString(low[:m[0]]) || pretends.MatchString(low[:m[0]]) && r.contains(fold(said)) {
+		if strings.HasPrefix(low[m[1]:], "-") || !r.copied && !r.free(m[0], m[1]) || refusing.MatchString(low[:m[0]]) || pretends.MatchString(low[:m[0]]) && r.contains(fold(said)) {
 			continue
 		}
 		ok := r.cleared(low, clearing, true)

@@ -58,6 +58,12 @@ func TestCheck(t *testing.T) {
 		{"It is not known what LAB-PC-07 sent.", "", ""},
 		{"NORTH\\k.ivers ran cmd.exe on lab-pc-07.north.example.", "E1", ""},
 
+		{`"cmd opens the mailer to read it": "C:\Program Files\Mail\mailer.exe".`, "E1", grounding.Quotation},
+		{"SSH Authorized Keys (T1098.004) is not what it shows.", "E1", grounding.Technique},
+		{"I blocked drop.example.net at 08:30, because k.ivers did not know the upload.", "E3", ""},
+		{"Ola Brandvold, 09:00: The VPN test of last week is benign.", "E3", ""},
+		{"The VPN test of last week is benign.", "E3", grounding.Judgement},
+
 		{"mailer.exe started cmd.exe.", "", grounding.Citation},
 		{"mailer.exe started cmd.exe.", "E9", grounding.Citation},
 		{"mailer.exe started cmd.exe [E1, E12].", "", grounding.Citation},

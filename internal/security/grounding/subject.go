@@ -226,6 +226,9 @@ var (
 // the right, -1 if the right acts on the left, 0 if the words do not say. places says that both are
 // machines or addresses, so that "on A from B" tells a direction.
 func direction(lead, mid, tail string, places bool) int {
+	if strings.ContainsAny(strings.Trim(mid, "\"'` "), "\"`") { // two quotations beside each other tell no direction
+		return 0
+	}
 	if len(mid) > 120 || strings.ContainsAny(mid, ";") || strings.Contains(mid, ". ") || strings.Contains(mid, " while ") || strings.Contains(mid, " after ") || strings.Contains(mid, " before ") {
 		return 0
 	}
