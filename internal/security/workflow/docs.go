@@ -37,21 +37,21 @@ func (w Workflow) writeDocs(b *bufio.Writer) {
 	fmt.Fprintf(b, "\n### %s\n\n%s\n\n%s\n\n```\n%s\n```\n", w.Name, w.Summary, w.Help, w.Example)
 	var says []string
 	if w.Stream {
-		says = append(says, "writes one JSON object a line")
+		says = append(says, "It writes one JSON object a line.")
 	} else if w.Line != nil {
-		says = append(says, "`--jsonl` writes one object a line")
+		says = append(says, "`--jsonl` writes one JSON object a line.")
 	}
 	if w.Model {
-		says = append(says, "takes `--model`")
+		says = append(says, "`--model` lets a language model add to it.")
 	}
 	if w.Library {
-		says = append(says, "uses the knowledge base where there is one")
+		says = append(says, "It uses the knowledge base, where there is one.")
 	}
 	if w.Levels != nil {
-		says = append(says, "`--fail-on` takes "+strings.Join(w.Levels, ", "))
+		says = append(says, "`--fail-on` takes "+strings.Join(w.Levels, ", ")+".")
 	}
 	if len(says) > 0 {
-		fmt.Fprintf(b, "\nIt %s.\n", strings.Join(says, "; "))
+		fmt.Fprintf(b, "\n%s\n", strings.Join(says, " "))
 	}
 	b.WriteString("\n| input | as a flag | what |\n|---|---|---|\n")
 	for _, f := range reflect.VisibleFields(reflect.TypeOf(w.New()).Elem()) {
