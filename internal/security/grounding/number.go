@@ -158,7 +158,7 @@ func (r *reading) amount(from, to int) {
 		return
 	}
 	inWords := !digit(a.digits[0])
-	if inWords && a.n == 1 { // "one of them", "the one that"
+	if labelled.MatchString(r.low[max(0, from-16):from]) || inWords && a.n == 1 { // "one of them", "the one that"
 		return
 	}
 	a.noun, a.end = r.counted(to)
@@ -172,6 +172,9 @@ func (r *reading) amount(from, to int) {
 		r.report(kind, text, "the evidence has no such number and does not add up to it")
 	}
 }
+
+// labelled matches what a number only tells apart: "stage 2".
+var labelled = regexp.MustCompile(`\b(?:stage|phase|step|tier|part|wave|option|hypothesis|figure|table|point|section|day)s? $`)
 
 var port = regexp.MustCompile(`\bports?(?: number)?\s*(?:\d+\s*(?:,|and|or)\s*)*$|\b(?:tcp|udp)[ /]$`)
 
@@ -273,7 +276,12 @@ func (r *reading) vague() {
 		}
 		r.report(Number, r.text[m[0]:m[1]], "the evidence does not add up to it")
 	}
+	if m := twice.FindStringIndex(r.low); m != nil && r.free(m[0], m[1]) && !r.has("twice") && !r.total(2, 2) && !r.said(amount{n: 2}) {
+		r.report(Number, r.text[m[0]:m[1]], "the evidence does not add up to it")
+	}
 }
+
+var twice = regexp.MustCompile(`\btwice\b`)
 
 func plain(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 

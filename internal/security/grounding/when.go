@@ -109,6 +109,7 @@ func (r *reading) clocks() {
 		}
 	}
 	r.weekdays()
+	r.daytimes()
 	r.lengths()
 }
 
@@ -217,6 +218,30 @@ func (r *reading) weekdays() {
 		})
 		if !ok {
 			r.report(Time, name, "no time of the evidence falls on this day")
+		}
+	}
+}
+
+var partOfDay = regexp.MustCompile(`\b(?:in|during|that|this|early|late|the) (?:the )?(?:early |late )?(morning|afternoon|evening|night)\b`)
+
+// hoursOf says, generously, when the parts of a day begin and end.
+var hoursOf = map[string][2]int{"morning": {0, 12}, "afternoon": {12, 19}, "evening": {16, 24}, "night": {18, 32}}
+
+// daytimes checks "in the morning" against the hours of the evidence cited.
+func (r *reading) daytimes() {
+	for _, m := range partOfDay.FindAllStringSubmatchIndex(r.low, 4) {
+		name := r.low[m[2]:m[3]]
+		if !r.free(m[0], m[1]) || r.cites == 0 || r.has(name) {
+			continue
+		}
+		ok, any, span := false, false, hoursOf[name]
+		r.known(func(t moment.Moment) bool {
+			any = any || t.Hour >= 0
+			ok = t.Hour >= span[0] && t.Hour <= span[1] || t.Hour >= 0 && t.Hour+24 <= span[1]
+			return !ok
+		})
+		if any && !ok {
+			r.report(Time, name, "no time of the evidence falls into it")
 		}
 	}
 }
