@@ -191,8 +191,3 @@ func (s *scene) questions(out Output) []Question {
 	}
 	return qs
 }
-
-// facts are the scope's figures for the page.
-func (sc Scope) facts() string {
-	return fmt.Sprintf("#%d %s, %s, score %.0f, %d alerts", sc.Rank, sc.ID, sc.Verdict, sc.Score, sc.Records)
-}

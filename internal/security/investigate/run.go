@@ -141,7 +141,7 @@ func (s *scene) investigate(ctx context.Context, run *pipeline.Run, in Input) (O
 	}
 	out.Evidence = s.citedBy(out)
 	if s.left > 0 {
-		run.Note(fmt.Sprintf("%d further records were counted but not looked at for causes: a scene holds %d", s.left, maxRecords))
+		run.Note(fmt.Sprintf("%d further records were counted and not looked at for causes: %d of the incidents are, %d that may be causes, %d others", s.left, maxScope, maxUseful, maxOthers))
 	}
 	if err := run.Input(ctx, slices.DeleteFunc(slices.Clone(in.Files), func(p string) bool { return p == evidence.Stdin })); err != nil {
 		return Output{}, err

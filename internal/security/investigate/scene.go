@@ -21,8 +21,10 @@ import (
 )
 
 const (
-	maxRecords = 200_000  // that a scene keeps; further ones are counted
-	maxStdin   = 64 << 20 // of standard input that is read twice
+	maxScope  = 60_000   // records of the incidents that a scene keeps, beside those that triage tells of
+	maxUseful = 60_000   // others that a chain of causes may need
+	maxOthers = 20_000   // and of the rest; further ones are counted
+	maxStdin  = 64 << 20 // of standard input that is read twice
 )
 
 // scene is everything an investigation looks at.
@@ -84,24 +86,32 @@ func (s *scene) read(ctx context.Context, in Input, stdin []byte) error {
 	if day, err := asOf(in.AsOf); err == nil {
 		opt.Reference = day
 	}
-	incident := map[casemate.Location]int{}
+	incident, told := map[casemate.Location]int{}, map[casemate.Location]bool{}
+	scope, useful, others := maxScope, maxUseful, maxOthers
 	for i := range s.incidents {
+		for _, m := range s.incidents[i].Timeline {
+			told[m.At] = true
+		}
 		for _, at := range s.incidents[i].Alerts {
 			incident[at] = i
 		}
 	}
 	take := func(a *casemate.Alert) error {
 		s.counts.Add(a)
-		n, inScope := incident[bareLocation(a.At)]
-		if len(s.Records) >= maxRecords && !inScope {
+		n, inScope := incident[a.At]
+		r := causes.New(a)
+		kind := &others
+		switch {
+		case inScope:
+			r.Incident, kind = n, &scope
+		case r.Act != causes.ActOther && r.Act != causes.ActNetwork && r.Act != causes.ActRequest:
+			kind = &useful
+		}
+		s.Learn(r)
+		if *kind--; *kind < 0 && !told[a.At] {
 			s.left++
 			return nil
 		}
-		r := causes.New(a)
-		if inScope {
-			r.Incident = n
-		}
-		s.Learn(r)
 		s.Records = append(s.Records, r)
 		if r.Alert != "" && s.byAlert[r.Alert] == nil {
 			s.byAlert[r.Alert] = r
@@ -128,9 +138,6 @@ func (s *scene) read(ctx context.Context, in Input, stdin []byte) error {
 	}
 	return nil
 }
-
-// bareLocation is a location as incidents list them: line or record, not both.
-func bareLocation(l casemate.Location) casemate.Location { return l }
 
 // findScope gives the records of the incidents their techniques and collects them.
 func (s *scene) findScope() {
