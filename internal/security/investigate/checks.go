@@ -210,22 +210,48 @@ func adminAccount(s *scene) []*causes.Record {
 	return pick(s, func(r *causes.Record) bool { return causes.Bare(r.User) == name })
 }
 
-// vouchedFor finds records of machines or accounts that a suppression in force
-// names by host, user or address. What an attacker writes into a record cannot
-// make a machine or account vouched for: only its own name can.
+// vouchedFor finds records of machines, accounts or addresses that a suppression
+// in force names. Where it names an alert too, that alert must stand on the same
+// machine within a quarter of an hour: what is known of one thing says nothing of
+// all that happens there.
 func vouchedFor(s *scene) []*causes.Record {
-	return pick(s, func(r *causes.Record) bool {
-		for _, e := range s.suppress {
-			m := e.Match
-			if s.expired(e) || m.Host == "" && m.User == "" && m.Address == "" {
-				continue
-			}
-			if (m.Host == "" || causes.Short(m.Host) == s.HostName(r.Host)) && (m.User == "" || causes.Bare(m.User) == causes.Bare(r.User)) && (m.Address == "" || m.Address == r.Src) {
-				return true
+	var out []*causes.Record
+	for _, e := range s.suppress {
+		m := e.Match
+		if s.expired(e) || m.Rule != "" || m.Host == "" && m.User == "" && m.Address == "" {
+			continue
+		}
+		fits := func(r *causes.Record) bool {
+			return (m.Host == "" || causes.Short(m.Host) == s.HostName(r.Host)) && (m.User == "" || causes.Bare(m.User) == causes.Bare(r.User)) && (m.Address == "" || m.Address == r.Src)
+		}
+		var known []*causes.Record
+		if m.Name != "" {
+			known = filter(s.Records, func(r *causes.Record) bool { return fits(r) && glob(m.Name, r.Name) })
+		}
+		for _, r := range s.scope {
+			near := func(k *causes.Record) bool { return k.Time.Sub(r.Time).Abs() <= 15*time.Minute }
+			if fits(r) && (m.Name == "" || slices.ContainsFunc(known, near)) && !slices.Contains(out, r) {
+				out = append(out, r)
 			}
 		}
-		return false
-	})
+	}
+	return out
+}
+
+// glob reports whether a name fits a pattern in which * stands for any text.
+func glob(pattern, name string) bool {
+	parts := strings.Split(strings.ToLower(pattern), "*")
+	rest, ok := strings.CutPrefix(strings.ToLower(name), parts[0])
+	for i, p := range parts[1:] {
+		if !ok {
+			return false
+		}
+		if i == len(parts)-2 {
+			return strings.HasSuffix(rest, p)
+		}
+		_, rest, ok = strings.Cut(rest, p)
+	}
+	return ok && rest == ""
 }
 
 func vouchedSource(s *scene) []*causes.Record {

@@ -284,7 +284,9 @@ func TestScanAlone(t *testing.T) {
 func TestGrounded(t *testing.T) {
 	all := day()
 	all.All = true
-	inputs := []investigate.Input{day(), day("2"), day("3"), day("4"), day("5"), all, logs("sshd-auth.log"), logs("shop-access.log", "shop-error.log"), logs("nginx-outage.log")}
+	words := day()
+	words.Files, words.AsOf = append(words.Files, examples+"incident"), "2026-03-05"
+	inputs := []investigate.Input{words, day(), day("2"), day("3"), day("4"), day("5"), all, logs("sshd-auth.log"), logs("shop-access.log", "shop-error.log"), logs("nginx-outage.log")}
 	n := 0
 	for _, in := range inputs {
 		data, err := json.Marshal(run(t, in))

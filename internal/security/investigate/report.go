@@ -8,6 +8,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/causes"
+	"github.com/casemate-ai/casemate/internal/security/dossier"
 )
 
 // report tells the investigation in sentences.
@@ -187,6 +188,11 @@ func (s *scene) questions(out Output) []Question {
 		}
 		for _, g := range rc.Alternatives {
 			add("Does it belong to it? "+g.Text, "the owner of the machine or account", g.Evidence)
+		}
+	}
+	for _, w := range s.dossier.Words {
+		if w.Topic == dossier.TopicQuestion && !w.Quoted && !w.Commands && w.Author != "" && len(w.Text) < 300 {
+			add(w.Author+" asks: «"+w.Text+"»", "whoever was asked", []string{w.Evidence})
 		}
 	}
 	return qs

@@ -35,13 +35,8 @@ func Run(ctx context.Context, run *pipeline.Run, in Input) (Output, error) {
 	}
 	var stdin []byte
 	if slices.Contains(in.Files, evidence.Stdin) && run.Options().Stdin != nil {
-		var long bool
-		if stdin, long, err = spool(run.Options().Stdin); err != nil {
+		if stdin, err = spool(run.Options().Stdin); err != nil {
 			return Output{}, err
-		}
-		if long {
-			return Output{}, &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("standard input is longer than %d MiB", maxStdin>>20),
-				Hint: "it has to be read twice: put it into a file"}
 		}
 	}
 	d, err := dossier.Read(ctx, dossier.Input{
@@ -234,7 +229,7 @@ func (s *scene) judgeLogs(out *Output, left []LogCause) {
 	done := slices.ContainsFunc(left, func(l LogCause) bool {
 		return l.Kind == string(logcount.Guessed) || l.Kind == string(logcount.Answered) || l.Kind == string(logcount.Flood)
 	})
-	if done && list[0].Kind == kindAttack && rank(list[0].Standing) >= rank("plausible") {
+	if attack, _ := explained(list); done && attack {
 		sc.Verdict, sc.Grave = casemate.VerdictSuspicious, true
 	}
 	s.incidents = append(s.incidents, casemate.Incident{ID: sc.ID, Title: sc.Title, Verdict: sc.Verdict, First: sc.First, Last: sc.Last})
@@ -274,10 +269,19 @@ func isGrave(in *casemate.Incident, list []Hypothesis, logs []LogCause) bool {
 	if in.Verdict != casemate.VerdictMalicious && !suspicious && !succeeded {
 		return false
 	}
-	if len(list) > 0 && rank(list[0].Standing) >= rank("plausible") {
-		return list[0].Kind == kindAttack
+	attack, known := explained(list)
+	return attack || !known && in.Verdict == casemate.VerdictMalicious
+}
+
+// explained says whether an attack is the best explanation, if any is plausible.
+// A fault explains no attack away: anybody can write a line of a log.
+func explained(list []Hypothesis) (attack, known bool) {
+	for _, h := range list {
+		if h.Kind != kindFault && rank(h.Standing) >= rank("plausible") {
+			return h.Kind == kindAttack, true
+		}
 	}
-	return in.Verdict == casemate.VerdictMalicious
+	return false, false
 }
 
 // best returns the hypothesis that an incident's list begins with.

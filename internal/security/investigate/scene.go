@@ -296,11 +296,14 @@ func asOf(day string) (time.Time, error) {
 	return time.Parse("2006-01-02", day)
 }
 
-// spool reads standard input, which is needed twice. It reports what is longer.
-func spool(r io.Reader) ([]byte, bool, error) {
+// spool reads standard input, which is needed twice.
+func spool(r io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxStdin+1))
 	if err != nil {
-		return nil, false, fmt.Errorf("read standard input: %w", err)
+		return nil, fmt.Errorf("read standard input: %w", err)
 	}
-	return data, len(data) > maxStdin, nil
+	if len(data) > maxStdin {
+		return nil, &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("standard input is longer than %d MiB", maxStdin>>20), Hint: "it has to be read twice: put it into a file"}
+	}
+	return data, nil
 }

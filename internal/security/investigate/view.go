@@ -212,6 +212,10 @@ func short(text string) string {
 const maxTables = 3
 
 func (v *view) hypotheses() {
+	if len(v.o.Hypotheses) == 0 {
+		v.add(page.Text("No record and no count of the logs gives reason to look further. What people wrote is told by casemate summarize."))
+		return
+	}
 	v.add(page.Section{Title: "Explanations", Note: "What speaks for and against each, counted by rules. A score is no probability, and explanations need not exclude one another."})
 	incidents := []string{""}
 	for _, sc := range v.o.Scope {
