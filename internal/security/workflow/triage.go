@@ -46,8 +46,14 @@ type TriageOutput struct {
 	FaultCount int                     `json:"fault_count"`
 	Suppressed []report.SuppressedLine `json:"suppressed"`
 	Rules      map[string]int          `json:"rules"`
-	Provenance map[string]string       `json:"provenance"`
-	Run        casemate.Provenance     `json:"run"` // model, prompts, inputs, and who decided what
+	Provenance TriageProvenance        `json:"provenance"`
+}
+
+// TriageProvenance is what a triage rests on, with two keys that it always had.
+type TriageProvenance struct {
+	casemate.Provenance
+	Casemate  string `json:"casemate"`  // the program's version
+	Catalogue string `json:"catalogue"` // the catalogue's digest
 }
 
 func triageEntry() Workflow {
@@ -131,14 +137,19 @@ func effective(in opinion.Incident) casemate.Verdict {
 
 func triageOutput(t report.Triage, o opinion.Output) TriageOutput {
 	d := TriageOutput{
-		Incidents: o.Incidents, Disagreements: o.Disagreements, Read: o.Read, Unread: o.Unread, Evidence: o.Evidence, Run: o.Provenance,
+		Incidents: o.Incidents, Disagreements: o.Disagreements, Read: o.Read, Unread: o.Unread, Evidence: o.Evidence,
 		Alerts: t.Alerts, Events: t.Events, First: t.First, Last: t.Last,
 		Files: t.Files, Faults: t.Faults, FaultCount: t.FaultCount, Suppressed: t.Suppressed,
 		Rules:      map[string]int{"loaded": t.RulesLoaded, "refused": t.RulesRefused, "matches": t.RuleMatches},
-		Provenance: map[string]string{},
+		Provenance: TriageProvenance{Provenance: o.Provenance},
 	}
 	for _, p := range t.Provenance {
-		d.Provenance[p.Key] = p.Value
+		switch p.Key {
+		case "casemate":
+			d.Provenance.Casemate = p.Value
+		case "catalogue":
+			d.Provenance.Catalogue = p.Value
+		}
 	}
 	return d
 }
