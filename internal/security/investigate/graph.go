@@ -287,7 +287,7 @@ func (d *drawing) record(r *causes.Record) {
 		}
 		d.edge(src, dst, "connected to", r)
 	case causes.ActRequest:
-		d.edge(src, pickNode(dst, host), "asked", r)
+		d.edge(src, cmp.Or(dst, host), "asked", r)
 	case causes.ActFile:
 		d.edge(user, host, "acted on", r)
 		d.edge(host, d.node(casemate.EntityFile, r.File, causes.Base(r.File), r), "wrote", r)
@@ -313,16 +313,9 @@ func (d *drawing) record(r *causes.Record) {
 		if s.Foreign(r.Src) || s.Own.WhyName(name) != "" {
 			continue
 		}
-		from := pickNode(host, src)
+		from := cmp.Or(host, src)
 		d.edge(from, d.node(casemate.EntityDomain, site(name), site(name), r), "asked for", r)
 	}
-}
-
-func pickNode(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // peer is the node of an address: of its host where that is known.

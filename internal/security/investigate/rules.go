@@ -1,6 +1,7 @@
 package investigate
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -104,7 +105,7 @@ func (s *scene) refuseOwn(scopes []Scope, refuse func(value, why string)) {
 
 // ruleForLog makes a rule of what counting showed, or says why it does not.
 func (s *scene) ruleForLog(l LogCause) (Rule, string) {
-	r := Rule{Direction: "in", Action: "drop", Protocol: "tcp", Source: l.Source, Destination: firewall.ThisHost, Place: "the firewall of " + hostOr(l.Host, "the server") + " or the perimeter",
+	r := Rule{Direction: "in", Action: "drop", Protocol: "tcp", Source: l.Source, Destination: firewall.ThisHost, Place: "the firewall of " + cmp.Or(causes.Label(l.Host), "the server") + " or the perimeter",
 		Reason: l.Statement, Risk: "low", Expires: expiry(l.Last)}
 	r.Ports = l.Ports
 	if l.Kind == string(logcount.Flood) && l.Source == "" {
@@ -121,13 +122,6 @@ func (s *scene) ruleForLog(l LogCause) (Rule, string) {
 		r.Protocol = "any"
 	}
 	return write(r), ""
-}
-
-func hostOr(host, other string) string {
-	if host == "" {
-		return other
-	}
-	return causes.Label(host)
 }
 
 // ruleForAddress makes a rule of an outside end of a grave incident.

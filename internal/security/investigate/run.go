@@ -131,9 +131,7 @@ func (s *scene) investigate(ctx context.Context, run *pipeline.Run, in Input) (O
 		return Output{}, err
 	}
 	decided(run)
-	for _, list := range out.statements() {
-		verify(run, list, s.evidence)
-	}
+	verify(run, out.statements(), s.evidence)
 	out.Evidence = s.citedBy(out)
 	if s.left > 0 {
 		run.Note(fmt.Sprintf("%d further records were counted and not looked at for causes: %d of the incidents are, %d that may be causes, %d others", s.left, maxScope, maxUseful, maxOthers))
@@ -329,7 +327,7 @@ func verify(run *pipeline.Run, list []*casemate.Statement, all []casemate.Eviden
 }
 
 // statements lists every statement of the output, so that each is checked.
-func (o *Output) statements() [][]*casemate.Statement {
+func (o *Output) statements() []*casemate.Statement {
 	var all []*casemate.Statement
 	add := func(list []casemate.Statement) {
 		for i := range list {
@@ -382,7 +380,7 @@ func (o *Output) statements() [][]*casemate.Statement {
 			all = append(all, &m.Weighed[i].Statement)
 		}
 	}
-	return [][]*casemate.Statement{all}
+	return all
 }
 
 // citedBy returns the evidence that anything in the output cites.
@@ -393,10 +391,8 @@ func (s *scene) citedBy(o Output) []casemate.Evidence {
 			want[id] = true
 		}
 	}
-	for _, list := range o.statements() {
-		for _, st := range list {
-			mark(st.Evidence)
-		}
+	for _, st := range o.statements() {
+		mark(st.Evidence)
 	}
 	for _, e := range o.Entities {
 		mark(e.Evidence)
