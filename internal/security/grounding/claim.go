@@ -47,7 +47,7 @@ var (
 	flagged     = regexp.MustCompile(`\b(?:raised|flagged|alerted|matched|fired|scor(?:ed|es)|rat(?:ed|es)|rank(?:ed|s)?|grad(?:ed|es)|report(?:ed|s)|counts? as|is listed|is likely|needs review|triggered)\b`)
 	givesReason = regexp.MustCompile(`^(?:because|due to|owing to|as a)`)
 	failing     = regexp.MustCompile(`\b(?:denied|refused|fail(?:ed|ure)|rejected|blocked|unsuccessful|not allowed)\b`)
-	reasons     = regexp.MustCompile(`\b(?:because|since|caus\w+|led to|lead\w* to|result\w*|due to|owing to|reason\w*|so that|in order to|therefore|consequen\w+|hence|thus|allow(?:ed|ing) (?:the|it|them|us)|could be|enabl\w+|stem\w*|why|to (?:evade|avoid|hide|prepare|forge|cover))\b`)
+	reasons     = regexp.MustCompile(`\b(?:because|since|caus\w+|so|led to|lead\w* to|result\w*|due to|owing to|reason\w*|so that|in order to|therefore|consequen\w+|hence|thus|allow(?:ed|ing) (?:the|it|them|us)|could be|enabl\w+|stem\w*|why|to (?:evade|avoid|hide|prepare|forge|cover))\b`)
 )
 
 var causalHints = strings.Fields("because caus led lead result consequence due owing thanks order that therefore hence thus which allowing enabl aim goal intention purpose attempt effort rise stem reason account responsible possible attributable prompt motivat response retaliation cover evade avoid hide prepare forge pressure extort so")
@@ -125,6 +125,7 @@ func shared(text string, stems []string) int {
 
 var (
 	notStopped = regexp.MustCompile(`\b(?:not|never|n't|nothing|nobody|no (?:control|sensor|product|one|tool)|without being|neither(?:[^.;]{0,60}\bnor\b)?)(?:(?: the| a| an| any)? \w+)?(?: was| been| being| be| have| has)? ?(?:block(?:ed)?|den(?:ied|y)|stop(?:ped)?|prevent(?:ed)?|reject(?:ed)?|refuse[d]?|quarantine[d]?|fail(?:ed)?|intercept(?:ed)?|drop(?:ped)?)\b|\bneither[^.;]{0,60}\bnor\b[^.;]{0,40}\b(?:blocked|stopped|prevented|denied|dropped)\b`)
+	looking    = regexp.MustCompile(`\b\w+-(?:looking|seeming|like)\b`)
 	noAction   = regexp.MustCompile(`\bno (?:blocking|preventive|block|prevention)(?: action)?\b|\b(?:did|does|do) (?:not|nothing) (?:to )?(?:block|stop|prevent)\b`)
 	contrast   = regexp.MustCompile(`, (?:and |but )?not (?:the |a |an |by |from |to |as |on |in |at |with )*[^ ]+[.]?$`)
 	notPassed  = regexp.MustCompile(`\b(?:not|never|n't)(?: be| been| yet)? (?:allow(?:ed)?|permit(?:ted)?|accept(?:ed)?|succeed(?:ed)?|successful(?:ly)?|grant(?:ed)?|authori[sz]ed)\b`)
@@ -140,6 +141,7 @@ var (
 // outcomes reports success for failure and the like, and denials that nothing in
 // the evidence bears out.
 func (r *reading) outcomes(low string) {
+	low = looking.ReplaceAllString(low, " ")
 	s := noAction.ReplaceAllString(notStopped.ReplaceAllString(contrast.ReplaceAllString(low, ""), " allowed "), " allowed ")
 	denied := notPassed.MatchString(s)
 	s = notPassed.ReplaceAllString(s, " denied ")
@@ -236,12 +238,13 @@ var opposites = []opposite{
 	opposing(`logged (?:off|out)|signed out`, "logoff logout log off signed sign clos disconnect 4634 4647", "logon login logged accept"),
 	opposing(`encrypted|affected|damaged|destroyed|compromised|lost`, "encrypt affect damag destroy compromis lost ransom", "untouched intact unaffected unharmed"),
 	opposing(`(?:is|are|remains?|still) (?:still )?(?:active|enabled|valid|in use)`, "activ enabl valid use", "deactiv disabl revok inactiv reset"),
+	opposing(`with (?:a|the|his|her|their|valid) password|password authentication`, "password", "publickey"),
 	opposing(`released|reconnected`, "releas reconnect", "isolat contain quarantin"),
 }
 
 var (
 	negation = regexp.MustCompile(`\b(?:no|not|never|none|nobody|nothing|neither|nor|cannot)\b|n't\b`)
-	harmless = regexp.MustCompile(`\b(?:not only|no later than|no longer than|no more than|not more than|no less than|not less than|no fewer than|no doubt|not until|no sooner|not yet|whether or not|no\. ?\d+|not (?:usually|normally|typically)|not (?:an? |one |two |three |four |five |six |ten |\d+ )(?:seconds?|minutes?|hours?|days?)|no other than|not just|not merely|not even)\b`)
+	harmless = regexp.MustCompile(`\b(?:not only|no longer|no later than|no longer than|no more than|not more than|no less than|not less than|no fewer than|no doubt|not until|no sooner|not yet|whether or not|no\. ?\d+|not (?:usually|normally|typically)|not (?:an? |one |two |three |four |five |six |ten |\d+ )(?:seconds?|minutes?|hours?|days?)|no other than|not just|not merely|not even)\b`)
 	denying  = regexp.MustCompile(`\b(?:no|not|never|none|nobody|without|nothing|neither|nor|false|only|cannot|un(?:known|able|signed|touched|affected|changed|authori\w+|success\w+|confirmed|clear|available|used|read|harmed)|disabled|empty|missing|denied|failed|blocked|zero|0 (?:bytes|files|hosts|records|packets))\b|n't\b`)
 )
 
@@ -266,6 +269,9 @@ func (r *reading) denies(low string) bool {
 			need := 2
 			if len(s) < 60 || len(mine) < 2 {
 				need = 1
+			}
+			if r.told && written(x.e.Kind) && r.attributed(x, low) {
+				need = 0 // "that was not me", as its author says
 			}
 			if denying.MatchString(s) && shared(s, mine) >= need {
 				return true
@@ -310,6 +316,7 @@ var (
 	told      = regexp.MustCompile(`\b(?:according to|by|in) (?:the |his |her |their |an? )?(?:\w+ )?(?:notes?|tickets?|chats?|handover|team|analysts?|colleagues?)\b`)
 	inQuotes  = regexp.MustCompile("\"[^\"\n]*\"|`[^`\n]*`")
 	pretends  = regexp.MustCompile(`\b(?:claim(?:s|ed|ing)?|ask(?:s|ed|ing)?|tell(?:s|ing)?|told|pretend(?:s|ed|ing)?|purport(?:s|ed)?|instruct(?:s|ed|ing)?|demand(?:s|ed|ing)?|urge[sd]?|order(?:s|ed)?|wants?|speaks to)\b`)
+	takenFor  = regexp.MustCompile(`\b(?:treated|regarded|considered|taken|dismissed|filed|handled|seen|classed|thought)(?: \w+)? (?:as|for|to be)(?: an?)? $`)
 	refusing  = regexp.MustCompile(`(?:not|un|n't|never)(?: been| be| yet)? ?$`)
 	affirming = regexp.MustCompile(`\b(?:true positive|confirmed (?:as |to be )?(?:malicious|compromised?|breach|attack|intrusion|true)|(?:compromise|breach|attack|intrusion|infection) (?:is|was|has been) confirmed)\b`)
 	confirms  = regexp.MustCompile(`\b(?:confirm\w*|true positive)\b`)
@@ -323,7 +330,7 @@ func (r *reading) verdicts(low string) {
 	}
 	for _, m := range clearing.FindAllStringIndex(low, 8) {
 		said := low[m[0]:m[1]]
-		if strings.HasPrefix(low[m[1]:], "-") || !r.copied && !r.free(m[0], m[1]) || refusing.MatchString(low[:m[0]]) || pretends.MatchString(low[:m[0]]) && r.contains(fold(said)) {
+		if strings.HasPrefix(low[m[1]:], "-") || !r.copied && !r.free(m[0], m[1]) || refusing.MatchString(low[:m[0]]) || pretends.MatchString(low[:m[0]]) && r.contains(fold(said)) || takenFor.MatchString(low[:m[0]]) && r.opined(fold(said)) {
 			continue
 		}
 		ok := r.cleared(low, clearing, true)
@@ -337,6 +344,14 @@ func (r *reading) verdicts(low string) {
 	if said := affirming.FindString(low); said != "" && !r.cleared(low, confirms, true) {
 		r.report(Judgement, said, "no person and no rule says so in the evidence")
 	}
+}
+
+// opined reports whether a person's note, ticket or chat has a word.
+func (r *reading) opined(said string) bool {
+	return slices.ContainsFunc(r.pool, func(x *index) bool {
+		x.ready()
+		return written(x.e.Kind) && x.e.Kind != casemate.EvidenceReport && hasToken(x.own, said)
+	})
 }
 
 // cleared reports whether a finding of ours, the catalogue or a person has such a
@@ -413,14 +428,14 @@ func (r *reading) people(string) {
 }
 
 var (
-	everything = regexp.MustCompile(`\b(?:all|every|the entire|the whole) (?:of )?(?:the |its |their |our )?(?:\w+ )??(?:files?|documents?|data|hosts?|machines?|servers?|workstations?|systems?|accounts?|users?|mailbox(?:es)?|backups?|passwords?|credentials|customers?|network|domain|company|organi[sz]ation)\b`)
+	everything = regexp.MustCompile(`\b(?:all|every|the entire|the whole) (?:of )?(?:the |its |their |our )?(?:\w+ )??(?:files?|documents?|data|hosts?|machines?|servers?|workstations?|systems?|accounts?|users?|mailbox(?:es)?|backups?|customers?|network|domain|company|organi[sz]ation)\b`)
 	wholly     = []string{"all", "every", "entire", "whole", "complete", "each", "/all"}
 )
 
 // wholesale reports "all files" where no evidence says so.
 func (r *reading) wholesale(low string) {
 	said := everything.FindString(low)
-	if said == "" || numeral.MatchString(said) || figure.MatchString(said) || r.any(wholly) {
+	if said == "" || spelledOut.MatchString(said) || figure.MatchString(said) || r.any(wholly) {
 		return
 	}
 	r.report(Number, said, "nothing in the evidence says all")

@@ -25,7 +25,9 @@ func (r *reading) identifiers() {
 			continue
 		}
 		r.found++
-		r.nameBeside(m[0], m[1], e)
+		if e.kind != "cve" { // these have many names
+			r.nameBeside(m[0], m[1], e)
+		}
 		r.shown(id, e)
 	}
 }

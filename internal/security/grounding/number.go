@@ -8,44 +8,13 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/grounding/numeral"
 )
 
-// countWords matches numbers in words, up to nine hundred and ninety-nine thousand.
-const countWords = `(?:(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|billion|dozen)(?:(?:-| and | )(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|billion|dozen))*)`
-
-var small = map[string]float64{"zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-	"eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19,
-	"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
-var large = map[string]float64{"dozen": 12, "hundred": 100, "thousand": 1e3, "million": 1e6, "billion": 1e9}
-
-// valueOf reads a number in digits or words; NaN if it is neither.
-func valueOf(s string) float64 {
-	s = strings.ToLower(strings.TrimSpace(s))
-	if f, err := strconv.ParseFloat(strings.NewReplacer(",", "", "'", "", " ", "").Replace(s), 64); err == nil {
-		return f
-	}
-	total, part := 0.0, 0.0
-	for _, w := range strings.FieldsFunc(s, func(c rune) bool { return c == ' ' || c == '-' }) {
-		switch n, ok := small[w]; {
-		case ok:
-			part += n
-		case large[w] >= 1e3:
-			total += max(part, 1) * large[w]
-			part = 0
-		case large[w] > 0:
-			part = max(part, 1) * large[w]
-		case w == "and":
-		default:
-			return math.NaN()
-		}
-	}
-	return total + part
-}
-
 var (
-	figure  = regexp.MustCompile(`\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?`)
-	hexed   = regexp.MustCompile(`\b0[xX][0-9a-fA-F]{1,16}\b`)
-	numeral = regexp.MustCompile(`(?i)\b` + countWords + `\b`)
+	figure     = regexp.MustCompile(`\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?`)
+	hexed      = regexp.MustCompile(`\b0[xX][0-9a-fA-F]{1,16}\b`)
+	spelledOut = regexp.MustCompile(`(?i)\b` + numeral.Words + `\b`)
 )
 
 // numbers returns the numbers of a piece of evidence, sorted. Those inside names,
@@ -61,9 +30,9 @@ func (x *index) numbers() []float64 {
 				continue
 			}
 			s := text[m[0]:m[1]]
-			x.values = append(x.values, valueOf(s))
+			x.values = append(x.values, numeral.Value(s))
 			for _, part := range strings.Split(s, ",") {
-				x.values = append(x.values, valueOf(part))
+				x.values = append(x.values, numeral.Value(part))
 			}
 		}
 		for _, s := range hexed.FindAllString(text, -1) {
@@ -72,8 +41,8 @@ func (x *index) numbers() []float64 {
 			}
 		}
 		if written(x.e.Kind) || len(text) < 4096 {
-			for _, s := range numeral.FindAllString(text, -1) {
-				x.values = append(x.values, valueOf(s))
+			for _, s := range spelledOut.FindAllString(text, -1) {
+				x.values = append(x.values, numeral.Value(s))
 			}
 		}
 		if x.e.Count > 0 {
@@ -118,7 +87,7 @@ var nextWord = regexp.MustCompile(`^[ -]?([A-Za-z%]+)`)
 
 // numbers checks what is left of numbers after times, names and ids.
 func (r *reading) numbers() {
-	for _, re := range []*regexp.Regexp{figure, numeral} {
+	for _, re := range []*regexp.Regexp{figure, spelledOut} {
 		for _, m := range re.FindAllStringIndex(r.text, -1) {
 			if !r.free(m[0], m[1]) || m[0] > 0 && (word(r.text[m[0]-1]) || strings.IndexByte(`-.\/@`, r.text[m[0]-1]) >= 0) ||
 				m[1] < len(r.text)-1 && r.text[m[1]] == '.' && digit(r.text[m[1]+1]) ||
@@ -132,7 +101,7 @@ func (r *reading) numbers() {
 }
 
 func (r *reading) amount(from, to int) {
-	a := amount{n: valueOf(r.text[from:to]), digits: r.text[from:to], from: from, to: to, end: to}
+	a := amount{n: numeral.Value(r.text[from:to]), digits: r.text[from:to], from: from, to: to, end: to}
 	if math.IsNaN(a.n) {
 		return
 	}
@@ -143,7 +112,7 @@ func (r *reading) amount(from, to int) {
 	if m := nextWord.FindStringSubmatchIndex(r.low[to:]); m != nil {
 		next = r.low[to+m[2] : to+m[3]]
 	}
-	scale, rounded := large[next], 0.0
+	scale, rounded := numeral.Scale(next), 0.0
 	if scale > 0 && digit(a.digits[0]) { // "1.2 million"
 		_, frac, _ := strings.Cut(a.digits, ".")
 		rounded = 0.5 * math.Pow10(-len(frac)) * scale
@@ -237,8 +206,11 @@ func (r *reading) sized(a amount, unit [2]float64, lead string) bool {
 	for _, x := range r.pool { // "3.9 GB" where the evidence says so
 		x.ready()
 		for _, s := range sizes.FindAllStringSubmatch(x.own, 64) {
-			u := byteUnits[s[2]]
-			if v := valueOf(s[1]); u[0] == unit[0] && math.Abs(v-a.n) <= half {
+			u := byteUnits[strings.TrimRight(s[2], "ib")+"b"]
+			if s[2] == "bytes" {
+				u = byteUnits["b"]
+			}
+			if v := numeral.Value(s[1]); u[0] == unit[0] && math.Abs(v-a.n) <= half {
 				return true
 			}
 		}
@@ -246,7 +218,7 @@ func (r *reading) sized(a amount, unit [2]float64, lead string) bool {
 	return false
 }
 
-var sizes = regexp.MustCompile(`\b(\d+(?:\.\d+)?) ?([kmgt]i?b|bytes)\b`)
+var sizes = regexp.MustCompile(`(\d+(?:\.\d+)?) ?([kmgt](?:i?b)?|bytes)\b`)
 
 // total reports whether the counts of the pool, or its pieces, add up to a number.
 func (r *reading) total(low, high float64) bool {
@@ -284,26 +256,6 @@ func (r *reading) vague() {
 var twice = regexp.MustCompile(`\btwice\b`)
 
 func plain(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
-
-// inWords writes a whole number below a hundred as a word; "" for others.
-func inWords(n float64) string {
-	if n != math.Trunc(n) {
-		return ""
-	}
-	tens := ""
-	for w, v := range small {
-		switch {
-		case v == n:
-			return w
-		case v >= 20 && v < n && n < v+10:
-			tens = w
-		}
-	}
-	if tens == "" {
-		return ""
-	}
-	return tens + "-" + inWords(n-small[tens])
-}
 
 func valueOfHex(s string) float64 {
 	n, err := strconv.ParseUint(s[2:], 16, 64)
@@ -392,14 +344,25 @@ func (r *reading) counts(a amount, family string, low, high float64) bool {
 	case "source":
 		return r.cites > 0 && len(r.pool) >= int(low)
 	}
+	if r.enumerated(a) {
+		return true
+	}
 	ns := r.distinct(strings.TrimPrefix(family, "some-"))
 	for _, n := range ns {
-		if in(n) || strings.HasPrefix(family, "some-") && float64(n) >= low && low > 1 {
+		if in(n) || (strings.HasPrefix(family, "some-") || r.subset(a)) && float64(n) >= low && low > 1 {
 			return true
 		}
 	}
 	return false
 }
+
+// subset reports whether a number counts some of its kind: "the two machines", "two
+// compromised accounts".
+func (r *reading) subset(a amount) bool {
+	return a.n <= 3 && (some.MatchString(r.low[:a.from]) || strings.Contains(strings.TrimSpace(r.low[a.to:a.end]), " "))
+}
+
+var some = regexp.MustCompile(`\b(?:the|these|those|both|other|its|their|all) $`)
 
 // distinct counts hosts, users, addresses or domains of the pool in the ways that
 // a writer may: all, those in each part, and those that a record is about.
@@ -430,6 +393,9 @@ func (r *reading) distinct(family string) []int {
 				v = shortHost(v)
 			case family == "user" && n.Type == casemate.EntityUser:
 				v = shortUser(v)
+			case family == "host" && n.Type == casemate.EntityAddress && n.Role != casemate.RoleNone:
+				put("address "+string(n.Role), v)
+				continue
 			case family == "address" && n.Type == casemate.EntityAddress, family == "domain" && n.Type == casemate.EntityDomain:
 			default:
 				continue
@@ -470,7 +436,7 @@ func (r *reading) said(a amount) bool {
 		nouns = append(nouns, "recipient", "mailbox", "user", "account", "people", "person", "employee")
 	}
 	forms := []string{plain(a.n)}
-	if w := inWords(a.n); w != "" {
+	if w := numeral.InWords(a.n); w != "" {
 		forms = append(forms, w)
 	}
 	for _, x := range r.pool {
@@ -503,7 +469,18 @@ func (r *reading) said(a amount) bool {
 // guesses, files. It must stand in the text beside its noun, be the number of
 // records, or be that of the names in the statement.
 func (r *reading) few(a amount, low, high float64) bool {
-	return a.n == 2 || r.said(a) || r.total(low, high) || r.found >= 2 && float64(r.found) == a.n
+	return a.n == 2 || r.said(a) || r.total(low, high) || r.found >= 2 && float64(r.found) == a.n || r.enumerated(a)
+}
+
+// enumerated reports whether the statement itself lists so many things behind a colon.
+func (r *reading) enumerated(a amount) bool {
+	_, list, ok := strings.Cut(r.low[a.to:], ": ")
+	if !ok {
+		return false
+	}
+	list, _, _ = strings.Cut(list, ";")
+	items := strings.Split(strings.NewReplacer(", and ", ", ", " and ", ", ").Replace(list), ", ")
+	return float64(len(items)) == a.n
 }
 
 // written reports whether a person or a rule of ours wrote it: no attacker's text.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/grounding/numeral"
 	"github.com/casemate-ai/casemate/internal/security/grounding/sentence"
 	"github.com/casemate-ai/casemate/internal/security/indicator"
 )
@@ -237,7 +238,7 @@ func (r *reading) url(s string) bool {
 }
 
 func (r *reading) portNumber(p string) bool {
-	n := valueOf(p)
+	n := numeral.Value(p)
 	return n == n && r.anyNumber(n, n) || p == "80" || p == "443"
 }
 

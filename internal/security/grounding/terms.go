@@ -4,6 +4,8 @@ import (
 	_ "embed"
 	"strings"
 	"sync"
+
+	"github.com/casemate-ai/casemate/internal/security/grounding/numeral"
 )
 
 //go:embed words/terms.txt
@@ -111,7 +113,7 @@ func (r *reading) shows(t term) bool {
 			if open && (hasStart(x.low, stem)) || !open && hasToken(x.low, a) {
 				return true
 			}
-			if digits(a) && len(a) > 1 && x.hasNumber(valueOf(a)) {
+			if digits(a) && len(a) > 1 && x.hasNumber(numeral.Value(a)) {
 				return true
 			}
 		}

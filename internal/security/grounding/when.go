@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate/internal/security/grounding/moment"
+	"github.com/casemate-ai/casemate/internal/security/grounding/numeral"
 )
 
 // when returns the times of a piece of evidence and the durations it states.
@@ -81,6 +82,9 @@ func (r *reading) clocks() {
 			if !r.free(m[0], m[1]) || capital(r.text[m[0]:m[1]]) && m[1]+1 < len(r.text) && capital(r.text[m[1]+1:]) {
 				continue
 			}
+			if r.has(fold(r.text[m[0]:m[1]])) {
+				continue
+			}
 			t := moment.None()
 			t.Hour, t.Min, t.From, t.To = 12, 0, m[0], m[1]
 			if strings.EqualFold(r.text[m[0]:m[1]], "midnight") {
@@ -90,10 +94,21 @@ func (r *reading) clocks() {
 			ms = append(ms, t)
 		}
 	}
+	for _, m := range spokenHour.FindAllStringSubmatchIndex(r.low, 4) {
+		if r.free(m[0], m[1]) {
+			t := moment.None()
+			t.Hour, t.From, t.To = int(numeral.Value(r.low[m[2]:m[3]])), m[0], m[1]
+			if half := r.low[m[3]:m[1]]; strings.Contains(half, "noon") || strings.Contains(half, "evening") || strings.Contains(half, "p") {
+				t.Hour = t.Hour%12 + 12
+			}
+			r.use(m[0], m[1])
+			ms = append(ms, t)
+		}
+	}
 	for _, m := range onlyYear.FindAllStringSubmatchIndex(r.text, -1) {
 		if r.free(m[2], m[3]) {
 			t := moment.None()
-			t.Year, t.From, t.To = int(valueOf(r.text[m[2]:m[3]])), m[2], m[3]
+			t.Year, t.From, t.To = int(numeral.Value(r.text[m[2]:m[3]])), m[2], m[3]
 			r.use(m[2], m[3])
 			ms = append(ms, t)
 		}
@@ -113,6 +128,8 @@ func (r *reading) clocks() {
 	r.lengths()
 }
 
+var spokenHour = regexp.MustCompile(`\b(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)(?: o'clock| in the (?:morning|afternoon|evening)| [ap]\.?m\b)`)
+
 var toDay = regexp.MustCompile(`(\d{1,2})(?:st|nd|rd|th)? ?(?:to|and|until|through|–|-) ?(?:the )?$`)
 
 // firstDay checks the day that "4 to 5 March" begins with.
@@ -122,7 +139,7 @@ func (r *reading) firstDay(m moment.Moment) {
 	if g == nil || m.Day < 0 || m.Month < 0 || m.Hour >= 0 || !r.free(begin+g[2], begin+g[3]) {
 		return
 	}
-	m.Day, m.From = int(valueOf(r.low[begin+g[2]:begin+g[3]])), begin+g[2]
+	m.Day, m.From = int(numeral.Value(r.low[begin+g[2]:begin+g[3]])), begin+g[2]
 	r.use(m.From, begin+g[3])
 	if !r.atTime(m) {
 		r.missing(Time, r.text[m.From:m.To])
@@ -255,7 +272,7 @@ type length struct {
 
 var (
 	unitNames = `(milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|hours?|hrs?|h|days?|weeks?)`
-	lengthOf  = regexp.MustCompile(`(?i)\b(` + countWords + `|half an?|an?|\d[\d,]*(?:\.\d+)?)(?: and a half)?[ -]?` + unitNames + `\b(?:,? and (?:a half|(` + countWords + `|\d+) ` + unitNames + `\b))?`)
+	lengthOf  = regexp.MustCompile(`(?i)\b(` + numeral.Words + `|half an?|an?|\d[\d,]*(?:\.\d+)?)(?: and a half)?[ -]?` + unitNames + `\b(?:,? and (?:a half|(` + numeral.Words + `|\d+) ` + unitNames + `\b))?`)
 )
 
 var units = map[string]time.Duration{"ms": time.Millisecond, "mi": time.Minute, "se": time.Second, "s": time.Second, "ho": time.Hour, "hr": time.Hour, "h": time.Hour, "da": 24 * time.Hour, "we": 7 * 24 * time.Hour}
@@ -282,14 +299,14 @@ func lengthsIn(text string) []length {
 			}
 			l.n = 1
 		default:
-			l.n = valueOf(word)
+			l.n = numeral.Value(word)
 		}
 		if strings.Contains(text[m[3]:m[4]], "half") {
 			l.n += 0.5
 		}
 		if m[1] > m[5] { // "and a half", "and 12 seconds"
 			if m[6] >= 0 {
-				l.n += valueOf(text[m[6]:m[7]]) * float64(unitOf(text[m[8]:m[9]])) / float64(l.unit)
+				l.n += numeral.Value(text[m[6]:m[7]]) * float64(unitOf(text[m[8]:m[9]])) / float64(l.unit)
 			} else {
 				l.n += 0.5
 			}
@@ -387,7 +404,8 @@ func (r *reading) gaps(stated bool) []time.Duration {
 	}
 	for i, a := range points {
 		for _, b := range points[:i] {
-			out = append(out, a.Sub(b).Abs())
+			// Clocks without seconds give another number of minutes.
+			out = append(out, a.Sub(b).Abs(), a.Truncate(time.Minute).Sub(b.Truncate(time.Minute)).Abs())
 		}
 	}
 	return out

@@ -120,6 +120,10 @@ func (r *reading) hyphened(ps []piece, i int, text string) string {
 		if called && !ordinary(parts) {
 			return r.kindOf(ps, i, Name)
 		}
+		// "acme-hr-archive" where the evidence has acme-design-archive.
+		if !ordinary(parts[:1]) && r.contains(parts[0]+"-") && !r.partsKnown(parts) {
+			return r.kindOf(ps, i, Name)
+		}
 		return ""
 	}
 	all := true
@@ -142,6 +146,16 @@ func (r *reading) hyphened(ps []piece, i int, text string) string {
 
 // identity matches accounts of services: ci-runner, s3-reader, backup-admin.
 var identity = regexp.MustCompile(`^(?:svc|adm|admin|ci|cd|sa|srv|app|sys|usr|s3|ec2|aws|db|sql|web|build|deploy)-[a-z0-9-]+$|-(?:svc|adm|admin|runner|deployer|exporter|reader|writer|bot|agent|backup|prod|dev|test)$`)
+
+// partsKnown reports whether each part is an ordinary word or stands in the pool.
+func (r *reading) partsKnown(parts []string) bool {
+	for _, p := range parts {
+		if !ordinary([]string{p}) && !r.starts(stem(p)) {
+			return false
+		}
+	}
+	return true
+}
 
 func ordinary(parts []string) bool {
 	for _, p := range parts {

@@ -67,7 +67,7 @@ func Find(text string, used []bool) []Moment {
 			return
 		}
 		for _, m := range re.FindAllStringSubmatchIndex(text, -1) {
-			if slices.Contains(used[m[0]:m[1]], true) || m[0] > 0 && (text[m[0]-1] == '.' || text[m[0]-1] == ':') {
+			if slices.Contains(used[m[0]:m[1]], true) || m[0] > 0 && strings.IndexByte(".:-", text[m[0]-1]) >= 0 || strings.Contains(text[m[0]:m[1]], "may") {
 				continue
 			}
 			g := make([]string, len(m)/2)

@@ -1,0 +1,63 @@
+// Package numeral reads and writes numbers in words.
+package numeral
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Words matches numbers in words, up to nine hundred and ninety-nine thousand.
+const Words = `(?:(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|billion|dozen)(?:(?:-| and | )(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|billion|dozen))*)`
+
+var small = map[string]float64{"zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+	"eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19,
+	"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
+var large = map[string]float64{"dozen": 12, "hundred": 100, "thousand": 1e3, "million": 1e6, "billion": 1e9}
+
+// Value reads a number in digits or words; NaN if it is neither.
+func Value(s string) float64 {
+	s = strings.ToLower(strings.TrimSpace(s))
+	if f, err := strconv.ParseFloat(strings.NewReplacer(",", "", "'", "", " ", "").Replace(s), 64); err == nil {
+		return f
+	}
+	total, part := 0.0, 0.0
+	for _, w := range strings.FieldsFunc(s, func(c rune) bool { return c == ' ' || c == '-' }) {
+		switch n, ok := small[w]; {
+		case ok:
+			part += n
+		case large[w] >= 1e3:
+			total += max(part, 1) * large[w]
+			part = 0
+		case large[w] > 0:
+			part = max(part, 1) * large[w]
+		case w == "and":
+		default:
+			return math.NaN()
+		}
+	}
+	return total + part
+}
+
+// InWords writes a whole number below a hundred as a word; "" for others.
+func InWords(n float64) string {
+	if n != math.Trunc(n) {
+		return ""
+	}
+	tens := ""
+	for w, v := range small {
+		switch {
+		case v == n:
+			return w
+		case v >= 20 && v < n && n < v+10:
+			tens = w
+		}
+	}
+	if tens == "" {
+		return ""
+	}
+	return tens + "-" + InWords(n-small[tens])
+}
+
+// Scale returns what "thousand", "million" and their like multiply by; 0 for others.
+func Scale(word string) float64 { return large[word] }
