@@ -9,7 +9,7 @@ import (
 
 const (
 	maxCourses = 200_000 // sources and accounts whose failures are remembered
-	minFailed  = 3       // refused logins before a granted one that mean something
+	minFailed  = 3       // refused logins before a granted one that mean something; one does from outside
 )
 
 // course follows logins through the log: who was refused how often before.
@@ -36,7 +36,7 @@ func (c *course) add(s *scored, v *view) {
 			}
 		}
 	case v.entered:
-		c.granted(s, source, account)
+		c.granted(s, v, source, account)
 		if outside(v.source) && strings.EqualFold(v.user, "root") {
 			s.course("A login of root from an address of the internet was granted.", fmt.Sprintf("root was let in from %s, an address outside", v.source), 1)
 		}
@@ -44,14 +44,18 @@ func (c *course) add(s *scored, v *view) {
 }
 
 // granted adds points to a login that follows refused ones.
-func (c *course) granted(s *scored, source, account string) {
+func (c *course) granted(s *scored, v *view, source, account string) {
 	n, who := c.failed[source], source
 	if c.failed[account] > n {
 		n, who = c.failed[account], account
 	}
-	if n >= minFailed {
-		text := fmt.Sprintf("%d logins were refused to the same %s before this one was granted.", n, strings.SplitN(who, " ", 2)[0])
-		s.course(text, fmt.Sprintf("before it, %d logins of the %s were refused", n, shown(who)), min(1.2+0.5*math.Log2(float64(n)/minFailed), 3.5))
+	if n > 0 && (n >= minFailed || outside(v.source)) {
+		logins, were := "logins", "were"
+		if n == 1 {
+			logins, were = "login", "was"
+		}
+		text := fmt.Sprintf("%d %s %s refused to the same %s before this one was granted.", n, logins, were, strings.SplitN(who, " ", 2)[0])
+		s.course(text, fmt.Sprintf("before it, %d %s of the %s %s refused", n, logins, shown(who), were), min(1.2+0.5*math.Log2(float64(n)/minFailed), 3.5)) // at least 0.4, for one
 	}
 	delete(c.failed, source)
 	delete(c.failed, account)

@@ -234,9 +234,12 @@ func (d *detector) examine(ctx context.Context, s *scored) {
 
 // levelPoints is what a sign of a level adds, in natural log-odds: with Base, a
 // high one alone makes an even chance.
-func levelPoints(l casemate.Severity) float64 {
-	switch l {
+func levelPoints(s sign) float64 {
+	switch s.level {
 	case casemate.SeverityLow:
+		if s.source == "behaviour" { // what administrators do all day, too
+			return 0.4
+		}
 		return 0.7
 	case casemate.SeverityMedium:
 		return 2.2
@@ -259,7 +262,7 @@ const (
 func signPoints(signs []sign, shared map[string]int, total int) float64 {
 	var list []float64
 	for _, s := range signs {
-		p := levelPoints(s.level)
+		p := levelPoints(s)
 		if s.level < casemate.SeverityHigh && total >= 20 {
 			if f := float64(shared[s.key]) / float64(total); f > 0.05 {
 				p *= max(0.3, 1-0.7*math.Log(f/0.05)/math.Log(10))
