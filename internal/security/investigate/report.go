@@ -50,11 +50,11 @@ func (s *scene) report(out Output, c *cast) Report {
 // That is a finding of ours; what it rests on stands in the explanation's table.
 func (s *scene) conclusion(sc Scope, h *Hypothesis) casemate.Statement {
 	name := strings.ToLower(h.Name[:1]) + h.Name[1:]
-	text := "Nothing grave by the rules: no attack of the catalogue explains it well."
+	text := "Nothing grave by the rules: no explanation of the catalogue fits well."
 	switch {
 	case sc.Grave:
 		text = "The best explanation by the rules: " + name + " (" + h.Standing + ")."
-	case h.Kind != kindAttack && rank(h.Standing) >= rank("plausible"):
+	case rank(h.Standing) >= rank("plausible"):
 		text = "Nothing grave by the rules; the best explanation: " + name + " (" + h.Standing + ")."
 	}
 	switch {

@@ -118,7 +118,7 @@ func (v *view) scopes() {
 		if sc.Grave {
 			act = "yes"
 		}
-		t.Rows = append(t.Rows, []string{fmt.Sprintf("#%d %s", sc.Rank, sc.Title), string(sc.Verdict), name, standing, act})
+		t.Rows = append(t.Rows, []string{sc.label() + sc.Title, string(sc.Verdict), name, standing, act})
 		t.Evidence = append(t.Evidence, sc.Evidence[:min(2, len(sc.Evidence))])
 	}
 	v.add(page.Section{Title: "Incidents"}, t)
@@ -152,6 +152,14 @@ func (v *view) causes() {
 	}
 }
 
+// label is an incident's rank; what only the logs show has none.
+func (sc Scope) label() string {
+	if sc.ID == logScope {
+		return ""
+	}
+	return fmt.Sprintf("#%d ", sc.Rank)
+}
+
 // told are the root causes that are shown: of all grave incidents, or of the one
 // that was asked for.
 func (v *view) told() []RootCause {
@@ -178,7 +186,7 @@ func (v *view) of(id string) string {
 	}
 	for _, sc := range v.o.Scope {
 		if sc.ID == id {
-			return fmt.Sprintf(" of #%d", sc.Rank)
+			return " of " + strings.TrimSpace(cmp.Or(sc.label(), "the logs"))
 		}
 	}
 	return ""
@@ -242,7 +250,7 @@ func (v *view) hypotheses() {
 				continue
 			}
 			overview.Rows = append(overview.Rows, []string{h.Name, strconv.Itoa(h.Score), h.Standing, strconv.Itoa(len(h.For)), strconv.Itoa(len(h.Against)), strconv.Itoa(len(h.Missing))})
-			if len(tables) < 2*maxTables {
+			if len(tables) == 0 || len(tables) < 2*maxTables && rank(h.Standing) >= rank("plausible") {
 				tables = append(tables, page.Text(h.Name+". "+h.Says), h.table())
 			} else {
 				rest = append(rest, page.Text(h.Name+". "+h.Says), h.table())
