@@ -30,14 +30,17 @@ func Load(fsys fs.FS) (*Recipe, error) {
 func load(f folder) (*Recipe, error) {
 	r := &Recipe{files: f, Digest: f.digest()}
 	l := &loader{recipe: r, names: map[string]string{}}
-	if strings.ContainsRune(string(f[File]), 0) {
-		return nil, fmt.Errorf("%s: is no text", File)
+	err := shallow(f[File])
+	if err == nil {
+		l.ast, err = parser.ParseBytes(f[File], 0)
 	}
-	if err := yaml.UnmarshalWithOptions(f[File], &r.Spec, yaml.Strict()); err != nil {
-		return nil, yamlFault(err)
+	if err == nil {
+		err = withoutAliases(l.ast)
 	}
-	var err error
-	if l.ast, err = parser.ParseBytes(f[File], 0); err != nil {
+	if err == nil {
+		err = yaml.UnmarshalWithOptions(f[File], &r.Spec, yaml.Strict())
+	}
+	if err != nil {
 		return nil, yamlFault(err)
 	}
 	l.all()
@@ -45,6 +48,67 @@ func load(f folder) (*Recipe, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+const (
+	maxSpec  = 256 << 10 // bytes of recipe.yaml
+	maxDepth = 100       // of what stands in one another in it
+)
+
+// opening matches what can nest on one line of YAML.
+var opening = regexp.MustCompile(`^(?: |- |\? |: )*`)
+
+// shallow refuses a text that is no YAML for people, or nests so deep that reading
+// it takes memory without end. Brackets in quoted texts count along: a recipe has
+// few of them that do not close.
+func shallow(data []byte) error {
+	if len(data) > maxSpec {
+		return fmt.Errorf("is over %d KiB", maxSpec>>10)
+	}
+	depth := 0
+	for i, line := range strings.Split(string(data), "\n") {
+		if strings.ContainsRune(line, 0) {
+			return fmt.Errorf("[%d:1] is no text", i+1)
+		}
+		deep := len(opening.FindString(line)) > 2*maxDepth
+		for _, c := range line {
+			switch c {
+			case '[', '{':
+				depth++
+			case ']', '}':
+				depth = max(0, depth-1)
+			}
+			deep = deep || depth > maxDepth
+		}
+		if deep {
+			return fmt.Errorf("[%d:1] nests deeper than %d", i+1, maxDepth)
+		}
+	}
+	return nil
+}
+
+// withoutAliases refuses anchors and aliases: a text of a few lines with them can
+// stand for one of gigabytes.
+func withoutAliases(f *ast.File) error {
+	v := &aliasFinder{}
+	for _, d := range f.Docs {
+		ast.Walk(v, d)
+	}
+	if v.found == nil {
+		return nil
+	}
+	pos := v.found.GetToken().Position
+	return fmt.Errorf("[%d:%d] anchors and aliases are not for recipes: write it where it is meant", pos.Line, pos.Column)
+}
+
+type aliasFinder struct{ found ast.Node }
+
+// Visit implements ast.Visitor.
+func (v *aliasFinder) Visit(n ast.Node) ast.Visitor {
+	if t := n.Type(); v.found == nil && (t == ast.AnchorType || t == ast.AliasType) {
+		v.found = n
+	}
+	return v
 }
 
 // Check is Load, for those who only want to know the faults.

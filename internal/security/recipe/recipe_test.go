@@ -150,11 +150,15 @@ func TestLimits(t *testing.T) {
 	large["large"] = &fstest.MapFile{Data: make([]byte, recipe.MaxFile+1)}
 	long := files("You judge.", strings.Repeat("You judge. ", 2000))
 	loop := files("{{range .marks.items}}", "{{range 1000000000}}{{end}}{{range .marks.items}}")
+	deep := func(text string) fstest.MapFS { return fstest.MapFS{"recipe.yaml": {Data: []byte(text)}} }
 	for name, c := range map[string]struct {
 		fs   fstest.MapFS
 		want string
 	}{
 		"steps": {steps, "51 steps; at most 50"}, "files": {crowded, "more than 200 files"}, "size": {large, "over 1 MiB"},
+		"brackets": {deep("a: " + strings.Repeat("[", 100000)), "recipe.yaml:1:1: nests deeper than 100"},
+		"dashes":   {deep(strings.Repeat("- ", 50000)), "nests deeper"}, "indent": {deep("a:\n" + strings.Repeat(" ", 5000) + "b: c"), "recipe.yaml:2:1: nests deeper"},
+		"aliases": {deep("name: x\na: &a [1]\nb: [*a, *a]"), "recipe.yaml:2:4: anchors and aliases"}, "zero": {deep("a\x00"), "is no text"}, "spec": {deep(strings.Repeat("# x\n", 70000)), "over 256 KiB"},
 		"prompt": {long, "an 8B model reads at most"}, "loop": {loop, "loops go over"},
 	} {
 		if err := recipe.Check(c.fs); err == nil || !strings.Contains(err.Error(), c.want) {
