@@ -160,9 +160,14 @@ func (m *material) part(name string, records, bytes int) {
 	m.coverage.Records += records
 }
 
+// maxFaultsKept is how many faults are named; all are counted.
+const maxFaultsKept = 100
+
 func (m *material) fault(file string, line int, text string) {
-	m.coverage.Faults = append(m.coverage.Faults, casemate.Fault{At: casemate.Location{File: file, Line: line}, Reason: text})
 	m.coverage.FaultCount++
+	if len(m.coverage.Faults) < maxFaultsKept {
+		m.coverage.Faults = append(m.coverage.Faults, casemate.Fault{At: casemate.Location{File: file, Line: line}, Reason: text})
+	}
 }
 
 // inputs puts the digests of the files into the provenance.

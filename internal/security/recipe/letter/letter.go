@@ -25,12 +25,14 @@ import (
 
 // The limits of one mail. What lies beyond is told as a fault.
 const (
-	maxParts     = 100
-	maxPartDepth = 8
-	maxLinks     = 200
-	maxHidden    = 20
-	maxPartBytes = 32 << 20
-	maxBodyText  = 1 << 20
+	maxParts      = 100
+	maxPartDepth  = 8
+	maxLinks      = 200
+	maxHidden     = 20
+	maxHiddenText = 16 << 10
+	maxShown      = 4 << 10 // of the text of a link
+	maxPartBytes  = 32 << 20
+	maxBodyText   = 1 << 20
 )
 
 // Letter is one mail and the evidence that was made of it.
@@ -117,6 +119,8 @@ type mailReader struct {
 	plain strings.Builder
 	rich  strings.Builder // the text of HTML parts
 	inner [][]byte        // attached messages
+	full  bool            // text was left out
+	many  bool            // links were left out
 }
 
 var words = mime.WordDecoder{}
@@ -233,7 +237,10 @@ func (r *mailReader) part(h header, body io.Reader, depth int) {
 // text keeps text of the body, up to a limit.
 func (r *mailReader) text(to *strings.Builder, s string) {
 	if room := maxBodyText - to.Len(); len(s) > room {
-		r.to.Fault(0, fmt.Sprintf("has over %d KiB of text: the rest was left out", maxBodyText>>10))
+		if !r.full {
+			r.to.Fault(0, fmt.Sprintf("has over %d KiB of text: the rest was left out", maxBodyText>>10))
+		}
+		r.full = true
 		s = strings.ToValidUTF8(s[:max(0, room)], "")
 	}
 	to.WriteString(s)
@@ -290,8 +297,10 @@ func (r *mailReader) page(data []byte) {
 		case html.TextToken:
 			if t := strings.Join(strings.Fields(string(z.Text())), " "); t != "" && p.silent == 0 {
 				r.text(&r.rich, t+" ")
-				p.shown.WriteString(t + " ")
-				if p.unseen != "" {
+				if p.shown.Len() < maxShown {
+					p.shown.WriteString(t + " ")
+				}
+				if p.unseen != "" && p.hidden.Len() < maxHiddenText {
 					p.hidden.WriteString(t + " ")
 				}
 			}
@@ -370,10 +379,10 @@ func (r *mailReader) link(shown, target string) {
 		}
 	}
 	if len(r.l.links) == maxLinks {
-		r.to.Fault(0, fmt.Sprintf("has more than %d links: the rest was left out", maxLinks))
-		return
-	}
-	if len(r.l.links) > maxLinks {
+		if !r.many {
+			r.to.Fault(0, fmt.Sprintf("has more than %d links: the rest was left out", maxLinks))
+		}
+		r.many = true
 		return
 	}
 	e := r.base

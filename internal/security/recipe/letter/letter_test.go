@@ -105,3 +105,17 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestTooMuch tells once what is left out.
+func TestTooMuch(t *testing.T) {
+	const head = "From: a@b.example\nMIME-Version: 1.0\nContent-Type: text/html\n\n"
+	var links strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&links, "<a href='http://x%d.example/'>y</a>", i)
+	}
+	for name, body := range map[string]string{"has more than 200 links: the rest was left out": links.String(), "has over 1024 KiB of text: the rest was left out": strings.Repeat("<p>some words</p>", 120000)} {
+		if _, _, faults, err := read(head + body); err != nil || len(faults) != 1 || faults[0] != name {
+			t.Errorf("%d faults, the first of %v, error %v; want %q", len(faults), faults[:min(1, len(faults))], err, name)
+		}
+	}
+}
