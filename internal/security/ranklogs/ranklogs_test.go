@@ -270,6 +270,7 @@ func TestAUC(t *testing.T) {
 func FuzzRun(f *testing.F) {
 	f.Add([]byte("Jun  1 10:00:01 h sudo: a : COMMAND=/bin/sh\n{\"text\":\"x\",\"label\":\"y\"}\n"))
 	f.Add([]byte("{\"a\":{\"b\":[1,2,{\"c\":null}]}}\n\x00\x01\n"))
+	f.Add([]byte("0\x00"))
 	f.Add([]byte("a=b c=d %41%zz \xff 198.51.100.1 - - [x] \"GET / HTTP/1.1\" 200\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 4096 {

@@ -222,6 +222,11 @@ func (s *source) records(ctx context.Context, name string, r io.Reader, first bo
 		}
 		return yield(&e)
 	})
+	var unknown *casemate.Error
+	if errors.As(err, &unknown) && ctx.Err() == nil {
+		s.fault(first, name, 0, unknown.Message) // the other files may be lines
+		return nil
+	}
 	if err != nil {
 		return err
 	}
