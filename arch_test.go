@@ -41,10 +41,14 @@ var allowed = map[string][]string{
 	"internal/security/intake":    {".", "internal/security/evidence", "internal/security/explain", "internal/security/head", "internal/security/knowledge", "internal/security/report", "internal/security/sigma", "internal/security/triage"},
 
 	// The machine that workflows run on, the workflows, and the one table of them.
-	"internal/security/grounding":          {".", "internal/security/grounding/moment", "internal/security/grounding/numeral", "internal/security/grounding/sentence", "internal/security/indicator", "internal/security/knowledge"},
+	"internal/security/grounding":          {".", "internal/security/grounding/harm", "internal/security/grounding/moment", "internal/security/grounding/numeral", "internal/security/grounding/sentence", "internal/security/grounding/sequence", "internal/security/grounding/stem", "internal/security/grounding/voice", "internal/security/indicator", "internal/security/knowledge"},
+	"internal/security/grounding/harm":     {},
 	"internal/security/grounding/moment":   {},
 	"internal/security/grounding/numeral":  {},
 	"internal/security/grounding/sentence": {},
+	"internal/security/grounding/sequence": {"internal/security/grounding/stem"},
+	"internal/security/grounding/voice":    {},
+	"internal/security/grounding/stem":     {},
 	"internal/security/prompt":             {".", "internal/engine", "internal/security/report"},
 	"internal/security/pipeline":           {".", "internal/engine", "internal/security/grounding", "internal/security/head", "internal/security/identifier", "internal/security/knowledge", "internal/security/library", "internal/security/prompt"},
 	"internal/security/casefile":           {".", "internal/engine", "internal/engine/scripted", "internal/security/pipeline"},

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/grounding/stem"
 )
 
 // claims checks what a sentence makes of things: causes, outcomes, denials,
@@ -63,17 +64,17 @@ func (r *reading) causes(low string) {
 	if m == nil || !r.needs || hedged.MatchString(purpose.ReplaceAllString(low, "")) || flagged.MatchString(low) {
 		return
 	}
-	mine := stems(low)
+	mine := stem.All(low)
 	if failing.MatchString(low) && givesReason.MatchString(low[m[0]:m[1]]) {
-		why := stems(clause(low, m))
-		if slices.ContainsFunc(r.pool, func(x *index) bool { x.ready(); return len(why) > 1 && shared(x.own, why) == len(why) }) {
+		why := stem.All(clause(low, m))
+		if slices.ContainsFunc(r.pool, func(x *index) bool { x.ready(); return len(why) > 1 && stem.Shared(x.own, why)*3 >= len(why)*2 }) {
 			return
 		}
 	}
 	for _, x := range r.pool {
 		x.ready()
 		for _, s := range sentencesOf(x.own) {
-			if reasons.MatchString(s) && shared(s, mine) >= 2 {
+			if reasons.MatchString(s) && stem.Shared(s, mine) >= 2 {
 				return
 			}
 		}
@@ -95,47 +96,19 @@ func sentencesOf(own string) []string {
 	return strings.FieldsFunc(strings.ReplaceAll(own, ". ", "\n"), func(c rune) bool { return c == '\n' || c == ';' })
 }
 
-var emptyWords = setOf(`the a an and or of in on at to for from by with without as is are was were be been being has have had do does did it its this that these those there which who whom whose what when where how why not no never none nothing nobody neither nor only than then them they their he she his her him we our us you your i my me so if but also into onto over under after before during between about against all any some more most other one two any ever still just very could would should may might can will shall not because since due led result caused`)
-
-// stems returns the beginnings of the words of a text that carry meaning.
-func stems(low string) []string {
-	var out []string
-	for _, m := range wordOf.FindAllString(low, 200) {
-		m = strings.TrimSuffix(m, "'s")
-		if len(m) < 3 || emptyWords[m] {
-			continue
-		}
-		if s := stem(m); !slices.Contains(out, s) {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-// shared counts the stems that begin a word of a text.
-func shared(text string, stems []string) int {
-	n := 0
-	for _, s := range stems {
-		if hasStart(text, s) {
-			n++
-		}
-	}
-	return n
-}
-
 var (
 	notStopped = regexp.MustCompile(`\b(?:not|never|n't|nothing|nobody|no (?:control|sensor|product|one|tool)|without being|neither(?:[^.;]{0,60}\bnor\b)?)(?:(?: the| a| an| any)? \w+)?(?: was| been| being| be| have| has)? ?(?:block(?:ed)?|den(?:ied|y)|stop(?:ped)?|prevent(?:ed)?|reject(?:ed)?|refuse[d]?|quarantine[d]?|fail(?:ed)?|intercept(?:ed)?|drop(?:ped)?)\b|\bneither[^.;]{0,60}\bnor\b[^.;]{0,40}\b(?:blocked|stopped|prevented|denied|dropped)\b`)
 	looking    = regexp.MustCompile(`\b\w+-(?:looking|seeming|like)\b`)
 	noAction   = regexp.MustCompile(`\bno (?:blocking|preventive|block|prevention)(?: action)?\b|\b(?:did|does|do) (?:not|nothing) (?:to )?(?:block|stop|prevent)\b`)
 	contrast   = regexp.MustCompile(`, (?:and |but )?not (?:the |a |an |by |from |to |as |on |in |at |with )*[^ ]+[.]?$`)
-	notPassed  = regexp.MustCompile(`\b(?:not|never|n't)(?: be| been| yet)? (?:allow(?:ed)?|permit(?:ted)?|accept(?:ed)?|succeed(?:ed)?|successful(?:ly)?|grant(?:ed)?|authori[sz]ed)\b`)
-	passes     = regexp.MustCompile(`\b(?:allow(?:ed|s)|permitted|let (?:\w+ ){1,4}(?:through|pass)|went through|got through|accepted|succeeded|success|successful|successfully|granted|managed to|was able to)\b`)
+	notPassed  = regexp.MustCompile(`\b(?:none|no|neither)\b[^.;]{0,40}\b(?:succeeded|(?:was|were) successful|went through|got through)|\b(?:not|never|n't)(?: be| been| yet)? (?:allow(?:ed)?|permit(?:ted)?|accept(?:ed)?|succeed(?:ed)?|successful(?:ly)?|grant(?:ed)?|authori[sz]ed)\b`)
+	passes     = regexp.MustCompile(`\b(?:allow(?:ed|s)|permitted|let (?:\w+ ){1,4}(?:through|pass)|went through|got through|accepted|succeeded|success|successful|successfully|granted|managed to|was able to|unhindered|unimpeded)\b`)
 	stops1     = regexp.MustCompile(`\b(?:blocked|denied|prevented|rejected|refused|quarantined|intercepted|thwarted|foiled|averted|(?:suricata|firewall|proxy|sensor|defender|gateway|edr|waf|ips) dropped|failed|fails|failure|unsuccessful|unsuccessfully|unable|could not|in vain)\b`)
 
 	entered = regexp.MustCompile(`\b(?:logged (?:on|in)|authenticated|signed in|got in|gained access)\b`)
 
 	evidencePass = []string{"allow", "permit", "accept", "success", "succeed", "grant", "passed"}
-	evidenceStop = []string{"block", "deny", "denied", "prevent", "reject", "refus", "fail", "quarantin", "accessdenied", "unauthori", "not authori", "stopped", "terminat", "remediat", "killed", "bad password", "invalid", "unsuccess", "forbidden", "act=drop", "action: drop", "act: drop", "reset"}
+	evidenceStop = []string{"block", "deny", "denied", "prevent", "reject", "refus", "fail", "quarantin", "accessdenied", "not in sudoers", "incorrect password", "authentication failure", "unauthori", "not authori", "stopped", "terminat", "remediat", "killed", "bad password", "invalid", "unsuccess", "forbidden", "act=drop", "action: drop", "act: drop", "reset"}
 )
 
 // outcomes reports success for failure and the like, and denials that nothing in
@@ -146,10 +119,13 @@ func (r *reading) outcomes(low string) {
 	denied := notPassed.MatchString(s)
 	s = notPassed.ReplaceAllString(s, " denied ")
 	pass, stop := passes.FindString(s), stops1.FindString(s)
+	if stop == "denied" && r.byAuthor(low) { // a person denied it, not a sensor
+		stop = ""
+	}
 	if pass == "" && !tried.MatchString(s) {
 		pass = entered.FindString(s)
 	}
-	if pass != "" && stop == "" && r.any(evidenceStop) && !r.any(evidencePass) {
+	if pass != "" && stop == "" && (r.any(evidenceStop) && !r.any(evidencePass) || r.headed()) {
 		r.report(Outcome, pass, "the evidence says that it did not go through")
 	}
 	if stop != "" && pass == "" && !r.any(evidenceStop) && !r.denies(low) {
@@ -176,11 +152,32 @@ func (r *reading) outcomes(low string) {
 	r.denied(s)
 }
 
+// headed reports whether every piece of the pool begins by saying that something did
+// not go through, whatever else is in it.
+func (r *reading) headed() bool {
+	return r.cites > 0 && !slices.ContainsFunc(r.pool, func(x *index) bool {
+		x.ready()
+		head := x.own[:min(len(x.own), 48)]
+		if i := strings.IndexAny(head, ":;.\n"); i > 0 {
+			head = head[:i]
+		}
+		starts := func(w string) bool { return stem.Begins(head, w) }
+		return !slices.ContainsFunc(evidenceStop, starts) || slices.ContainsFunc(evidencePass, starts)
+	})
+}
+
+// byAuthor reports whether a statement names who wrote a piece of the pool.
+func (r *reading) byAuthor(low string) bool {
+	return slices.ContainsFunc(r.pool, func(x *index) bool {
+		return slices.ContainsFunc(strings.Fields(strings.ToLower(x.e.Author)), func(w string) bool { return len(w) > 2 && hasToken(low, w) })
+	})
+}
+
 // any reports whether a word of the pool's own texts begins with one of several.
 func (r *reading) any(words []string) bool {
 	return slices.ContainsFunc(r.pool, func(x *index) bool {
 		x.ready()
-		return slices.ContainsFunc(words, func(w string) bool { return hasStart(x.own, w) })
+		return slices.ContainsFunc(words, func(w string) bool { return stem.Begins(x.own, w) })
 	})
 }
 
@@ -239,6 +236,8 @@ var opposites = []opposite{
 	opposing(`encrypted|affected|damaged|destroyed|compromised|lost`, "encrypt affect damag destroy compromis lost ransom", "untouched intact unaffected unharmed"),
 	opposing(`(?:is|are|remains?|still) (?:still )?(?:active|enabled|valid|in use)`, "activ enabl valid use", "deactiv disabl revok inactiv reset"),
 	opposing(`with (?:a|the|his|her|their|valid) password|password authentication`, "password", "publickey"),
+	opposing(`completed|finished`, "complet finish success done", "cancel abort fail terminat"),
+	opposing(`preserved|retained|intact`, "preserv kept keep retain intact", "delet remov wip eras"),
 	opposing(`released|reconnected`, "releas reconnect", "isolat contain quarantin"),
 }
 
@@ -262,7 +261,7 @@ func (r *reading) denial(low string) {
 // denies reports whether a sentence of the evidence denies something that shares
 // words with the statement.
 func (r *reading) denies(low string) bool {
-	mine := stems(low)
+	mine := stem.All(low)
 	for _, x := range r.pool {
 		x.ready()
 		for _, s := range sentencesOf(x.own) {
@@ -273,7 +272,7 @@ func (r *reading) denies(low string) bool {
 			if r.told && written(x.e.Kind) && r.attributed(x, low) {
 				need = 0 // "that was not me", as its author says
 			}
-			if denying.MatchString(s) && shared(s, mine) >= need {
+			if denying.MatchString(s) && stem.Shared(s, mine) >= need {
 				return true
 			}
 		}
@@ -311,8 +310,8 @@ func (r *reading) graded(level string) bool {
 }
 
 var (
-	clearing  = regexp.MustCompile(`\b(?:benign|false[- ]positives?|false alarm|harmless|innocuous|legitimate(?:ly)?|authori[sz]ed|sanctioned|approved|expected (?:behaviou?r|activity)|routine|no threat|not malicious|not suspicious|not an attack|(?:can|may|should|could) be (?:safely )?(?:closed|ignored|dismissed|suppressed|disregarded)|safe to (?:close|ignore)|nothing to worry|normal (?:behaviou?r|activity|operations?)|known[- ]good|test activity|a test|penetration test|no (?:further )?action (?:is |was )?(?:needed|required|necessary)|needs no action|(?:is|was|were|are|been) (?:now |fully |already )?(?:resolved|contained|remediated|mitigated))\b`)
-	handled   = regexp.MustCompile(`\b(?:resolved|contained|remediated|mitigated)\b`)
+	clearing  = regexp.MustCompile(`\b(?:benign|false[- ]positives?|false alarm|harmless|innocuous|legitimate(?:ly)?|authori[sz]ed|sanctioned|approved|expected (?:behaviou?r|activity)|routine|no threat|not malicious|not suspicious|not an attack|(?:can|may|should|could) be (?:safely )?(?:closed|ignored|dismissed|suppressed|disregarded)|safe to (?:close|ignore)|nothing to worry|normal (?:behaviou?r|activity|operations?)|known[- ]good|test activity|a test|penetration test|no (?:further )?action (?:is |was )?(?:needed|required|necessary)|needs no action|(?:is|was|were|are|been) (?:now |fully |already )?(?:resolved|contained|remediated|mitigated)|(?:incident|case|alert|ticket) (?:is|was|has been) (?:now )?closed|(?:expected|planned|scheduled) maintenance)\b`)
+	handled   = regexp.MustCompile(`\b(?:resolved|contained|remediated|mitigated|closed)\b`)
 	told      = regexp.MustCompile(`\b(?:according to|by|in) (?:the |his |her |their |an? )?(?:\w+ )?(?:notes?|tickets?|chats?|handover|team|analysts?|colleagues?)\b`)
 	inQuotes  = regexp.MustCompile("\"[^\"\n]*\"|`[^`\n]*`")
 	pretends  = regexp.MustCompile(`\b(?:claim(?:s|ed|ing)?|ask(?:s|ed|ing)?|tell(?:s|ing)?|told|pretend(?:s|ed|ing)?|purport(?:s|ed)?|instruct(?:s|ed|ing)?|demand(?:s|ed|ing)?|urge[sd]?|order(?:s|ed)?|wants?|speaks to)\b`)
@@ -358,7 +357,7 @@ func (r *reading) opined(said string) bool {
 // word and is about the same thing. What a finding quotes is not its own word, and a
 // person's judgement counts where the statement says whose it is.
 func (r *reading) cleared(low string, re *regexp.Regexp, named bool) bool {
-	mine := stems(re.ReplaceAllString(low, " "))
+	mine := stem.All(re.ReplaceAllString(low, " "))
 	for _, x := range r.pool {
 		x.ready()
 		own := x.own
@@ -372,7 +371,7 @@ func (r *reading) cleared(low string, re *regexp.Regexp, named bool) bool {
 		default:
 			continue
 		}
-		if re.MatchString(own) && (r.cites > 0 && shared(own, mine) >= 1 || shared(own, mine) >= 2) {
+		if re.MatchString(own) && (r.cites > 0 && stem.Shared(own, mine) >= 1 || stem.Shared(own, mine) >= 2) {
 			return true
 		}
 	}
@@ -415,11 +414,16 @@ func (r *reading) refusals(low string) {
 	r.report(Outcome, short(r.text), "the evidence says that it was refused")
 }
 
+var disowning = regexp.MustCompile(`\b(?:not me|not mine|(?:did|was|were) not|never|denie[sd]|deny)\b`)
+
 var person = regexp.MustCompile(`\b\p{Lu}\p{Ll}+ (confirm|admit|acknowledg|approv|agree|promis|order)(?:s|es|ed|ted|d)\b`)
 
 // people reports that somebody confirmed, admitted or approved something where no
 // evidence says so.
-func (r *reading) people(string) {
+func (r *reading) people(low string) {
+	if r.byAuthor(low) && (negation.MatchString(low) || !slices.ContainsFunc(r.pool, func(x *index) bool { return disowning.MatchString(x.own) })) {
+		return
+	}
 	for _, m := range person.FindAllStringSubmatch(r.text, 4) {
 		if name, _, _ := strings.Cut(strings.ToLower(m[0]), " "); vocab().terms[name].kind == "" && !vocab().common[name] && !r.any([]string{m[1]}) {
 			r.report(Outcome, m[0], "nothing in the evidence says so")
@@ -428,7 +432,7 @@ func (r *reading) people(string) {
 }
 
 var (
-	everything = regexp.MustCompile(`\b(?:all|every|the entire|the whole) (?:of )?(?:the |its |their |our )?(?:\w+ )??(?:files?|documents?|data|hosts?|machines?|servers?|workstations?|systems?|accounts?|users?|mailbox(?:es)?|backups?|customers?|network|domain|company|organi[sz]ation)\b`)
+	everything = regexp.MustCompile(`\b(?:all|every|the entire|the whole) (?:of )?(?:the |its |their |our )?(?:\w+ )??(?:attackers?|intruders?|attempts?|logins?|nodes?|copies|files?|documents?|data|hosts?|machines?|servers?|workstations?|systems?|accounts?|users?|mailbox(?:es)?|backups?|customers?|network|domain|company|organi[sz]ation)\b`)
 	wholly     = []string{"all", "every", "entire", "whole", "complete", "each", "/all"}
 )
 
@@ -454,15 +458,15 @@ func (r *reading) denied(low string) {
 		if negation.MatchString(c) || ending.MatchString(c) && !strings.Contains(c, "continued") {
 			continue
 		}
-		mine := stems(c)
+		mine := stem.All(c)
 		for _, x := range r.pool {
-			if x.ready(); !written(x.e.Kind) {
+			if x.ready(); !written(x.e.Kind) && x.e.Kind != casemate.EvidenceMail {
 				continue
 			}
 			for _, s := range sentencesOf(x.own) {
 				for _, m := range notWord.FindAllStringSubmatchIndex(s, 8) {
-					w := stem(s[m[2]:m[3]])
-					if len(w) < 3 || emptyWords[w] || !slices.Contains(mine, w) || len(mine) > 2 && shared(s[:m[0]]+s[m[3]:], mine) < 1 {
+					w := stem.Of(s[m[2]:m[3]])
+					if len(w) < 3 || stem.Empty(w) || !slices.Contains(mine, w) || stem.Begins(s[:m[0]]+s[m[3]:], w) || len(mine) > 2 && stem.Shared(s[:m[0]]+s[m[3]:], mine) < 1 {
 						continue
 					}
 					if !r.affirms(w, x, s) {
@@ -480,7 +484,7 @@ func (r *reading) affirms(w string, in *index, not string) bool {
 	return slices.ContainsFunc(r.pool, func(x *index) bool {
 		x.ready()
 		for _, s := range sentencesOf(x.own) {
-			if (x != in || s != not) && hasStart(s, w) {
+			if (x != in || s != not) && stem.Begins(s, w) {
 				return true
 			}
 		}

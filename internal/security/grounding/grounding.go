@@ -55,28 +55,14 @@ import (
 
 // The kinds of Problem that Check reports.
 const (
-	Citation    = "citation"
-	UnknownID   = "unknown-id"
-	WrongName   = "wrong-name"
-	Technique   = "technique"
-	Indicator   = "indicator"
-	Host        = "host"
-	User        = "user"
-	Path        = "path"
-	Process     = "process"
-	Port        = "port"
-	Time        = "time"
-	Number      = "number"
-	Version     = "version"
-	Name        = "name"
-	Quotation   = "quotation"
-	Subject     = "subject"
-	Cause       = "cause"
-	Outcome     = "outcome"
-	Judgement   = "judgement"
-	Attribution = "attribution"
-	Software    = "software"
-	Length      = "length"
+	Citation, UnknownID, WrongName   = "citation", "unknown-id", "wrong-name"
+	Technique, Indicator, Host       = "technique", "indicator", "host"
+	User, Path, Process              = "user", "path", "process"
+	Port, Time, Number               = "port", "time", "number"
+	Version, Name, Quotation         = "version", "name", "quotation"
+	Subject, Cause, Outcome          = "subject", "cause", "outcome"
+	Judgement, Attribution, Software = "judgement", "attribution", "software"
+	Length                           = "length"
 )
 
 const (
@@ -164,6 +150,7 @@ func (c *Checker) problems(s casemate.Statement) []casemate.Problem {
 		r.bound()
 	}
 	r.claims()
+	r.events()
 	if r.looked > maxMentions {
 		r.report(Length, short(s.Text), "it names more things than one sentence can")
 	}

@@ -97,7 +97,7 @@ func TestCheck(t *testing.T) {
 		{"No data was sent.", "E2", grounding.Outcome},
 		{"The upload is benign.", "E2", grounding.Judgement},
 		{"The upload was rated low.", "E2", grounding.Judgement},
-		{"Turla sent the data.", "E2", ""}, // a first word with a capital may be anything
+		{"Turla sent the data.", "E2", grounding.Attribution},
 		{"The data was sent by Turla.", "E2", grounding.Attribution},
 		{"The data was sent with Cobalt Strike.", "E2", grounding.Software},
 		{strings.Repeat("The upload is seen. ", 600), "E2", grounding.Length},

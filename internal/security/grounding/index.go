@@ -154,6 +154,10 @@ func hasToken(text, s string) bool {
 }
 
 func edgeBefore(text string, i int, s string) bool {
+	if s[0] == '/' && i > 0 && word(text[i-1]) { // "/tmp/x" is not "/var/tmp/x", but may be of a URL
+		near := text[max(0, i-200):i]
+		return strings.Contains(near[strings.LastIndexAny(near, " \n\"'=,;(")+1:], ".")
+	}
 	if i == 0 || !word(s[0]) {
 		return true
 	}
@@ -227,4 +231,96 @@ func (x *index) quotable() []string {
 		x.exact = slices.Compact(x.exact)
 	})
 	return x.exact
+}
+
+// maxTies bounds how many pieces of evidence are read for which machine has which
+// address.
+const maxTies = 20000
+
+// ties learns from all evidence which machine has which address: a record whose one
+// source, or one destination, is both named and numbered says so, and so does one
+// that names its machine and a single address.
+func (c *Checker) ties() map[string][]string {
+	c.tiesOnce.Do(func() {
+		c.tied = map[string][]string{}
+		tie := func(a, b string) {
+			if l := c.tied[a]; !slices.Contains(l, b) && len(l) < 16 {
+				c.tied[a] = append(l, b)
+			}
+		}
+		all := c.all[:min(len(c.all), maxTies)]
+		machines := map[string]bool{}
+		for _, x := range all {
+			machines[shortHost(x.e.Host)] = true
+		}
+		for _, x := range all {
+			for _, role := range []casemate.Role{casemate.RoleSource, casemate.RoleDestination, casemate.RoleNone} {
+				hosts, addresses := ends(x.e, role, machines)
+				if role == casemate.RoleNone && len(hosts) == 0 && x.e.Host != "" {
+					hosts = append(hosts, shortHost(x.e.Host))
+				}
+				if role == casemate.RoleDestination && len(hosts) == 0 && !strings.Contains(strings.ToLower(x.e.Text), "dns") {
+					hosts = domains(x.e)
+				}
+				if len(hosts) == 1 && len(addresses) == 1 && hosts[0] != addresses[0] {
+					tie(hosts[0], addresses[0])
+					tie(addresses[0], hosts[0])
+				}
+			}
+		}
+	})
+	return c.tied
+}
+
+// person reports whether the pool has somebody under another part of the name, or
+// under the account that is made of it: any evidence that a person wrote tells which
+// names go together.
+func (r *reading) person(low string) bool {
+	for _, x := range r.c.all[:min(len(r.c.all), maxTies)] {
+		parts := strings.Fields(strings.ToLower(x.e.Author))
+		if len(parts) < 2 || len(parts) > 4 || !slices.Contains(parts, low) {
+			continue
+		}
+		first, last := parts[0], parts[len(parts)-1]
+		for _, s := range append(parts, first[:1]+"."+last, first+"."+last, first[:1]+last) {
+			if s != low && len(s) > 2 && r.has(s) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// domains returns the names that a record has for its destination. Those of a DNS
+// query are not: its destination is a resolver.
+func domains(e *casemate.Evidence) (out []string) {
+	for _, n := range e.Entities {
+		if n.Type == casemate.EntityDomain && n.Role == casemate.RoleDestination {
+			out = append(out, strings.ToLower(n.Value))
+		}
+	}
+	return out
+}
+
+// ends returns the machines, by their short names, and the addresses in one role. A
+// domain is a machine if some record is of one of that name.
+func ends(e *casemate.Evidence, role casemate.Role, machines map[string]bool) (hosts, addresses []string) {
+	for _, n := range e.Entities {
+		if n.Role != role {
+			continue
+		}
+		switch v := shortHost(n.Value); {
+		case n.Type == casemate.EntityAddress && !slices.Contains(addresses, v):
+			addresses = append(addresses, v)
+		case (n.Type == casemate.EntityHost || n.Type == casemate.EntityDomain && machines[v]) && !slices.Contains(hosts, v):
+			hosts = append(hosts, v)
+		}
+	}
+	return hosts, addresses
+}
+
+// tied reports whether the pool has a machine under its address, or an address
+// under the name of its machine, as other evidence has it.
+func (r *reading) tied(low string) bool {
+	return slices.ContainsFunc(r.c.ties()[low], r.has)
 }

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/casemate-ai/casemate/internal/security/grounding/stem"
 )
 
 // piece is a word of a statement, for names of several words.
@@ -86,11 +88,11 @@ func (r *reading) named(ps []piece, low string) bool {
 		r.missing(t.kind, text)
 		return true
 	}
-	if ids := r.c.book.names[low]; ids != nil && (len(ps) > 1 && caps > 0 && (caps > 1 || !ps[0].first) || len(ps) > 1 && !generic[low] && distinct(low) || coined[low]) {
+	if ids := r.c.book.names[low]; ids != nil && (len(ps) > 1 && caps > 0 && (caps > 1 || !ps[0].first) || len(ps) > 1 && !strings.Contains(genericNames, "|"+low+"|") && distinct(low) || coined[low]) {
 		if r.techniqueShown(text, ids) {
 			return true
 		}
-		if caps*2 < len(ps) && generic[low] {
+		if caps*2 < len(ps) && strings.Contains(genericNames, "|"+low+"|") {
 			return false
 		}
 		if !strings.HasPrefix(ids[0], "T") { // a mitigation, a defence, a weakness: what is known
@@ -109,16 +111,8 @@ func followedByVerb(rest string) bool { return verbAfter.MatchString(rest) }
 // coined are names of techniques of one word that mean nothing else.
 var coined = setOf("kerberoasting timestomp dcsync keylogging screensaver dylib steganography doppelgänging regsvr32 mshta rundll32 cmstp installutil")
 
-// generic are names of techniques that are ordinary words as well.
-var generic = lines("scheduled task|valid accounts|file deletion|remote services|local account|local accounts|domain account|domain accounts|service execution|system services|remote desktop protocol|command and control|initial access|lateral movement|credential access|privilege escalation|resource development|user execution|malicious file|malicious link|web service|web services|external remote services|network sniffing|account access removal|email collection|local data staging|automated collection|data destruction|network shares|windows service|registry run keys|account manipulation|create account|active scanning|vulnerability scanning")
-
-func lines(s string) map[string]bool {
-	m := map[string]bool{}
-	for _, l := range strings.Split(s, "|") {
-		m[l] = true
-	}
-	return m
-}
+// genericNames are names of techniques that are ordinary words as well.
+const genericNames = "|scheduled task|valid accounts|file deletion|remote services|local account|local accounts|domain account|domain accounts|service execution|system services|remote desktop protocol|command and control|initial access|lateral movement|credential access|privilege escalation|resource development|user execution|malicious file|malicious link|web service|web services|external remote services|network sniffing|account access removal|email collection|local data staging|automated collection|data destruction|network shares|windows service|registry run keys|account manipulation|create account|active scanning|vulnerability scanning|"
 
 // distinct reports whether a name in lower case is a term of the trade rather than
 // ordinary words that a technique happens to be called.
@@ -147,7 +141,7 @@ func (r *reading) techniqueShown(text string, ids []string) bool {
 	return len(ws) > 1 && slices.ContainsFunc(r.pool, func(x *index) bool {
 		x.ready()
 		for _, w := range ws {
-			if len(w) > 3 && !hasStart(x.low, stem(w)) {
+			if len(w) > 3 && !stem.Begins(x.low, stem.Of(w)) {
 				return false
 			}
 		}
@@ -155,15 +149,9 @@ func (r *reading) techniqueShown(text string, ids []string) bool {
 	})
 }
 
-// stem cuts the commonest endings of a word, for looking it up by its beginning.
-func stem(w string) string {
-	for _, e := range []string{"ations", "ation", "ings", "ing", "ions", "ion", "ies", "es", "ed", "s", "y", "e"} {
-		if len(w)-len(e) >= 4 && strings.HasSuffix(w, e) {
-			return w[:len(w)-len(e)]
-		}
-	}
-	return w
-}
+// ambiguous are names of actors and malware that are ordinary words at the beginning
+// of a sentence.
+var ambiguous = setOf("carbon empire silence royal maze inception flame snake mosquito havoc sliver prestige leviathan magnet cobalt chaos sandman whisper machete thrip strider cleaver equation axiom gallmaker stealth sharpshooter query systeminfo tasklist netstat certutil reverse conti black agent backdoor exchange proxy rover socks spark")
 
 var (
 	actorCode = regexp.MustCompile(`^(?:apt[- ]?\d{1,3}|fin\d{1,3}|unc\d{3,5}|ta\d{3}|storm-\d{4}|dev-\d{4}|uat-?\d{3,5}|temp\.[a-z]+|cl-[a-z]{3}-\d{4})$`)
@@ -182,7 +170,7 @@ func (r *reading) actor(ps []piece, low, text string, caps int) bool {
 		return false
 	}
 	plainWord := len(ps) == 1 && text[1:] == low[1:] && !strings.ContainsAny(low, "0123456789")
-	if len(ps) == 1 && (vocab().general[low] || vocab().common[low] || len(low) < 4 || plainWord && ps[0].first) {
+	if len(ps) == 1 && (vocab().general[low] || vocab().common[low] || len(low) < 4 || plainWord && ps[0].first && (len(low) < 5 || ambiguous[low])) {
 		return false
 	}
 	if caps < len(ps) {

@@ -456,7 +456,7 @@ func (r *reading) said(a amount) bool {
 				line, _, _ = strings.Cut(line, "\n")
 				lead := x.own[max(0, i-24):i]
 				lead = lead[strings.LastIndexByte(lead, '\n')+1:]
-				if slices.ContainsFunc(nouns, func(s string) bool { return strings.Contains(line, s) || len(s) > 3 && strings.Contains(lead, s) }) || r.cites == 1 && written(x.e.Kind) {
+				if slices.ContainsFunc(nouns, func(s string) bool { return strings.Contains(line, s) || len(s) > 2 && strings.Contains(lead, s) }) || r.cites == 1 && written(x.e.Kind) {
 					return true
 				}
 			}

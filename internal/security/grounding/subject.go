@@ -7,6 +7,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/grounding/moment"
+	"github.com/casemate-ai/casemate/internal/security/grounding/voice"
 	"github.com/casemate-ai/casemate/internal/security/indicator"
 )
 
@@ -57,6 +58,9 @@ func (x *index) acts() []pair {
 			to = append(to, casemate.Entity{Type: casemate.EntityHost, Value: e.Host})
 		}
 		x.cross(from, to)
+		if len(from) > 0 && e.Host != "" {
+			x.cross([]casemate.Entity{{Type: casemate.EntityHost, Value: e.Host}}, to)
+		}
 		x.cross(actors, targets)
 		x.cross(parents, children)
 		x.cross(children, victims)
@@ -163,9 +167,9 @@ func (r *reading) directions() {
 			}
 			d := 0
 			if gAt < tAt {
-				d = direction(low[:gAt], low[gAt+len(g):max(tAt, gAt+len(g))], low[tAt+len(t):], true)
+				d = voice.Direction(low[:gAt], low[gAt+len(g):max(tAt, gAt+len(g))], low[tAt+len(t):], true)
 			} else {
-				d = -direction(low[:tAt], low[tAt+len(t):max(gAt, tAt+len(t))], low[gAt+len(g):], true)
+				d = -voice.Direction(low[:tAt], low[tAt+len(t):max(gAt, tAt+len(t))], low[gAt+len(g):], true)
 			}
 			switch {
 			case d > 0:
@@ -214,53 +218,6 @@ func occurs(low string, names []string) (string, int) {
 	return "", -1
 }
 
-var (
-	actively    = regexp.MustCompile(`\b(?:connect(?:s|ed|ing)? (?:out |back )?to|contact(?:s|ed)|reach(?:es|ed)(?: out to)?|talk(?:s|ed) to|spoke to|beacon(?:s|ed)(?: out)? to|sen[dt]s?|upload(?:s|ed)|transfer(?:s|red)|download(?:s|ed)|fetch(?:es|ed)|pull(?:s|ed)|retrieve[sd]|request(?:s|ed)|quer(?:ies|ied)|log(?:s|ged) (?:on|in)(?: ?to)?|authenticate[sd]|start(?:s|ed)|spawn(?:s|ed)|launch(?:es|ed)|execute[sd]|ran|runs|invoke[sd]|create[sd]|made|makes|add(?:s|ed)|put|delete[sd]|remove[sd]|disable[sd]|enable[sd]|resets?|open(?:s|ed)|access(?:es|ed)|dump(?:s|ed)|inject(?:s|ed)|reads?|wrote|kill(?:s|ed)|attack(?:s|ed)|scan(?:s|ned)|probe[sd]|exploit(?:s|ed)|target(?:s|ed)|move[sd]|cop(?:ies|ied)|pivot(?:s|ed)|exfiltrate[sd]|push(?:es|ed)|promote[sd]|grant(?:s|ed)|obtain(?:s|ed)|is the parent of|was the parent of|handed)\b`)
-	passive     = regexp.MustCompile(`\b(?:was|were|been|being|is|are|be|got)\b[^,;.]{0,60}?\bby\b|\b(?:started|spawned|launched|created|made|run|opened|executed|added|removed|deleted|disabled|contacted|accessed|dumped|promoted|copied|called|invoked|queried|scanned|attacked|probed|written|read) by\b|\b(?:started|spawned|launched|ran|run) (?:from|under)\b|\bchild(?: process)? of\b|\bparent (?:process )?(?:was|is|being)\b`)
-	noVerb      = regexp.MustCompile(`^(?::\d+)? (?:\([^)]*\) )?(?:to|->|-->|=>|towards|into|against) (?:the |host |server |account )*$`)
-	fromRight   = regexp.MustCompile(`^(?: \([^)]*\))?(?: \w+){0,2} from (?:the |host |address |client |workstation |server )*$`)
-	passiveVerb = regexp.MustCompile(`\b(?:was|were|been|being|is|are|be) (?:\w+ )?$`)
-)
-
-// direction says who acts on whom in a clause with two names: 1 if the left acts on
-// the right, -1 if the right acts on the left, 0 if the words do not say. places says that both are
-// machines or addresses, so that "on A from B" tells a direction.
-func direction(lead, mid, tail string, places bool) int {
-	if strings.ContainsAny(strings.Trim(mid, "\"'` "), "\"`") { // two quotations beside each other tell no direction
-		return 0
-	}
-	if len(mid) > 120 || strings.ContainsAny(mid, ";") || strings.Contains(mid, ". ") || strings.Contains(mid, " while ") || strings.Contains(mid, " after ") || strings.Contains(mid, " before ") {
-		return 0
-	}
-	if strings.Contains(mid, "back to") || strings.Contains(mid, "return") || strings.Contains(mid, "answer") || strings.Contains(mid, "respon") || strings.Contains(mid, "repl") || strings.Contains(mid, "received") || strings.Contains(mid, "followed") {
-		return 0
-	}
-	if passive.MatchString(mid) {
-		return -1
-	}
-	if strings.HasPrefix(tail, " as its parent") || strings.HasPrefix(tail, " as parent") || strings.HasPrefix(tail, " as the parent") {
-		return -1
-	}
-	if noVerb.MatchString(mid) {
-		if fromBefore.MatchString(lead) {
-			return 1
-		}
-		return 0
-	}
-	if places && fromRight.MatchString(mid) && !actively.MatchString(mid) {
-		return -1
-	}
-	if m := actively.FindStringIndex(mid); m != nil && !passiveVerb.MatchString(mid[:m[0]]) && m[0] < 40 {
-		if strings.Contains(mid[:m[0]], " not ") || strings.Contains(mid[:m[0]], ", ") && !strings.Contains(mid[:m[0]], ", which ") {
-			return 0
-		}
-		return 1
-	}
-	return 0
-}
-
-var fromBefore = regexp.MustCompile(`\b(?:from|by) (?:the |host |address |workstation |server )*$`)
-
 // prose compares the order of two names with that in evidence which people wrote.
 func (r *reading) prose(low string) {
 	var names [][2]int
@@ -273,7 +230,7 @@ func (r *reading) prose(low string) {
 		for _, b := range names[i+1 : min(len(names), i+6)] {
 			a := names[i]
 			left, right := low[a[0]:a[1]], low[b[0]:b[1]]
-			d := direction(low[:a[0]], low[a[1]:b[0]], low[b[1]:], false)
+			d := voice.Direction(low[:a[0]], low[a[1]:b[0]], low[b[1]:], false)
 			if d == 0 || left == right {
 				continue
 			}
@@ -300,9 +257,9 @@ func (r *reading) order(left, right string) int {
 			switch {
 			case i < 0 || j < 0:
 			case i+len(left) <= j:
-				d = direction(line[:i], line[i+len(left):j], line[j+len(right):], false)
+				d = voice.Direction(line[:i], line[i+len(left):j], line[j+len(right):], false)
 			case j+len(right) <= i:
-				d = -direction(line[:j], line[j+len(right):i], line[i+len(left):], false)
+				d = -voice.Direction(line[:j], line[j+len(right):i], line[i+len(left):], false)
 			}
 			if d != 0 && sum == -d {
 				return 0

@@ -2,10 +2,14 @@ package grounding
 
 import (
 	_ "embed"
+	"slices"
 	"strings"
 	"sync"
 
+	"github.com/casemate-ai/casemate"
+
 	"github.com/casemate-ai/casemate/internal/security/grounding/numeral"
+	"github.com/casemate-ai/casemate/internal/security/grounding/stem"
 )
 
 //go:embed words/terms.txt
@@ -95,6 +99,9 @@ func readTerms(rows string) map[string]term {
 // shows reports whether the pool has a term under any of its names.
 func (r *reading) shows(t term) bool {
 	for _, x := range r.pool {
+		if x.e.Kind == casemate.EvidenceMail && slices.Contains(t.ids, "T1566") {
+			return true // what a mail is called
+		}
 		for _, id := range x.e.Techniques {
 			for _, want := range t.ids {
 				if strings.EqualFold(id, want) {
@@ -107,10 +114,10 @@ func (r *reading) shows(t term) bool {
 		return true
 	}
 	for _, a := range t.as {
-		stem, open := strings.CutSuffix(a, "*")
+		start, open := strings.CutSuffix(a, "*")
 		for _, x := range r.pool {
 			x.ready()
-			if open && (hasStart(x.low, stem)) || !open && hasToken(x.low, a) {
+			if open && (stem.Begins(x.low, start)) || !open && hasToken(x.low, a) {
 				return true
 			}
 			if digits(a) && len(a) > 1 && x.hasNumber(numeral.Value(a)) {
@@ -130,19 +137,4 @@ func (x *index) hasNumber(n float64) bool {
 		}
 	}
 	return false
-}
-
-// hasStart reports whether a word of text begins with s.
-func hasStart(text, s string) bool {
-	for from := 0; ; {
-		i := strings.Index(text[from:], s)
-		if i < 0 {
-			return false
-		}
-		i += from
-		if i == 0 || !word(s[0]) || !word(text[i-1]) || text[i-1] == '_' || digit(text[i-1]) {
-			return true
-		}
-		from = i + 1
-	}
 }

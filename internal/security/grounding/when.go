@@ -332,7 +332,7 @@ func (r *reading) lengths() {
 			continue
 		}
 		r.use(l.from, l.to)
-		if r.has(fold(said)) {
+		if r.has(fold(said)) || l.unit == time.Minute && r.contains("*/"+plain(l.n)+" ") { // of a crontab
 			continue
 		}
 		if r.looked++; r.looked > maxMentions {

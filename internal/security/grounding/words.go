@@ -3,6 +3,8 @@ package grounding
 import (
 	"regexp"
 	"strings"
+
+	"github.com/casemate-ai/casemate/internal/security/grounding/stem"
 )
 
 // words checks what is left: proper names and identifiers that no list knows.
@@ -22,7 +24,7 @@ func (r *reading) words() {
 			continue
 		}
 		r.use(p.from, p.to)
-		if r.present(p.low, text) || r.tied(p.low) {
+		if r.present(p.low, text) || r.tied(p.low) || p.capital && r.person(p.low) {
 			r.found++
 			continue
 		}
@@ -150,7 +152,7 @@ var identity = regexp.MustCompile(`^(?:svc|adm|admin|ci|cd|sa|srv|app|sys|usr|s3
 // partsKnown reports whether each part is an ordinary word or stands in the pool.
 func (r *reading) partsKnown(parts []string) bool {
 	for _, p := range parts {
-		if !ordinary([]string{p}) && !r.starts(stem(p)) {
+		if !ordinary([]string{p}) && !r.starts(stem.Of(p)) {
 			return false
 		}
 	}
@@ -222,7 +224,7 @@ func (r *reading) present(low, text string) bool {
 		return true
 	}
 	if !strings.ContainsAny(low, "0123456789_-.") {
-		if len(low) > 3 && capital(text) && !camel.MatchString(text) && strings.ToUpper(text) != text && r.starts(stem(low)) {
+		if len(low) > 3 && capital(text) && !camel.MatchString(text) && strings.ToUpper(text) != text && r.starts(stem.Of(low)) {
 			return true
 		}
 		// CamelCase and capitals inside longer names: "StopLogging", "NTDS.dit".
@@ -236,7 +238,7 @@ func (r *reading) present(low, text string) bool {
 
 func (r *reading) starts(s string) bool {
 	for _, x := range r.pool {
-		if x.ready(); hasStart(x.low, s) {
+		if x.ready(); stem.Begins(x.low, s) {
 			return true
 		}
 	}

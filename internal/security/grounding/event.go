@@ -1,0 +1,82 @@
+package grounding
+
+import (
+	"time"
+
+	"github.com/casemate-ai/casemate/internal/security/grounding/harm"
+	"github.com/casemate-ai/casemate/internal/security/grounding/sequence"
+	"github.com/casemate-ai/casemate/internal/security/grounding/stem"
+)
+
+// events checks what a sentence says happened: its harm, and its order.
+func (r *reading) events() {
+	if low := r.unquoted(); r.needs && !r.copied {
+		r.harms(low)
+		r.sequences(low)
+	}
+}
+
+// harms reports what a sentence says was done to data, machines or people, and the
+// kinds of data it names, that no evidence cited speaks of.
+func (r *reading) harms(low string) {
+	e := harm.Evidence{Begins: func(s string) bool {
+		for _, x := range r.pool {
+			if x.ready(); stem.Begins(x.low, s) {
+				return true
+			}
+		}
+		return false
+	}}
+	for _, x := range r.pool {
+		e.Techniques = append(e.Techniques, x.e.Techniques...)
+	}
+	for _, c := range harm.Claims(low, e) {
+		r.report(Outcome, c.Text, "nothing in the evidence says "+c.Kind)
+	}
+}
+
+// sequences reports two happenings of two pieces of evidence that are told in the
+// wrong order.
+func (r *reading) sequences(low string) {
+	if r.cites < 2 || r.cites > maxPairs {
+		return
+	}
+	pieces := make([]sequence.Piece, len(r.pool))
+	for i, x := range r.pool {
+		x.ready()
+		from, to := x.span()
+		pieces[i] = sequence.Piece{Text: x.low, From: from, To: to}
+	}
+	if sequence.Wrong(low, pieces) {
+		r.report(Time, short(r.text), "the evidence has the two in the other order")
+	}
+}
+
+// span returns when what a piece of evidence tells happened. What people wrote is
+// later than what it is about: there the clock times in it count, if it has any.
+func (x *index) span() (from, to time.Time) {
+	if !written(x.e.Kind) {
+		return x.e.First, x.e.Last
+	}
+	times, _ := x.when()
+	for i, m := range times {
+		if i < 2 && m.From == 0 && m.To == 0 || m.Hour < 0 {
+			continue
+		}
+		if m.Day < 0 && !x.e.First.IsZero() {
+			y, mo, d := x.e.First.UTC().Date()
+			m.Year, m.Month, m.Day = y, int(mo), d
+		}
+		t, ok := m.Time()
+		if !ok {
+			continue
+		}
+		if from.IsZero() || t.Before(from) {
+			from = t
+		}
+		if t.After(to) {
+			to = t
+		}
+	}
+	return from, to
+}
