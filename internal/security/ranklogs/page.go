@@ -10,7 +10,21 @@ import (
 	"github.com/casemate-ai/casemate/internal/security/page"
 )
 
-const pageForms = 30 // forms that a page lists
+// Limits of a page.
+const (
+	pageForms = 30  // forms that it lists
+	tableLine = 200 // bytes of a line in the table
+	pageLine  = 900 // bytes of a line above its reasons
+)
+
+// brief is a line of which a page shows n bytes, saying how many it leaves out.
+func brief(text string, n int) string {
+	if len(text) <= n+40 {
+		return text
+	}
+	short := cut(text, n)
+	return fmt.Sprintf("%s… (%d more bytes)", short, len(text)-len(short))
+}
 
 // Page shows the ranked lines to people: those for which something speaks, and no
 // fewer than a few.
@@ -22,6 +36,7 @@ func Page(o Output) page.Page {
 	}
 	for _, e := range o.Evidence {
 		if e.Kind == casemate.EvidenceLog {
+			e.Text = brief(e.Text, pageLine)
 			p.Evidence = append(p.Evidence, e)
 		}
 	}
@@ -33,7 +48,7 @@ func Page(o Output) page.Page {
 		p.Blocks = append(p.Blocks, page.Section{Title: "Why", Note: "The reasons of each line. Points are natural log-odds; a line for which nothing speaks has a score of 0.018."})
 	}
 	for _, l := range o.Lines[:shown] {
-		p.Blocks = append(p.Blocks, page.Section{Title: fmt.Sprintf("#%d  %s", l.Rank, l.String())}, page.Code{Text: l.Text}, page.List{Items: reasonsOf(l)})
+		p.Blocks = append(p.Blocks, page.Section{Title: fmt.Sprintf("#%d  %s", l.Rank, l.String())}, page.Code{Text: brief(l.Text, pageLine)}, page.List{Items: reasonsOf(l)})
 	}
 	if o.Calibration != nil {
 		p.Blocks = append(p.Blocks, page.Section{Title: "Calibration"}, o.Calibration.facts())
@@ -109,7 +124,7 @@ func (o *Output) table(shown int) page.Table {
 		if len(o.Coverage.Parts) == 1 {
 			where = fmt.Sprintf("line %d", l.Line)
 		}
-		t.Rows = append(t.Rows, []string{strconv.Itoa(l.Rank), fmt.Sprintf("%.3f", value), l.Points.String(), where, l.Text})
+		t.Rows = append(t.Rows, []string{strconv.Itoa(l.Rank), fmt.Sprintf("%.3f", value), l.Points.String(), where, brief(l.Text, tableLine)})
 	}
 	return t
 }
