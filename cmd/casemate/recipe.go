@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/recipe"
@@ -68,7 +69,7 @@ func (c *recipeCheckCmd) Run(s *streams) error {
 			return err
 		}
 		for _, f := range faults {
-			fmt.Fprintln(s.stdout, report.Terminal(filepath.Join(dir, f)))
+			fmt.Fprintln(s.stdout, report.Terminal(placed(dir, f)))
 		}
 		if len(faults) > 0 {
 			wrong = true
@@ -81,6 +82,15 @@ func (c *recipeCheckCmd) Run(s *streams) error {
 		return exitRequest(exitFindings)
 	}
 	return nil
+}
+
+// placed names the folder of a fault: before its file, or before a fault of the
+// folder itself.
+func placed(dir, fault string) string {
+	if file, _, ok := strings.Cut(fault, ":"); ok && !strings.Contains(file, " ") {
+		return filepath.Join(dir, fault)
+	}
+	return dir + ": " + fault
 }
 
 type recipeTestCmd struct {
