@@ -41,7 +41,7 @@ func investigateEntry() Workflow {
 	return room(Workflow{
 		Name: "investigate", Group: GroupSOC,
 		Summary: "Investigate an incident: entities, hypotheses, root cause, actions, report.",
-		Help:    "Reads incident material of any kind and works the gravest incident, or those that are named: who and what took part and what ties them, explanations with the evidence for and against, root causes, and actions with what they touch and how to undo them. It never applies any of them.",
+		Help:    "Reads incident material of any kind and works the gravest incident, or those that are named: who and what took part and what ties them, explanations with the evidence for and against, root causes, and actions with what they touch and how to undo them. Plain logs of servers are counted for root causes, and firewall rules are proposed (casemate investigate examples/logs). It never applies anything.",
 		Example: "casemate investigate examples/intrusion --assets examples/assets.csv --suppress examples/suppress.yaml",
 		Levels:  []string{"grave"},
 	}, investigate.Run, investigate.Page, func(o investigate.Output) casemate.Coverage { return o.Coverage }, func(o investigate.Output, r *Result) {
