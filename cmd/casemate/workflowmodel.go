@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/schollz/progressbar/v3"
 
@@ -60,23 +61,31 @@ func stepBar(stderr io.Writer) (show func(step string, done, total int64), end f
 		return nil, func() {}
 	}
 	current := ""
+	var mu sync.Mutex // questions may be asked at the same time
 	var bar *progressbar.ProgressBar
-	end = func() {
+	finish := func() {
 		if bar != nil {
 			bar.Finish() // a bar that cannot be drawn is no reason to stop
 			bar = nil
 		}
 	}
+	end = func() {
+		mu.Lock()
+		defer mu.Unlock()
+		finish()
+	}
 	return func(step string, done, total int64) {
+		mu.Lock()
+		defer mu.Unlock()
 		if step == "" {
-			end()
+			finish()
 			return
 		}
 		if step != current || bar == nil {
-			end()
+			finish()
 			current = step
 			options := []progressbar.Option{progressbar.OptionSetWriter(stderr), progressbar.OptionSetDescription(step), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(barThrottle)}
-			if step == workflow.StepReading {
+			if strings.HasPrefix(step, "read") { // counted in bytes
 				options = append(options, progressbar.OptionShowBytes(true))
 			} else {
 				options = append(options, progressbar.OptionShowCount())
