@@ -26,7 +26,7 @@
 //	outcome      blocked for allowed, failed for succeeded, deleted for created …, or a
 //	             denial that nothing in the evidence bears out
 //	judgement    a severity that the evidence contradicts; benign, false positive or
-//	             confirmed where no person and no rule of ours says so
+//	             confirmed where no finding of ours and no person named says so
 //	attribution  an actor or a state that is not named in it
 //	software     malware or a tool that is not named in it
 //	length       more than one statement can say: what is beyond a bound is not checked

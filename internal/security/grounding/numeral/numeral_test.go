@@ -1,0 +1,35 @@
+package numeral_test
+
+import (
+	"math"
+	"regexp"
+	"testing"
+
+	"github.com/casemate-ai/casemate/internal/security/grounding/numeral"
+)
+
+func TestValue(t *testing.T) {
+	for s, want := range map[string]float64{
+		"7": 7, "1,204,331": 1204331, "3.9": 3.9, "seven": 7, "twenty-two": 22, "Two Hundred and Five": 205,
+		"three thousand": 3000, "a": math.NaN(), "dozen": 12, "hundred": 100,
+	} {
+		if got := numeral.Value(s); got != want && !(math.IsNaN(got) && math.IsNaN(want)) {
+			t.Errorf("Value(%q) = %v, want %v", s, got, want)
+		}
+	}
+}
+
+func TestInWords(t *testing.T) {
+	whole := regexp.MustCompile(`^` + numeral.Words + `$`)
+	for n := 1.0; n < 100; n++ {
+		s := numeral.InWords(n)
+		if numeral.Value(s) != n || !whole.MatchString(s) {
+			t.Errorf("InWords(%v) = %q, which reads as %v", n, s, numeral.Value(s))
+		}
+	}
+	for _, n := range []float64{100, 1.5, -1} {
+		if s := numeral.InWords(n); s != "" {
+			t.Errorf("InWords(%v) = %q, want none", n, s)
+		}
+	}
+}

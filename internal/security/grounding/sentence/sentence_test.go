@@ -1,0 +1,43 @@
+package sentence_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/casemate-ai/casemate/internal/security/grounding/sentence"
+)
+
+func TestNeedsCitation(t *testing.T) {
+	for s, want := range map[string]bool{
+		"FS01 sent 3.9 GB.":                            true,
+		"Excel started PowerShell at 09:12.":           true,
+		"Who sent the mail?":                           false,
+		"Isolate FS01 and reset the password.":         false,
+		"The password should be reset.":                false,
+		"It is not known how the key was copied.":      false,
+		"There is no evidence of a second intruder.":   false,
+		"Nobody says whether the server was isolated.": false,
+		"": false,
+	} {
+		if got := sentence.NeedsCitation(strings.ToLower(s)); got != want {
+			t.Errorf("NeedsCitation(%q) = %v, want %v", s, got, want)
+		}
+	}
+}
+
+func FuzzSplit(f *testing.F) {
+	f.Add("One. \"Two. Three.\" Four [E1].\n- five\n# six")
+	f.Fuzz(func(t *testing.T, prose string) {
+		n := 0
+		for _, s := range sentence.Split(prose) {
+			if s != strings.TrimSpace(s) || s == "" {
+				t.Fatalf("Split(%q) has %q", prose, s)
+			}
+			n += len(s)
+		}
+		if n > len(prose)+1 {
+			t.Fatalf("Split(%q) is longer than the prose", prose)
+		}
+		sentence.Strip(prose)
+	})
+}
