@@ -8,6 +8,7 @@ import (
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/decode"
 	"github.com/casemate-ai/casemate/internal/security/indicator"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // analysis collects what the texts of one input show: the input itself, the
@@ -125,7 +126,7 @@ func (a *analysis) find(f Finding, text string) {
 		f.Level = casemate.SeverityHigh
 	}
 	if f.Quote == "" && f.Span.End <= len(text) && f.Span.Start < f.Span.End {
-		f.Quote = cut(text[f.Span.Start:f.Span.End], maxQuote)
+		f.Quote = phrase.Short(text[f.Span.Start:f.Span.End], maxQuote)
 	}
 	a.e.Findings = append(a.e.Findings, f)
 }
@@ -208,7 +209,7 @@ func (a *analysis) quote(l *Layer) string {
 	if l.End > len(from) {
 		return ""
 	}
-	return cut(from[l.Start:l.End], maxQuote)
+	return phrase.Short(from[l.Start:l.End], maxQuote)
 }
 
 // binary reports decoded content that is not text.
@@ -283,7 +284,7 @@ func (a *analysis) program(text string, c *call, hits []hit) {
 		if h.clue.always || h.clue.means == "" {
 			continue
 		}
-		f := Flag{Text: cut(strings.TrimSpace(text[h.start:h.end]), 60), Means: h.clue.means, Level: h.clue.level}
+		f := Flag{Text: phrase.Short(strings.TrimSpace(text[h.start:h.end]), 60), Means: h.clue.means, Level: h.clue.level}
 		if !slices.ContainsFunc(p.Flags, func(o Flag) bool { return o.Means == f.Means }) {
 			p.Flags = append(p.Flags, f)
 		}

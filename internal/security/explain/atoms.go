@@ -16,6 +16,7 @@ import (
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/decode"
 	"github.com/casemate-ai/casemate/internal/security/indicator"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 var hashForm = regexp.MustCompile(`(?i)^(?:(?:md5|sha-?1|sha-?224|sha-?256|sha-?384|sha-?512|imphash|nt|ntlm)\s*[:=]\s*)?([0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})$`)
@@ -50,7 +51,7 @@ func (s *session) tellHash(text string, e *Explanation) {
 	kind := s.tab.facts["hash-length"][strconv.Itoa(len(value))].means
 	e.Kind = kind
 	e.Risk.Level = RiskLookup
-	e.Summary = upper(article(kind)) + kind + ". A hash alone says nothing about what it stands for."
+	e.Summary = phrase.Upper(article(kind)) + kind + ". A hash alone says nothing about what it stands for."
 	if f, ok := s.tab.facts["hash"][value]; ok {
 		e.Summary = "This is the " + f.means + "."
 		e.add("Known as", f.means)
@@ -137,7 +138,7 @@ func (s *session) claim(key string, v any) (value, note string) {
 	if f, ok := s.tab.facts["claim"][key]; ok {
 		note = strings.TrimSuffix(f.means+": "+note, ": ")
 	}
-	return cut(value, 200), note
+	return phrase.Short(value, 200), note
 }
 
 func (s *session) isAddress(text string) (string, bool) {

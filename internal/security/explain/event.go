@@ -11,6 +11,7 @@ import (
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/decode"
 	"github.com/casemate-ai/casemate/internal/security/evidence"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 const maxRecords = 64 // records of one input that are explained
@@ -69,7 +70,7 @@ func (s *session) tellRecord(text string, e *Explanation) {
 func (s *session) recordParts(alerts []*casemate.Alert, e *Explanation) {
 	e.Kind = "several records"
 	for i, al := range alerts {
-		part := Explanation{Input: cmp.Or(cut(al.Raw, maxQuote), fmt.Sprintf("record %d", i+1))}
+		part := Explanation{Input: cmp.Or(phrase.Short(al.Raw, maxQuote), fmt.Sprintf("record %d", i+1))}
 		s.tellAlert(al, &part)
 		s.finish(&part)
 		e.Parts = append(e.Parts, part)
@@ -84,7 +85,7 @@ func (s *session) recordParts(alerts []*casemate.Alert, e *Explanation) {
 func (s *session) tellAlert(al *casemate.Alert, e *Explanation) {
 	e.Kind = "log record (" + al.Format + ")"
 	if i := slices.IndexFunc(al.Fields, func(f casemate.Field) bool { return f.Name == "program" }); i >= 0 {
-		e.Kind = cut(al.Fields[i].Value, 40) + " log line (" + al.Format + ")"
+		e.Kind = phrase.Short(al.Fields[i].Value, 40) + " log line (" + al.Format + ")"
 	}
 	if al.Kind == casemate.KindAlert {
 		e.Kind = "alert (" + al.Format + ")"
@@ -92,7 +93,7 @@ func (s *session) tellAlert(al *casemate.Alert, e *Explanation) {
 	if !al.Time.IsZero() {
 		e.add("Time", al.Time.UTC().Format("2006-01-02 15:04:05 UTC"))
 	}
-	e.add("Name", cut(al.Name, 300))
+	e.add("Name", phrase.Short(al.Name, 300))
 	e.add("Rule or event", al.Rule)
 	if al.Severity != casemate.SeverityUnknown {
 		e.addNote("Severity", al.Severity.String(), "as the sensor says")
@@ -103,7 +104,7 @@ func (s *session) tellAlert(al *casemate.Alert, e *Explanation) {
 	e.add("To", peer(al, casemate.RoleDestination))
 	e.add("Action", al.Action)
 	if al.Message != al.Name {
-		e.add("Message", cut(al.Message, 600))
+		e.add("Message", phrase.Short(al.Message, 600))
 	}
 	a := s.analyse(e)
 	a.windowsEvent(al)
@@ -122,7 +123,7 @@ func (s *session) tellAlert(al *casemate.Alert, e *Explanation) {
 
 // alertSummary says in a sentence what happened, where, to whom and from where.
 func (s *session) alertSummary(al *casemate.Alert, e *Explanation) string {
-	what := cut(strings.Join(strings.Fields(cmp.Or(al.Name, al.Message, "a record of format "+al.Format)), " "), 160)
+	what := phrase.Short(strings.Join(strings.Fields(cmp.Or(al.Name, al.Message, "a record of format "+al.Format)), " "), 160)
 	f, known := s.tab.facts["log-event"][strings.ToLower(al.Name)]
 	at := slices.IndexFunc(e.Facts, func(f Fact) bool { return f.Name == "Event" })
 	switch {
@@ -132,9 +133,9 @@ func (s *session) alertSummary(al *casemate.Alert, e *Explanation) string {
 	case at >= 0:
 		what = e.Facts[at].Value
 	case al.Message != "" && slices.Contains(al.Fields, casemate.Field{Name: "program", Value: al.Name}):
-		what += ": " + cut(al.Message, 120)
+		what += ": " + phrase.Short(al.Message, 120)
 	case al.Format == "access-log":
-		what = "the web request “" + cut(al.Message, 120) + "” was answered with " + al.Rule
+		what = "the web request “" + phrase.Short(al.Message, 120) + "” was answered with " + al.Rule
 	case al.Kind == casemate.KindAlert:
 		what = "the sensor reports “" + what + "”"
 	}
@@ -144,9 +145,9 @@ func (s *session) alertSummary(al *casemate.Alert, e *Explanation) string {
 		}
 	}
 	if p := al.Process; p != nil && p.CommandLine != "" && al.Kind == casemate.KindEvent {
-		what += ": " + cut(strings.Join(strings.Fields(p.CommandLine), " "), 100)
+		what += ": " + phrase.Short(phrase.Line(p.CommandLine), 100)
 	}
-	return upper(what) + "."
+	return phrase.Upper(what) + "."
 }
 
 // peer returns the first address or name of a role in the traffic.
@@ -157,13 +158,6 @@ func peer(al *casemate.Alert, role casemate.Role) string {
 		}
 	}
 	return ""
-}
-
-func upper(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // windowsEvent says what a Windows event means and which fields decide.
@@ -210,9 +204,9 @@ func (a *analysis) process(al *casemate.Alert) {
 		return
 	}
 	a.e.add("Process", p.Image)
-	a.e.add("Command line", cut(p.CommandLine, 600))
+	a.e.add("Command line", phrase.Short(p.CommandLine, 600))
 	a.e.add("Parent", p.ParentImage)
-	a.e.add("Parent's command line", cut(p.ParentCommandLine, 300))
+	a.e.add("Parent's command line", phrase.Short(p.ParentCommandLine, 300))
 	if p.Image != "" {
 		a.misplaced(p.Image, Span{Field: "process", Layer: -1})
 	}
@@ -238,7 +232,7 @@ func (a *analysis) lineage(p *casemate.Process) {
 	}
 	a.find(Finding{
 		Level: lv, Text: fmt.Sprintf("was started by %s (%s), which seldom starts %s", what.means, parent, child), Techniques: what.techniques,
-		Span: Span{Field: "parent", Layer: -1}, Quote: cut(p.ParentImage, maxQuote), Source: "behaviour",
+		Span: Span{Field: "parent", Layer: -1}, Quote: phrase.Short(p.ParentImage, maxQuote), Source: "behaviour",
 	}, "")
 }
 
@@ -266,7 +260,7 @@ func (a *analysis) fieldsOf(al *casemate.Alert) {
 		switch {
 		case strings.HasPrefix(name, "taskcontent") && strings.Contains(f.Value, "<Exec>"):
 			if line := strings.TrimSpace(strings.Join(append(first(decode.Elements(f.Value)["Command"], 1), first(decode.Elements(f.Value)["Arguments"], 1)...), " ")); line != "" {
-				a.e.add("Task runs", cut(line, 400))
+				a.e.add("Task runs", phrase.Short(line, 400))
 				a.examine(f.Name, line, command)
 			}
 		case a.s.tab.lists("code-field", name):
@@ -311,7 +305,7 @@ func (a *analysis) sensor(al *casemate.Alert) {
 	if lv == casemate.SeverityUnknown {
 		lv = casemate.SeverityMedium
 	}
-	a.find(Finding{Level: lv, Text: "was reported by the sensor as “" + cut(al.Name, 160) + "”", Techniques: a.s.resolved(al.Techniques), Span: Span{Field: "name", Layer: -1}, Quote: cut(al.Name, maxQuote), Source: "sensor"}, "")
+	a.find(Finding{Level: lv, Text: "was reported by the sensor as “" + phrase.Short(al.Name, 160) + "”", Techniques: a.s.resolved(al.Techniques), Span: Span{Field: "name", Layer: -1}, Quote: phrase.Short(al.Name, maxQuote), Source: "sensor"}, "")
 }
 
 // resolved keeps the technique ids that the catalogue has, as they stand today.
@@ -340,7 +334,7 @@ func (a *analysis) rules(log casemate.Logsource, event []casemate.Field, raw str
 		}
 		a.find(Finding{
 			Level: d.Level, Text: "matches the rule “" + d.Title + "”", Techniques: a.s.resolved(d.Techniques),
-			Span: Span{Field: strings.Join(first(d.Fields, 3), ", "), Layer: -1}, Quote: cut(shown, maxQuote), Source: "rule",
+			Span: Span{Field: strings.Join(first(d.Fields, 3), ", "), Layer: -1}, Quote: phrase.Short(shown, maxQuote), Source: "rule",
 		}, "")
 	}
 }

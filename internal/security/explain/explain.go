@@ -14,11 +14,11 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/decode"
 	"github.com/casemate-ai/casemate/internal/security/knowledge"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 	"github.com/casemate-ai/casemate/internal/security/sigma"
 )
 
@@ -263,7 +263,7 @@ func (s *session) several(parts []string) Explanation {
 		}
 		part := s.single(p)
 		s.finish(&part)
-		part.Input = cut(p, maxQuote)
+		part.Input = phrase.Short(p, maxQuote)
 		e.Parts = append(e.Parts, part)
 	}
 	e.merge(fmt.Sprintf("%d inputs", total))
@@ -319,15 +319,4 @@ func (e *Explanation) merge(what string) {
 			}
 		}
 	}
-}
-
-// cut shortens text to n bytes at a rune's boundary and says so.
-func cut(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	for n > 0 && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return text[:n] + " …"
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/decode"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // finish orders the findings and draws the summary, the risk, the techniques
@@ -100,7 +101,7 @@ func joinAnd(list []string) string {
 
 // sum writes the one-line summary of a command line or a text.
 func (e *Explanation) sum() string {
-	out := upper(article(e.Kind)) + e.Kind
+	out := phrase.Upper(article(e.Kind)) + e.Kind
 	if e.Kind == "text" {
 		out = "Text"
 		if len(e.Commands) > 0 {
@@ -122,7 +123,7 @@ func (e *Explanation) sum() string {
 	case len(names) > 0 && strings.HasSuffix(e.Kind, "line"):
 		out += " that runs " + joinAnd(first(names, 5))
 	case len(e.Indicators) > 0:
-		out += " with " + counted(len(e.Indicators), "indicator") + " in it"
+		out += " with " + phrase.Count(len(e.Indicators), "indicator") + " in it"
 	case e.Kind == "text":
 		out += " in which no command, indicator or id was recognised"
 	}
@@ -201,12 +202,4 @@ func (s *session) steps(e *Explanation) {
 		on = e.Programs[0].Platforms
 	}
 	e.Next = append(e.Next, s.opt.Catalogue.NextSteps(ids, max(0, min(4, maxSteps-len(e.Next))), on...)...)
-}
-
-// counted writes a number with its noun.
-func counted(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

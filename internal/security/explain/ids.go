@@ -8,6 +8,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/knowledge"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // idForm is what the ids of the catalogues look like.
@@ -50,7 +51,7 @@ func (e *Explanation) add(name, value string) { e.addNote(name, value, "") }
 
 func (e *Explanation) addNote(name, value, note string) {
 	if value != "" && len(e.Facts) < maxFacts {
-		e.Facts = append(e.Facts, Fact{Name: cut(name, 60), Value: cut(value, maxFact), Note: note})
+		e.Facts = append(e.Facts, Fact{Name: phrase.Short(name, 60), Value: phrase.Short(value, maxFact), Note: note})
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/decode"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // kind is what an input is taken for. Its function fills the explanation in.
@@ -177,13 +178,13 @@ func (s *session) tellForm(text string, e *Explanation) {
 	case "atom":
 		e.Risk.Level = RiskLookup
 		e.Kind, _, _ = strings.Cut(f.name, ":")
-		e.Summary = upper(article(f.name)) + f.name + "."
+		e.Summary = phrase.Upper(article(f.name)) + f.name + "."
 		if t, ok := decode.Time(text); ok {
 			e.Summary = text + " is the time " + t.Format("2006-01-02 15:04:05 UTC") + "."
 		}
 	case "rule":
 		e.Risk.Level = RiskLookup
-		e.Summary = upper(article(f.name)) + f.name + ": what stands in it is looked for and was not seen."
+		e.Summary = phrase.Upper(article(f.name)) + f.name + ": what stands in it is looked for and was not seen."
 		a.address(text, Span{Layer: -1})
 		a.indicators(cut2(text, MaxScan), Span{Layer: -1})
 	case "prefix":

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 	"github.com/casemate-ai/casemate/internal/security/report"
 )
 
@@ -25,7 +26,7 @@ func WriteMarkdown(w io.Writer, e Explanation) error {
 // writeNote writes e under a heading of a level.
 func writeNote(b *bytes.Buffer, e *Explanation, level int) {
 	head := strings.Repeat("#", min(level, 6))
-	fmt.Fprintf(b, "%s %s\n\n%s\n\n**Risk:** %s\n", head, upper(markdown(e.Kind)), markdown(e.Summary), e.Risk.Level)
+	fmt.Fprintf(b, "%s %s\n\n%s\n\n**Risk:** %s\n", head, phrase.Upper(markdown(e.Kind)), markdown(e.Summary), e.Risk.Level)
 	for _, r := range e.Risk.Reasons {
 		fmt.Fprintf(b, "- %s\n", markdown(r))
 	}
@@ -47,7 +48,7 @@ func writeNote(b *bytes.Buffer, e *Explanation, level int) {
 				fmt.Fprintf(b, "%s, %d bytes, SHA-256 `%s`\n\n", markdown(l.Binary.Kind), l.Binary.Size, l.Binary.SHA256)
 				continue
 			}
-			b.WriteString(fenced(cut(l.Text, 4000)) + "\n")
+			b.WriteString(fenced(phrase.Short(l.Text, 4000)) + "\n")
 		}
 	}
 	if len(e.Findings) > 0 {

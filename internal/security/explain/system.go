@@ -8,6 +8,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/decode"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 var sidForm = regexp.MustCompile(`(?i)^S-1-\d{1,15}(-\d{1,10}){1,15}$`)
@@ -112,10 +113,10 @@ func (s *session) tellCode(text string, e *Explanation) {
 	}
 	e.Kind = name
 	if !ok {
-		e.Summary = fmt.Sprintf("%s %s is not one that the tables know.", upper(name), q.key)
+		e.Summary = fmt.Sprintf("%s %s is not one that the tables know.", phrase.Upper(name), q.key)
 		return
 	}
-	e.Summary = fmt.Sprintf("%s %s: %s.", upper(name), q.key, f.means)
+	e.Summary = fmt.Sprintf("%s %s: %s.", phrase.Upper(name), q.key, f.means)
 	s.related(f.techniques, e)
 }
 
@@ -298,7 +299,7 @@ func (s *session) tellTask(text string, e *Explanation) {
 			if sidForm.MatchString(v) {
 				note = s.sid(v)
 			}
-			e.addNote(f.means, cut(v, 400), note)
+			e.addNote(f.means, phrase.Short(v, 400), note)
 		}
 	}
 	var when []string
@@ -311,7 +312,7 @@ func (s *session) tellTask(text string, e *Explanation) {
 	line := strings.TrimSpace(strings.Join(append(first(values["Command"], 1), first(values["Arguments"], 1)...), " "))
 	e.Summary = "A scheduled task."
 	if line != "" {
-		e.Summary = "A scheduled task that runs " + cut(line, 120) + "."
+		e.Summary = "A scheduled task that runs " + phrase.Short(line, 120) + "."
 	}
 	a := s.analyse(e)
 	if line != "" {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/decode"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 const (
@@ -108,7 +109,7 @@ func (p *page) section(name string) {
 }
 
 func (p *page) explanation(e *Explanation) {
-	p.line(p.paint(bold, upper(Visible(e.Kind))))
+	p.line(p.paint(bold, phrase.Upper(Visible(e.Kind))))
 	p.wrap("", 0, "", e.Summary)
 	p.line()
 	p.risk(&e.Risk)
@@ -196,7 +197,7 @@ func (p *page) layer(l *Layer, indent int) {
 		p.line(bar, Visible(b.Kind), fmt.Sprintf(", %d bytes, entropy %.2f of 8", b.Size, b.Entropy))
 		p.line(bar, "SHA-256 ", b.SHA256)
 		for _, s := range first(b.Strings, 8) {
-			p.line(bar, p.paint(dim, "text "), cut(Visible(s), p.width-indent-8))
+			p.line(bar, p.paint(dim, "text "), phrase.Short(Visible(s), p.width-indent-8))
 		}
 		return
 	}
@@ -240,7 +241,7 @@ func (p *page) findings(e *Explanation) {
 			p.wrap(strings.Repeat(" ", 10), 10, cyan, t)
 		}
 		if f.Quote != "" {
-			p.wrap(strings.Repeat(" ", 10), 10, dim, f.Span.String()+": “"+cut(f.Quote, p.width)+"”")
+			p.wrap(strings.Repeat(" ", 10), 10, dim, f.Span.String()+": “"+phrase.Short(f.Quote, p.width)+"”")
 		}
 	}
 }
@@ -271,16 +272,16 @@ func (p *page) programs(e *Explanation) {
 	}
 	for i := range e.Programs {
 		g := &e.Programs[i]
-		p.wrap("  "+p.paint(bold, pad(cut(Visible(g.Name), 30), w))+"  ", w+4, "", g.What)
+		p.wrap("  "+p.paint(bold, pad(phrase.Short(Visible(g.Name), 30), w))+"  ", w+4, "", g.What)
 		if g.Use != "" {
 			p.wrap(strings.Repeat(" ", w+4), w+4, dim, "attackers use it for "+g.Use)
 		}
 		fw := 0
 		for _, f := range g.Flags {
-			fw = max(fw, utf8.RuneCountInString(cut(Visible(f.Text), 28)))
+			fw = max(fw, utf8.RuneCountInString(phrase.Short(Visible(f.Text), 28)))
 		}
 		for _, f := range g.Flags {
-			p.wrap(strings.Repeat(" ", w+4)+p.paint(cyan, pad(cut(Visible(f.Text), 28), fw))+"  ", w+6+fw, "", f.Means)
+			p.wrap(strings.Repeat(" ", w+4)+p.paint(cyan, pad(phrase.Short(Visible(f.Text), 28), fw))+"  ", w+6+fw, "", f.Means)
 		}
 	}
 }
@@ -305,14 +306,14 @@ func (p *page) commands(e *Explanation) {
 		for _, r := range c.Redirects {
 			text += "  " + r
 		}
-		p.wrap(strings.Repeat(" ", indent)+p.paint(dim, mark), indent+4, "", cut(text, 3*p.width))
+		p.wrap(strings.Repeat(" ", indent)+p.paint(dim, mark), indent+4, "", phrase.Short(text, 3*p.width))
 	}
 }
 
 func (p *page) parts(e *Explanation) {
 	for i := range e.Parts {
 		part := &e.Parts[i]
-		p.section(fmt.Sprintf("%d  %s", i+1, cut(Visible(part.Input), p.width-8)))
+		p.section(fmt.Sprintf("%d  %s", i+1, phrase.Short(Visible(part.Input), p.width-8)))
 		if len(e.Parts) <= briefParts {
 			inner := &page{width: p.width - 3, color: p.color}
 			inner.explanation(part)
@@ -321,7 +322,7 @@ func (p *page) parts(e *Explanation) {
 			}
 			continue
 		}
-		head := upper(part.Kind) + ": "
+		head := phrase.Upper(part.Kind) + ": "
 		if strings.Contains(strings.ToLower(part.Summary), strings.ToLower(part.Kind)) {
 			head = ""
 		}

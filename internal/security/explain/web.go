@@ -10,6 +10,7 @@ import (
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/decode"
 	"github.com/casemate-ai/casemate/internal/security/indicator"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 func (s *session) isURL(text string) (string, bool) {
@@ -40,10 +41,10 @@ func (s *session) tellURL(text string, e *Explanation) {
 		e.addNote("Port", p, s.tab.facts["port"][p].means)
 	}
 	if u.Path != "/" {
-		e.add("Path", cut(u.Path, 300))
+		e.add("Path", phrase.Short(u.Path, 300))
 	}
 	s.query(u, e)
-	e.add("Fragment", cut(u.Fragment, 200))
+	e.add("Fragment", phrase.Short(u.Fragment, 200))
 	a := s.analyse(e)
 	field, refanged := "", indicator.Refang(text)
 	if refanged != text {
@@ -66,7 +67,7 @@ func (s *session) query(u *url.URL, e *Explanation) {
 		if v, err := url.QueryUnescape(value); err == nil {
 			value = v
 		}
-		e.add("Parameter "+cut(name, 40), cut(value, 300))
+		e.add("Parameter "+phrase.Short(name, 40), phrase.Short(value, 300))
 	}
 }
 
@@ -226,18 +227,18 @@ func (s *session) tellHeader(text string, e *Explanation) {
 		return ""
 	}
 	for _, name := range []string{"From", "Reply-To", "Return-Path", "Sender", "To", "Subject", "Date", "Message-ID", "X-Mailer", "User-Agent", "X-Originating-IP"} {
-		e.add(name, cut(get(name), 300))
+		e.add(name, phrase.Short(get(name), 300))
 	}
 	hops := 0
 	for i := len(fields) - 1; i >= 0; i-- {
 		if strings.EqualFold(fields[i][0], "Received") {
 			hops++
-			e.addNote(fmt.Sprintf("Hop %d", hops), cut(fields[i][1], 240), map[bool]string{true: "the first; only hops added by servers that you trust are proof"}[hops == 1])
+			e.addNote(fmt.Sprintf("Hop %d", hops), phrase.Short(fields[i][1], 240), map[bool]string{true: "the first; only hops added by servers that you trust are proof"}[hops == 1])
 		}
 	}
 	a := s.analyse(e)
 	s.mailChecks(a, fields, get, text)
-	e.Summary = fmt.Sprintf("The header of a mail that says it is from “%s”, over %s.", cut(get("From"), 80), counted(hops, "hop"))
+	e.Summary = fmt.Sprintf("The header of a mail that says it is from “%s”, over %s.", phrase.Short(get("From"), 80), phrase.Count(hops, "hop"))
 	a.examine("", text, plain)
 	e.Next = append(e.Next,
 		check("find who else received it, who opened it and who clicked", "mails of this kind seldom come alone"),
