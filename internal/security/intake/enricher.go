@@ -10,12 +10,12 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/evidence"
 	"github.com/casemate-ai/casemate/internal/security/explain"
 	"github.com/casemate-ai/casemate/internal/security/knowledge"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // EnricherOptions say what an Enricher works with. The zero value is ready.
@@ -224,7 +224,7 @@ func (e *Enricher) behave(a *casemate.Alert, out *Enrichment) {
 		if l.Binary != nil || l.Text == "" || len(out.Decoded) == maxDecoded {
 			continue
 		}
-		out.Decoded = append(out.Decoded, Decoded{Encoding: l.Op, Text: cut(l.Text, maxDecodedLen)})
+		out.Decoded = append(out.Decoded, Decoded{Encoding: l.Op, Text: phrase.Short(l.Text, maxDecodedLen)})
 	}
 }
 
@@ -236,17 +236,6 @@ func (e *Enrichment) unhide(found []explain.Indicator) {
 			e.Indicators = append(slices.Clip(e.Indicators), casemate.Indicator{Type: n.Type, Value: n.Value, Scope: n.Scope, Field: "decoded"})
 		}
 	}
-}
-
-// cut shortens a text at a character's border and says so.
-func cut(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	for n > 0 && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return text[:n] + " …"
 }
 
 // exploited lists the vulnerabilities that the record names and that are known to
