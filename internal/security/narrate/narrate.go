@@ -10,11 +10,11 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/explain"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
 	"github.com/casemate-ai/casemate/internal/security/prompt"
 	"github.com/casemate-ai/casemate/internal/security/sigma"
@@ -126,7 +126,7 @@ func narrative(ctx context.Context, run *pipeline.Run, g *gathered, out *Output)
 	said := map[string]bool{}
 	var list []casemate.Statement
 	for _, s := range answer.Sentences {
-		if text := oneLine(s.Text); text != "" && !said[text] { // models repeat themselves
+		if text := phrase.Line(s.Text); text != "" && !said[text] { // models repeat themselves
 			said[text] = true
 			list = append(list, casemate.Statement{Text: text, Evidence: s.Evidence, By: casemate.DecidedByModel})
 		}
@@ -180,15 +180,12 @@ func opinion(ctx context.Context, run *pipeline.Run, g *gathered, out *Output) e
 			out.Opinion.Than = "higher"
 		}
 		out.Opinion.Statement = unjudged(run, run.Verify([]casemate.Statement{{
-			Text: oneLine(answer.Reason), Evidence: answer.Evidence, By: casemate.DecidedByModel,
+			Text: phrase.Line(answer.Reason), Evidence: answer.Evidence, By: casemate.DecidedByModel,
 		}}, g.given()))[0]
 		run.Decided("opinion", casemate.DecidedByModel)
 	}
 	return nil
 }
-
-// oneLine writes a sentence on one line.
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // clears are words that call a thing harmless. What was pasted may say them of
 // itself, so that no evidence of ours shows them; a quotation may hold them.

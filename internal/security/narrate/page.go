@@ -7,6 +7,7 @@ import (
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/explain"
 	"github.com/casemate-ai/casemate/internal/security/page"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // badges are the colours of the risks.
@@ -19,7 +20,7 @@ var badges = map[string]casemate.Severity{
 // says, then what the rules found.
 func Page(o Output) page.Page {
 	p := page.Page{
-		Kicker: "Explanation", Title: upper(o.Kind), Lede: []casemate.Statement{o.Lede},
+		Kicker: "Explanation", Title: phrase.Upper(o.Kind), Lede: []casemate.Statement{o.Lede},
 		Badges:   []page.Badge{{Text: o.Risk.Level, Level: badges[o.Risk.Level]}},
 		Evidence: o.Evidence, Coverage: &o.Coverage, Provenance: o.Provenance,
 	}
@@ -31,7 +32,7 @@ func Page(o Output) page.Page {
 	p.Blocks = append(p.Blocks, found(&o.Explanation)...)
 	for i := range o.Parts {
 		part := &o.Parts[i]
-		p.Blocks = append(p.Blocks, page.Section{Title: fmt.Sprintf("%d. %s", i+1, upper(part.Kind)), Note: part.Risk.Level},
+		p.Blocks = append(p.Blocks, page.Section{Title: fmt.Sprintf("%d. %s", i+1, phrase.Upper(part.Kind)), Note: part.Risk.Level},
 			page.Code{Text: part.Input}, page.Text(part.Summary))
 		p.Blocks = append(p.Blocks, found(part)...)
 	}
@@ -165,11 +166,4 @@ func list(lines []string) page.List {
 		l.Items = append(l.Items, casemate.Statement{Text: s, By: casemate.DecidedByRule})
 	}
 	return l
-}
-
-func upper(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
