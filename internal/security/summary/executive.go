@@ -10,6 +10,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/dossier"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // executive writes at most five sentences: what happened, since when, how far,
@@ -50,7 +51,7 @@ func (w *writer) what() casemate.Statement {
 	steps, ids := w.steps(top)
 	text := fmt.Sprintf("On %s %s went%s", top.First.UTC().Format("2006-01-02"), kind, where)
 	if top.First.IsZero() {
-		text = upper(kind) + " went" + where
+		text = phrase.Upper(kind) + " went" + where
 	}
 	if len(steps) > 0 {
 		text += ": " + list(steps, len(steps))
@@ -263,7 +264,7 @@ func (w *writer) reach() casemate.Statement {
 	if len(hosts)+len(users) == 1 {
 		verb = "is"
 	}
-	text := upper(strings.Join(parts, " and ")) + " " + verb + " involved"
+	text := phrase.Upper(strings.Join(parts, " and ")) + " " + verb + " involved"
 	var critical []string
 	for _, a := range top.Assets {
 		if a.Criticality == casemate.SeverityCritical {
@@ -336,7 +337,7 @@ func (w *writer) stake() casemate.Statement {
 	if text == "" {
 		return casemate.Statement{}
 	}
-	return rule(upper(text), ids...)
+	return rule(phrase.Upper(text), ids...)
 }
 
 func (w *writer) isTold(rank int) bool {
@@ -413,12 +414,12 @@ func (w *writer) state(out *Output) casemate.Statement {
 	if open == "" {
 		open = "no question is open"
 	}
-	id := w.find("open", upper(open)+".", nil, w.d.First, w.d.Last)
+	id := w.find("open", phrase.Upper(open)+".", nil, w.d.First, w.d.Last)
 	switch {
 	case best.Text != "" && best.Author != "":
 		return rule(fmt.Sprintf("At %s %s writes: %s; %s.", w.clock(best.Time), best.Author, quote(best.Text), open), best.Evidence, id)
 	case len(w.acted) > 0:
-		return rule(upper(open)+".", id)
+		return rule(phrase.Upper(open)+".", id)
 	case len(w.told) > 0:
 		return rule("The material does not say what was done about it; "+open+".", id)
 	}

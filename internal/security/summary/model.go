@@ -12,6 +12,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/dossier"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
 	"github.com/casemate-ai/casemate/internal/security/prompt"
 )
@@ -62,7 +63,7 @@ func oneLine(s string) string {
 		}
 		return c
 	}, s)
-	return strings.Join(strings.Fields(s), " ")
+	return phrase.Line(s)
 }
 
 // job is one question of the first round and where its sentences go.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/dossier"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 const (
@@ -63,7 +64,7 @@ func (w *writer) entry(h *happening) Entry {
 		text += "; " + quote(d)
 	}
 	e := Entry{Time: h.first, Source: "alert", Host: h.host, Severity: h.severity, Count: h.count, Incident: h.rank,
-		What: rule(ended(upper(text)), h.ids[:min(len(h.ids), maxCited)]...)}
+		What: rule(ended(phrase.Upper(text)), h.ids[:min(len(h.ids), maxCited)]...)}
 	if len(h.users) > 0 {
 		e.User = h.users[0]
 	}

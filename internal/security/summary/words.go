@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // clock writes a time of day; with the date where the material has several days.
 func (w *writer) clock(t time.Time) string {
 	if w.days {
-		return t.UTC().Format("2006-01-02 15:04:05")
+		return phrase.Time(t)
 	}
 	return t.UTC().Format("15:04:05")
 }
@@ -30,16 +31,10 @@ func (w *writer) span(first, last time.Time) string {
 
 // list joins names: "a", "a and b", "a, b and others".
 func list(names []string, limit int) string {
-	switch n := len(names); {
-	case n == 0:
-		return ""
-	case n == 1:
-		return names[0]
-	case n <= limit:
-		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
-	default:
-		return strings.Join(names[:limit], ", ") + " and others"
+	if len(names) <= limit {
+		return phrase.And(names)
 	}
+	return strings.Join(names[:limit], ", ") + " and others"
 }
 
 // small writes numbers up to twelve as words.
@@ -64,15 +59,12 @@ const maxQuote = 200 // bytes
 // quote puts words of others into marks that they do not contain, cut where they
 // are long.
 func quote(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
+	text = phrase.Line(text)
 	cut := false
 	if len(text) > maxQuote {
 		end := strings.LastIndexByte(text[:maxQuote], ' ')
 		if end < 24 { // one long word
-			end = maxQuote
-			for end > 0 && text[end]&0xC0 == 0x80 {
-				end--
-			}
+			end = len(phrase.Cut(text, maxQuote))
 		}
 		text, cut = text[:end], true
 	}
@@ -87,14 +79,6 @@ func quote(text string) string {
 		text = strings.TrimRight(text, " .,;") + " …"
 	}
 	return mark + text + mark
-}
-
-// upper makes the first letter a capital.
-func upper(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // ended ends a sentence, unless the words that it ends with do.

@@ -11,6 +11,7 @@ import (
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/dossier"
 	"github.com/casemate-ai/casemate/internal/security/knowledge"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
 )
 
@@ -201,10 +202,10 @@ func (w *writer) incidentFinding(in casemate.Incident) string {
 		for i, h := range in.Hosts {
 			hosts[i] = w.host(h)
 		}
-		fmt.Fprintf(&text, " %s: %s.", upper(plural(len(hosts), "machine")), strings.Join(hosts, ", "))
+		fmt.Fprintf(&text, " %s: %s.", phrase.Upper(plural(len(hosts), "machine")), strings.Join(hosts, ", "))
 	}
 	if users := w.users(in.Users); len(users) > 0 {
-		fmt.Fprintf(&text, " %s: %s.", upper(plural(len(users), "account")), strings.Join(users, ", "))
+		fmt.Fprintf(&text, " %s: %s.", phrase.Upper(plural(len(users), "account")), strings.Join(users, ", "))
 	}
 	for _, a := range in.Assets {
 		fmt.Fprintf(&text, " The inventory rates %s as %s", w.host(a.Host), a.Criticality)
