@@ -9,6 +9,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/dossier"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // What a note shows of each thing before it counts the rest.
@@ -115,7 +116,7 @@ func (w *writer) affected(i *casemate.Incident) []casemate.Statement {
 		})
 		for n, name := range list {
 			if n == maxThings {
-				out = append(out, w.found("count", fmt.Sprintf("And %d more of %s.", len(list)-n, counted(len(list), string(t)))))
+				out = append(out, w.found("count", fmt.Sprintf("And %d more of %s.", len(list)-n, phrase.Count(len(list), string(t)))))
 				return
 			}
 			out = append(out, w.entity(t, name))
@@ -134,9 +135,9 @@ func (w *writer) entity(t casemate.EntityType, name string) casemate.Statement {
 	if e == nil {
 		return w.found("entity", text+".")
 	}
-	text += ": named in " + counted(e.Count, "record")
+	text += ": named in " + phrase.Count(e.Count, "record")
 	if !e.First.IsZero() {
-		text += fmt.Sprintf(" from %s to %s", stamp(e.First), stamp(e.Last))
+		text += fmt.Sprintf(" from %s to %s", phrase.Time(e.First), phrase.Time(e.Last))
 	}
 	if e.Severity > casemate.SeverityUnknown {
 		text += ", the gravest of them " + e.Severity.String()
@@ -167,7 +168,7 @@ func (w *writer) reasons(i *casemate.Incident) []casemate.Statement {
 		related = append(related, fmt.Sprintf("%s (rank %d, %s)", r.ID, r.Rank, strings.TrimSuffix(oneLine(r.Why, 120), ".")))
 	}
 	if len(related) > 0 {
-		out = append(out, w.found("relations", "Other incidents may belong to it: "+names(related, 4)+"."))
+		out = append(out, w.found("relations", "Other incidents may belong to it: "+phrase.First(related, 4)+"."))
 	}
 	return out
 }
@@ -190,10 +191,10 @@ func (w *writer) questions(i *casemate.Incident, keep func(*dossier.Sentence) bo
 		out = append(out, w.found("gap", "Which accounts must be taken as known to the attacker? Records show access to credentials."))
 	}
 	if gap := longestGap(i); gap != nil {
-		out = append(out, w.found("gap", fmt.Sprintf("What happened between %s and %s? No alert of the incident falls into that time.", stamp(gap[0]), stamp(gap[1]))))
+		out = append(out, w.found("gap", fmt.Sprintf("What happened between %s and %s? No alert of the incident falls into that time.", phrase.Time(gap[0]), phrase.Time(gap[1]))))
 	}
 	if n := w.dossier.Coverage.FaultCount; n > 0 {
-		out = append(out, w.found("gap", fmt.Sprintf("What stands in the %s of the input that could not be read?", counted(n, "piece"))))
+		out = append(out, w.found("gap", fmt.Sprintf("What stands in the %s of the input that could not be read?", phrase.Count(n, "piece"))))
 	}
 	return out
 }

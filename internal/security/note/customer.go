@@ -9,6 +9,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/dossier"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // customer is for people outside: what is known and what is not, what was done,
@@ -45,16 +46,16 @@ func (w *writer) outline(i *casemate.Incident) string {
 	if i.First.IsZero() {
 		b.WriteString("Our security monitoring")
 	} else if i.Last.After(i.First) {
-		fmt.Fprintf(&b, "Between %s and %s (UTC) our security monitoring", stamp(i.First), stamp(i.Last))
+		fmt.Fprintf(&b, "Between %s and %s (UTC) our security monitoring", phrase.Time(i.First), phrase.Time(i.Last))
 	} else {
-		fmt.Fprintf(&b, "At %s (UTC) our security monitoring", stamp(i.First))
+		fmt.Fprintf(&b, "At %s (UTC) our security monitoring", phrase.Time(i.First))
 	}
 	fmt.Fprintf(&b, " recorded activity that our rules assess as %q", i.Verdict)
 	if n := len(i.Hosts); n > 0 {
-		fmt.Fprintf(&b, ", on %s", counted(n, "system"))
+		fmt.Fprintf(&b, ", on %s", phrase.Count(n, "system"))
 	}
 	if n := len(i.Users); n > 0 {
-		fmt.Fprintf(&b, " and with %s", counted(n, "account"))
+		fmt.Fprintf(&b, " and with %s", phrase.Count(n, "account"))
 	}
 	return b.String() + "."
 }
@@ -161,7 +162,7 @@ func (w *writer) didDo() []casemate.Statement {
 	}
 	switch {
 	case left > 0:
-		out = append(out, w.found("count", fmt.Sprintf("[%s in our notes; a person decides which to tell.]", counted(left, "further step"))))
+		out = append(out, w.found("count", fmt.Sprintf("[%s in our notes; a person decides which to tell.]", phrase.Count(left, "further step"))))
 	case len(out) == 0:
 		out = append(out, w.found("template", "[What was done: our notes say nothing of it.]"))
 	}

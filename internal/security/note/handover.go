@@ -8,6 +8,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/dossier"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // inShift reports whether a span of time reaches into the shift. Without a shift
@@ -28,7 +29,7 @@ func (w *writer) inShift(first, last time.Time) bool {
 // handover is for the next shift: what is open, what changed, what is pending,
 // what to watch.
 func (w *writer) handover(ctx context.Context) error {
-	w.out.Title = counted(len(w.chosen), "open incident")
+	w.out.Title = phrase.Count(len(w.chosen), "open incident")
 	w.out.Lede = []casemate.Statement{w.found("triage", w.state())}
 	w.incidents()
 	if err := w.narrate(ctx, "handover", w.material(maxAsked)); err != nil {
@@ -63,11 +64,11 @@ func (w *writer) shift() string {
 	case w.since.IsZero() && w.until.IsZero():
 		return "No shift was given: the whole material."
 	case w.until.IsZero():
-		return "Since " + stamp(w.since) + " UTC."
+		return "Since " + phrase.Time(w.since) + " UTC."
 	case w.since.IsZero():
-		return "Until " + stamp(w.until) + " UTC."
+		return "Until " + phrase.Time(w.until) + " UTC."
 	}
-	return "From " + stamp(w.since) + " to " + stamp(w.until) + " UTC."
+	return "From " + phrase.Time(w.since) + " to " + phrase.Time(w.until) + " UTC."
 }
 
 // state counts the incidents.
@@ -81,7 +82,7 @@ func (w *writer) state() string {
 			grave++
 		}
 	}
-	text := fmt.Sprintf("%s open, %d of them likely malicious", counted(len(w.chosen), "incident"), grave)
+	text := fmt.Sprintf("%s open, %d of them likely malicious", phrase.Count(len(w.chosen), "incident"), grave)
 	if !w.since.IsZero() || !w.until.IsZero() {
 		text += fmt.Sprintf("; %d with alerts in the shift", changed)
 	}
@@ -107,13 +108,13 @@ func (w *writer) watch() []casemate.Statement {
 			last = w.until
 		}
 		if i.Verdict != casemate.VerdictBenign && !last.IsZero() && end.Sub(last) <= still {
-			out = append(out, w.found("activity", fmt.Sprintf("Incident %s was active until %s, within two hours of the end.", i.ID, stamp(last))))
+			out = append(out, w.found("activity", fmt.Sprintf("Incident %s was active until %s, within two hours of the end.", i.ID, phrase.Time(last))))
 		}
 		if i.Verdict != casemate.VerdictMalicious && i.Verdict != casemate.VerdictSuspicious {
 			continue
 		}
 		if outside := w.foreign(i.Indicators, 6); len(outside) > 0 {
-			out = append(out, w.found("indicators", fmt.Sprintf("Look for further traffic with what incident %s names outside: %s.", i.ID, names(outside, 6))))
+			out = append(out, w.found("indicators", fmt.Sprintf("Look for further traffic with what incident %s names outside: %s.", i.ID, phrase.First(outside, 6))))
 		}
 		var grave []string
 		for _, a := range i.Assets {
@@ -122,16 +123,16 @@ func (w *writer) watch() []casemate.Statement {
 			}
 		}
 		if len(grave) > 0 {
-			out = append(out, w.found("assets", fmt.Sprintf("Incident %s is on hosts that the inventory calls high or critical: %s.", i.ID, names(grave, 8))))
+			out = append(out, w.found("assets", fmt.Sprintf("Incident %s is on hosts that the inventory calls high or critical: %s.", i.ID, phrase.First(grave, 8))))
 		}
 	}
 	for _, s := range w.dossier.Triage.Suppressed {
 		if s.Alerts > 0 {
-			out = append(out, w.found("suppression", fmt.Sprintf("The suppression %s hides %s: %s.", s.Rule, counted(s.Alerts, "alert"), oneLine(s.Note, 200))))
+			out = append(out, w.found("suppression", fmt.Sprintf("The suppression %s hides %s: %s.", s.Rule, phrase.Count(s.Alerts, "alert"), oneLine(s.Note, 200))))
 		}
 	}
 	if n := w.dossier.Coverage.FaultCount; n > 0 {
-		out = append(out, w.found("faults", fmt.Sprintf("%s of the input could not be read.", counted(n, "piece"))))
+		out = append(out, w.found("faults", fmt.Sprintf("%s of the input could not be read.", phrase.Count(n, "piece"))))
 	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // Jira Cloud's REST API, version 3, takes an issue as fields, of which the
@@ -93,7 +94,7 @@ func document(lines []line) adf {
 	size := 0
 	for n, l := range lines {
 		if size += len(quoted(l.text)) + jiraOverhead; size > jiraDescription-200 {
-			doc.Content = append(doc.Content, paragraph(adf{Type: "text", Text: "And " + counted(len(lines)-n, "more line") + " for which Jira has no room; the whole note is in casemate's output.", Marks: []adfMark{{"em"}}}))
+			doc.Content = append(doc.Content, paragraph(adf{Type: "text", Text: "And " + phrase.Count(len(lines)-n, "more line") + " for which Jira has no room; the whole note is in casemate's output.", Marks: []adfMark{{"em"}}}))
 			break
 		}
 		switch {

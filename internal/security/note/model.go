@@ -11,6 +11,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/dossier"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
 	"github.com/casemate-ai/casemate/internal/security/prompt"
 )
@@ -204,9 +205,9 @@ func (w *writer) strikeInternal() {
 	}
 	w.out.Narrative = kept
 	if w.out.Struck > 0 {
-		w.run.Note(strings.TrimSpace(counted(w.out.Struck, "sentence")) + " of the model named something internal and were left out")
+		w.run.Note(strings.TrimSpace(phrase.Count(w.out.Struck, "sentence")) + " of the model named something internal and were left out")
 	}
 	if unsupported > 0 {
-		w.run.Note(counted(unsupported, "sentence") + " of the model were not shown by their evidence and were left out")
+		w.run.Note(phrase.Count(unsupported, "sentence") + " of the model were not shown by their evidence and were left out")
 	}
 }

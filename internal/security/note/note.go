@@ -5,6 +5,7 @@
 package note
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -154,7 +155,7 @@ type writer struct {
 }
 
 func newWriter(run *pipeline.Run, in Input) (*writer, error) {
-	in.Kind, in.Format, in.Table = or(in.Kind, KindCase), or(in.Format, FormatMarkdown), or(in.Table, "sn_si_incident")
+	in.Kind, in.Format, in.Table = cmp.Or(in.Kind, KindCase), cmp.Or(in.Format, FormatMarkdown), cmp.Or(in.Table, "sn_si_incident")
 	w := &writer{run: run, in: in}
 	if len(in.Files) == 0 {
 		return nil, usage("note needs material to write about", "try: casemate note examples/incident")
@@ -284,13 +285,6 @@ func (w *writer) index() {
 			}
 		}
 	}
-}
-
-func or(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a
 }
 
 func usage(message, hint string) error {

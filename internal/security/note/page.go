@@ -7,6 +7,7 @@ import (
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/indicator"
 	"github.com/casemate-ai/casemate/internal/security/page"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // kickers name the kinds of note.
@@ -69,7 +70,7 @@ func incidentTable(title string, list []Incident) []page.Block {
 	for _, i := range list {
 		last := ""
 		if !i.Last.IsZero() {
-			last = stamp(i.Last)
+			last = phrase.Time(i.Last)
 		}
 		t.Rows = append(t.Rows, []string{strconv.Itoa(i.Rank), i.ID, string(i.Verdict), points(i.Score), last, i.Title})
 	}

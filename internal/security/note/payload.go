@@ -10,6 +10,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/page"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 	"github.com/casemate-ai/casemate/internal/security/report"
 )
 
@@ -36,7 +37,7 @@ func (w *writer) payload() error {
 // plain cleans a text for a field that shows it as it is, and cuts it at a number
 // of characters.
 func plain(text string, most int) string {
-	text = report.Terminal(strings.Join(strings.Fields(text), " "))
+	text = report.Terminal(phrase.Line(text))
 	if utf8.RuneCountInString(text) > most {
 		text = string([]rune(text)[:most-1]) + "…"
 	}
@@ -111,7 +112,7 @@ func (w *writer) marked(s *casemate.Statement) string {
 func standing(e *casemate.Evidence) string {
 	parts := []string{e.ID + ": " + string(e.Kind)}
 	if !e.First.IsZero() {
-		parts = append(parts, stamp(e.First))
+		parts = append(parts, phrase.Time(e.First))
 	}
 	for _, s := range []string{e.Host, e.User, e.Author, e.Name, e.At.String()} {
 		if s != "" {
@@ -127,9 +128,9 @@ func (w *writer) drafted() string {
 	if len(w.out.Narrative) > 0 {
 		by += ", and a language model where it says so"
 	}
-	text := "Drafted by casemate " + w.run.Options().Version + " from " + counted(w.out.Coverage.Records, "record") + " by " + by + "; an analyst decides."
+	text := "Drafted by casemate " + w.run.Options().Version + " from " + phrase.Count(w.out.Coverage.Records, "record") + " by " + by + "; an analyst decides."
 	if n := w.out.Coverage.FaultCount; n > 0 {
-		text += " " + counted(n, "piece") + " of the input could not be read."
+		text += " " + phrase.Count(n, "piece") + " of the input could not be read."
 	}
 	return text
 }

@@ -1,6 +1,7 @@
 package note
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -55,7 +56,7 @@ func (w *writer) serviceNow() (any, error) {
 	}
 	r := serviceNow{
 		ShortDescription: w.title(snowShort), Description: journal(head, snowLong), WorkNotes: journal(lines, snowLong),
-		Category: "security", Impact: w.impact(), Urgency: or(urgencies[w.out.Verdict], "3"), CorrelationID: w.id(),
+		Category: "security", Impact: w.impact(), Urgency: cmp.Or(urgencies[w.out.Verdict], "3"), CorrelationID: w.id(),
 	}
 	if w.in.Kind == KindCustomer {
 		// A notification is one text; what it is about stays with us.

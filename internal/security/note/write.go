@@ -5,38 +5,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/dossier"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
-
-const stampLayout = "2006-01-02 15:04:05"
-
-// stamp writes a time in UTC to the second.
-func stamp(t time.Time) string { return t.UTC().Format(stampLayout) }
-
-// counted writes a number and its noun.
-func counted(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return strconv.Itoa(n) + " " + noun + "s"
-}
-
-// names joins names, and counts those that there is no room for.
-func names(list []string, most int) string {
-	switch n := len(list); {
-	case n == 0:
-		return ""
-	case n == 1:
-		return list[0]
-	case n > most:
-		return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), n-most)
-	default:
-		return strings.Join(list[:n-1], ", ") + " and " + list[n-1]
-	}
-}
 
 // finding makes evidence of something that rules or counts found, so that a
 // statement can cite it.
@@ -77,19 +50,19 @@ func (w *writer) cites(alerts []string) []string {
 // about is the sentence that says what an incident is.
 func (w *writer) about(i *casemate.Incident) casemate.Statement {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Incident %s: %s", i.ID, counted(i.Count, "alert"))
+	fmt.Fprintf(&b, "Incident %s: %s", i.ID, phrase.Count(i.Count, "alert"))
 	switch {
 	case i.First.IsZero():
 	case i.Last.After(i.First):
-		fmt.Fprintf(&b, " from %s to %s", stamp(i.First), stamp(i.Last))
+		fmt.Fprintf(&b, " from %s to %s", phrase.Time(i.First), phrase.Time(i.Last))
 	default:
-		fmt.Fprintf(&b, " at %s", stamp(i.First))
+		fmt.Fprintf(&b, " at %s", phrase.Time(i.First))
 	}
 	if len(i.Hosts) > 0 {
-		fmt.Fprintf(&b, " on %s (%s)", counted(len(i.Hosts), "host"), names(i.Hosts, 8))
+		fmt.Fprintf(&b, " on %s (%s)", phrase.Count(len(i.Hosts), "host"), phrase.First(i.Hosts, 8))
 	}
 	if len(i.Users) > 0 {
-		fmt.Fprintf(&b, " with %s (%s)", counted(len(i.Users), "account"), names(i.Users, 8))
+		fmt.Fprintf(&b, " with %s (%s)", phrase.Count(len(i.Users), "account"), phrase.First(i.Users, 8))
 	}
 	b.WriteString(".")
 	var ends []string
@@ -163,7 +136,7 @@ func happened(m *dossier.Moment) casemate.Statement {
 	if m.First.IsZero() {
 		b.WriteString("At an unknown time")
 	} else {
-		b.WriteString(stamp(m.First))
+		b.WriteString(phrase.Time(m.First))
 	}
 	fmt.Fprintf(&b, ": %q (%s)", oneLine(m.Name, 160), m.Severity)
 	if m.Host != "" {
@@ -178,7 +151,7 @@ func happened(m *dossier.Moment) casemate.Statement {
 
 // oneLine cuts a text of others for a sentence.
 func oneLine(s string, most int) string {
-	s = strings.Join(strings.Fields(s), " ")
+	s = phrase.Line(s)
 	if r := []rune(s); len(r) > most {
 		return string(r[:most-1]) + "…"
 	}
@@ -220,7 +193,7 @@ func spoken(s *dossier.Sentence) string {
 		by = append(by, oneLine(s.Author, 80))
 	}
 	if !s.Time.IsZero() {
-		by = append(by, stamp(s.Time))
+		by = append(by, phrase.Time(s.Time))
 	}
 	if len(by) == 0 {
 		return oneLine(s.Text, 400)
