@@ -14,6 +14,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/engine"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 	"github.com/casemate-ai/casemate/internal/security/prompt"
 )
 
@@ -113,7 +114,7 @@ func (r *Run) reserve(qs []Question) []ticket {
 	limit := r.limit
 	r.mu.Unlock()
 	if spent {
-		r.Note(fmt.Sprintf("The budget of %s for the model was spent; the rest is what the rules say.", count(limit, "question")))
+		r.Note(fmt.Sprintf("The budget of %s for the model was spent; the rest is what the rules say.", phrase.Count(limit, "question")))
 	}
 	for i, q := range qs {
 		if out[i].err == nil && r.trace != nil {
@@ -193,7 +194,7 @@ func (r *Run) answer(ctx context.Context, q Question, req request, rec *record, 
 	r.AddPrompt(q.Prompt)
 	if !req.fits() {
 		r.Note(fmt.Sprintf("%s: the question (%s) and its answer (up to %d) are longer than the model's context of %d; the rules' result stands.",
-			q.Step, count(req.prepared.Tokens, "token"), req.MaxTokens, r.opt.Engine.Info().Context))
+			q.Step, phrase.Count(req.prepared.Tokens, "token"), req.MaxTokens, r.opt.Engine.Info().Context))
 		return fmt.Errorf("ask %q: %w", q.Step, ErrTooLong)
 	}
 	if r.opt.DryRun != nil {
@@ -253,7 +254,7 @@ var errLookup = errors.New("look up identifiers")
 // use decodes an answer that is what was asked for.
 func (r *Run) use(ctx context.Context, q Question, req request, g engine.Generation, out any) fault {
 	if g.Finish == engine.FinishLength {
-		return fault{"it was cut off before its end", fmt.Errorf("the answer was cut off after %s", count(g.AnswerTokens, "token"))}
+		return fault{"it was cut off before its end", fmt.Errorf("the answer was cut off after %s", phrase.Count(g.AnswerTokens, "token"))}
 	}
 	var broken error
 	known := func(kind, id string) (string, bool) {
@@ -306,12 +307,4 @@ func (r *Run) AddPrompt(p *prompt.Prompt) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.prompts[p.Name+" "+p.Digest] = pin(p)
-}
-
-// count writes a number and its noun.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/casemate-ai/casemate/internal/engine"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // Score asks the model how probable options are, for several prefixes. Each
@@ -62,7 +63,7 @@ func (r *Run) takeScores(step string, n int) error {
 	case !r.HasModel():
 		return ErrNoModel
 	case r.left != unlimited && r.left < n:
-		return fmt.Errorf("%s: %w: %s, %d left", step, ErrBudget, count(n, "question"), r.left)
+		return fmt.Errorf("%s: %w: %s, %d left", step, ErrBudget, phrase.Count(n, "question"), r.left)
 	}
 	if r.left != unlimited {
 		r.left -= n
