@@ -8,6 +8,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/indicator"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 const (
@@ -187,11 +188,7 @@ func clipped(v string) string {
 	if len(v) <= maxEntityValues {
 		return v
 	}
-	end := maxEntityValues
-	for end > 0 && v[end]&0xC0 == 0x80 {
-		end--
-	}
-	return v[:end] + "…"
+	return phrase.Cut(v, maxEntityValues) + "…"
 }
 
 // see counts that a piece of evidence names an entity.

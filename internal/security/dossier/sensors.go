@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // What is kept of sensors' records while they are read.
@@ -245,11 +246,8 @@ func short(s string, limit int) string {
 	if len(s) <= limit {
 		return strings.ToValidUTF8(s, "\uFFFD")
 	}
-	cut := limit
-	for cut > 0 && s[cut]&0xC0 == 0x80 {
-		cut--
-	}
-	return strings.ToValidUTF8(s[:cut], "\uFFFD") + " … (" + strconv.Itoa(len(s)-cut) + " bytes more)"
+	head := phrase.Cut(s, limit)
+	return strings.ToValidUTF8(head, "\uFFFD") + " … (" + strconv.Itoa(len(s)-len(head)) + " bytes more)"
 }
 
 // momentRecord returns what is kept of the first alert of a moment, completed
