@@ -37,6 +37,9 @@ type modelOptions struct {
 	Threads   int    `placeholder:"N" help:"How many processors to use; default: all. The answer does not depend on it."`
 	AnyMemory bool   `help:"Go on although the memory looks too small."`
 	Context   int    `placeholder:"N" help:"How many tokens a prompt and its answer may have together; default: what the model was made for."`
+	// pinned takes the digest of a model that is given by its path as well, for
+	// answers that must be had again: it reads all of the model once more.
+	pinned    bool
 	CacheType string `enum:"f32,f16,q8_0" default:"f32" help:"The number format of keys and values: f32, f16 or q8_0, which take less memory and are less exact."`
 }
 
@@ -54,8 +57,13 @@ func (f *modelOptions) open(s *streams, model string) (*native.Engine, error) {
 		return nil, err
 	}
 	name, digest := "", ""
-	if m != nil {
+	switch {
+	case m != nil:
 		name, digest = m.Name, m.Digest
+	case f.pinned:
+		if digest, err = modelstore.Digest(s.ctx, path, lateBar(s.stderr, "taking the model's digest", progressbar.OptionShowBytes(true))); err != nil {
+			return nil, err
+		}
 	}
 	return native.Open(path, native.Options{
 		Name: name, Digest: digest, Adapter: f.Adapter, Threads: f.Threads, Context: f.Context, Cache: cache, AnyMemory: f.AnyMemory,

@@ -46,6 +46,7 @@ func (f *workflowModelFlags) options(s *streams, o *pipeline.Options) (*native.E
 	if f.Model == "" {
 		return nil, nil
 	}
+	f.pinned = true
 	e, err := f.open(s, f.Model)
 	if err != nil {
 		return nil, err
