@@ -5,7 +5,9 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 	"github.com/casemate-ai/casemate/internal/security/report"
+	"github.com/casemate-ai/casemate/internal/security/report/columns"
 )
 
 // document is a page with what its writers need to know of the whole of it.
@@ -124,12 +126,12 @@ func struckNote(n int) string {
 	case n == 1:
 		return "1 sentence was struck: its evidence does not show what it said."
 	}
-	return number(n) + " sentences were struck: their evidence does not show what they said."
+	return phrase.Number(n) + " sentences were struck: their evidence does not show what they said."
 }
 
 // moreSentences says how many sentences of a paragraph are left out, or "".
 func moreSentences(shown, total int) string {
-	if rest := andMore(shown, total); rest != "" {
+	if rest := phrase.More(shown, total); rest != "" {
 		return "(" + rest + " sentences)"
 	}
 	return ""
@@ -149,7 +151,7 @@ func whyText(s *casemate.Statement, most int) string {
 	if len(out) == 0 {
 		out = append(out, "Its evidence does not show this.")
 	}
-	if rest := andMore(shownProblems, len(s.Problems)); rest != "" {
+	if rest := phrase.More(shownProblems, len(s.Problems)); rest != "" {
 		out = append(out, rest+".")
 	}
 	return strings.Join(out, " ")
@@ -213,7 +215,7 @@ func runs(ids []string, most int) string {
 		i = j + 1
 	}
 	s := strings.Join(out, ", ")
-	if rest := andMore(shownIDs, len(ids)); rest != "" {
+	if rest := phrase.More(shownIDs, len(ids)); rest != "" {
 		s += " " + rest
 	}
 	return s
@@ -257,14 +259,14 @@ func placeText(l casemate.Location, most int) string {
 	name := report.Terminal(l.File)
 	l.File = ""
 	rest := l.String()
-	return middle(name, max(most-len(rest), 4)) + rest
+	return columns.Middle(name, max(most-len(rest), 4)) + rest
 }
 
 // coverageLine says what was read in one sentence.
 func coverageLine(c *casemate.Coverage) string {
-	s := "Read " + count(c.Records, "record") + " in " + count(len(c.Parts), "part") + "."
+	s := "Read " + phrase.Count(c.Records, "record") + " in " + phrase.Count(len(c.Parts), "part") + "."
 	if n := faultCount(c); n > 0 {
-		s += " " + count(n, "record") + " could not be used; what they say is not in this page."
+		s += " " + phrase.Count(n, "record") + " could not be used; what they say is not in this page."
 	}
 	return s
 }

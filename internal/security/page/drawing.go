@@ -7,6 +7,8 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/page/diagram"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
+	"github.com/casemate-ai/casemate/internal/security/report/columns"
 )
 
 const (
@@ -65,12 +67,12 @@ func (h *hypertext) draw(g Graph, most int) *drawingView {
 		labelled[i] = diagram.Wire{From: wires[i].from, To: wires[i].to, Label: wireLabel(g, &wires[i])}
 	}
 	d := diagram.New(kinds, labelled, diagram.Options{
-		Kinds: columnNames[:], Columns: columns, Label: func(node, most int) string { return boxLabel(&nodes[node], most) },
+		Kinds: columnNames[:], Columns: columns.Of, Label: func(node, most int) string { return boxLabel(&nodes[node], most) },
 	})
 	// A drawing that is a little too wide is shown a little smaller; one that is
 	// wider than that is scrolled.
 	scale := min(max(diagram.BestWidth/d.Width, leastScale), 1)
-	v := &drawingView{Width: px(scale * d.Width), Height: px(scale * d.Height), W: px(d.Width), H: px(d.Height), Summary: number(len(nodes)) + " entities and " + count(len(wires), "tie")}
+	v := &drawingView{Width: px(scale * d.Width), Height: px(scale * d.Height), W: px(d.Width), H: px(d.Height), Summary: phrase.Number(len(nodes)) + " entities and " + phrase.Count(len(wires), "tie")}
 	for _, c := range d.Columns {
 		v.Columns = append(v.Columns, columnView{px(c.X), c.Name})
 	}
@@ -84,11 +86,11 @@ func (h *hypertext) draw(g Graph, most int) *drawingView {
 		v.Wires = append(v.Wires, one)
 	}
 	if d.Unlabelled > 0 {
-		v.Notes = append(v.Notes, "No free place was left for "+count(d.Unlabelled, "label")+": point at a line to read it, or see the table.")
+		v.Notes = append(v.Notes, "No free place was left for "+phrase.Count(d.Unlabelled, "label")+": point at a line to read it, or see the table.")
 	}
 	v.types(nodes)
 	if rest := countNodes(g) - len(nodes); rest > 0 {
-		v.Notes = append(v.Notes, "Drawn are the gravest and most tied; "+number(rest)+" more entities are in the table.")
+		v.Notes = append(v.Notes, "Drawn are the gravest and most tied; "+phrase.Number(rest)+" more entities are in the table.")
 	}
 	return v
 }
@@ -273,18 +275,18 @@ var columnNames = [...]string{"Accounts and mail", "Hosts", "Processes", "Files"
 // the end, of anything else the beginning and the end.
 func boxLabel(n *Node, most int) string {
 	s := shorten(n.name(), 300)
-	if columns(s) <= most || n.Type != casemate.EntityFile {
-		return middle(s, most)
+	if columns.Of(s) <= most || n.Type != casemate.EntityFile {
+		return columns.Middle(s, most)
 	}
 	for i := 1; i < len(s); i++ {
-		if (s[i] == '/' || s[i] == '\\') && columns(s[i:])+1 <= most {
+		if (s[i] == '/' || s[i] == '\\') && columns.Of(s[i:])+1 <= most {
 			return "…" + s[i:]
 		}
 	}
 	if i := strings.LastIndexAny(s, `/\`); i >= 0 && i+1 < len(s) {
 		s = s[i+1:]
 	}
-	return middle(s, most)
+	return columns.Middle(s, most)
 }
 
 // verbs are the labels of the edges that a wire stands for, and how often they
@@ -304,13 +306,13 @@ func wireLabel(g Graph, w *wire) string {
 	verbs, times := w.verbs(g)
 	suffix := ""
 	if times > len(w.edges) {
-		suffix = " ×" + number(times)
+		suffix = " ×" + phrase.Number(times)
 	}
 	text := strings.Join(verbs, ", ")
-	if len(verbs) > 1 && columns(text+suffix) > maxLabel {
+	if len(verbs) > 1 && columns.Of(text+suffix) > maxLabel {
 		text = verbs[0] + ", …"
 	}
-	return strings.TrimSpace(fit(text, maxLabel-columns(suffix)) + suffix)
+	return strings.TrimSpace(columns.Fit(text, maxLabel-columns.Of(suffix)) + suffix)
 }
 
 // describe says what a wire stands for.
@@ -323,9 +325,9 @@ func (v *wireView) describe(h *hypertext, g Graph, w *wire, nodes []Node) {
 	}
 	verbs, times := w.verbs(g)
 	v.Class = severityClass(level)
-	v.Title = shorten(nodes[w.from].name(), 120) + " → " + shorten(nodes[w.to].name(), 120) + "\n" + fit(strings.Join(verbs, ", "), 200)
+	v.Title = shorten(nodes[w.from].name(), 120) + " → " + shorten(nodes[w.to].name(), 120) + "\n" + columns.Fit(strings.Join(verbs, ", "), 200)
 	if times > len(w.edges) {
-		v.Title += ", " + number(times) + " times"
+		v.Title += ", " + phrase.Number(times) + " times"
 	}
 	if len(ids) == 0 {
 		return

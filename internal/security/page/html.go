@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 //go:embed page.html.tmpl page.css
@@ -107,7 +108,7 @@ func (h *hypertext) write() error {
 		}
 	}
 	if rest := len(h.Blocks) - maxBlocks; rest > 0 {
-		if err := h.add("left", "This page stops here, to stay small: "+count(rest, "further part")+" of it are not shown."); err != nil {
+		if err := h.add("left", "This page stops here, to stay small: "+phrase.Count(rest, "further part")+" of it are not shown."); err != nil {
 			return err
 		}
 	}
@@ -219,7 +220,7 @@ func (h *hypertext) head() headView {
 	for _, b := range h.Badges[:min(12, len(h.Badges))] {
 		v.Badges = append(v.Badges, badgeView{severityClass(b.Level), shorten(b.Text, 80)})
 	}
-	if rest := andMore(12, len(h.Badges)); rest != "" {
+	if rest := phrase.More(12, len(h.Badges)); rest != "" {
 		v.Badges = append(v.Badges, badgeView{severityClass(0), rest})
 	}
 	v.Nav, v.MoreNav = h.nav()
@@ -259,7 +260,7 @@ func (h *hypertext) nav() ([]navView, string) {
 		}
 	}
 	all := slices.Concat(first, detail)
-	return all[:min(maxNav, n)], andMore(maxNav, n)
+	return all[:min(maxNav, n)], phrase.More(maxNav, n)
 }
 
 // severityClass is the class that gives a severity its colour.

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 const (
@@ -43,7 +44,7 @@ func (h *hypertext) citations(ids []string) citesView {
 		}
 		v.Cites = append(v.Cites, c)
 	}
-	if v.More = andMore(htmlCitations, len(ids)); v.More != "" {
+	if v.More = phrase.More(htmlCitations, len(ids)); v.More != "" {
 		v.MoreTitle = runs(ids[htmlCitations:], 40)
 	}
 	return v
@@ -74,7 +75,7 @@ type statementsView struct {
 
 func (h *hypertext) statements(list []casemate.Statement, lim limits) statementsView {
 	kept, struck := shown(list)
-	v := statementsView{Struck: struckNote(struck), More: andMore(lim.items, len(kept))}
+	v := statementsView{Struck: struckNote(struck), More: phrase.More(lim.items, len(kept))}
 	for _, st := range kept[:min(lim.items, len(kept))] {
 		one := statementView{Text: shorten(st.Text, lim.text), Cites: h.citations(st.Evidence)}
 		if byMark(st.By) != "" {
@@ -105,7 +106,7 @@ type codeView struct{ Language, Text, More string }
 
 func newCodeView(c Code, lim limits) codeView {
 	lines := codeLines(c.Text)
-	v := codeView{Language: languageWord(c.Language), More: andMore(lim.codeLines, len(lines))}
+	v := codeView{Language: languageWord(c.Language), More: phrase.More(lim.codeLines, len(lines))}
 	for _, l := range lines[:min(lim.codeLines, len(lines))] {
 		v.Text += shorten(l, 4*lim.text) + "\n"
 	}
@@ -126,7 +127,7 @@ type factsView struct {
 }
 
 func (h *hypertext) facts(facts Facts, lim limits) factsView {
-	v := factsView{More: andMore(lim.items, len(facts))}
+	v := factsView{More: phrase.More(lim.items, len(facts))}
 	for _, f := range facts[:min(lim.items, len(facts))] {
 		v.Facts = append(v.Facts, factView{shorten(f.Name, 80), shorten(f.Value, lim.text), h.citations(f.Evidence)})
 	}
@@ -156,7 +157,7 @@ func (h *hypertext) table(t Table, lim limits) tableView {
 	g := newGrid(t, lim.rows, lim.text)
 	v := tableView{Cited: isCited(t.Evidence)}
 	if g.more > 0 {
-		v.More = "and " + number(g.more) + " more rows"
+		v.More = "and " + phrase.Number(g.more) + " more rows"
 	}
 	for i, name := range g.head {
 		v.Head = append(v.Head, cellView{Text: name, Class: g.class(i)})
@@ -210,7 +211,7 @@ func (h *hypertext) evidence() error {
 	if len(h.cited)+len(h.unknown) == 0 {
 		return nil
 	}
-	head := evidenceHead{Count: count(len(h.cited), "piece")}
+	head := evidenceHead{Count: phrase.Count(len(h.cited), "piece")}
 	if len(h.unknown) > 0 {
 		head.Unknown = runs(h.unknown, 40)
 	}
@@ -230,9 +231,9 @@ func (h *hypertext) evidence() error {
 		}
 	}
 	if rest.Count > 0 {
-		rest.Note = count(rest.Count, "piece") + " of evidence beyond this are listed by their ids alone, to keep this page small."
+		rest.Note = phrase.Count(rest.Count, "piece") + " of evidence beyond this are listed by their ids alone, to keep this page small."
 		if more := rest.Count - len(rest.Pieces); more > 0 {
-			rest.Note += " No sentence in sight cites " + number(more) + " of them; these are left out."
+			rest.Note += " No sentence in sight cites " + phrase.Number(more) + " of them; these are left out."
 		}
 	}
 	return h.add("pieces", rest)
@@ -260,7 +261,7 @@ func (h *hypertext) piece(i int) evidenceView {
 		v.When = period(e.First, e.Last)
 	}
 	if e.Count > 1 {
-		v.Count = number(e.Count) + " times"
+		v.Count = phrase.Number(e.Count) + " times"
 	}
 	if e.Name != "" && !strings.HasPrefix(e.Text, e.Name) {
 		v.Name = shorten(e.Name, 300)
@@ -291,7 +292,7 @@ func joined(list []string, n, most int) string {
 	for _, s := range list[:min(n, len(list))] {
 		out = append(out, shorten(s, most))
 	}
-	if rest := andMore(n, len(list)); rest != "" {
+	if rest := phrase.More(n, len(list)); rest != "" {
 		out = append(out, rest)
 	}
 	return strings.Join(out, ", ")
@@ -325,31 +326,31 @@ func (h *hypertext) foot() footView {
 	var v footView
 	if c := h.Coverage; c != nil {
 		v.Coverage, v.Faulty = coverageLine(c), faultCount(c) > 0
-		v.PartsN, v.PartsOpen = number(len(c.Parts)), len(c.Parts) <= openParts
+		v.PartsN, v.PartsOpen = phrase.Number(len(c.Parts)), len(c.Parts) <= openParts
 		for _, p := range c.Parts[:min(footParts, len(c.Parts))] {
 			size := ""
 			if p.Bytes > 0 {
 				size = sizeText(p.Bytes)
 			}
-			v.Parts = append(v.Parts, partView{shorten(p.Name, 200), number(p.Records), size, number(p.Cited), shorten(p.Read, 60), shorten(p.Why, 300)})
+			v.Parts = append(v.Parts, partView{shorten(p.Name, 200), phrase.Number(p.Records), size, phrase.Number(p.Cited), shorten(p.Read, 60), shorten(p.Why, 300)})
 		}
-		v.MoreParts = andMore(footParts, len(c.Parts))
+		v.MoreParts = phrase.More(footParts, len(c.Parts))
 		for _, f := range c.Faults[:min(footLines, len(c.Faults))] {
 			v.Faults = append(v.Faults, shorten(f.String(), 300))
 		}
-		v.MoreFaults = andMore(min(footLines, len(c.Faults)), faultCount(c))
+		v.MoreFaults = phrase.More(min(footLines, len(c.Faults)), faultCount(c))
 	}
 	p := &h.Provenance
 	all := pins(p)
 	for _, pin := range all[:min(footLines, len(all))] {
 		v.Pins = append(v.Pins, [2]string{pin[0], shorten(pin[1], 400)})
 	}
-	v.MorePins = andMore(footLines, len(all))
+	v.MorePins = phrase.More(footLines, len(all))
 	if p.Workflow != "" {
 		v.Facts = append(v.Facts, [2]string{"workflow", shorten(p.Workflow, 80)})
 	}
 	if p.Calls > 0 || p.Model != nil {
-		v.Facts = append(v.Facts, [2]string{"model answers", number(p.Calls)}, [2]string{"seed", strconv.FormatUint(p.Seed, 10)})
+		v.Facts = append(v.Facts, [2]string{"model answers", phrase.Number(p.Calls)}, [2]string{"seed", strconv.FormatUint(p.Seed, 10)})
 	}
 	fields := decided(p)
 	for _, f := range fields[:min(footLines, len(fields))] {
@@ -358,6 +359,6 @@ func (h *hypertext) foot() footView {
 	for _, n := range p.Notes[:min(footLines, len(p.Notes))] {
 		v.Notes = append(v.Notes, shorten(n, 600))
 	}
-	v.MoreNotes = andMore(footLines, len(p.Notes))
+	v.MoreNotes = phrase.More(footLines, len(p.Notes))
 	return v
 }

@@ -1,5 +1,7 @@
 package page
 
+import "github.com/casemate-ai/casemate/internal/security/phrase"
+
 type edgeView struct {
 	From, Verb, To, Count, Class, Severity string
 	Cites                                  citesView
@@ -17,7 +19,7 @@ type graphView struct {
 // graph draws a graph and lists its edges, those of each node together.
 func (h *hypertext) graph(g Graph, lim limits) graphView {
 	h.drawing++
-	v := graphView{N: h.drawing, Drawing: h.draw(g, lim.nodes), EdgesN: count(len(g.Edges), "tie")}
+	v := graphView{N: h.drawing, Drawing: h.draw(g, lim.nodes), EdgesN: phrase.Count(len(g.Edges), "tie")}
 	groups, alone := g.groups()
 	for _, gr := range groups {
 		for _, e := range gr.edges[:min(lim.rows-len(v.Edges), len(gr.edges))] {
@@ -26,12 +28,12 @@ func (h *hypertext) graph(g Graph, lim limits) graphView {
 				Class: severityClass(e.Level), Severity: levelWord(e.Level), Cites: h.citations(e.Evidence),
 			}
 			if e.Count > 1 {
-				one.Count = number(e.Count)
+				one.Count = phrase.Number(e.Count)
 			}
 			v.Edges = append(v.Edges, one)
 		}
 	}
-	v.More = andMore(len(v.Edges), len(g.Edges))
+	v.More = phrase.More(len(v.Edges), len(g.Edges))
 	var names []string
 	for _, n := range alone {
 		names = append(names, n.name())

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 	"github.com/casemate-ai/casemate/internal/security/report"
 )
 
@@ -211,7 +212,7 @@ func (m *ticket) list(d *document, l List) {
 		}
 		m.line(lead, m.statement(st))
 	}
-	if rest := andMore(mdItems, len(kept)); rest != "" {
+	if rest := phrase.More(mdItems, len(kept)); rest != "" {
 		m.line("- ", rest)
 	}
 	if len(kept) > 0 {
@@ -243,7 +244,7 @@ func (m *ticket) code(c Code) {
 		m.line(fence)
 	}
 	m.line()
-	if rest := andMore(len(cut), len(lines)); rest != "" {
+	if rest := phrase.More(len(cut), len(lines)); rest != "" {
 		m.para(rest, " lines")
 	}
 }
@@ -268,7 +269,7 @@ func (m *ticket) facts(d *document, facts Facts) {
 	for _, f := range facts[:min(mdItems, len(facts))] {
 		m.line("- **", bare(esc(f.Name, 80)), ":** ", esc(f.Value, mdText), cite(f.Evidence, mdCitations))
 	}
-	if rest := andMore(mdItems, len(facts)); rest != "" {
+	if rest := phrase.More(mdItems, len(facts)); rest != "" {
 		m.line("- ", rest)
 	}
 	m.line()
@@ -307,7 +308,7 @@ func (m *ticket) table(d *document, t Table) {
 	}
 	m.line()
 	if g.more > 0 {
-		m.para("and ", number(g.more), " more rows")
+		m.para("and ", phrase.Number(g.more), " more rows")
 	}
 }
 
@@ -338,7 +339,7 @@ func (m *ticket) timeline(d *document, t Timeline) {
 		m.row(cells...)
 	}
 	m.line()
-	if rest := andMore(len(list), len(t)); rest != "" {
+	if rest := phrase.More(len(list), len(t)); rest != "" {
 		m.para(rest)
 	}
 }
@@ -352,13 +353,13 @@ func (m *ticket) graph(d *document, g Graph) {
 	for _, gr := range groups {
 		for _, e := range gr.edges[:min(mdEdges-written, len(gr.edges))] {
 			written++
-			m.row(nodeText(gr.node), esc(e.Label, 80), code(g.label(e.To), 200), number(max(e.Count, 1)), strings.TrimSpace(cite(e.Evidence, mdCitations)))
+			m.row(nodeText(gr.node), esc(e.Label, 80), code(g.label(e.To), 200), phrase.Number(max(e.Count, 1)), strings.TrimSpace(cite(e.Evidence, mdCitations)))
 		}
 	}
 	if len(g.Edges) > 0 {
 		m.line()
 	}
-	if rest := andMore(written, len(g.Edges)); rest != "" {
+	if rest := phrase.More(written, len(g.Edges)); rest != "" {
 		m.para(rest, " ties")
 	}
 	if len(alone) > 0 {
@@ -366,7 +367,7 @@ func (m *ticket) graph(d *document, g Graph) {
 		for _, n := range alone[:min(40, len(alone))] {
 			names = append(names, nodeText(n))
 		}
-		if rest := andMore(40, len(alone)); rest != "" {
+		if rest := phrase.More(40, len(alone)); rest != "" {
 			names = append(names, rest)
 		}
 		m.para("Tied to nothing: ", strings.Join(names, ", "))
@@ -412,7 +413,7 @@ func (m *ticket) evidence(d *document) {
 			what += ", " + e.Severity.String()
 		}
 		if e.Count > 1 {
-			what += ", " + number(e.Count) + " times"
+			what += ", " + phrase.Number(e.Count) + " times"
 		}
 		text := literal(shortenLine(e.Text, mdEvText))
 		if who := whose(e); who != "" {
@@ -423,7 +424,7 @@ func (m *ticket) evidence(d *document) {
 	if len(list) > 0 {
 		m.line()
 	}
-	if rest := andMore(len(list), len(d.cited)); rest != "" {
+	if rest := phrase.More(len(list), len(d.cited)); rest != "" {
 		m.para(rest)
 	}
 	if len(d.unknown) > 0 {
@@ -454,11 +455,11 @@ func (m *ticket) basis(d *document) {
 	for _, p := range all[:min(mdPins, len(all))] {
 		m.line("- ", p[0], ": ", esc(p[1], 400))
 	}
-	if rest := andMore(mdPins, len(all)); rest != "" {
+	if rest := phrase.More(mdPins, len(all)); rest != "" {
 		m.line("- ", rest)
 	}
 	if d.Provenance.Calls > 0 {
-		m.line("- ", count(d.Provenance.Calls, "answer"), " of the model asked for, seed ", fmt.Sprint(d.Provenance.Seed))
+		m.line("- ", phrase.Count(d.Provenance.Calls, "answer"), " of the model asked for, seed ", fmt.Sprint(d.Provenance.Seed))
 	}
 	for _, f := range decided(&d.Provenance) {
 		m.line("- ", code(f[0], 80), " decided by ", esc(f[1], 24))
@@ -466,7 +467,7 @@ func (m *ticket) basis(d *document) {
 	for _, n := range d.Provenance.Notes[:min(mdNotes, len(d.Provenance.Notes))] {
 		m.line("- note: ", esc(n, 400))
 	}
-	if rest := andMore(mdNotes, len(d.Provenance.Notes)); rest != "" {
+	if rest := phrase.More(mdNotes, len(d.Provenance.Notes)); rest != "" {
 		m.line("- ", rest, " notes")
 	}
 	m.line()
@@ -477,17 +478,17 @@ func (m *ticket) parts(c *casemate.Coverage) {
 	if len(c.Parts) > 0 {
 		m.head([]string{"Part of the input", "Records", "Cited", "Read by", "Remark"}, []bool{1: true, 2: true})
 		for _, p := range c.Parts[:min(mdParts, len(c.Parts))] {
-			m.row(code(p.Name, 200), number(p.Records), number(p.Cited), esc(p.Read, 60), esc(p.Why, 300))
+			m.row(code(p.Name, 200), phrase.Number(p.Records), phrase.Number(p.Cited), esc(p.Read, 60), esc(p.Why, 300))
 		}
 		m.line()
 	}
-	if rest := andMore(mdParts, len(c.Parts)); rest != "" {
+	if rest := phrase.More(mdParts, len(c.Parts)); rest != "" {
 		m.para(rest, " parts")
 	}
 	for _, f := range c.Faults[:min(mdParts, len(c.Faults))] {
 		m.line("- could not be used: ", esc(f.String(), 300))
 	}
-	if rest := andMore(min(mdParts, len(c.Faults)), faultCount(c)); rest != "" {
+	if rest := phrase.More(min(mdParts, len(c.Faults)), faultCount(c)); rest != "" {
 		m.line("- ", rest, " that could not be used")
 	}
 	if faultCount(c) > 0 {

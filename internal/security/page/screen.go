@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/report/columns"
 )
 
 // The widths a terminal page is laid out for.
@@ -114,7 +115,7 @@ func (s *screen) wrap(width int, spans ...span) []string {
 			open = st
 		}
 		run += text
-		used += columns(text)
+		used += columns.Of(text)
 	}
 	end := func() {
 		flush()
@@ -124,7 +125,7 @@ func (s *screen) wrap(width int, spans ...span) []string {
 	}
 	for i, sp := range spans {
 		for j, word := range strings.Split(sp.text, " ") {
-			w := columns(word)
+			w := columns.Of(word)
 			space := j > 0 || i > 0
 			if space && used > 0 && used+1+w > width {
 				end()
@@ -136,14 +137,14 @@ func (s *screen) wrap(width int, spans ...span) []string {
 				put(gap, " ")
 			}
 			for w > width-used { // a word longer than a line is cut into lines
-				head := prefix(word, width-used)
+				head := columns.Head(word, width-used)
 				if head == "" {
 					break
 				}
 				put(sp.style, head)
 				end()
 				word = word[len(head):]
-				w = columns(word)
+				w = columns.Of(word)
 			}
 			put(sp.style, word)
 		}
@@ -169,7 +170,7 @@ func (s *screen) cells(indent int, cells [][]string, widths []int, right []bool)
 			if row < len(c) {
 				text = c[row]
 			}
-			gap := strings.Repeat(" ", max(widths[i]-columns(unpainted(text)), 0))
+			gap := strings.Repeat(" ", max(widths[i]-columns.Of(unpainted(text)), 0))
 			if right[i] {
 				text = gap + text
 			} else {

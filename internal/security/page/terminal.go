@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
+	"github.com/casemate-ai/casemate/internal/security/report/columns"
 )
 
 // What a terminal page shows of each thing before it counts the rest: an
@@ -120,9 +122,9 @@ func (s *screen) block(d *document, b Block) {
 
 // section writes a heading with a rule as wide as the page.
 func (s *screen) section(sec Section) {
-	title := fit(shorten(sec.Title, termText), s.width-4)
+	title := columns.Fit(shorten(sec.Title, termText), s.width-4)
 	s.line()
-	s.line(s.paint(bold, title), " ", s.paint(dim, strings.Repeat("─", max(s.prose()-columns(title)-1, 2))))
+	s.line(s.paint(bold, title), " ", s.paint(dim, strings.Repeat("─", max(s.prose()-columns.Of(title)-1, 2))))
 	if sec.Note != "" {
 		s.wrapped("", 0, s.prose(), span{dim, shorten(sec.Note, termText)})
 	}
@@ -180,15 +182,15 @@ func (s *screen) statements(at int, d *document, list []casemate.Statement) {
 
 func (s *screen) list(d *document, l List) {
 	kept, struck := shown(l.Items)
-	places := len(number(len(kept)))
+	places := len(phrase.Number(len(kept)))
 	for i, st := range kept[:min(termItems, len(kept))] {
 		lead := "  - "
 		if l.Numbered {
-			lead = "  " + padLeft(number(i+1), places) + ". "
+			lead = "  " + columns.PadLeft(phrase.Number(i+1), places) + ". "
 		}
-		s.wrapped(lead, columns(lead), s.prose(), d.spans(st)...)
+		s.wrapped(lead, columns.Of(lead), s.prose(), d.spans(st)...)
 	}
-	if rest := andMore(termItems, len(kept)); rest != "" {
+	if rest := phrase.More(termItems, len(kept)); rest != "" {
 		s.leave(rest)
 	}
 	if note := struckNote(struck); note != "" {
@@ -202,7 +204,7 @@ func (s *screen) code(c Code) {
 	for _, l := range lines[:min(termCode, len(lines))] {
 		s.line("    ", l)
 	}
-	if rest := andMore(termCode, len(lines)); rest != "" {
+	if rest := phrase.More(termCode, len(lines)); rest != "" {
 		s.leave(rest + " lines")
 	}
 }
@@ -227,15 +229,15 @@ func (s *screen) facts(d *document, facts Facts) {
 	const most = 24
 	wide := 0
 	for _, f := range facts {
-		wide = max(wide, min(columns(shorten(f.Name, 80)), most))
+		wide = max(wide, min(columns.Of(shorten(f.Name, 80)), most))
 	}
 	at := indent + wide + 2
 	for _, f := range facts[:min(termItems, len(facts))] {
-		name := fit(shorten(f.Name, 80), most)
-		lead := "  " + s.paint(dim, pad(name, wide)) + "  "
+		name := columns.Fit(shorten(f.Name, 80), most)
+		lead := "  " + s.paint(dim, columns.Pad(name, wide)) + "  "
 		s.wrapped(lead, at, s.prose(), span{plain, shorten(f.Value, termText)}, span{dim, d.citation(f.Evidence, termCitations)})
 	}
-	if rest := andMore(termItems, len(facts)); rest != "" {
+	if rest := phrase.More(termItems, len(facts)); rest != "" {
 		s.leave(rest)
 	}
 }
@@ -249,10 +251,10 @@ func (s *screen) legend(d *document) {
 	s.line()
 	wide := 0
 	for _, l := range all {
-		wide = max(wide, columns(l[0]))
+		wide = max(wide, columns.Of(l[0]))
 	}
 	for _, l := range all {
-		s.wrapped("  "+s.paint(dim, pad(l[0], wide))+"  ", indent+wide+2, s.prose(), span{dim, l[1]})
+		s.wrapped("  "+s.paint(dim, columns.Pad(l[0], wide))+"  ", indent+wide+2, s.prose(), span{dim, l[1]})
 	}
 }
 
@@ -271,33 +273,33 @@ func (s *screen) evidence(d *document) {
 	whole := len(list)
 	list = list[:min(termEvidence, whole)]
 	for _, e := range list {
-		wide = max(wide, columns(shortID(e.ID)))
-		place = max(place, columns(placeText(e.At, s.placeWidth())))
+		wide = max(wide, columns.Of(shortID(e.ID)))
+		place = max(place, columns.Of(placeText(e.At, s.placeWidth())))
 	}
 	s.section(Section{Title: "Evidence"})
 	for _, e := range list {
-		lead := "  " + s.paint(bold, pad(shortID(e.ID), wide)) + "  "
+		lead := "  " + s.paint(bold, columns.Pad(shortID(e.ID), wide)) + "  "
 		if whole <= fewPieces {
 			s.piece(e, lead, indent+wide+2)
 			continue
 		}
-		lead += s.paint(dim, pad(placeText(e.At, s.placeWidth()), place)) + "  "
+		lead += s.paint(dim, columns.Pad(placeText(e.At, s.placeWidth()), place)) + "  "
 		room := s.width - indent - wide - 2 - place - 2
 		if s.width >= 100 {
 			when := ""
 			if !e.First.IsZero() {
 				when = stamp(e.First)
 			}
-			lead += s.paint(dim, pad(when, len(stampLayout))) + "  "
+			lead += s.paint(dim, columns.Pad(when, len(stampLayout))) + "  "
 			room -= len(stampLayout) + 2
 		}
 		text := named(e, 2*s.width)
 		if e.Host != "" {
 			text = shorten(e.Host, 40) + ": " + text
 		}
-		s.line(lead, fit(text, room))
+		s.line(lead, columns.Fit(text, room))
 	}
-	if rest := andMore(len(list), whole); rest != "" {
+	if rest := phrase.More(len(list), whole); rest != "" {
 		s.leave(rest)
 	}
 	if len(d.unknown) > 0 {
@@ -328,7 +330,7 @@ func named(e *casemate.Evidence, most int) string {
 }
 
 // shortID is the id of a piece of evidence where little room is.
-func shortID(id string) string { return fit(shorten(id, 24), 16) }
+func shortID(id string) string { return columns.Fit(shorten(id, 24), 16) }
 
 // placeWidth is the room for a file's name beside a line of evidence.
 func (s *screen) placeWidth() int { return min(max(3*s.width/10, 24), 40) }
@@ -341,7 +343,7 @@ func evidenceFacts(e *casemate.Evidence) []string {
 	}
 	times := ""
 	if e.Count > 1 {
-		times = number(e.Count) + " times"
+		times = phrase.Number(e.Count) + " times"
 	}
 	var out []string
 	for _, f := range []string{
@@ -378,16 +380,16 @@ func (s *screen) basis(d *document) {
 	}
 	p := &d.Provenance
 	for _, l := range pinLines(p) {
-		s.wrapped("  "+s.paint(dim, pad(l[0], 10))+"  ", indent+12, s.width, span{dim, l[1]})
+		s.wrapped("  "+s.paint(dim, columns.Pad(l[0], 10))+"  ", indent+12, s.width, span{dim, l[1]})
 	}
 	if p.Calls > 0 {
-		s.line("  ", s.paint(dim, pad("", 10)+"  "+count(p.Calls, "answer")+" of the model asked for, seed "+fmt.Sprint(p.Seed)))
+		s.line("  ", s.paint(dim, columns.Pad("", 10)+"  "+phrase.Count(p.Calls, "answer")+" of the model asked for, seed "+fmt.Sprint(p.Seed)))
 	}
 	for _, n := range p.Notes[:min(termNotes, len(p.Notes))] {
-		s.wrapped("  "+s.paint(dim, pad("note", 10))+"  ", indent+12, s.prose(), span{dim, shorten(n, 400)})
+		s.wrapped("  "+s.paint(dim, columns.Pad("note", 10))+"  ", indent+12, s.prose(), span{dim, shorten(n, 400)})
 	}
-	if rest := andMore(termNotes, len(p.Notes)); rest != "" {
-		s.line("  ", s.paint(dim, pad("", 12)+rest+" notes"))
+	if rest := phrase.More(termNotes, len(p.Notes)); rest != "" {
+		s.line("  ", s.paint(dim, columns.Pad("", 12)+rest+" notes"))
 	}
 	if s.cut {
 		s.wrapped("  ", indent, s.prose(), span{dim, "This is an overview; all of it is in --html FILE and --json."})
@@ -417,8 +419,8 @@ func pinLines(p *casemate.Provenance) [][2]string {
 			n++
 		}
 		if role == "input" {
-			list = []string{count(n, "file") + ", the digest of each in --json and --html"}
-		} else if rest := andMore(names, n); rest != "" {
+			list = []string{phrase.Count(n, "file") + ", the digest of each in --json and --html"}
+		} else if rest := phrase.More(names, n); rest != "" {
 			list = append(list, rest)
 		}
 		out = append(out, [2]string{role, strings.Join(list, ", ")})
@@ -437,16 +439,16 @@ func (s *screen) parts(c *casemate.Coverage) {
 		if said++; said > termParts {
 			continue
 		}
-		text := shorten(p.Name, 120) + " (" + count(p.Records, "record") + "), read by " + shorten(p.Read, 60) + ": " + shorten(p.Why, 200)
+		text := shorten(p.Name, 120) + " (" + phrase.Count(p.Records, "record") + "), read by " + shorten(p.Read, 60) + ": " + shorten(p.Why, 200)
 		s.wrapped("  - ", indent+2, s.prose(), span{plain, text})
 	}
-	if rest := andMore(termParts, said); rest != "" {
+	if rest := phrase.More(termParts, said); rest != "" {
 		s.line("  ", s.paint(dim, rest+" parts not read by all"))
 	}
 	for _, f := range c.Faults[:min(termFaults, len(c.Faults))] {
 		s.wrapped("  - ", indent+2, s.prose(), span{plain, shorten(f.String(), 300)})
 	}
-	if rest := andMore(min(termFaults, len(c.Faults)), faultCount(c)); rest != "" {
+	if rest := phrase.More(min(termFaults, len(c.Faults)), faultCount(c)); rest != "" {
 		s.line("  ", s.paint(dim, rest+" that could not be used"))
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
+	"github.com/casemate-ai/casemate/internal/security/report/columns"
 )
 
 const (
@@ -47,9 +49,9 @@ func newGrid(t Table, rows, most int) grid {
 		}
 		g.head = append(g.head, name)
 		g.right = append(g.right, i != g.bar && isNumberColumn(t.Rows, i))
-		short := columns(name) <= shortCell
+		short := columns.Of(name) <= shortCell
 		for _, r := range t.Rows[:min(rows, len(t.Rows))] {
-			short = short && (i >= len(r) || columns(shorten(r[i], most)) <= shortCell)
+			short = short && (i >= len(r) || columns.Of(shorten(r[i], most)) <= shortCell)
 		}
 		g.short = append(g.short, short)
 	}
@@ -127,7 +129,7 @@ func (s *screen) table(d *document, t Table) {
 		s.records(g)
 	}
 	if g.more > 0 {
-		s.leave("and " + number(g.more) + " more rows")
+		s.leave("and " + phrase.Number(g.more) + " more rows")
 	}
 }
 
@@ -135,7 +137,7 @@ func (s *screen) table(d *document, t Table) {
 func (s *screen) crowded(g *grid, widths []int) bool {
 	for i, w := range widths {
 		for _, r := range g.rows {
-			if i == g.bar || g.cited && i == len(widths)-1 || columns(r[i]) <= w {
+			if i == g.bar || g.cited && i == len(widths)-1 || columns.Of(r[i]) <= w {
 				continue
 			}
 			if w < leastProse || len(s.wrap(w, span{plain, r[i]})) > cellLines {
@@ -154,9 +156,9 @@ func (g *grid) fit(width int) ([]int, bool) {
 	least := make([]int, len(g.head))
 	total := 2 * (len(widths) - 1)
 	for i := range widths {
-		widths[i] = columns(g.head[i])
+		widths[i] = columns.Of(g.head[i])
 		for _, r := range g.rows {
-			widths[i] = max(widths[i], columns(r[i]))
+			widths[i] = max(widths[i], columns.Of(r[i]))
 		}
 		least[i] = min(widths[i], leastColumn)
 		if i == g.bar || g.right[i] {
@@ -245,7 +247,7 @@ func (s *screen) records(g grid) {
 				head = append(head, span{dim, c})
 			case name == "" && j < subject: // a mark before what it is about, such as "for"
 				head = slices.Insert(head, len(head)-1, span{dim, c + ":"})
-			case columns(c) <= shortCell:
+			case columns.Of(c) <= shortCell:
 				if len(short) > 0 {
 					short[len(short)-1].text += " ·"
 				}
@@ -286,7 +288,7 @@ func (d *document) happeningSpans(h *Happening) []span {
 func lasted(h *Happening) string {
 	var out []string
 	if h.Count > 1 {
-		out = append(out, number(h.Count)+" times")
+		out = append(out, phrase.Number(h.Count)+" times")
 	}
 	if h.Until.After(h.Time) && !h.Time.IsZero() && stamp(h.Until) != stamp(h.Time) {
 		until := h.Until.UTC().Format(clockLayout)
@@ -303,7 +305,7 @@ func (s *screen) timeline(d *document, t Timeline) {
 	list := t.gravest(termMoments)
 	wide := 0
 	for i := range list {
-		wide = max(wide, min(columns(shorten(list[i].Host, 80)), mostHost))
+		wide = max(wide, min(columns.Of(shorten(list[i].Host, 80)), mostHost))
 	}
 	graded := t.graded()
 	at := indent + len(clockLayout) + 2
@@ -324,16 +326,16 @@ func (s *screen) timeline(d *document, t Timeline) {
 		if !h.Time.IsZero() {
 			clock = h.Time.UTC().Format(clockLayout)
 		}
-		lead := "  " + pad(clock, len(clockLayout)) + "  "
+		lead := "  " + columns.Pad(clock, len(clockLayout)) + "  "
 		if graded {
-			lead += s.paint(severityStyle(h.Severity), pad(shortSeverity(h.Severity), 4)) + "  "
+			lead += s.paint(severityStyle(h.Severity), columns.Pad(shortSeverity(h.Severity), 4)) + "  "
 		}
 		if wide > 0 {
-			lead += pad(fit(shorten(h.Host, 80), wide), wide) + "  "
+			lead += columns.Pad(columns.Fit(shorten(h.Host, 80), wide), wide) + "  "
 		}
 		s.wrapped(lead, at, max(s.prose(), min(s.width, 140)), d.happeningSpans(h)...)
 	}
-	if rest := andMore(len(list), len(t)); rest != "" {
+	if rest := phrase.More(len(list), len(t)); rest != "" {
 		s.leave(rest + " less grave")
 	}
 }
@@ -472,7 +474,7 @@ func (s *screen) graph(d *document, g Graph) {
 			verb := shorten(e.Label, 80)
 			spans := []span{{dim, verb}, {plain, shorten(g.label(e.To), 200)}}
 			if e.Count > 1 {
-				spans = append(spans, span{dim, number(e.Count) + " times"})
+				spans = append(spans, span{dim, phrase.Number(e.Count) + " times"})
 			}
 			if c := d.citation(e.Evidence, termCitations); c != "" {
 				spans = append(spans, span{dim, c})
@@ -480,7 +482,7 @@ func (s *screen) graph(d *document, g Graph) {
 			s.wrapped("    "+s.paint(severityStyle(e.Level), "→")+" ", indent+4, s.width, spans...)
 		}
 	}
-	if rest := andMore(len(g.Edges), whole); rest != "" {
+	if rest := phrase.More(len(g.Edges), whole); rest != "" {
 		s.leave(rest + " ties, less grave")
 	}
 	if len(alone) > 0 {
@@ -488,7 +490,7 @@ func (s *screen) graph(d *document, g Graph) {
 		for _, n := range alone[:min(20, len(alone))] {
 			names = append(names, shorten(n.name(), 80))
 		}
-		if rest := andMore(20, len(alone)); rest != "" {
+		if rest := phrase.More(20, len(alone)); rest != "" {
 			names = append(names, rest)
 		}
 		s.wrapped("  ", indent, s.prose(), span{dim, "Tied to nothing: " + strings.Join(names, ", ")})

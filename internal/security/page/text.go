@@ -7,54 +7,25 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/rivo/uniseg"
-
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 	"github.com/casemate-ai/casemate/internal/security/report"
+	"github.com/casemate-ai/casemate/internal/security/report/columns"
 )
 
 const (
-	stampLayout = "2006-01-02 15:04:05"
+	stampLayout = phrase.Layout
 	dayLayout   = "2006-01-02"
 	clockLayout = "15:04:05"
 	noTime      = "no time"
 )
-
-// number writes n with a comma between thousands.
-func number(n int) string {
-	s := strconv.Itoa(n)
-	sign := ""
-	if n < 0 {
-		sign, s = "-", s[1:]
-	}
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return sign + s
-}
-
-// count writes n and its noun, in the plural unless n is 1.
-func count(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return number(n) + " " + noun
-}
-
-// andMore says how many of total are not among the shown, or "".
-func andMore(shown, total int) string {
-	if total <= shown {
-		return ""
-	}
-	return "and " + number(total-shown) + " more"
-}
 
 // stamp writes a time in UTC to the second.
 func stamp(t time.Time) string {
 	if t.IsZero() {
 		return noTime
 	}
-	return t.UTC().Format(stampLayout)
+	return phrase.Time(t)
 }
 
 // period writes a span of time, its end without the day where that is the same.
@@ -116,66 +87,11 @@ func shortenBy(clean func(string) string, s string, n int) string {
 			cut = i
 		}
 		if seen++; seen > n+cutNote {
-			return s[:cut] + "… (" + number(utf8.RuneCountInString(s[cut:])+beyond) + " more characters)"
+			return s[:cut] + "… (" + phrase.Number(utf8.RuneCountInString(s[cut:])+beyond) + " more characters)"
 		}
 	}
 	if beyond > 0 {
-		return s + "… (" + number(beyond) + " more characters)"
-	}
-	return s
-}
-
-// middle cuts clean text to n columns and leaves its beginning and its end,
-// which is where paths and names differ.
-func middle(s string, n int) string {
-	if columns(s) <= n {
-		return s
-	}
-	head := prefix(s, (n-1)/2)
-	tail, used := s, columns(s)
-	for used > n-1-columns(head) {
-		_, rest, w, _ := uniseg.FirstGraphemeClusterInString(tail, -1)
-		tail, used = rest, used-w
-	}
-	return head + "…" + tail
-}
-
-// prefix returns the longest beginning of clean text that takes at most width columns.
-func prefix(s string, width int) string {
-	rest, state, used := s, -1, 0
-	for rest != "" {
-		_, next, w, st := uniseg.FirstGraphemeClusterInString(rest, state)
-		if used += w; used > width {
-			break
-		}
-		rest, state = next, st
-	}
-	return s[:len(s)-len(rest)]
-}
-
-// fit cuts clean text to width columns, with an ellipsis where it cut.
-func fit(s string, width int) string {
-	if columns(s) <= width {
-		return s
-	}
-	return prefix(s, width-1) + "…"
-}
-
-// columns returns how many columns clean text takes on a terminal.
-func columns(s string) int { return uniseg.StringWidth(s) }
-
-// pad fills clean text with spaces to width columns.
-func pad(s string, width int) string {
-	if n := width - columns(s); n > 0 {
-		return s + strings.Repeat(" ", n)
-	}
-	return s
-}
-
-// padLeft fills clean text with spaces before it.
-func padLeft(s string, width int) string {
-	if n := width - columns(s); n > 0 {
-		return strings.Repeat(" ", n) + s
+		return s + "… (" + phrase.Number(beyond) + " more characters)"
 	}
 	return s
 }
@@ -187,7 +103,7 @@ func bar(part float64, cells int) string {
 	if rest := eighths % 8; rest > 0 {
 		s += string([]rune("▏▎▍▌▋▊▉")[rest-1])
 	}
-	return pad(s, cells)
+	return columns.Pad(s, cells)
 }
 
 // part reads a cell as a number from 0 to 1.

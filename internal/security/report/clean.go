@@ -6,7 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/rivo/uniseg"
+	"github.com/casemate-ai/casemate/internal/security/report/columns"
 )
 
 // maxMarks is how many combining marks may follow one character. Living
@@ -75,48 +75,18 @@ func TerminalFit(s string, width int) string {
 	}
 	limit := (width + 1) * bytesPerColumn
 	if len(s) <= limit {
-		return fit(Terminal(s), width)
+		return columns.Fit(Terminal(s), width)
 	}
 	for limit > 0 && !utf8.RuneStart(s[limit]) && limit > (width+1)*bytesPerColumn-utf8.UTFMax {
 		limit--
 	}
 	// The ellipsis must also appear where what was read would fit.
-	head := fit(Terminal(s[:limit]), width)
+	head := columns.Fit(Terminal(s[:limit]), width)
 	if strings.HasSuffix(head, "…") {
 		return head
 	}
-	return fit(head, width-1) + "…"
+	return columns.Fit(head, width-1) + "…"
 }
-
-// fit cuts clean text to width columns, with an ellipsis where it cut.
-func fit(s string, width int) string {
-	if width <= 0 {
-		return ""
-	}
-	if len(prefix(s, width)) == len(s) {
-		return s
-	}
-	return prefix(s, width-1) + "…"
-}
-
-// prefix returns the longest beginning of clean text that takes at most width columns.
-func prefix(s string, width int) string {
-	if len(s) <= width { // no character is wider than its bytes
-		return s
-	}
-	rest, state, used := s, -1, 0
-	for rest != "" {
-		_, next, w, st := uniseg.FirstGraphemeClusterInString(rest, state)
-		if used += w; used > width {
-			break
-		}
-		rest, state = next, st
-	}
-	return s[:len(s)-len(rest)]
-}
-
-// columns returns how many columns clean text takes on a terminal.
-func columns(s string) int { return uniseg.StringWidth(s) }
 
 // isPlain reports whether Terminal would return s unchanged, for the common
 // case of printable ASCII without a link.

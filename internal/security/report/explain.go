@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
+	"github.com/casemate-ai/casemate/internal/security/report/columns"
 )
 
 // What the account of a score shows of each thing before it counts the rest.
@@ -60,12 +62,12 @@ func (s *screen) account(inc *casemate.Incident) {
 		s.line(s.paint(dim, "    Points      Sum  Reason"))
 	}
 	for _, t := range all {
-		figures := "   " + s.paint(bold, padLeft(t.Points.signed(), 7)) + "  " + padLeft(t.After.String(), 7) + "  "
+		figures := "   " + s.paint(bold, columns.PadLeft(t.Points.signed(), 7)) + "  " + columns.PadLeft(t.After.String(), 7) + "  "
 		s.wrapped(figures, lead, plain, TerminalFit(t.Kind, 16)+": "+TerminalFit(t.Text, 6*s.width))
 		s.reasonEvidence(t.Evidence, at, lead)
 	}
 	score := inTenths(inc.Score)
-	s.line("   ", s.paint(bold, padLeft(score.String(), 7)), "  ", padLeft(sumOf(all).String(), 7), "  ", s.paint(bold, "score, of 100"))
+	s.line("   ", s.paint(bold, columns.PadLeft(score.String(), 7)), "  ", columns.PadLeft(sumOf(all).String(), 7), "  ", s.paint(bold, "score, of 100"))
 	s.wrapped(strings.Repeat(" ", lead), lead, plain, sumNote(sumOf(all), score))
 }
 
@@ -75,7 +77,7 @@ func (s *screen) reasonEvidence(ids []string, at map[string]casemate.Location, i
 	for _, id := range ids[:min(explainEvidence, len(ids))] {
 		s.line(strings.Repeat(" ", indent), s.paint(dim, evidence(id, at[id], s.width-indent)))
 	}
-	if rest := andMore(explainEvidence, len(ids)); rest != "" {
+	if rest := phrase.More(explainEvidence, len(ids)); rest != "" {
 		s.line(strings.Repeat(" ", indent), s.paint(dim, rest))
 	}
 }
@@ -92,7 +94,7 @@ func (s *screen) techniques(inc *casemate.Incident) {
 		}
 		s.wrapped(s.label(TerminalFit(t.ID, 11)), valueColumn, plain, text)
 	}
-	if rest := andMore(explainOther, len(inc.Techniques)); rest != "" {
+	if rest := phrase.More(explainOther, len(inc.Techniques)); rest != "" {
 		s.line(s.label(""), s.paint(dim, rest))
 	}
 }
@@ -110,7 +112,7 @@ func (s *screen) places(inc *casemate.Incident) {
 			s.wrapped("     ", blockIndent+2, dim, f.Lines)
 		}
 	}
-	if rest := andMore(explainFiles, len(files)); rest != "" {
+	if rest := phrase.More(explainFiles, len(files)); rest != "" {
 		s.line("   ", s.paint(dim, rest+" files"))
 	}
 }
@@ -160,7 +162,7 @@ func runs(noun string, places []uint64, most int) string {
 	}
 	out := noun + " " + text
 	if rest > 0 {
-		out += " and " + number(rest) + " more"
+		out += " and " + phrase.Number(rest) + " more"
 	}
 	return out
 }

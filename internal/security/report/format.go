@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
+	"github.com/casemate-ai/casemate/internal/security/report/axis"
 )
 
 const (
@@ -18,39 +20,6 @@ const (
 	dayLayout    = "2006-01-02"
 	noTime       = "no time"
 )
-
-// number writes n with a comma between thousands.
-func number(n int) string {
-	s := strconv.Itoa(n)
-	sign := ""
-	if n < 0 {
-		sign, s = "-", s[1:]
-	}
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return sign + s
-}
-
-// count writes n and its noun, in the plural unless n is 1.
-func count(n int, noun string) string {
-	switch {
-	case n == 1:
-	case strings.HasSuffix(noun, "ch"):
-		noun += "es"
-	default:
-		noun += "s"
-	}
-	return number(n) + " " + noun
-}
-
-// andMore says how many of total are not among the shown, or "".
-func andMore(shown, total int) string {
-	if total <= shown {
-		return ""
-	}
-	return "and " + number(total-shown) + " more"
-}
 
 // stamp writes a time in UTC to the second.
 func stamp(t time.Time) string {
@@ -66,18 +35,11 @@ func period(first, last time.Time) string {
 	case first.IsZero() && last.IsZero():
 		return noTime
 	case first.IsZero() || last.IsZero() || stamp(first) == stamp(last):
-		return stamp(later(first, last))
+		return stamp(axis.Later(first, last))
 	case sameDay(first, last):
 		return stamp(first) + " to " + last.UTC().Format(clockLayout)
 	}
 	return stamp(first) + " to " + stamp(last)
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }
 
 func sameDay(a, b time.Time) bool {
@@ -103,7 +65,7 @@ func length(d time.Duration) string {
 }
 
 func twoUnits(d, large time.Duration, largeName string, small time.Duration, smallName string) string {
-	s := number(int(d/large)) + " " + largeName
+	s := phrase.Number(int(d/large)) + " " + largeName
 	if rest := int(d % large / small); rest > 0 {
 		s += " " + strconv.Itoa(rest) + " " + smallName
 	}
@@ -130,7 +92,7 @@ func (t tenths) String() string {
 	if t < 0 {
 		sign, t = "-", -t
 	}
-	return sign + number(int(t/10)) + "." + strconv.Itoa(int(t%10))
+	return sign + phrase.Number(int(t/10)) + "." + strconv.Itoa(int(t%10))
 }
 
 // signed writes "+12.3".

@@ -14,6 +14,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
+	"github.com/casemate-ai/casemate/internal/security/report/axis"
 )
 
 //go:embed page.html.tmpl page.css
@@ -55,7 +57,7 @@ var pages = sync.OnceValues(func() (*template.Template, error) {
 		return nil, fmt.Errorf("read style of page: %w", err)
 	}
 	t := template.New("page").Funcs(template.FuncMap{
-		"number": number,
+		"number": phrase.Number[int],
 		// The style is a file of this package, never input.
 		"style": func() template.CSS { return template.CSS(css) },
 	})
@@ -161,7 +163,7 @@ func shorten(s string, n int) string {
 			cut = i
 		}
 		if seen++; seen > n+cutNote {
-			return s[:cut] + "… (" + number(utf8.RuneCountInString(s[cut:])) + " more characters)"
+			return s[:cut] + "… (" + phrase.Number(utf8.RuneCountInString(s[cut:])) + " more characters)"
 		}
 	}
 	return s
@@ -207,12 +209,12 @@ func newHead(t *Triage, incidents []casemate.Incident, anchors []string) head {
 		h.Matrix = nil
 	}
 	h.Figures = []figure{
-		{"Alerts", number(t.Alerts), "flagged by a sensor or rule"},
-		{"Events", number(t.Events), "telemetry without a judgement"},
-		{"Repeats", number(t.Repeats), "same name, host, user and hour"},
-		{"Rule matches", number(t.RuleMatches), "of " + count(t.RulesLoaded, "rule")},
-		{"Not usable", number(t.faults()), "records that could not be read"},
-		{"Suppressed", number(t.suppressed()), "alerts set aside by your rules"},
+		{"Alerts", phrase.Number(t.Alerts), "flagged by a sensor or rule"},
+		{"Events", phrase.Number(t.Events), "telemetry without a judgement"},
+		{"Repeats", phrase.Number(t.Repeats), "same name, host, user and hour"},
+		{"Rule matches", phrase.Number(t.RuleMatches), "of " + phrase.Count(t.RulesLoaded, "rule")},
+		{"Not usable", phrase.Number(t.faults()), "records that could not be read"},
+		{"Suppressed", phrase.Number(t.suppressed()), "alerts set aside by your rules"},
 	}
 	return h
 }
@@ -224,7 +226,7 @@ func shares(t *Triage) []verdictShare {
 	for i, n := range t.verdictCounts() {
 		v := verdicts()[i]
 		w := 100 * float64(n) / total
-		out = append(out, verdictShare{string(v), verdictClass(v), number(n), percent(x), percent(w)})
+		out = append(out, verdictShare{string(v), verdictClass(v), phrase.Number(n), axis.Percent(x), axis.Percent(w)})
 		x += w
 	}
 	return out
@@ -232,31 +234,31 @@ func shares(t *Triage) []verdictShare {
 
 func newFoot(t *Triage, shown int) foot {
 	f := foot{
-		Rest:       andMore(shown, t.total()),
+		Rest:       phrase.More(shown, t.total()),
 		Read:       readLine(t),
-		MoreFiles:  andMore(pageLines, len(t.Files)),
-		MoreFaults: andMore(min(pageLines, len(t.Faults)), t.faults()),
-		MoreSupp:   andMore(pageLines, len(t.Suppressed)),
-		MoreProv:   andMore(pageLines, len(t.Provenance)),
+		MoreFiles:  phrase.More(pageLines, len(t.Files)),
+		MoreFaults: phrase.More(min(pageLines, len(t.Faults)), t.faults()),
+		MoreSupp:   phrase.More(pageLines, len(t.Suppressed)),
+		MoreProv:   phrase.More(pageLines, len(t.Provenance)),
 	}
 	if n := t.faults(); n > 0 {
-		f.FaultCount = count(n, "record")
+		f.FaultCount = phrase.Count(n, "record")
 	}
 	if t.RulesRefused > 0 {
-		f.RulesRefused = count(t.RulesRefused, "rule")
+		f.RulesRefused = phrase.Count(t.RulesRefused, "rule")
 	}
 	if n := t.suppressed(); n > 0 {
-		f.SuppressedN = count(n, "alert")
+		f.SuppressedN = phrase.Count(n, "alert")
 	}
 	f.Asked = len(t.Opinions) > 0
-	f.FilesN, f.FilesOpen = number(len(t.Files)), len(t.Files) <= openFiles
+	f.FilesN, f.FilesOpen = phrase.Number(len(t.Files)), len(t.Files) <= openFiles
 	// Where not all find room, those that could not be read whole come first.
 	files := slices.Clone(t.Files)
 	if len(files) > pageLines {
 		slices.SortStableFunc(files, func(a, b FileLine) int { return cmp.Compare(b.Faults, a.Faults) })
 	}
 	for _, l := range files[:min(pageLines, len(files))] {
-		f.Files = append(f.Files, fileRow{shorten(l.Name, 120), shorten(l.Format, 40), number(l.Records), number(l.Faults)})
+		f.Files = append(f.Files, fileRow{shorten(l.Name, 120), shorten(l.Format, 40), phrase.Number(l.Records), phrase.Number(l.Faults)})
 	}
 	for _, l := range t.Faults[:min(pageLines, len(t.Faults))] {
 		f.Faults = append(f.Faults, shorten(l.String(), 200))
@@ -304,7 +306,7 @@ func joinShort(list []string, n, length int) string {
 	for _, s := range list[:min(n, len(list))] {
 		out = append(out, shorten(s, length))
 	}
-	if rest := andMore(n, len(list)); rest != "" {
+	if rest := phrase.More(n, len(list)); rest != "" {
 		out = append(out, rest)
 	}
 	return strings.Join(out, ", ")

@@ -4,6 +4,9 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
+	"github.com/casemate-ai/casemate/internal/security/report/axis"
+	"github.com/casemate-ai/casemate/internal/security/report/columns"
 )
 
 // summary is the line of an incident that shows while it is closed.
@@ -73,9 +76,9 @@ type relatedRow struct{ Rank, Anchor, Why string }
 func newSummary(inc *casemate.Incident, anchor string, lim limits) summary {
 	s := summary{
 		Anchor: anchor, ID: shorten(inc.ID, 40), Title: shorten(inc.Title, lim.title),
-		Rank: number(inc.Rank), Score: inTenths(inc.Score).String(), ScoreWhole: number(whole(inc.Score)),
+		Rank: phrase.Number(inc.Rank), Score: inTenths(inc.Score).String(), ScoreWhole: phrase.Number(whole(inc.Score)),
 		Verdict: shorten(string(inc.Verdict), 30), Class: verdictClass(inc.Verdict),
-		When: period(inc.First, inc.Last), AlertsNum: count(inc.Count, "alert"),
+		When: period(inc.First, inc.Last), AlertsNum: phrase.Count(inc.Count, "alert"),
 		Hosts: joinShort(inc.Hosts, min(3, lim.names), 40), Users: joinShort(inc.Users, lim.names, 40),
 	}
 	if d := inc.Last.Sub(inc.First); d > 0 && !inc.First.IsZero() {
@@ -96,7 +99,7 @@ func newIncident(inc *casemate.Incident, o *Opinion, anchors []string, place int
 		v.Opinion = newOpinion(o, lim)
 	}
 	v.Reasons, v.SumNote = waterfall(inc, lim)
-	v.MoreReasons = andMore(lim.reasons, len(inc.Reasons))
+	v.MoreReasons = phrase.More(lim.reasons, len(inc.Reasons))
 	if !lim.lean {
 		for _, m := range keyMoments(inc.Timeline, lim.moments) {
 			v.Timeline = append(v.Timeline, newMoment(&m, lim))
@@ -106,27 +109,27 @@ func newIncident(inc *casemate.Incident, o *Opinion, anchors []string, place int
 		for _, s := range inc.Next[:min(lim.steps, len(inc.Next))] {
 			v.Steps = append(v.Steps, stepRow{shorten(s.Text, lim.text), shorten(s.ID, 24), shorten(s.Reason, lim.text)})
 		}
-		v.MoreSteps = andMore(lim.steps, len(inc.Next))
+		v.MoreSteps = phrase.More(lim.steps, len(inc.Next))
 		v.relate(inc, anchors, lim)
 	}
-	v.MoreTimeline = andMore(lim.moments, len(inc.Timeline))
+	v.MoreTimeline = phrase.More(lim.moments, len(inc.Timeline))
 	for _, t := range inc.Techniques[:min(lim.techniques, len(inc.Techniques))] {
 		v.Techniques = append(v.Techniques, techniqueRow{
 			shorten(t.ID, 20), shorten(t.Name, 60), joinShort(tacticNames(t.Tactics), 3, 30), shorten(t.Source, 20),
 		})
 	}
-	v.MoreTechniques = andMore(lim.techniques, len(inc.Techniques))
+	v.MoreTechniques = phrase.More(lim.techniques, len(inc.Techniques))
 	for _, ind := range inc.Indicators[:min(lim.indicators, len(inc.Indicators))] {
 		v.Indicators = append(v.Indicators, indicatorRow{shorten(defang(ind), lim.text), shorten(string(ind.Type), 12), shorten(string(ind.Scope), 20)})
 	}
-	v.MoreIndicators = andMore(lim.indicators, len(inc.Indicators))
+	v.MoreIndicators = phrase.More(lim.indicators, len(inc.Indicators))
 	return v
 }
 
 // relate lists the related incidents, as links where the page holds them.
 func (v *incidentView) relate(inc *casemate.Incident, anchors []string, lim limits) {
 	for _, r := range inc.Related[:min(lim.names, len(inc.Related))] {
-		row := relatedRow{Rank: number(r.Rank), Why: shorten(r.Why, lim.text)}
+		row := relatedRow{Rank: phrase.Number(r.Rank), Why: shorten(r.Why, lim.text)}
 		for _, a := range anchors {
 			if a == "inc-"+r.ID {
 				row.Anchor = a
@@ -134,7 +137,7 @@ func (v *incidentView) relate(inc *casemate.Incident, anchors []string, lim limi
 		}
 		v.Related = append(v.Related, row)
 	}
-	v.MoreRelated = andMore(lim.names, len(inc.Related))
+	v.MoreRelated = phrase.More(lim.names, len(inc.Related))
 }
 
 // waterfall places each reason's bar between the sums before and after it.
@@ -150,7 +153,7 @@ func waterfall(inc *casemate.Incident, lim limits) ([]reasonRow, string) {
 	for _, t := range all[:min(lim.reasons, len(all))] {
 		row := reasonRow{
 			Points: t.Points.signed(), Sum: t.After.String(), Kind: shorten(t.Kind, 16), Text: shorten(t.Text, lim.text),
-			X: percent(min(at(t.Before), at(t.After))), W: percent(max(at(t.Before), at(t.After)) - min(at(t.Before), at(t.After))),
+			X: axis.Percent(min(at(t.Before), at(t.After))), W: axis.Percent(max(at(t.Before), at(t.After)) - min(at(t.Before), at(t.After))),
 		}
 		if t.Points < 0 {
 			row.Class = "less"
@@ -162,7 +165,7 @@ func waterfall(inc *casemate.Incident, lim limits) ([]reasonRow, string) {
 			}
 			row.Evidence = append(row.Evidence, text)
 		}
-		row.MoreEvidence = andMore(lim.evidence, len(t.Evidence))
+		row.MoreEvidence = phrase.More(lim.evidence, len(t.Evidence))
 		out = append(out, row)
 	}
 	return out, sumNote(sumOf(all), inTenths(inc.Score))
@@ -183,7 +186,7 @@ func nearPlace(l casemate.Location) casemate.Location {
 // placeText is a location with the name of its file cut to its last n characters.
 func placeText(l casemate.Location, n int) string {
 	name := tail(Terminal(l.File), n)
-	if full := Terminal(l.File); columns(full) <= n {
+	if full := Terminal(l.File); columns.Of(full) <= n {
 		name = full
 	}
 	l.File = ""
@@ -200,7 +203,7 @@ func newMoment(m *casemate.Moment, lim limits) momentRow {
 		row.FullPlace = full
 	}
 	if m.Count > 1 {
-		row.Count = number(m.Count)
+		row.Count = phrase.Number(m.Count)
 		if m.Last.After(m.First) && !m.First.IsZero() {
 			row.Until = "until " + m.Last.UTC().Format(clockLayout)
 			if !sameDay(m.First, m.Last) {
@@ -225,13 +228,13 @@ func assets(inc *casemate.Incident, lim limits) ([]assetRow, string) {
 		}
 		out = append(out, row)
 	}
-	return out, andMore(lim.names, len(inc.Hosts))
+	return out, phrase.More(lim.names, len(inc.Hosts))
 }
 
 // places lists where the alerts of an incident stand, file by file.
 func places(inc *casemate.Incident, lim limits) ([]filePlaces, string) {
 	files := byFile(inc.Alerts, lim.runs)
-	more := andMore(lim.files, len(files))
+	more := phrase.More(lim.files, len(files))
 	files = files[:min(lim.files, len(files))]
 	for i := range files {
 		files[i].Name = shorten(files[i].Name, 120)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 const (
@@ -99,12 +100,12 @@ func newColumn(name string, found map[string]*seen) column {
 	slices.SortFunc(all, func(a, b *seen) int {
 		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.id, b.id))
 	})
-	col := column{Name: shorten(name, 40), More: andMore(maxCells, len(all))}
+	col := column{Name: shorten(name, 40), More: phrase.More(maxCells, len(all))}
 	for _, s := range all[:min(maxCells, len(all))] {
 		shown := min(maxCellLinks, len(s.links))
 		col.Cells = append(col.Cells, cell{
 			ID: shorten(s.id, 20), Name: shorten(s.name, 60), Class: heat(s.score), Score: s.score.String(),
-			Links: s.links[:shown], More: andMore(shown, len(s.links)),
+			Links: s.links[:shown], More: phrase.More(shown, len(s.links)),
 		})
 	}
 	return col

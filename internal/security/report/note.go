@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
+	"github.com/casemate-ai/casemate/internal/security/report/axis"
 )
 
 // What a case note shows of each thing before it counts the rest: one page.
@@ -61,7 +63,7 @@ func mdIDs(ids ...string) string {
 		out = append(out, mdCode(id, 40))
 	}
 	s := strings.Join(out, ", ")
-	if rest := andMore(noteEvidence, len(ids)); rest != "" {
+	if rest := phrase.More(noteEvidence, len(ids)); rest != "" {
 		s += " " + rest
 	}
 	return ` \[` + s + `\]`
@@ -73,7 +75,7 @@ func mdNames(names []string, most int) string {
 	for _, n := range names[:min(most, len(names))] {
 		out = append(out, mdCode(n, 80))
 	}
-	if rest := andMore(most, len(names)); rest != "" {
+	if rest := phrase.More(most, len(names)); rest != "" {
 		out = append(out, rest)
 	}
 	return strings.Join(out, ", ")
@@ -108,7 +110,7 @@ func (n *note) title(inc *casemate.Incident, t *Triage) {
 	n.line("# ", title)
 	n.line()
 	n.line("**Verdict:** ", mdText(string(inc.Verdict), 40), " · **Score:** ", inTenths(inc.Score).String(), " of 100 · **Rank:** ",
-		number(inc.Rank), " of ", number(max(t.total(), inc.Rank)), " · **Incident:** ", mdCode(inc.ID, 64))
+		phrase.Number(inc.Rank), " of ", phrase.Number(max(t.total(), inc.Rank)), " · **Incident:** ", mdCode(inc.ID, 64))
 	n.line()
 	n.line("Drafted from rules and counts; no language model took part. The verdict is a proposal: an analyst decides.")
 }
@@ -116,7 +118,7 @@ func (n *note) title(inc *casemate.Incident, t *Triage) {
 // story tells the incident in sentences.
 func (n *note) story(inc *casemate.Incident) {
 	n.section("What happened")
-	sum := count(inc.Count, "alert")
+	sum := phrase.Count(inc.Count, "alert")
 	switch {
 	case inc.First.IsZero():
 		sum += " without a time"
@@ -126,7 +128,7 @@ func (n *note) story(inc *casemate.Incident) {
 		sum += " at " + stamp(inc.First)
 	}
 	if len(inc.Hosts) > 0 {
-		sum += " on " + count(len(inc.Hosts), "host")
+		sum += " on " + phrase.Count(len(inc.Hosts), "host")
 	}
 	var ends []string
 	if k := len(inc.Timeline); k > 0 {
@@ -139,7 +141,7 @@ func (n *note) story(inc *casemate.Incident) {
 	for _, m := range keyMoments(inc.Timeline, noteSentences) {
 		n.bullet(sentence(&m))
 	}
-	if rest := andMore(noteSentences, len(inc.Timeline)); rest != "" {
+	if rest := phrase.More(noteSentences, len(inc.Timeline)); rest != "" {
 		n.bullet(rest, " in the timeline.")
 	}
 }
@@ -158,7 +160,7 @@ func sentence(m *casemate.Moment) string {
 		s += ", user " + mdCode(m.User, 80)
 	}
 	if m.Count > 1 {
-		s += ", " + number(m.Count) + " times"
+		s += ", " + phrase.Number(m.Count) + " times"
 		if m.Last.After(m.First) && !m.First.IsZero() {
 			s += " within " + length(m.Last.Sub(m.First))
 		}
@@ -187,13 +189,13 @@ func (n *note) scope(inc *casemate.Incident) {
 		}
 		n.bullet("**Asset** ", mdCode(a.Host, 80), ": ", strings.Join(facts, ", "))
 	}
-	if rest := andMore(noteNames, len(inc.Assets)); rest != "" {
+	if rest := phrase.More(noteNames, len(inc.Assets)); rest != "" {
 		n.bullet(rest, " assets")
 	}
 	for _, r := range inc.Related[:min(noteNames, len(inc.Related))] {
-		n.bullet("**Related** incident ", mdCode(r.ID, 64), ", rank ", number(r.Rank), ": ", mdText(r.Why, noteText))
+		n.bullet("**Related** incident ", mdCode(r.ID, 64), ", rank ", phrase.Number(r.Rank), ": ", mdText(r.Why, noteText))
 	}
-	if rest := andMore(noteNames, len(inc.Related)); rest != "" {
+	if rest := phrase.More(noteNames, len(inc.Related)); rest != "" {
 		n.bullet(rest, " related incidents")
 	}
 	if len(inc.Hosts)+len(inc.Users) == 0 {
@@ -214,10 +216,10 @@ func (n *note) timeline(inc *casemate.Incident) {
 		if m.Detail != "" {
 			what += ": " + mdText(m.Detail, noteDetail)
 		}
-		n.row(stamp(m.First), m.Severity.String(), mdCode(m.Host, 60), what, number(m.Count),
+		n.row(stamp(m.First), m.Severity.String(), mdCode(m.Host, 60), what, phrase.Number(m.Count),
 			mdCode(m.Evidence, 40)+" "+mdCode(placeText(m.At, 60), 120))
 	}
-	if rest := andMore(noteMoments, len(inc.Timeline)); rest != "" {
+	if rest := phrase.More(noteMoments, len(inc.Timeline)); rest != "" {
 		n.line()
 		n.line("Shown are the gravest and newest lines; ", rest, ". All of them: ", "`", explainCommand(inc), "`", ".")
 	}
@@ -239,7 +241,7 @@ func (n *note) techniques(inc *casemate.Incident) {
 		}
 		n.bullet(mdCode(t.ID, 20), " ", mdText(t.Name, 80), tactics, ", said by ", mdText(t.Source, 20), mdIDs(t.Evidence...))
 	}
-	if rest := andMore(noteTechniques, len(inc.Techniques)); rest != "" {
+	if rest := phrase.More(noteTechniques, len(inc.Techniques)); rest != "" {
 		n.bullet(rest)
 	}
 }
@@ -256,7 +258,7 @@ func (n *note) indicators(inc *casemate.Incident) {
 		}
 		n.bullet(mdCode(defang(ind), noteText), " ", mdText(string(ind.Type), 20), scope)
 	}
-	if rest := andMore(noteIndicators, len(inc.Indicators)); rest != "" {
+	if rest := phrase.More(noteIndicators, len(inc.Indicators)); rest != "" {
 		n.bullet(rest)
 	}
 }
@@ -268,7 +270,7 @@ func (n *note) why(inc *casemate.Incident) {
 		n.bullet("**", t.Points.signed(), "** ", mdText(t.Text, noteText), mdIDs(t.Evidence...))
 	}
 	if k := len(all) - noteReasons; k > 0 {
-		n.bullet("**", (sumOf(all) - all[noteReasons-1].After).signed(), "** from ", count(k, "further reason"))
+		n.bullet("**", (sumOf(all) - all[noteReasons-1].After).signed(), "** from ", phrase.Count(k, "further reason"))
 	}
 	n.line()
 	n.line(sumNote(sumOf(all), inTenths(inc.Score)))
@@ -289,7 +291,7 @@ func (n *note) next(inc *casemate.Incident) {
 		}
 		n.bullet("[ ] ", mdText(s.Text, noteText), extra)
 	}
-	if rest := andMore(noteSteps, len(inc.Next)); rest != "" {
+	if rest := phrase.More(noteSteps, len(inc.Next)); rest != "" {
 		n.bullet(rest)
 	}
 }
@@ -308,13 +310,13 @@ func (n *note) unknown(inc *casemate.Incident, t *Triage) {
 		if gap := m.First.Sub(reach); !reach.IsZero() && gap > quiet {
 			quiet, from = gap, reach
 		}
-		reach = later(reach, later(m.First, m.Last))
+		reach = axis.Later(reach, axis.Later(m.First, m.Last))
 	}
 	if quiet >= noteQuiet {
 		n.bullet("What happened in the ", length(quiet), " after ", stamp(from), ": no alert falls into it.")
 	}
 	if untimed > 0 {
-		n.bullet("When ", count(untimed, "line"), " of the timeline happened: the records carry no time.")
+		n.bullet("When ", phrase.Count(untimed, "line"), " of the timeline happened: the records carry no time.")
 	}
 	if hosts := withoutAsset(inc); len(hosts) > 0 {
 		n.bullet("How much ", mdNames(hosts, noteNames), " matter", verbEnd(len(hosts)), ": no inventory entry is known for ", pronoun(len(hosts)), ".")
@@ -326,10 +328,10 @@ func (n *note) unknown(inc *casemate.Incident, t *Triage) {
 		n.bullet("Which technique it was: neither sensor nor rule names one.")
 	}
 	if k := t.faults(); k > 0 {
-		n.bullet("What ", count(k, "record"), " of the input said that could not be read.")
+		n.bullet("What ", phrase.Count(k, "record"), " of the input said that could not be read.")
 	}
 	if k := t.suppressed(); k > 0 {
-		n.bullet("Whether ", count(k, "suppressed alert"), " belong", verbEnd(k), " here: your rules set ", pronoun(k), " aside.")
+		n.bullet("Whether ", phrase.Count(k, "suppressed alert"), " belong", verbEnd(k), " here: your rules set ", pronoun(k), " aside.")
 	}
 }
 
@@ -367,18 +369,18 @@ func (n *note) provenance(t *Triage) {
 	n.section("Provenance")
 	for _, f := range t.Files[:min(noteNames, len(t.Files))] {
 		n.bullet(mdCode(placeText(casemate.Location{File: f.Name}, 100), 120), " (", mdText(f.Format, 40), "): ",
-			count(f.Records, "record"), ", ", number(f.Faults), " not usable")
+			phrase.Count(f.Records, "record"), ", ", phrase.Number(f.Faults), " not usable")
 	}
-	if rest := andMore(noteNames, len(t.Files)); rest != "" {
+	if rest := phrase.More(noteNames, len(t.Files)); rest != "" {
 		n.bullet(rest, " files")
 	}
 	for _, p := range t.Provenance[:min(noteNames, len(t.Provenance))] {
 		n.bullet(mdText(p.Key, 40), ": ", mdCode(p.Value, 120))
 	}
-	if rest := andMore(noteNames, len(t.Provenance)); rest != "" {
+	if rest := phrase.More(noteNames, len(t.Provenance)); rest != "" {
 		n.bullet(rest)
 	}
 	if t.RulesLoaded > 0 {
-		n.bullet(count(t.RulesLoaded, "rule"), " loaded, ", number(t.RulesRefused), " refused, ", count(t.RuleMatches, "match"))
+		n.bullet(phrase.Count(t.RulesLoaded, "rule"), " loaded, ", phrase.Number(t.RulesRefused), " refused, ", phrase.Count(t.RuleMatches, "match"))
 	}
 }

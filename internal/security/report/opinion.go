@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
+	"github.com/casemate-ai/casemate/internal/security/report/columns"
 )
 
 // Opinion is what a language model says of one incident, beside what the rules
@@ -75,7 +77,7 @@ func (t *Triage) disagreements() []disagreement {
 		if !o.Disagrees() {
 			continue
 		}
-		d := disagreement{Rank: number(inc.Rank), Title: inc.Title, Text: o.Sentence(), Raised: o.Raised, incident: inc}
+		d := disagreement{Rank: phrase.Number(inc.Rank), Title: inc.Title, Text: o.Sentence(), Raised: o.Raised, incident: inc}
 		if o.Raised {
 			raised = append(raised, d)
 		} else {
@@ -120,7 +122,7 @@ func (t *Triage) unread() []string {
 	}
 	var out []string
 	for _, status := range order {
-		out = append(out, count(counts[status], "incident")+" "+status)
+		out = append(out, phrase.Count(counts[status], "incident")+" "+status)
 	}
 	return out
 }
@@ -141,11 +143,11 @@ func (s *screen) disagree(t *Triage) {
 		s.line(s.paint(bold, "Where the model disagrees"))
 	}
 	for _, d := range all[:min(topDisagreements, len(all))] {
-		lead := padLeft("#"+d.Rank, 5) + "  "
+		lead := columns.PadLeft("#"+d.Rank, 5) + "  "
 		s.line(lead, s.paint(verdictStyle(d.incident.Verdict), TerminalFit(d.Title, s.width-len(lead))))
 		s.wrapped(strings.Repeat(" ", len(lead)), len(lead), plain, TerminalFit(d.Text, 3*s.width))
 	}
-	if rest := andMore(topDisagreements, len(all)); rest != "" {
+	if rest := phrase.More(topDisagreements, len(all)); rest != "" {
 		s.line("       ", s.paint(dim, rest))
 	}
 	for _, text := range t.unread() {
@@ -256,5 +258,5 @@ func (t *Triage) disagreementsView(anchors []string) (rows []disagreement, more 
 		}
 		rows = append(rows, d)
 	}
-	return rows, andMore(pageDisagreements, len(all))
+	return rows, phrase.More(pageDisagreements, len(all))
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
+	"github.com/casemate-ai/casemate/internal/security/report/columns"
 )
 
 // The widths a terminal report is laid out for.
@@ -110,12 +112,12 @@ func (s *screen) wrapped(lead string, indent int, st style, text string) {
 func (s *screen) flow(parts []string, widths []int, sep string) {
 	line, used := "", 0
 	for i, p := range parts {
-		if used > 0 && used+columns(sep)+widths[i] > s.width {
+		if used > 0 && used+columns.Of(sep)+widths[i] > s.width {
 			s.line(line)
 			line, used = "", 0
 		}
 		if used > 0 {
-			line, used = line+sep, used+columns(sep)
+			line, used = line+sep, used+columns.Of(sep)
 		}
 		line, used = line+p, used+widths[i]
 	}
@@ -128,19 +130,19 @@ func wrap(text string, width int) []string {
 	var lines []string
 	line, used := "", 0
 	for word := range strings.SplitSeq(text, " ") {
-		w := columns(word)
+		w := columns.Of(word)
 		if used > 0 && used+1+w > width {
 			lines = append(lines, line)
 			line, used = "", 0
 		}
 		for w > width { // a word longer than a line is cut into lines
-			head := prefix(word, width)
+			head := columns.Head(word, width)
 			if head == "" {
 				break
 			}
 			lines = append(lines, head)
 			word = word[len(head):]
-			w = columns(word)
+			w = columns.Of(word)
 		}
 		if used > 0 {
 			line, used = line+" "+word, used+1+w
@@ -149,22 +151,6 @@ func wrap(text string, width int) []string {
 		}
 	}
 	return append(lines, line)
-}
-
-// pad fills clean text with spaces to width columns.
-func pad(s string, width int) string {
-	if n := width - columns(s); n > 0 {
-		return s + strings.Repeat(" ", n)
-	}
-	return s
-}
-
-// padLeft fills clean text with spaces before it.
-func padLeft(s string, width int) string {
-	if n := width - columns(s); n > 0 {
-		return strings.Repeat(" ", n) + s
-	}
-	return s
 }
 
 // bar draws value of limit in cells columns, to an eighth of a column.
@@ -177,7 +163,7 @@ func bar(value, limit, cells int) string {
 	if part := eighths % 8; part > 0 {
 		s += string([]rune("▏▎▍▌▋▊▉")[part-1])
 	}
-	return pad(s, cells)
+	return columns.Pad(s, cells)
 }
 
 // names joins as many names as fit in width columns and counts the rest: "ws-014 +2".
@@ -186,20 +172,20 @@ func names(list []string, width int) string {
 	for i, n := range list {
 		rest := ""
 		if i+1 < len(list) {
-			rest = " +" + number(len(list)-i-1)
+			rest = " +" + phrase.Number(len(list)-i-1)
 		}
 		if i == 0 {
 			out = TerminalFit(n, width-len(rest)) + rest
-			used = columns(out) - len(rest)
+			used = columns.Of(out) - len(rest)
 			continue
 		}
 		n = TerminalFit(n, width+1)
-		if used+2+columns(n)+len(rest) > width {
+		if used+2+columns.Of(n)+len(rest) > width {
 			break
 		}
-		head, _ := strings.CutSuffix(out, " +"+number(len(list)-i))
+		head, _ := strings.CutSuffix(out, " +"+phrase.Number(len(list)-i))
 		out = head + ", " + n + rest
-		used += 2 + columns(n)
+		used += 2 + columns.Of(n)
 	}
 	return out
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
+	"github.com/casemate-ai/casemate/internal/security/report/columns"
 )
 
 // What a terminal report shows of each thing before it counts the rest.
@@ -75,12 +77,12 @@ func (s *screen) header(t *Triage) {
 	var parts []string
 	var widths []int
 	for i, n := range t.verdictCounts() {
-		text := number(n) + " " + string(verdicts()[i])
+		text := phrase.Number(n) + " " + string(verdicts()[i])
 		parts = append(parts, s.paint(verdictStyle(verdicts()[i]), text))
 		widths = append(widths, len(text))
 	}
 	if t.total() > len(t.Incidents) {
-		text := "of the first " + number(len(t.Incidents))
+		text := "of the first " + phrase.Number(len(t.Incidents))
 		parts, widths = append(parts, text), append(widths, len(text))
 	}
 	if len(t.Incidents) > 0 {
@@ -94,9 +96,9 @@ func (s *screen) header(t *Triage) {
 // headline is what came of the alerts in one line.
 func headline(t *Triage) string {
 	if t.total() == 0 {
-		return count(t.Alerts, "alert") + ", no incident"
+		return phrase.Count(t.Alerts, "alert") + ", no incident"
 	}
-	return count(t.Alerts, "alert") + " became " + count(t.total(), "incident")
+	return phrase.Count(t.Alerts, "alert") + " became " + phrase.Count(t.total(), "incident")
 }
 
 // coverage says which span of time the input covers.
@@ -113,13 +115,13 @@ func coverage(t *Triage) string {
 
 // readLine says what was read and what the rules made of it.
 func readLine(t *Triage) string {
-	l := "Read " + count(len(t.Files), "file") + ": " + count(t.Alerts, "alert")
+	l := "Read " + phrase.Count(len(t.Files), "file") + ": " + phrase.Count(t.Alerts, "alert")
 	if t.Repeats > 0 {
-		l += " (" + number(t.Repeats) + " of them repeats)"
+		l += " (" + phrase.Number(t.Repeats) + " of them repeats)"
 	}
-	l += " and " + count(t.Events, "event")
+	l += " and " + phrase.Count(t.Events, "event")
 	if t.RulesLoaded > 0 {
-		l += "; " + count(t.RulesLoaded, "rule") + " gave " + count(t.RuleMatches, "match")
+		l += "; " + phrase.Count(t.RulesLoaded, "rule") + " gave " + phrase.Count(t.RuleMatches, "match")
 	}
 	if t.Took > 0 {
 		l += "; took " + length(t.Took)
@@ -140,9 +142,9 @@ func emptyText(t *Triage) string {
 
 func (s *screen) table(t *Triage, top int) {
 	wide := s.width >= wideTable
-	head := "  #  " + pad("Score", 12) + pad("Verdict", 12) + pad("First seen", 19) + " Alerts  Hosts"
+	head := "  #  " + columns.Pad("Score", 12) + columns.Pad("Verdict", 12) + columns.Pad("First seen", 19) + " Alerts  Hosts"
 	if wide {
-		head = pad(head, leadColumns+hostColumns+2) + "Title"
+		head = columns.Pad(head, leadColumns+hostColumns+2) + "Title"
 	}
 	s.line()
 	s.line(s.paint(dim, head))
@@ -150,20 +152,20 @@ func (s *screen) table(t *Triage, top int) {
 		inc := &t.Incidents[i]
 		st := verdictStyle(inc.Verdict)
 		// A rank or count wider than its column takes from the last one.
-		over := max(len(number(inc.Rank))-3, 0) + max(len(number(inc.Count))-7, 0)
-		lead := padLeft(number(inc.Rank), 3) + "  " +
-			padLeft(number(whole(inc.Score)), 3) + " " + s.paint(st, bar(whole(inc.Score), 100, barCells)) + "  " +
-			s.paint(st, pad(shortVerdict(inc.Verdict), 10)) + verdictMark(t.opinion(inc)) +
-			pad(minute(inc.First), 17) + "  " + padLeft(number(inc.Count), 7) + "  "
+		over := max(len(phrase.Number(inc.Rank))-3, 0) + max(len(phrase.Number(inc.Count))-7, 0)
+		lead := columns.PadLeft(phrase.Number(inc.Rank), 3) + "  " +
+			columns.PadLeft(phrase.Number(whole(inc.Score)), 3) + " " + s.paint(st, bar(whole(inc.Score), 100, barCells)) + "  " +
+			s.paint(st, columns.Pad(shortVerdict(inc.Verdict), 10)) + verdictMark(t.opinion(inc)) +
+			columns.Pad(minute(inc.First), 17) + "  " + columns.PadLeft(phrase.Number(inc.Count), 7) + "  "
 		if wide {
 			title := TerminalFit(inc.Title, s.width-leadColumns-hostColumns-2-over)
-			s.line(lead, pad(names(inc.Hosts, hostColumns), hostColumns), "  ", s.paint(bold, title))
+			s.line(lead, columns.Pad(names(inc.Hosts, hostColumns), hostColumns), "  ", s.paint(bold, title))
 			continue
 		}
 		s.line(lead, names(inc.Hosts, s.width-leadColumns-over))
 		s.line(strings.Repeat(" ", titleIndent), s.paint(bold, TerminalFit(inc.Title, s.width-titleIndent)))
 	}
-	if rest := andMore(top, t.total()); rest != "" {
+	if rest := phrase.More(top, t.total()); rest != "" {
 		s.line(s.paint(dim, strings.Repeat(" ", titleIndent)+rest))
 	}
 }
@@ -201,16 +203,16 @@ func (s *screen) block(inc *casemate.Incident, o *Opinion, tactics []Tactic) {
 
 // title opens a block with a rule as wide as the screen.
 func (s *screen) title(inc *casemate.Incident) {
-	rank := "#" + number(inc.Rank)
+	rank := "#" + phrase.Number(inc.Rank)
 	title := TerminalFit(inc.Title, s.width-len(rank)-6)
-	rule := strings.Repeat("─", max(s.width-columns(title)-len(rank)-4, 0))
+	rule := strings.Repeat("─", max(s.width-columns.Of(title)-len(rank)-4, 0))
 	s.line()
 	s.line(s.paint(verdictStyle(inc.Verdict), rank), "  ", s.paint(bold, title), "  ", s.paint(dim, rule))
 	when := period(inc.First, inc.Last)
 	if d := inc.Last.Sub(inc.First); d > 0 && !inc.First.IsZero() {
 		when += " (" + length(d) + ")"
 	}
-	facts := []string{"score " + inTenths(inc.Score).String() + " of 100", TerminalFit(string(inc.Verdict), 20), count(inc.Count, "alert"), when}
+	facts := []string{"score " + inTenths(inc.Score).String() + " of 100", TerminalFit(string(inc.Verdict), 20), phrase.Count(inc.Count, "alert"), when}
 	facts = slices.DeleteFunc(facts, func(f string) bool { return f == "" })
 	s.wrapped("   ", blockIndent, plain, strings.Join(facts, " · "))
 	s.pair("Incident", plain, TerminalFit(inc.ID, s.width-valueColumn))
@@ -223,10 +225,10 @@ func (s *screen) title(inc *casemate.Incident) {
 func (s *screen) related(inc *casemate.Incident) {
 	label := "Related"
 	for _, r := range inc.Related[:min(topRelated, len(inc.Related))] {
-		s.pair(label, plain, "#"+number(r.Rank)+" "+TerminalFit(r.ID, 40)+": "+TerminalFit(r.Why, 2*s.width))
+		s.pair(label, plain, "#"+phrase.Number(r.Rank)+" "+TerminalFit(r.ID, 40)+": "+TerminalFit(r.Why, 2*s.width))
 		label = ""
 	}
-	if rest := andMore(topRelated, len(inc.Related)); rest != "" {
+	if rest := phrase.More(topRelated, len(inc.Related)); rest != "" {
 		s.line(s.label(""), s.paint(dim, rest))
 	}
 }
@@ -240,7 +242,7 @@ func (s *screen) pair(label string, st style, value string) {
 }
 
 func (s *screen) label(text string) string {
-	return strings.Repeat(" ", blockIndent) + s.paint(dim, pad(text, valueColumn-blockIndent))
+	return strings.Repeat(" ", blockIndent) + s.paint(dim, columns.Pad(text, valueColumn-blockIndent))
 }
 
 // listed joins at most n names and counts the rest.
@@ -249,7 +251,7 @@ func listed(list []string, n int) string {
 	for _, name := range list[:min(n, len(list))] {
 		out = append(out, TerminalFit(name, 48))
 	}
-	if rest := andMore(n, len(list)); rest != "" {
+	if rest := phrase.More(n, len(list)); rest != "" {
 		out = append(out, rest)
 	}
 	return strings.Join(out, ", ")
@@ -276,12 +278,12 @@ func (s *screen) reasons(inc *casemate.Incident) {
 		if i == 0 {
 			label = "Why"
 		}
-		lead := s.label(label) + s.paint(bold, padLeft(t.Points.signed(), 6)) + "  "
+		lead := s.label(label) + s.paint(bold, columns.PadLeft(t.Points.signed(), 6)) + "  "
 		s.wrapped(lead, valueColumn+8, plain, TerminalFit(t.Text, 3*s.width))
 	}
 	if n := len(all) - topReasons; n > 0 {
 		rest := sumOf(all) - all[topReasons-1].After
-		s.line(s.label(""), padLeft(rest.signed(), 6), "  ", "from "+count(n, "further reason"))
+		s.line(s.label(""), columns.PadLeft(rest.signed(), 6), "  ", "from "+phrase.Count(n, "further reason"))
 	}
 	for _, text := range links {
 		s.wrapped(s.label("Held by"), valueColumn, plain, TerminalFit(text, 3*s.width))
@@ -315,7 +317,7 @@ func (s *screen) timeline(label string, inc *casemate.Incident, n int) {
 		s.moment(label, &m, short)
 		label = ""
 	}
-	if rest := andMore(n, len(inc.Timeline)); rest != "" {
+	if rest := phrase.More(n, len(inc.Timeline)); rest != "" {
 		s.line(s.label(""), s.paint(dim, rest))
 	}
 }
@@ -329,7 +331,7 @@ func (s *screen) moment(label string, m *casemate.Moment, short bool) {
 	indent := valueColumn + len(when) + 2
 	var notes []string
 	if m.Count > 1 {
-		notes = append(notes, number(m.Count)+" times")
+		notes = append(notes, phrase.Number(m.Count)+" times")
 	}
 	if m.New {
 		notes = append(notes, "new on this host")
@@ -338,7 +340,7 @@ func (s *screen) moment(label string, m *casemate.Moment, short bool) {
 	if len(notes) > 0 {
 		what += " (" + strings.Join(notes, ", ") + ")"
 	}
-	severity := s.paint(severityStyle(m.Severity), pad(m.Severity.String(), 8)) + "  "
+	severity := s.paint(severityStyle(m.Severity), columns.Pad(m.Severity.String(), 8)) + "  "
 	if m.Severity == casemate.SeverityInformational {
 		severity = s.paint(dim, "info      ")
 	}
@@ -361,10 +363,10 @@ func evidence(id string, at casemate.Location, width int) string {
 	place := file.String()
 	id = TerminalFit(id, 24)
 	name := Terminal(at.File)
-	if room := width - columns(id) - 2 - len(place); columns(name) > room {
+	if room := width - columns.Of(id) - 2 - len(place); columns.Of(name) > room {
 		name = tail(name, room)
 	}
-	return fit(strings.TrimSpace(id+"  "+name+place), width)
+	return columns.Fit(strings.TrimSpace(id+"  "+name+place), width)
 }
 
 // tail cuts clean text to its last columns, where a path says the most.
@@ -374,9 +376,9 @@ func tail(s string, width int) string {
 	}
 	r := []rune(s)
 	used, i := 1, len(r)
-	for i > 0 && used+columns(string(r[i-1])) <= width {
+	for i > 0 && used+columns.Of(string(r[i-1])) <= width {
 		i--
-		used += columns(string(r[i]))
+		used += columns.Of(string(r[i]))
 	}
 	return "…" + string(r[i:])
 }
@@ -388,11 +390,11 @@ func (s *screen) indicators(label string, inc *casemate.Incident, n int) {
 			note += ", " + string(ind.Scope)
 		}
 		note = "  " + TerminalFit(note, 24)
-		value := TerminalFit(defang(ind), s.width-valueColumn-columns(note))
+		value := TerminalFit(defang(ind), s.width-valueColumn-columns.Of(note))
 		s.line(s.label(label), value, s.paint(dim, note))
 		label = ""
 	}
-	if rest := andMore(n, len(inc.Indicators)); rest != "" {
+	if rest := phrase.More(n, len(inc.Indicators)); rest != "" {
 		s.line(s.label(""), s.paint(dim, rest))
 	}
 }
@@ -402,7 +404,7 @@ func (s *screen) steps(label string, inc *casemate.Incident, n int) {
 		s.wrapped(s.label(label)+"- ", valueColumn+2, plain, stepText(step, 3*s.width))
 		label = ""
 	}
-	if rest := andMore(n, len(inc.Next)); rest != "" {
+	if rest := phrase.More(n, len(inc.Next)); rest != "" {
 		s.line(s.label(""), s.paint(dim, "  "+rest))
 	}
 }
@@ -423,29 +425,29 @@ func stepText(step casemate.NextStep, width int) string {
 func (s *screen) leftOut(t *Triage) {
 	if n := t.faults(); n > 0 {
 		s.line()
-		s.wrapped("", 0, yellow, "Incomplete: "+count(n, "record")+" could not be used. What they said is not in this report.")
+		s.wrapped("", 0, yellow, "Incomplete: "+phrase.Count(n, "record")+" could not be used. What they said is not in this report.")
 		for _, f := range t.Faults[:min(topFaults, len(t.Faults))] {
 			s.wrapped("   ", blockIndent, plain, TerminalFit(f.String(), 2*(s.width-blockIndent)))
 		}
-		if rest := andMore(min(topFaults, len(t.Faults)), n); rest != "" {
+		if rest := phrase.More(min(topFaults, len(t.Faults)), n); rest != "" {
 			s.line("   ", s.paint(dim, rest))
 		}
 	}
 	if t.RulesRefused > 0 {
 		s.line()
-		s.wrapped("", 0, yellow, count(t.RulesRefused, "rule")+" could not be loaded and did not run.")
+		s.wrapped("", 0, yellow, phrase.Count(t.RulesRefused, "rule")+" could not be loaded and did not run.")
 	}
 	if n := t.suppressed(); n > 0 {
 		s.line()
-		s.wrapped("", 0, plain, "Suppressed: "+count(n, "alert")+" set aside by "+count(len(t.Suppressed), "rule")+" of yours, in no incident.")
+		s.wrapped("", 0, plain, "Suppressed: "+phrase.Count(n, "alert")+" set aside by "+phrase.Count(len(t.Suppressed), "rule")+" of yours, in no incident.")
 		for _, l := range t.Suppressed[:min(topSuppressed, len(t.Suppressed))] {
 			text := TerminalFit(l.Rule, s.width)
 			if l.Note != "" {
 				text += ": " + TerminalFit(l.Note, s.width)
 			}
-			s.wrapped("   "+padLeft(number(l.Alerts), 7)+"  ", blockIndent+9, plain, text)
+			s.wrapped("   "+columns.PadLeft(phrase.Number(l.Alerts), 7)+"  ", blockIndent+9, plain, text)
 		}
-		if rest := andMore(topSuppressed, len(t.Suppressed)); rest != "" {
+		if rest := phrase.More(topSuppressed, len(t.Suppressed)); rest != "" {
 			s.line("   ", s.paint(dim, rest))
 		}
 	}
