@@ -11,6 +11,7 @@ import (
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
 	"github.com/casemate-ai/casemate/internal/model/quantize"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 type modelQuantizeCmd struct {
@@ -95,20 +96,11 @@ func (c *modelQuantizeCmd) listed(r *quantize.Report) quantizedModel {
 
 func printQuantized(w io.Writer, file string, r *quantize.Report) {
 	fmt.Fprintf(w, "%s: %v, %s parameters, %s before, %s now, %.2f bits a weight\n",
-		file, r.Mixture, thousands(r.Parameters), bytesText(r.SourceBytes), bytesText(r.TensorBytes), r.BitsPerWeight())
+		file, r.Mixture, phrase.Number(r.Parameters), bytesText(r.SourceBytes), bytesText(r.TensorBytes), r.BitsPerWeight())
 	fmt.Fprintf(w, "%-6s %8s %16s %12s  %s\n", "type", "tensors", "weights", "size", "relative error")
 	for _, t := range r.Types {
-		fmt.Fprintf(w, "%-6v %8d %16s %12s  %.4f %%\n", t.Type, t.Tensors, thousands(t.Numbers), bytesText(t.Bytes), 100*t.Error)
+		fmt.Fprintf(w, "%-6v %8d %16s %12s  %.4f %%\n", t.Type, t.Tensors, phrase.Number(t.Numbers), bytesText(t.Bytes), 100*t.Error)
 	}
-}
-
-// thousands writes a number with a comma after each thousand.
-func thousands(n int64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
 
 // countBar shows on a terminal how much is done.
