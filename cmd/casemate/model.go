@@ -7,6 +7,7 @@ import (
 
 	"github.com/casemate-ai/casemate/internal/model/modelstore"
 	"github.com/casemate-ai/casemate/internal/security/head"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 	"github.com/casemate-ai/casemate/internal/security/report"
 	"github.com/casemate-ai/casemate/internal/security/workflow"
 )
@@ -115,7 +116,7 @@ func (c *modelListCmd) print(w io.Writer, heads []listedHead, models []*modelsto
 	fmt.Fprintln(w)
 	t := newTable("model", "architecture", "weights", "parameters", "size", "digest")
 	for _, m := range models {
-		t.row(m.Name, m.Architecture, m.Quantisation, thousands(m.Parameters), bytesText(m.Size()), fmt.Sprintf("%.23s", m.Digest))
+		t.row(m.Name, m.Architecture, m.Quantisation, phrase.Number(m.Parameters), bytesText(m.Size()), fmt.Sprintf("%.23s", m.Digest))
 	}
 	t.write(w)
 	return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
 	"github.com/casemate-ai/casemate/internal/model/modelstore"
 	"github.com/casemate-ai/casemate/internal/model/quant"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 	"github.com/casemate-ai/casemate/internal/security/report"
 )
 
@@ -118,7 +119,7 @@ type benchLine struct {
 // printBench prints a table of at most 80 columns.
 func printBench(w io.Writer, doc benchDocument) {
 	m := doc.Machine
-	fmt.Fprintf(w, "model    %s, %s, %s parameters, %s of weights\n", report.Terminal(doc.Model.Architecture), doc.Model.Quantisation, thousands(doc.Model.Parameters), bytesText(doc.Model.TensorBytes))
+	fmt.Fprintf(w, "model    %s, %s, %s parameters, %s of weights\n", report.Terminal(doc.Model.Architecture), doc.Model.Quantisation, phrase.Number(doc.Model.Parameters), bytesText(doc.Model.TensorBytes))
 	fmt.Fprintf(w, "machine  threads %d, %s: memory gives %.1f GB/s,\n         int8 arithmetic %.0f GOP/s, float32 %.0f GOP/s\n", m.Threads, m.Instructions,
 		m.ReadBytesPerSecond/1e9, m.Int8OperationsPerSecond/1e9, m.Float32OperationsPerSecond/1e9)
 	if m.Instructions == "generic" {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/model/modelstore"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 	"github.com/casemate-ai/casemate/internal/security/report"
 )
 
@@ -70,7 +71,7 @@ func (c *modelImportCmd) print(w io.Writer, got *modelstore.Imported) {
 		license = "licence " + report.Terminal(m.License)
 	}
 	fmt.Fprintf(w, "%s %s: %s, %s, %s parameters, %s in %s, %s\n", what, m.Name, m.Architecture, m.Quantisation,
-		thousands(m.Parameters), bytesText(m.Size()), files(len(m.Files)), license)
+		phrase.Number(m.Parameters), bytesText(m.Size()), files(len(m.Files)), license)
 	fmt.Fprintf(w, "%s@%s\n", m.Name, m.Digest)
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/casemate-ai/casemate/internal/model/modelstore"
 	"github.com/casemate-ai/casemate/internal/model/quant"
 	"github.com/casemate-ai/casemate/internal/model/tokenizer"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 	"github.com/casemate-ai/casemate/internal/security/report"
 )
 
@@ -217,17 +218,17 @@ func (v *shownModel) print(w io.Writer) {
 	}
 	row("architecture", "%s, %s", v.Architecture, v.Format)
 	row("licence", "%s", orDash(v.License))
-	row("parameters", "%s", thousands(v.Parameters))
+	row("parameters", "%s", phrase.Number(v.Parameters))
 	row("weights", "%s, %s, %.2f bits each", v.Quantisation, bytesText(v.TensorBytes), v.BitsPerWeight)
 	for _, t := range v.Types {
-		row("", "%-6s %4d tensors, %s parameters, %s", t.Type, t.Tensors, thousands(t.Parameters), bytesText(t.Bytes))
+		row("", "%-6s %4d tensors, %s parameters, %s", t.Type, t.Tensors, phrase.Number(t.Parameters), bytesText(t.Bytes))
 	}
 	v.Shape.print(row)
 	t := v.Tokenizer
-	row("tokenizer", "%s, %s tokens, %s merges, begins with %s, ends with %s", strings.TrimSpace(t.Kind+" "+t.Pre), thousands(int64(t.Tokens)), thousands(int64(t.Merges)), orDash(t.BOS), orDash(t.EOS))
+	row("tokenizer", "%s, %s tokens, %s merges, begins with %s, ends with %s", strings.TrimSpace(t.Kind+" "+t.Pre), phrase.Number(int64(t.Tokens)), phrase.Number(int64(t.Merges)), orDash(t.BOS), orDash(t.EOS))
 	v.printGeneration(row)
 	if m := v.Memory; m != nil {
-		row("memory", "%s at %s tokens: weights %s, keys and values %s (%s), work %s", bytesText(m.Total), thousands(int64(m.Context)),
+		row("memory", "%s at %s tokens: weights %s, keys and values %s (%s), work %s", bytesText(m.Total), phrase.Number(int64(m.Context)),
 			bytesText(m.Weights), bytesText(m.Cache), m.CacheType, bytesText(m.Scratch))
 	}
 	for i, f := range v.Files {
@@ -245,7 +246,7 @@ func (v *shownModel) print(w io.Writer) {
 
 func (s shownShape) print(row func(name, format string, args ...any)) {
 	row("shape", "%d layers, width %d, %d heads (%d for keys and values) of %d, feed-forward %d, vocabulary %s", s.Layers, s.Width, s.Heads, s.KVHeads,
-		s.HeadSize, s.FeedForward, thousands(int64(s.Vocabulary)))
+		s.HeadSize, s.FeedForward, phrase.Number(int64(s.Vocabulary)))
 	scaling := "not scaled"
 	switch {
 	case s.RoPEFreqs:
@@ -253,9 +254,9 @@ func (s shownShape) print(row func(name, format string, args ...any)) {
 	case s.RoPEScaling != "":
 		scaling = fmt.Sprintf("%s scaling by %g", s.RoPEScaling, s.RoPEFactor)
 	}
-	row("context", "%s tokens, RoPE base %g, %s", thousands(int64(s.Context)), s.RoPEBase, scaling)
+	row("context", "%s tokens, RoPE base %g, %s", phrase.Number(int64(s.Context)), s.RoPEBase, scaling)
 	if s.SlidingWindow > 0 {
-		row("window", "%s tokens", thousands(int64(s.SlidingWindow)))
+		row("window", "%s tokens", phrase.Number(int64(s.SlidingWindow)))
 	}
 }
 
