@@ -8,6 +8,7 @@ import (
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/model/quantize"
 	"github.com/casemate-ai/casemate/internal/model/synth"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 type modelSynthCmd struct {
@@ -43,7 +44,7 @@ func (c *modelSynthCmd) Run(s *streams) error {
 		return writeJSON(s.stdout, synthesized{c.Out, report.Shape, string(report.Mixture), report.Layers, c.Seed, report.Parameters, report.TensorBytes, report.FileBytes}, true)
 	}
 	fmt.Fprintf(s.stdout, "%s: random weights, %s, %v, layers %d, %s parameters, %s\n",
-		c.Out, report.Shape, report.Mixture, report.Layers, thousands(report.Parameters), bytesText(report.FileBytes))
+		c.Out, report.Shape, report.Mixture, report.Layers, phrase.Number(report.Parameters), bytesText(report.FileBytes))
 	return nil
 }
 
