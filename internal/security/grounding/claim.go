@@ -105,7 +105,7 @@ var (
 	passes     = regexp.MustCompile(`\b(?:allow(?:ed|s)|permitted|let (?:\w+ ){1,4}(?:through|pass)|went through|got through|accepted|succeeded|success|successful|successfully|granted|managed to|was able to|unhindered|unimpeded)\b`)
 	stops1     = regexp.MustCompile(`\b(?:blocked|denied|prevented|rejected|refused|quarantined|intercepted|thwarted|foiled|averted|(?:suricata|firewall|proxy|sensor|defender|gateway|edr|waf|ips) dropped|failed|fails|failure|unsuccessful|unsuccessfully|unable|could not|in vain)\b`)
 
-	entered = regexp.MustCompile(`\b(?:logged (?:on|in)|authenticated|signed in|got in|gained access)\b`)
+	entered = regexp.MustCompile(`\b(?:logged (?:on|in)|authenticated|signed in|got in|gained access|(?:obtained|gained|got|acquired|became) (?:\w+ ){0,2}(?:root|administrator|admin|system)(?: \w+)?)\b`)
 
 	evidencePass = []string{"allow", "permit", "accept", "success", "succeed", "grant", "passed"}
 	evidenceStop = []string{"block", "deny", "denied", "prevent", "reject", "refus", "fail", "quarantin", "accessdenied", "not in sudoers", "incorrect password", "authentication failure", "unauthori", "not authori", "stopped", "terminat", "remediat", "killed", "bad password", "invalid", "unsuccess", "forbidden", "act=drop", "action: drop", "act: drop", "reset"}

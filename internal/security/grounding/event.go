@@ -1,8 +1,12 @@
 package grounding
 
 import (
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/grounding/deed"
 	"github.com/casemate-ai/casemate/internal/security/grounding/harm"
 	"github.com/casemate-ai/casemate/internal/security/grounding/sequence"
 	"github.com/casemate-ai/casemate/internal/security/grounding/stem"
@@ -13,7 +17,39 @@ func (r *reading) events() {
 	if low := r.unquoted(); r.needs && !r.copied {
 		r.harms(low)
 		r.sequences(low)
+		r.deeds(low)
 	}
+}
+
+// deeds reports what one person did and another is said to have done, what is only
+// planned, and what is true of a part.
+func (r *reading) deeds(low string) {
+	if r.cites == 0 || r.cites > maxPairs {
+		return
+	}
+	var said []deed.Words
+	var own []string
+	for _, x := range r.pool {
+		x.ready()
+		own = append(own, x.own)
+		said = append(said, deed.Words{Author: strings.ToLower(x.e.Author), Text: x.own, Mail: x.e.Kind == casemate.EvidenceMail || x.e.Kind == casemate.EvidenceChat})
+	}
+	if who, ok := deed.Taken(r.text, said, r.c.writes); ok {
+		r.report(Subject, short(r.text), "the evidence has this of "+who)
+	}
+	if v := deed.Planned(low, own); v != "" {
+		r.report(Version, v, "the evidence has it as one to come")
+	}
+	if w := deed.Part(low, own); w != "" {
+		r.report(Number, w, "the evidence says it of some of them")
+	}
+}
+
+// writes reports whether a word is part of the name of somebody who wrote evidence.
+func (c *Checker) writes(name string) bool {
+	return slices.ContainsFunc(c.all[:min(len(c.all), maxTies)], func(x *index) bool {
+		return slices.Contains(strings.Fields(strings.ToLower(x.e.Author)), name)
+	})
 }
 
 // harms reports what a sentence says was done to data, machines or people, and the

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/casemate-ai/casemate/internal/security/grounding/duration"
 	"github.com/casemate-ai/casemate/internal/security/grounding/moment"
 	"github.com/casemate-ai/casemate/internal/security/grounding/numeral"
 )
@@ -29,7 +30,7 @@ func (x *index) when() ([]moment.Moment, []time.Duration) {
 				x.times = append(x.times, moment.Of(time.Unix(n, 0)))
 			}
 		}
-		x.lengths = statedLengths(text)
+		x.lengths = duration.Stated(text)
 	})
 	return x.times, x.lengths
 }
@@ -44,33 +45,6 @@ var onlyYear = regexp.MustCompile(`(?i)\b(?:in|since|of|from|until|before|after|
 // nothing is known of that: much is no time that looks like one.
 func near(t, of time.Time) bool {
 	return of.IsZero() || t.Sub(of).Abs() < 366*24*time.Hour
-}
-
-var lengthKey = regexp.MustCompile(`(?i)(?:duration|elapsed|interval|seconds|uptime)`)
-var compact = regexp.MustCompile(`(?i)\b(?:\d{1,3}h)?\d{1,3}m\d{1,2}s\b`)
-var plainNumber = regexp.MustCompile(`\d+(?:\.\d+)?`)
-
-// statedLengths finds durations in a text: with a unit, or, in seconds and
-// milliseconds, after a field that is called so.
-func statedLengths(text string) []time.Duration {
-	var out []time.Duration
-	for _, l := range lengthsIn(text) {
-		out = append(out, time.Duration(l.n*float64(l.unit)))
-	}
-	for _, m := range compact.FindAllStringSubmatch(text, -1) {
-		if d, err := time.ParseDuration(strings.ToLower(m[0])); err == nil {
-			out = append(out, d)
-		}
-	}
-	for _, m := range lengthKey.FindAllStringIndex(text, -1) {
-		tail := text[m[1]:min(len(text), m[1]+24)]
-		for _, s := range plainNumber.FindAllString(tail, 3) {
-			if f, err := strconv.ParseFloat(s, 64); err == nil && f < 1e8 {
-				out = append(out, time.Duration(f*float64(time.Second)))
-			}
-		}
-	}
-	return out
 }
 
 // clocks checks dates, clock times, weekdays and durations.
@@ -263,59 +237,6 @@ func (r *reading) daytimes() {
 	}
 }
 
-// length is a duration in a text.
-type length struct {
-	n        float64
-	unit     time.Duration
-	from, to int
-}
-
-var (
-	unitNames = `(milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|hours?|hrs?|h|days?|weeks?)`
-	lengthOf  = regexp.MustCompile(`(?i)\b(` + numeral.Words + `|half an?|an?|\d[\d,]*(?:\.\d+)?)(?: and a half)?[ -]?` + unitNames + `\b(?:,? and (?:a half|(` + numeral.Words + `|\d+) ` + unitNames + `\b))?`)
-)
-
-var units = map[string]time.Duration{"ms": time.Millisecond, "mi": time.Minute, "se": time.Second, "s": time.Second, "ho": time.Hour, "hr": time.Hour, "h": time.Hour, "da": 24 * time.Hour, "we": 7 * 24 * time.Hour}
-
-func unitOf(s string) time.Duration {
-	s = strings.ToLower(s)
-	if strings.HasPrefix(s, "milli") {
-		return time.Millisecond
-	}
-	return units[s[:min(2, len(s))]]
-}
-
-func lengthsIn(text string) []length {
-	var out []length
-	for _, m := range lengthOf.FindAllStringSubmatchIndex(text, -1) {
-		word := strings.ToLower(text[m[2]:m[3]])
-		l := length{unit: unitOf(text[m[4]:m[5]]), from: m[0], to: m[1]}
-		switch {
-		case strings.HasPrefix(word, "half"):
-			l.n = 0.5
-		case word == "a" || word == "an":
-			if l.unit < time.Second || m[5]-m[4] < 3 { // "a s", and "a second account"
-				continue
-			}
-			l.n = 1
-		default:
-			l.n = numeral.Value(word)
-		}
-		if strings.Contains(text[m[3]:m[4]], "half") {
-			l.n += 0.5
-		}
-		if m[1] > m[5] { // "and a half", "and 12 seconds"
-			if m[6] >= 0 {
-				l.n += numeral.Value(text[m[6]:m[7]]) * float64(unitOf(text[m[8]:m[9]])) / float64(l.unit)
-			} else {
-				l.n += 0.5
-			}
-		}
-		out = append(out, l)
-	}
-	return out
-}
-
 var (
 	fewer    = regexp.MustCompile(`(?:less than|under|within|in under|fewer than|no more than|at most|not even|up to|inside|not)(?: the (?:next|first|same))?\s*$`)
 	greater  = regexp.MustCompile(`(?:more than|over|at least|longer than|upwards of|exceeding|no less than|not less than)\s*$`)
@@ -326,39 +247,39 @@ var (
 // lengths checks durations against the time between any two times of the evidence
 // and against those that it states.
 func (r *reading) lengths() {
-	for _, l := range lengthsIn(r.text) {
-		said := r.text[l.from:l.to]
-		if !r.free(l.from, l.to) || strings.EqualFold(said, "a second") && !temporal.MatchString(r.low[l.to:]) {
+	for _, l := range duration.Find(r.text) {
+		said := r.text[l.From:l.To]
+		if !r.free(l.From, l.To) || strings.EqualFold(said, "a second") && !temporal.MatchString(r.low[l.To:]) {
 			continue
 		}
-		r.use(l.from, l.to)
-		if r.has(fold(said)) || l.unit == time.Minute && r.contains("*/"+plain(l.n)+" ") { // of a crontab
+		r.use(l.From, l.To)
+		if r.has(fold(said)) || l.Unit == time.Minute && r.contains("*/"+plain(l.N)+" ") { // of a crontab
 			continue
 		}
 		if r.looked++; r.looked > maxMentions {
 			return
 		}
-		if !r.lasts(l, r.low[max(0, l.from-24):l.from]) {
+		if !r.lasts(l, r.low[max(0, l.From-24):l.From]) {
 			r.report(Time, said, "no two times of the evidence lie so far apart, and none says so")
 		}
 	}
 }
 
-func (r *reading) lasts(l length, lead string) bool {
-	want := l.n * float64(l.unit)
-	unit := float64(l.unit)
-	fits := func(d float64) bool { return math.Abs(d-want) <= 0.5*unit || math.Floor(d/unit) == l.n }
+func (r *reading) lasts(l duration.Length, lead string) bool {
+	want := l.N * float64(l.Unit)
+	unit := float64(l.Unit)
+	fits := func(d float64) bool { return math.Abs(d-want) <= 0.5*unit || math.Floor(d/unit) == l.N }
 	switch {
 	case fewer.MatchString(lead):
 		// Four seconds are within four minutes, but nobody says so.
 		fits = func(d float64) bool {
-			return d <= want+0.5*unit*btof(l.unit <= time.Second) && (d >= want/20 || l.unit <= time.Second)
+			return d <= want+0.5*unit*btof(l.Unit <= time.Second) && (d >= want/20 || l.Unit <= time.Second)
 		}
 	case greater.MatchString(lead):
 		fits = func(d float64) bool { return d >= want && d <= 2*want+unit }
-	case loosely.MatchString(lead) || l.n == 0.5:
-		fits = func(d float64) bool { return math.Abs(d-want) <= 0.2*want+0.5*unit*btof(l.n != 0.5) }
-	case l.n != math.Trunc(l.n):
+	case loosely.MatchString(lead) || l.N == 0.5:
+		fits = func(d float64) bool { return math.Abs(d-want) <= 0.2*want+0.5*unit*btof(l.N != 0.5) }
+	case l.N != math.Trunc(l.N):
 		fits = func(d float64) bool { return math.Abs(d-want) <= 0.1*want }
 	}
 	for _, d := range r.gaps(!fewer.MatchString(lead) || r.cites < 2) {

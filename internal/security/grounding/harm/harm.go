@@ -66,7 +66,8 @@ var owners = map[string][]string{
 var (
 	owned    = regexp.MustCompile(`\b(customer|client|patient|student|employee|personnel|payroll|salary|medical|health|financial|credit[- ]card|card|personal|personally identifiable|research|tax|citizen|voter|classified|confidential|proprietary|legal|military|government|trade)(?:'s|s'|s)? (?:\w+ )?` + `(?:data|records?|files|information|documents|images|details|secrets|databases?|mailboxes)\b`)
 	property = regexp.MustCompile(`\b(?:source code|intellectual property|trade secrets?|blueprints?)\b`)
-	keys     = regexp.MustCompile(`\bstolen (?:\w+ ){0,2}(?:keys?|credentials?|passwords?|tokens?|sessions?|cookies?|hash(?:es)?|tickets?)\b|\b\w+-(?:looking|like)\b`) // how somebody got in is another question
+	keys     = regexp.MustCompile(`\bstolen (?:\w+ ){0,2}(?:keys?|credentials?|passwords?|tokens?|sessions?|cookies?|hash(?:es)?|tickets?)\b|\b\w+-(?:looking|like)\b`)                                                                                                                                                        // how somebody got in is another question
+	sealed   = regexp.MustCompile(`\b(?:archives?|zips?|7z|rar|traffic|channels?|connections?|payloads?|commands?|strings?|configurations?|tunnels?|tickets?|sessions?|messages?|backups?|disk image|with (?:rc4|aes|des)\w*)\b[^.;,]{0,40}\bencrypted\b|\bencrypted\b[^.;,]{0,20}\b(?:with a password|with (?:rc4|aes|des))`) // by whom it belongs to, or for hiding
 	negated  = regexp.MustCompile(`\b(?:no|not|never|none|nothing|nobody|without|neither|nor|cannot)\b|n't\b`)
 	hedged   = regexp.MustCompile(`\b(?:may|might|could|can|would|possibl[ey]|perhaps|suspect(?:ed|s)?|presumabl[ey]|probabl[ey]|likely|apparently|appears?|seems?|suggests?|potential(?:ly)?|if|whether|try|tried|tries|attempt\w*|risk|threat\w*)\b`)
 )
@@ -79,7 +80,7 @@ func Claims(low string, e Evidence) []Claim {
 	if hedged.MatchString(low) {
 		return nil
 	}
-	bare := keys.ReplaceAllString(low, " ")
+	bare := sealed.ReplaceAllString(keys.ReplaceAllString(low, " "), " ")
 	denied := negated.MatchString(low)
 	for _, r := range rules {
 		said := r.said.FindString(bare)

@@ -105,7 +105,7 @@ func best(text string, pieces []Piece) (int, bool) {
 	for i, p := range pieces {
 		n := 0
 		for _, s := range stem.All(text) {
-			if stem.Begins(p.Text, s) && !all(pieces, s) {
+			if stem.Alike(p.Text, s) && !all(pieces, s) {
 				n++
 			}
 		}
@@ -121,7 +121,7 @@ func best(text string, pieces []Piece) (int, bool) {
 
 func all(pieces []Piece, s string) bool {
 	for _, p := range pieces {
-		if !stem.Begins(p.Text, s) {
+		if !stem.Alike(p.Text, s) {
 			return false
 		}
 	}

@@ -60,6 +60,38 @@ func Shared(text string, stems []string) int {
 	return n
 }
 
+// bases are the verbs of the trade whose past has another beginning.
+var bases = map[string]string{"sent": "send", "paid": "pay", "ran": "run", "wrote": "write", "written": "write", "took": "take", "taken": "take", "made": "make", "gave": "give", "given": "give",
+	"stole": "steal", "stolen": "steal", "built": "build", "found": "find", "left": "leave", "lost": "lose", "kept": "keep", "caught": "catch", "chose": "choose", "broke": "break", "broken": "break",
+	"began": "begin", "begun": "begin", "hid": "hide", "hidden": "hide", "bought": "buy", "brought": "bring", "spoke": "speak", "sought": "seek", "drew": "draw", "spent": "spend", "held": "hold"}
+
+// Alike is Begins that knows irregular verbs as well: "sent" is found in "sends", and
+// the other way round.
+func Alike(text, s string) bool {
+	if Begins(text, s) || verb(text, bases[s]) {
+		return true
+	}
+	for past, base := range bases {
+		if (s == base || s == strings.TrimSuffix(base, "e")) && verb(text, past) {
+			return true
+		}
+	}
+	return false
+}
+
+// verb reports whether a text has a verb, in the present or with a common ending.
+func verb(text, base string) bool {
+	if base == "" || !Begins(text, strings.TrimSuffix(base, "e")) {
+		return false
+	}
+	for _, w := range words.FindAllString(text, 2000) {
+		if rest, ok := strings.CutPrefix(w, strings.TrimSuffix(base, "e")); ok && slices.Contains([]string{"", "e", "s", "es", "ing", "er", "ers", "ning", "ment", "ments"}, rest) {
+			return true
+		}
+	}
+	return false
+}
+
 // Begins reports whether a word of text begins with s.
 func Begins(text, s string) bool {
 	for from := 0; s != ""; {

@@ -38,3 +38,14 @@ func TestBegins(t *testing.T) {
 		t.Errorf("Shared = %d, not 2", n)
 	}
 }
+
+func TestAlike(t *testing.T) {
+	for _, c := range [][2]string{{"he sends it", "sent"}, {"it was sent", "send"}, {"he paid", "pay"}, {"deleted", "delet"}} {
+		if !stem.Alike(c[0], c[1]) {
+			t.Errorf("Alike(%q, %q) = false", c[0], c[1])
+		}
+	}
+	if stem.Alike("the payload", "paid") || stem.Alike("he paid", "send") {
+		t.Error("sending is paying")
+	}
+}

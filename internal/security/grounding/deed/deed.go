@@ -1,0 +1,122 @@
+// Package deed reads what people say they did, and what is only planned or true of a
+// part, and holds a sentence against it.
+package deed
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/casemate-ai/casemate/internal/security/grounding/numeral"
+	"github.com/casemate-ai/casemate/internal/security/grounding/stem"
+)
+
+// Words are what somebody wrote.
+type Words struct {
+	Author string // in lower case; "" is a machine
+	Text   string // in lower case
+	Mail   bool   // a message that its author sent
+}
+
+func (w Words) by(name string) bool {
+	return slices.Contains(strings.FieldsFunc(w.Author, func(r rune) bool { return r == ' ' || r == '.' || r == '@' }), name)
+}
+
+var (
+	doing = regexp.MustCompile(`^(?:[A-Z]\w+ly,? |Then,? |Later,? )?(\p{Lu}\p{L}+)(?: \p{Lu}\p{L}+)? (?:then |has |had |also |later |immediately |already |themselves |himself |herself )*(\p{Ll}+(?:ed|t|n|de|ew|ok|an|id|ut|it))\b(.*)`)
+	sends = setOf("sent wrote mailed emailed messaged forwarded asked told informed instructed requested")
+	plain = setOf("was went did said had got but that not then than without is can an different important different went instant recent urgent patient current")
+	first = `(?:^|[.!?\n;:]\s*|,? (?:and|then|so) |, )(?:yes,? |ok,? |then |and )*(?:i |i've |i have |i had |we |we've |we have )?(?:just |already |also |then |now )*`
+)
+
+func setOf(s string) map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(s) {
+		m[w] = true
+	}
+	return m
+}
+
+// Taken reports whether a sentence gives to a person what the author of a piece says
+// of himself, or the message of one person to another; who is whose it is.
+// person says whether a word is part of somebody's name.
+func Taken(text string, pieces []Words, person func(string) bool) (who string, ok bool) {
+	m := doing.FindStringSubmatch(strings.TrimSpace(text))
+	if m == nil || plain[m[2]] || !person(strings.ToLower(m[1])) {
+		return "", false
+	}
+	name, verb, rest := strings.ToLower(m[1]), m[2], strings.ToLower(m[3])
+	if slices.ContainsFunc(pieces, func(w Words) bool { return w.by(name) }) {
+		return "", false
+	}
+	for _, w := range pieces {
+		if w.Author == "" {
+			continue
+		}
+		if w.Mail && sends[verb] && slices.ContainsFunc(strings.Fields(w.Author), func(s string) bool { return len(s) > 2 && stem.Begins(rest, s) }) {
+			return w.Author, true
+		}
+		// The author's own deed, told without a name: "paid it", "I have paid it".
+		own := regexp.MustCompile(first + regexp.QuoteMeta(verb) + `\b`)
+		if own.MatchString(w.Text) && !regexp.MustCompile(`\b`+regexp.QuoteMeta(name)+` (?:\w+ ){0,2}`+regexp.QuoteMeta(verb)+`\b`).MatchString(w.Text) {
+			return w.Author, true
+		}
+	}
+	return "", false
+}
+
+var (
+	runs    = regexp.MustCompile(`\b(?:runs?|running|ran|(?:is|was|were|are) (?:still |already )?(?:on|at)|installed|uses?|used|updated? to|upgraded? to) (?:\w+ ){0,2}(?:version |release |v)?(\d+(?:\.\d+)+)\b`)
+	planned = regexp.MustCompile(`\b(?:updat\w*|upgrad\w*|patch\w*|fix\w*|mov\w*|migrat\w*|go) (?:to|in|by|with) (?:version |release |v)?$`)
+	future  = regexp.MustCompile(`\b(?:plan(?:s|ned)?|schedul\w+|will|shall|should|fixed in|due|not yet|pending|next|to be)\b`)
+)
+
+// Planned returns a version that a sentence says something runs, and that the texts
+// name only as one to come or as one with a fix.
+func Planned(low string, texts []string) string {
+	m := runs.FindStringSubmatch(low)
+	if m == nil || future.MatchString(low) {
+		return ""
+	}
+	found := false
+	for _, t := range texts {
+		for from := 0; ; {
+			i := strings.Index(t[from:], m[1])
+			if i < 0 {
+				break
+			}
+			i += from
+			from = i + len(m[1])
+			if !planned.MatchString(t[max(0, i-40):i]) || !future.MatchString(t[max(0, i-60):min(len(t), from+60)]) {
+				return ""
+			}
+			found = true
+		}
+	}
+	if found {
+		return m[1]
+	}
+	return ""
+}
+
+var (
+	wholly = regexp.MustCompile(`\b(?:all|each of|every one of) (?:of )?(?:the |its |their |our )?(\d[\d,]*|` + numeral.Words + `)\b`)
+	partly = regexp.MustCompile(`\b(\d[\d,]*|` + numeral.Words + `) (?:out )?of (?:the |its |our |about )?(\d[\d,]*|` + numeral.Words + `)\b`)
+)
+
+// Part returns what a sentence says of all of a number where the texts say it of some.
+func Part(low string, texts []string) string {
+	m := wholly.FindStringSubmatch(low)
+	if m == nil {
+		return ""
+	}
+	of := numeral.Value(m[1])
+	for _, t := range texts {
+		for _, p := range partly.FindAllStringSubmatch(t, 32) {
+			if numeral.Value(p[2]) == of && numeral.Value(p[1]) < of && !strings.Contains(t, "all "+p[2]) {
+				return m[0]
+			}
+		}
+	}
+	return ""
+}

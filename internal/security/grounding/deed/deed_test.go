@@ -1,0 +1,56 @@
+package deed_test
+
+import (
+	"testing"
+
+	"github.com/casemate-ai/casemate/internal/security/grounding/deed"
+)
+
+func TestTaken(t *testing.T) {
+	person := func(s string) bool { return s == "ali" || s == "nora" }
+	note := deed.Words{Author: "nora beck", Text: "paid the invoice at noon, ali asked for it. i have reset the password"}
+	mail := deed.Words{Author: "ali demir", Text: "nora, please pay", Mail: true}
+	for says, want := range map[string]string{
+		"Ali paid the invoice.":           "nora beck",
+		"Nora paid the invoice.":          "",
+		"Ali Demir reset the password.":   "nora beck",
+		"Ali asked for it.":               "",
+		"The invoice was paid.":           "",
+		"Invoices paid in time are fine.": "",
+	} {
+		if who, _ := deed.Taken(says, []deed.Words{note}, person); who != want {
+			t.Errorf("%q: %q, not %q", says, who, want)
+		}
+	}
+	for says, want := range map[string]bool{"Nora sent Ali a mail.": true, "Ali sent Nora a mail.": false, "Nora read the mail of Ali.": false} {
+		if _, ok := deed.Taken(says, []deed.Words{mail}, person); ok != want {
+			t.Errorf("%q: %v", says, ok)
+		}
+	}
+}
+
+func TestPlanned(t *testing.T) {
+	texts := []string{"the wiki is still on 8.5.3, the update to 8.5.4 is planned"}
+	for says, want := range map[string]string{
+		"the wiki was running version 8.5.4.":        "8.5.4",
+		"the wiki runs 8.5.3.":                       "",
+		"an update to 8.5.4 was planned.":            "",
+		"the wiki is to be updated to 8.5.4 in may.": "",
+	} {
+		if got := deed.Planned(says, texts); got != want {
+			t.Errorf("%q: %q", says, got)
+		}
+	}
+	if got := deed.Planned("it runs 8.5.4.", []string{"it runs 8.5.4 since monday"}); got != "" {
+		t.Errorf("%q although the text says so", got)
+	}
+}
+
+func TestPart(t *testing.T) {
+	texts := []string{"one of 214 users agreed", "3 out of the 20 hosts answered"}
+	for says, want := range map[string]string{"all 214 users agreed.": "all 214", "all twenty hosts answered.": "all twenty", "all three hosts answered.": "", "one of 214 users agreed.": ""} {
+		if got := deed.Part(says, texts); got != want {
+			t.Errorf("%q: %q", says, got)
+		}
+	}
+}
