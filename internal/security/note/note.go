@@ -9,13 +9,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/dossier"
+	"github.com/casemate-ai/casemate/internal/security/material"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
 )
 
@@ -118,10 +118,9 @@ func Run(ctx context.Context, run *pipeline.Run, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	if w.dossier, err = dossier.Read(ctx, w.source()); err != nil {
-		return Output{}, err
-	}
-	if err := w.inputs(ctx); err != nil {
+	if w.dossier, err = material.Read(ctx, run, material.Input{
+		Files: in.Files, Rules: in.Rules, NoRules: in.NoRules, Assets: in.Assets, Suppress: in.Suppress, AsOf: in.AsOf,
+	}); err != nil {
 		return Output{}, err
 	}
 	if err := w.pick(); err != nil {
@@ -196,37 +195,6 @@ func moment(text string) (time.Time, error) {
 		}
 	}
 	return time.Time{}, fmt.Errorf("%q is not a time", text)
-}
-
-// source is what the dossier is read from.
-func (w *writer) source() dossier.Input {
-	asOf, _ := time.Parse(time.DateOnly, w.in.AsOf) // "" and what is no date leave each file's own time
-	var stdin io.Reader
-	if o := w.run.Options(); o.Stdin != nil {
-		stdin = o.Stdin
-	}
-	return dossier.Input{
-		Paths: w.in.Files, Stdin: stdin, Rules: w.in.Rules, Bare: w.in.NoRules, Assets: w.in.Assets, Suppress: w.in.Suppress,
-		AsOf: asOf, Version: w.run.Options().Version,
-	}
-}
-
-// inputs pins what was read. The digest of standard input is the pipeline's.
-func (w *writer) inputs(ctx context.Context) error {
-	for _, p := range w.dossier.Inputs {
-		if p.Name != "-" {
-			w.run.AddInput(p)
-		}
-	}
-	for _, side := range append([]string{w.in.Assets, w.in.Suppress}, w.in.Rules...) {
-		if side == "" {
-			continue
-		}
-		if err := w.run.Input(ctx, []string{side}); err != nil {
-			return fmt.Errorf("write note: %w", err)
-		}
-	}
-	return nil
 }
 
 // pick says which incidents the note is about.

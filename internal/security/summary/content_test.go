@@ -202,7 +202,7 @@ func TestAllCitedEvidenceIsThere(t *testing.T) {
 			t.Errorf("%s is there and nothing cites it", id)
 		}
 	}
-	if len(out.Provenance.Inputs) != 23 || out.Provenance.Decided["executive[]"] != casemate.DecidedByRule || len(out.Provenance.Heads) != 2 {
+	if len(out.Provenance.Inputs) != 25 || out.Provenance.Decided["executive[]"] != casemate.DecidedByRule || len(out.Provenance.Heads) != 2 {
 		t.Errorf("provenance: %d inputs, %d heads, %v", len(out.Provenance.Inputs), len(out.Provenance.Heads), out.Provenance.Decided)
 	}
 }

@@ -7,13 +7,10 @@ package summary
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/casemate-ai/casemate"
-	"github.com/casemate-ai/casemate/internal/security/dossier"
-	"github.com/casemate-ai/casemate/internal/security/head"
+	"github.com/casemate-ai/casemate/internal/security/material"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
 )
 
@@ -108,7 +105,9 @@ type Indicator struct {
 
 // Run summarises the material. Without a model all of it is there.
 func Run(ctx context.Context, run *pipeline.Run, in Input) (Output, error) {
-	d, err := read(ctx, run, in)
+	d, err := material.Read(ctx, run, material.Input{
+		Files: in.Files, Format: in.Format, Rules: in.Rules, NoRules: in.NoRules, Assets: in.Assets, Suppress: in.Suppress, AsOf: in.AsOf,
+	})
 	if err != nil {
 		return Output{}, err
 	}
@@ -132,42 +131,6 @@ func Run(ctx context.Context, run *pipeline.Run, in Input) (Output, error) {
 	}
 	out.Provenance = run.Provenance()
 	return out, nil
-}
-
-// read makes the body of evidence.
-func read(ctx context.Context, run *pipeline.Run, in Input) (*dossier.Dossier, error) {
-	if len(in.Files) == 0 {
-		return nil, &casemate.Error{Code: casemate.CodeUsage, Message: "no material was given", Hint: "name the files or folders of the incident, or - for standard input"}
-	}
-	var asOf time.Time
-	if in.AsOf != "" {
-		var err error
-		if asOf, err = time.Parse(time.DateOnly, in.AsOf); err != nil {
-			return nil, &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("read the date %q", in.AsOf), Err: err, Hint: "write it as 2026-03-04"}
-		}
-	}
-	opt := run.Options()
-	d, err := dossier.Read(ctx, dossier.Input{
-		Paths: in.Files, Stdin: opt.Stdin, Format: in.Format, Rules: in.Rules, Bare: in.NoRules, Assets: in.Assets, Suppress: in.Suppress,
-		AsOf: asOf, Version: opt.Version, Progress: func(n int64) {
-			if opt.Progress != nil {
-				opt.Progress("read", n, 0)
-			}
-		},
-	})
-	if err != nil {
-		return nil, err
-	}
-	run.AddInput(d.Inputs...)
-	if len(d.Words) > 0 {
-		for _, name := range []string{"behaviour", "attack"} {
-			if h, err := head.Open(name); err == nil { // embedded: the dossier went on without it, too
-				info := h.Info()
-				run.AddHead(casemate.Pin{Name: name, Version: info.Version, Digest: "sha256:" + strings.TrimPrefix(info.Digest, "sha256:"), Bytes: int64(info.Bytes)})
-			}
-		}
-	}
-	return d, run.Step("dossier", d)
 }
 
 // decided says who decides what, before a model is asked.
