@@ -230,8 +230,10 @@ func (r *Run) Provenance() casemate.Provenance {
 // the workflow has said it.
 func (r *Run) inputPins() []casemate.Pin {
 	out := []casemate.Pin{}
+	seen := make(map[casemate.Pin]bool, len(r.inputs))
 	for _, p := range r.inputs {
-		if !slices.Contains(out, p) {
+		if !seen[p] {
+			seen[p] = true
 			out = append(out, p)
 		}
 	}
