@@ -8,8 +8,6 @@ import (
 	"context"
 	"embed"
 	"fmt"
-	"regexp"
-	"slices"
 	"sync"
 
 	"github.com/casemate-ai/casemate"
@@ -131,7 +129,7 @@ func narrative(ctx context.Context, run *pipeline.Run, g *gathered, out *Output)
 			list = append(list, casemate.Statement{Text: text, Evidence: s.Evidence, By: casemate.DecidedByModel})
 		}
 	}
-	out.Narrative = unjudged(run, run.Verify(list, g.given()))
+	out.Narrative = run.Unjudged(run.Verify(list, g.given()), nil)
 	run.Decided("narrative[]", casemate.DecidedByModel)
 	return nil
 }
@@ -179,37 +177,10 @@ func opinion(ctx context.Context, run *pipeline.Run, g *gathered, out *Output) e
 		if i < own {
 			out.Opinion.Than = "higher"
 		}
-		out.Opinion.Statement = unjudged(run, run.Verify([]casemate.Statement{{
+		out.Opinion.Statement = run.Unjudged(run.Verify([]casemate.Statement{{
 			Text: phrase.Line(answer.Reason), Evidence: answer.Evidence, By: casemate.DecidedByModel,
-		}}, g.given()))[0]
+		}}, g.given()), nil)[0] // what was pasted may say it of itself
 		run.Decided("opinion", casemate.DecidedByModel)
 	}
 	return nil
-}
-
-// clears are words that call a thing harmless. What was pasted may say them of
-// itself, so that no evidence of ours shows them; a quotation may hold them.
-var (
-	clears = regexp.MustCompile(`(?i)\b(?:false[ -](?:positive|alarm)s?|benign|harmless|innocent|innocuous|legitimate|not malicious|nothing (?:malicious|suspicious|happened)|no (?:further )?(?:action|threat|risk)|(?:is|are|was|were) (?:safe|approved|authori[sz]ed|expected|closed)|can be (?:closed|ignored))\b`)
-	quoted = regexp.MustCompile("\"[^\"]*\"|“[^”]*”|«[^»]*»|`[^`]*`")
-)
-
-// unjudged marks statements that call the thing harmless: that is not the model's
-// to say, and not the input's.
-func unjudged(run *pipeline.Run, list []casemate.Statement) []casemate.Statement {
-	for i := range list {
-		s := &list[i]
-		found := clears.FindString(quoted.ReplaceAllString(s.Text, ""))
-		if found == "" || slices.ContainsFunc(s.Problems, func(p casemate.Problem) bool { return p.Kind == "judgement" }) {
-			continue
-		}
-		if s.Support == casemate.Supported {
-			s.Support = casemate.Unsupported
-			if run.Options().Strict {
-				s.Support = casemate.Struck
-			}
-		}
-		s.Problems = append(s.Problems, casemate.Problem{Kind: "judgement", Text: found, Why: "that something is harmless is for people to say; the input may say it of itself"})
-	}
-	return list
 }

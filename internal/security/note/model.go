@@ -4,7 +4,6 @@ import (
 	"context"
 	"embed"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -122,7 +121,7 @@ func (w *writer) narrate(ctx context.Context, name string, evidence []casemate.E
 		w.read[e.ID] = true
 	}
 	list := answer.statements()
-	w.out.Narrative = w.unjudged(w.run.Verify(list, evidence))
+	w.out.Narrative = w.run.Unjudged(w.run.Verify(list, evidence), w.personSays)
 	if w.in.Kind == KindCustomer && !w.in.IncludeInternal {
 		w.strikeInternal()
 	}
@@ -151,28 +150,11 @@ func (a *sentences) statements() []casemate.Statement {
 	return list
 }
 
-// clears are words that call a thing harmless; a quotation may hold them.
-var (
-	clears     = regexp.MustCompile(`(?i)\b(?:false[ -](?:positive|alarm)s?|benign|harmless|innocent|innocuous|legitimate|not malicious|nothing (?:malicious|suspicious|happened)|no (?:further )?(?:action|threat|risk)|(?:is|are|was|were) (?:safe|approved|authori[sz]ed|expected|closed)|can be (?:closed|ignored))\b`)
-	quotations = regexp.MustCompile("\"[^\"]*\"|“[^”]*”|«[^»]*»|`[^`]*`")
-)
-
-// unjudged marks sentences that call something harmless and rest on nothing that a
-// person wrote: records hold words of attackers, and findings hold names of records.
-func (w *writer) unjudged(list []casemate.Statement) []casemate.Statement {
-	for i := range list {
-		s := &list[i]
-		found := clears.FindString(quotations.ReplaceAllString(s.Text, ""))
-		if found == "" || s.Support != casemate.Supported || slices.ContainsFunc(s.Evidence, func(id string) bool { return w.written(id) || w.judged(id, found) }) {
-			continue
-		}
-		s.Support = casemate.Unsupported
-		if w.run.Options().Strict {
-			s.Support = casemate.Struck
-		}
-		s.Problems = append(s.Problems, casemate.Problem{Kind: "judgement", Text: found, Why: "that something is harmless is for people to say, and none says it in the evidence cited"})
-	}
-	return list
+// personSays reports whether what a sentence cites was written by a person or has
+// the words in the rules' own verdict: records hold words of attackers, and findings
+// hold names of records.
+func (w *writer) personSays(s casemate.Statement, words string) bool {
+	return slices.ContainsFunc(s.Evidence, func(id string) bool { return w.written(id) || w.judged(id, words) })
 }
 
 // judged reports whether the rules' own verdict has a word.

@@ -208,7 +208,7 @@ func (w *writer) supported(run *pipeline.Run, step string, list []sentence) []ca
 	}
 	var good []casemate.Statement
 	for _, s := range run.Verify(all, w.all()) {
-		if soothing.MatchString(s.Text) {
+		if pipeline.Harmless(s.Text) != "" {
 			run.Note(step + ": a sentence of the model calls something harmless or done with, which is for people to say; it was left out.")
 			continue
 		}
@@ -220,10 +220,6 @@ func (w *writer) supported(run *pipeline.Run, step string, list []sentence) []ca
 	}
 	return good
 }
-
-// soothing are judgements that a model may not make here, whatever a text in the
-// material says: they would make an incident look smaller.
-var soothing = regexp.MustCompile(`(?i)\b(benign|false[ -]positives?|harmless|legitimate|authori[sz]ed|known good|no (further )?action|nothing (bad|was lost|happened)|no (threat|risk|impact|incident)|not malicious|can be closed|safe to (close|ignore))\b`)
 
 // left notes a sentence of the model that does not stand in the summary.
 func (w *writer) left(run *pipeline.Run, step string, s casemate.Statement) {
@@ -331,7 +327,7 @@ func (w *writer) place(run *pipeline.Run, s slot, said sentence, out *Output) {
 		return
 	}
 	step := "executive/" + s.name
-	if soothing.MatchString(st.Text) {
+	if pipeline.Harmless(st.Text) != "" {
 		run.Note(step + ": the model's sentence calls something harmless or done with, which is for people to say; that of the rules stands.")
 		return
 	}
