@@ -7,8 +7,10 @@ package dossier
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/casemate-ai/casemate"
@@ -145,6 +147,9 @@ func Read(ctx context.Context, in Input) (*Dossier, error) {
 
 // Piece returns the evidence of an id, or nil.
 func (d *Dossier) Piece(id string) *casemate.Evidence {
+	if n := number(id); n > 0 && n <= len(d.Evidence) && d.Evidence[n-1].ID == id {
+		return &d.Evidence[n-1] // as they are numbered
+	}
 	for i := range d.Evidence {
 		if d.Evidence[i].ID == id {
 			return &d.Evidence[i]
@@ -180,4 +185,41 @@ func (d *Dossier) Cited(ids ...[]string) []casemate.Evidence {
 		}
 	}
 	return slices.Clip(out)
+}
+
+// Receipt is the coverage with what of each file is cited, and what of it a model
+// has read. A nil read is nothing.
+func (d *Dossier) Receipt(cited, read map[string]bool) casemate.Coverage {
+	type counts struct{ pieces, cited, read int }
+	files := map[string]*counts{}
+	for i := range d.Evidence {
+		e := &d.Evidence[i]
+		n := files[e.At.File]
+		if n == nil {
+			n = &counts{}
+			files[e.At.File] = n
+		}
+		n.pieces++
+		if cited[e.ID] {
+			n.cited++
+		}
+		if read[e.ID] {
+			n.read++
+		}
+	}
+	c := d.Coverage
+	c.Parts = slices.Clone(c.Parts)
+	for i := range c.Parts {
+		p := &c.Parts[i]
+		n := files[p.Name]
+		if n == nil {
+			continue
+		}
+		p.Cited += n.cited
+		if n.read > 0 {
+			p.Read = "rules and model"
+			p.Why = strings.TrimPrefix(p.Why+fmt.Sprintf("; the model read %d of its %d pieces of evidence", n.read, n.pieces), "; ")
+		}
+	}
+	return c
 }

@@ -303,3 +303,22 @@ func TestReadStopsWithItsContext(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// TestReceipt counts for each file what is cited and what a model read.
+func TestReceipt(t *testing.T) {
+	d := &dossier.Dossier{
+		Evidence: []casemate.Evidence{{ID: "E1", At: casemate.Location{File: "a"}}, {ID: "E2", At: casemate.Location{File: "b"}}, {ID: "E3", At: casemate.Location{File: "a"}}},
+		Coverage: casemate.Coverage{Parts: []casemate.CoveredPart{{Name: "a", Read: "rules"}, {Name: "b", Read: "rules", Why: "cut"}, {Name: "c", Read: "rules"}}},
+	}
+	got := d.Receipt(map[string]bool{"E1": true, "E3": true, "E9": true}, map[string]bool{"E2": true})
+	want := []casemate.CoveredPart{{Name: "a", Read: "rules", Cited: 2}, {Name: "b", Read: "rules and model", Why: "cut; the model read 1 of its 1 pieces of evidence"}, {Name: "c", Read: "rules"}}
+	if diff := cmp.Diff(want, got.Parts); diff != "" {
+		t.Errorf("parts (-want +got):\n%s", diff)
+	}
+	if d.Coverage.Parts[0].Cited != 0 {
+		t.Error("the dossier's own coverage changed")
+	}
+	if d.Piece("E3") != &d.Evidence[2] || d.Piece("E4") != nil || d.Piece("K1") != nil {
+		t.Error("Piece finds another")
+	}
+}

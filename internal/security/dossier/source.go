@@ -380,13 +380,9 @@ func (r *reader) nothing() error {
 	if r.sum.Records > 0 || r.words.total > 0 {
 		return nil
 	}
-	e := &casemate.Error{Code: casemate.CodeInput, Message: "nothing could be read from " + strings.Join(r.in.Paths, ", "),
-		Hint: "give alerts, logs, notes, chats, tickets, mails or reports, as files or folders"}
-	if len(r.in.Paths) > 3 {
-		e.Message = fmt.Sprintf("nothing could be read from %d files", len(r.in.Paths))
+	faults := r.sum.Faults
+	if len(faults) == 0 && len(r.in.Paths) == 1 {
+		faults = []casemate.Fault{{At: casemate.Location{File: r.in.Paths[0]}, Reason: "it is empty"}}
 	}
-	if len(r.sum.Faults) > 0 {
-		e.Err = errors.New(r.sum.Faults[0].String())
-	}
-	return e
+	return evidence.Nothing(r.in.Paths, faults, "give alerts, logs, notes, chats, tickets, mails or reports, as files or folders")
 }

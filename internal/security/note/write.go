@@ -286,36 +286,9 @@ func (w *writer) finish() {
 			o.Evidence = append(o.Evidence, e)
 		}
 	}
-	o.Coverage = w.coverage(cited)
+	o.Coverage = w.dossier.Receipt(cited, w.read)
 	for _, path := range []string{"lede[]", "sections[]", "incidents[].verdict", "techniques[]", "tasks[]", "severity"} {
 		w.run.Decided(path, casemate.DecidedByRule)
 	}
 	o.Provenance = w.run.Provenance()
-}
-
-// coverage says what of each file is cited, and what of it the model was given.
-func (w *writer) coverage(cited map[string]bool) casemate.Coverage {
-	c := w.dossier.Coverage
-	c.Parts = slices.Clone(c.Parts)
-	for i := range c.Parts {
-		p := &c.Parts[i]
-		pieces, read := 0, 0
-		for _, e := range w.dossier.Evidence {
-			if e.At.File != p.Name {
-				continue
-			}
-			pieces++
-			if cited[e.ID] {
-				p.Cited++
-			}
-			if w.read[e.ID] {
-				read++
-			}
-		}
-		if read > 0 {
-			p.Read = "rules and model"
-			p.Why = strings.TrimPrefix(p.Why+fmt.Sprintf("; the model read %d of its %d pieces of evidence", read, pieces), "; ")
-		}
-	}
-	return c
 }

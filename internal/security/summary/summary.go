@@ -125,7 +125,11 @@ func Run(ctx context.Context, run *pipeline.Run, in Input) (Output, error) {
 	}
 	w.verify(run, &out)
 	out.Evidence = w.cited(&out)
-	out.Coverage = w.coverage(out.Evidence)
+	cited := map[string]bool{}
+	for _, e := range out.Evidence {
+		cited[e.ID] = true
+	}
+	out.Coverage = d.Receipt(cited, w.read)
 	if err := run.Step("summary", out); err != nil {
 		return Output{}, err
 	}

@@ -300,33 +300,6 @@ func (w *writer) cited(out *Output) []casemate.Evidence {
 	return list
 }
 
-// coverage says what of each file is cited.
-func (w *writer) coverage(cited []casemate.Evidence) casemate.Coverage {
-	c := w.d.Coverage
-	c.Parts = slices.Clone(c.Parts)
-	for i := range c.Parts {
-		for _, e := range cited {
-			if e.At.File == c.Parts[i].Name {
-				c.Parts[i].Cited++
-			}
-		}
-		pieces, read := 0, 0
-		for _, e := range w.d.Evidence {
-			if e.At.File == c.Parts[i].Name {
-				pieces++
-				if w.read[e.ID] {
-					read++
-				}
-			}
-		}
-		if read > 0 {
-			c.Parts[i].Read = "rules and model"
-			c.Parts[i].Why = strings.TrimPrefix(c.Parts[i].Why+fmt.Sprintf("; the model read %d of its %d pieces of evidence", read, pieces), "; ")
-		}
-	}
-	return c
-}
-
 // byGravity orders ids of evidence, the gravest first.
 func (w *writer) byGravity(ids []string) []string {
 	ids = slices.Clone(ids)
