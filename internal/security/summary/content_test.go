@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -287,5 +288,25 @@ func TestPageForManagementIsShorter(t *testing.T) {
 	}
 	if !strings.Contains(executive, "Open questions") {
 		t.Error("management is told of no questions")
+	}
+}
+
+// TestManyAccounts: an attacker chooses how many accounts there are. What lists
+// them says how many more there are, and the page does not grow with them.
+func TestManyAccounts(t *testing.T) {
+	var b strings.Builder
+	for i := range 2000 {
+		fmt.Fprintf(&b, `{"EventID":1,"Channel":"Microsoft-Windows-Sysmon/Operational","Provider":"Microsoft-Windows-Sysmon","Computer":"ws1.corp.example","UtcTime":"2026-03-04 09:%02d:%02d.000","ProcessGuid":"{%d}","ProcessId":%d,"Image":"C:\\Windows\\Temp\\p.exe","CommandLine":"mimikatz sekurlsa::logonpasswords","User":"CORP\\user%d"}`+"\n", i/60%60, i%60, i, i+10, i)
+	}
+	out := summarize(t, map[string]string{"sysmon.jsonl": b.String()})
+	told := false
+	for _, e := range out.Evidence {
+		if len(e.Text) > 8000 {
+			t.Errorf("%s has %d bytes", e.ID, len(e.Text))
+		}
+		told = told || strings.HasPrefix(e.Name, "incident ") && strings.Contains(e.Text, "2000 accounts: user0,") && strings.Contains(e.Text, "and 1,800 more.")
+	}
+	if !told {
+		t.Error("nothing says how many accounts there are")
 	}
 }

@@ -68,35 +68,36 @@ func (w *writer) hostsOf(in casemate.Incident) string {
 // places are the machines and accounts of an incident, in the order in which it
 // came to them.
 func (w *writer) places(in casemate.Incident) (hosts, users []string) {
+	var h, u roll
 	for i := range w.happened {
-		if h := &w.happened[i]; h.rank == in.Rank && h.severity > casemate.SeverityInformational {
-			hosts = add(hosts, h.host)
-			for _, u := range h.users {
-				users = add(users, u)
+		if one := &w.happened[i]; one.rank == in.Rank && one.severity > casemate.SeverityInformational {
+			h.add(one.host)
+			for _, user := range one.users {
+				u.add(user)
 			}
 		}
 	}
-	for _, h := range in.Hosts {
-		hosts = add(hosts, w.host(h))
+	for _, name := range in.Hosts {
+		h.add(w.host(name))
 	}
-	for _, u := range w.users(in.Users) {
-		users = add(users, u)
+	for _, name := range in.Users {
+		u.add(w.user(name))
 	}
-	return hosts, users
+	return h.list, u.list
 }
 
 // nothing is the first sentence where no incident is there.
 func (w *writer) nothing() casemate.Statement {
 	t := w.d.Triage
 	if t.Alerts+t.Events == 0 && len(w.d.Words) > 0 {
-		authors := []string{}
+		var authors roll
 		for _, s := range w.d.Words {
 			if !s.Quoted {
-				authors = add(authors, s.Author)
+				authors.add(s.Author)
 			}
 		}
 		text := "The material holds no alerts and no logs, only what people wrote"
-		if who := list(authors, 5); who != "" {
+		if who := list(authors.list, 5); who != "" {
 			text += ": " + who
 		}
 		return rule(text+".", w.find("material", text+".", nil, w.d.First, w.d.Last))

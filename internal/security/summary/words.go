@@ -1,6 +1,7 @@
 package summary
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -109,15 +110,40 @@ func unique(ids []string) []string {
 	return out
 }
 
-// add appends a name that is not there yet, whatever its case.
+// add appends a name that is not there yet, whatever its case. It is for short
+// lists; a roll is for those whose length others choose.
 func add(names []string, name string) []string {
-	if name == "" {
+	if name == "" || slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) }) {
 		return names
 	}
-	for _, n := range names {
-		if strings.EqualFold(n, name) {
-			return names
-		}
-	}
 	return append(names, name)
+}
+
+// roll is a list of names, each once whatever its case.
+type roll struct {
+	list []string
+	seen map[string]bool
+}
+
+func (r *roll) add(name string) {
+	key := strings.ToLower(name)
+	if name == "" || r.seen[key] {
+		return
+	}
+	if r.seen == nil {
+		r.seen = map[string]bool{}
+	}
+	r.seen[key] = true
+	r.list = append(r.list, name)
+}
+
+// maxNames is how many names a finding lists.
+const maxNames = 200
+
+// enumerate lists names in a finding, and says how many more there are.
+func enumerate(names []string) string {
+	if len(names) <= maxNames {
+		return strings.Join(names, ", ")
+	}
+	return phrase.First(names, maxNames)
 }

@@ -21,12 +21,18 @@ const (
 	maxCited   = 16 // ids behind one sentence
 )
 
+// entityKey names an entity as a record does.
+type entityKey struct {
+	kind casemate.EntityType
+	name string
+}
+
 // writer writes one summary.
 type writer struct {
 	d        *dossier.Dossier
 	cat      *knowledge.Catalogue
 	pieces   map[string]*casemate.Evidence
-	labels   map[string]string // canonical host or user, and how people read it
+	shown    map[entityKey]string // how people read a host or account: see label
 	told     []casemate.Incident
 	happened []happening
 	findings []casemate.Evidence
@@ -39,14 +45,9 @@ type writer struct {
 }
 
 func newWriter(d *dossier.Dossier) *writer {
-	w := &writer{d: d, cat: knowledge.Embedded(), pieces: map[string]*casemate.Evidence{}, read: map[string]bool{}, labels: map[string]string{}}
+	w := &writer{d: d, cat: knowledge.Embedded(), pieces: map[string]*casemate.Evidence{}, read: map[string]bool{}, shown: map[entityKey]string{}}
 	for i := range d.Evidence {
 		w.pieces[d.Evidence[i].ID] = &d.Evidence[i]
-	}
-	for _, e := range d.Entities {
-		if e.Type == casemate.EntityHost || e.Type == casemate.EntityUser {
-			w.labels[string(e.Type)+":"+e.Value] = e.Label
-		}
 	}
 	for _, in := range d.Chosen {
 		if in.Verdict == casemate.VerdictMalicious && len(w.told) < maxTold {
@@ -81,11 +82,16 @@ func (w *writer) period() (first, last time.Time) {
 
 // label is how a host or account is shown.
 func (w *writer) label(t casemate.EntityType, name string) string {
-	e := w.d.Entity(t, name)
-	if e == nil {
-		return name
+	key := entityKey{t, name}
+	label, known := w.shown[key]
+	if !known {
+		label = name
+		if e := w.d.Entity(t, name); e != nil {
+			label = e.Label
+		}
+		w.shown[key] = label
 	}
-	return e.Label
+	return label
 }
 
 func (w *writer) host(name string) string { return w.label(casemate.EntityHost, name) }
@@ -202,10 +208,10 @@ func (w *writer) incidentFinding(in casemate.Incident) string {
 		for i, h := range in.Hosts {
 			hosts[i] = w.host(h)
 		}
-		fmt.Fprintf(&text, " %s: %s.", phrase.Upper(plural(len(hosts), "machine")), strings.Join(hosts, ", "))
+		fmt.Fprintf(&text, " %s: %s.", phrase.Upper(plural(len(hosts), "machine")), enumerate(hosts))
 	}
 	if users := w.users(in.Users); len(users) > 0 {
-		fmt.Fprintf(&text, " %s: %s.", phrase.Upper(plural(len(users), "account")), strings.Join(users, ", "))
+		fmt.Fprintf(&text, " %s: %s.", phrase.Upper(plural(len(users), "account")), enumerate(users))
 	}
 	for _, a := range in.Assets {
 		fmt.Fprintf(&text, " The inventory rates %s as %s", w.host(a.Host), a.Criticality)
@@ -223,11 +229,11 @@ func (w *writer) incidentFinding(in casemate.Incident) string {
 
 // users are the accounts of people and services, as they are shown.
 func (w *writer) users(names []string) []string {
-	var out []string
+	var out roll
 	for _, n := range names {
-		out = add(out, w.user(n))
+		out.add(w.user(n))
 	}
-	return out
+	return out.list
 }
 
 // verify holds all statements against the evidence.
