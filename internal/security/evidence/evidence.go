@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -150,12 +151,32 @@ func (s *session) nothing(names ...string) error {
 	if s.sum.Records > 0 || s.sum.FaultCount == 0 {
 		return nil
 	}
-	e := &casemate.Error{Code: casemate.CodeInput, Message: "nothing could be read from " + strings.Join(names, ", "), Hint: "casemate reads alerts and logs as JSON, CSV, EVTX, syslog and others, also inside gzip and zip"}
+	return Nothing(names, s.sum.Faults, "casemate reads alerts and logs as JSON, CSV, EVTX, syslog and others, also inside gzip and zip")
+}
+
+// Nothing is the error of an input, a few names of files, in which there was
+// nothing to read: with the first fault as its reason and a hint at what is read.
+func Nothing(names []string, faults []casemate.Fault, hint string) error {
+	shown := slices.Clone(names)
+	for i := range shown {
+		if shown[i] == Stdin {
+			shown[i] = "standard input"
+		}
+	}
+	e := &casemate.Error{Code: casemate.CodeInput, Message: "nothing could be read from " + strings.Join(shown, ", "), Hint: hint}
 	if len(names) > 3 {
 		e.Message = fmt.Sprintf("nothing could be read from %d files", len(names))
 	}
-	if len(s.sum.Faults) > 0 {
-		e.Err = errors.New(s.sum.Faults[0].String())
+	if len(faults) == 0 {
+		return e
+	}
+	switch f := faults[0]; {
+	case len(names) == 1 && f.At.File == names[0] && f.At.Line > 0:
+		e.Err = fmt.Errorf("line %d: %s", f.At.Line, f.Reason)
+	case len(names) == 1 && f.At.File == names[0]:
+		e.Err = errors.New(f.Reason)
+	default:
+		e.Err = errors.New(f.String())
 	}
 	return e
 }

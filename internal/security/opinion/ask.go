@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
 	"github.com/casemate-ai/casemate/internal/security/prompt"
 	"github.com/casemate-ai/casemate/internal/security/report"
@@ -77,9 +78,9 @@ func (out *Output) unread(i, n int) string {
 		}
 	}
 	if out.Incidents[i].Verdict == casemate.VerdictBenign && benign > fewBenign {
-		return "not read by the model: likely benign incidents are many"
+		return "not read by the model: likely benign, and such are read only where they are few"
 	}
-	return fmt.Sprintf("not read by the model: budget of %d", max(n, 0))
+	return fmt.Sprintf("not read by the model: budget of %s", phrase.Count(max(n, 0), "incident"))
 }
 
 // fitting returns the file with so few moments that a question about it fits into

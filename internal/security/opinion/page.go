@@ -23,7 +23,7 @@ func Page(o Output) page.Page {
 	}
 	p.Blocks = append(p.Blocks, o.disagreementBlocks()...)
 	shown := o.Incidents[:min(pageIncidents, len(o.Incidents))]
-	table := page.Table{Head: []string{"#", "Score", "Verdict", "Model", "Incident"}, Bar: 2}
+	table := page.Table{Head: []string{"#", "Score", "Verdict", "Model", "Incident"}, Bar: 2, Full: 100}
 	for _, in := range shown {
 		verdict, model := in.Verdict, "not asked"
 		if in.Opinion != nil {
@@ -32,7 +32,7 @@ func Page(o Output) page.Page {
 				model = string(in.Opinion.Verdict)
 			}
 		}
-		table.Rows = append(table.Rows, []string{strconv.Itoa(in.Rank), fmt.Sprintf("%.2f", in.Score/100), string(verdict), model, in.Title})
+		table.Rows = append(table.Rows, []string{strconv.Itoa(in.Rank), fmt.Sprintf("%.1f", in.Score), string(verdict), model, in.Title})
 	}
 	p.Blocks = append(p.Blocks, page.Section{Title: "Incidents by rank", Note: "Ranks and scores are the rules'."}, table)
 	if rest := len(o.Incidents) - len(shown); rest > 0 {

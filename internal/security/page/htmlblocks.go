@@ -166,7 +166,7 @@ func (h *hypertext) table(t Table, lim limits) tableView {
 		var row rowView
 		for j, c := range r {
 			cell := cellView{Text: c, Class: g.class(j), Head: g.head[j]}
-			if p, ok := part(c); ok && j == g.bar {
+			if p, ok := part(c, g.full); ok && j == g.bar {
 				cell.Bar, cell.Width = true, strconv.FormatFloat(100*p, 'f', 1, 64)
 			}
 			row.Cells = append(row.Cells, cell)

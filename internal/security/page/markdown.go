@@ -293,7 +293,7 @@ func (m *ticket) table(d *document, t Table) {
 		cells := make([]string, len(r), len(r)+1)
 		for j, c := range r {
 			cells[j] = literal(c)
-			if v, ok := part(c); ok && j == g.bar {
+			if v, ok := part(c, g.full); ok && j == g.bar {
 				cells[j] = "`" + bar(v, barCells) + "` " + cells[j]
 			}
 		}

@@ -74,13 +74,14 @@ type Fact struct {
 }
 
 // Table has a head and rows. Cells are text; Evidence, where given, has the
-// citations of each row. Bar is a column (from 1) of numbers 0 to 1 that is also
-// drawn as a bar; 0 is none.
+// citations of each row. Bar is a column (from 1) of numbers that is also
+// drawn as a bar, 0 is none; Full is the number of a full bar, 1 where it is 0.
 type Table struct {
 	Head     []string
 	Rows     [][]string
 	Evidence [][]string
 	Bar      int
+	Full     int
 }
 
 // Timeline is what happened when, in order, drawn as lanes by host in HTML and

@@ -26,9 +26,10 @@ type grid struct {
 	head  []string
 	rows  [][]string
 	right []bool
-	short []bool // no cell is longer than a few words
-	bar   int    // index of the column drawn as a bar, or -1
-	more  int    // rows left out
+	short []bool  // no cell is longer than a few words
+	bar   int     // index of the column drawn as a bar, or -1
+	full  float64 // number of a full bar
+	more  int     // rows left out
 	cited bool
 }
 
@@ -38,7 +39,7 @@ func newGrid(t Table, rows, most int) grid {
 	for _, r := range t.Rows {
 		wide = max(wide, len(r))
 	}
-	g := grid{bar: -1, more: max(len(t.Rows)-rows, 0)}
+	g := grid{bar: -1, full: float64(cmp.Or(t.Full, 1)), more: max(len(t.Rows)-rows, 0)}
 	if t.Bar > 0 && t.Bar <= wide {
 		g.bar = t.Bar - 1
 	}
@@ -112,7 +113,7 @@ func (s *screen) table(d *document, t Table) {
 			g.rows[i] = append(g.rows[i], c)
 		}
 		if g.bar >= 0 {
-			if v, ok := part(g.rows[i][g.bar]); ok {
+			if v, ok := part(g.rows[i][g.bar], g.full); ok {
 				g.rows[i][g.bar] = bar(v, barCells) + " " + g.rows[i][g.bar]
 			}
 		}

@@ -106,13 +106,13 @@ func bar(part float64, cells int) string {
 	return columns.Pad(s, cells)
 }
 
-// part reads a cell as a number from 0 to 1.
-func part(cell string) (float64, bool) {
+// part reads a cell as a part of full, from 0 to 1.
+func part(cell string, full float64) (float64, bool) {
 	v, err := strconv.ParseFloat(strings.TrimSpace(cell), 64)
 	if err != nil || v != v {
 		return 0, false
 	}
-	return min(max(v, 0), 1), true
+	return min(max(v/full, 0), 1), true
 }
 
 // isNumber reports whether a cell is a number, so that its column is set to the right.

@@ -45,10 +45,10 @@ func Page(o Output) page.Page {
 		p.Blocks = append(p.Blocks, page.Text(fmt.Sprintf("And %d more, ranked below these.", rest)))
 	}
 	if shown > 0 {
-		p.Blocks = append(p.Blocks, page.Section{Title: "Why", Note: "The reasons of each line. Points are natural log-odds; a line for which nothing speaks has a score of 0.018."})
+		p.Blocks = append(p.Blocks, page.Section{Title: "Why", Note: "The reasons of each line. Points are natural log-odds; a line for which nothing speaks has a score of 1.8."})
 	}
 	for _, l := range o.Lines[:shown] {
-		p.Blocks = append(p.Blocks, page.Section{Title: fmt.Sprintf("#%d  %s", l.Rank, l.String())}, page.Code{Text: brief(l.Text, pageLine)}, page.List{Items: reasonsOf(l)})
+		p.Blocks = append(p.Blocks, page.Heading{Title: fmt.Sprintf("#%d  %s", l.Rank, l.String())}, page.Code{Text: brief(l.Text, pageLine)}, page.List{Items: reasonsOf(l)})
 	}
 	if o.Calibration != nil {
 		p.Blocks = append(p.Blocks, page.Section{Title: "Calibration"}, o.Calibration.facts())
@@ -111,20 +111,20 @@ func (o *Output) meaning() string {
 }
 
 func (o *Output) table(shown int) page.Table {
-	t := page.Table{Head: []string{"#", "Score", "Points", "Where", "Line"}, Bar: 2}
+	t := page.Table{Head: []string{"#", "Score", "Points", "Where", "Line"}, Bar: 2, Full: 100}
 	if o.Calibrated {
-		t.Head[1] = "P"
+		t.Head[1], t.Full = "P", 1
 	}
 	for _, l := range o.Lines[:shown] {
-		value := l.Score / 100
+		value := fmt.Sprintf("%.1f", l.Score)
 		if l.P != nil {
-			value = *l.P
+			value = fmt.Sprintf("%.3f", *l.P)
 		}
 		where := l.String()
 		if len(o.Coverage.Parts) == 1 {
 			where = fmt.Sprintf("line %d", l.Line)
 		}
-		t.Rows = append(t.Rows, []string{strconv.Itoa(l.Rank), fmt.Sprintf("%.3f", value), l.Points.String(), where, brief(l.Text, tableLine)})
+		t.Rows = append(t.Rows, []string{strconv.Itoa(l.Rank), value, l.Points.String(), where, brief(l.Text, tableLine)})
 	}
 	return t
 }

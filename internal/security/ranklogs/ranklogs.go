@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/evidence"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
 )
 
@@ -111,7 +112,7 @@ type Form struct {
 func Run(ctx context.Context, run *pipeline.Run, in Input) (Output, error) {
 	if len(in.Files) == 0 {
 		return Output{}, &casemate.Error{Code: casemate.CodeUsage, Message: "rank-logs needs at least one file",
-			Hint: "try: casemate rank-logs examples/ranklogs/sudo.log, or - to read standard input"}
+			Hint: "try: casemate rank-logs examples/ranklogs/fleet.log, or - to read standard input"}
 	}
 	weights, err := readWeights(in)
 	if err != nil {
@@ -129,10 +130,14 @@ func Run(ctx context.Context, run *pipeline.Run, in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	out := Output{Schema: "casemate.rank-logs/1", Total: st.total, FormCount: st.counts.forms()}
 	if st.total == 0 {
-		run.Note("no line was found in the input")
+		faults := src.faults
+		if len(faults) == 0 {
+			faults = []casemate.Fault{{At: casemate.Location{File: in.Files[0]}, Reason: "there is no line in it"}}
+		}
+		return Output{}, evidence.Nothing(in.Files, faults, "give logs with a line in them: files or folders, or - for standard input")
 	}
+	out := Output{Schema: "casemate.rank-logs/1", Total: st.total, FormCount: st.counts.forms()}
 	if out.Model, err = askModel(ctx, run, st); err != nil {
 		return Output{}, err
 	}

@@ -67,13 +67,22 @@ func openSource(ctx context.Context, run *pipeline.Run, paths []string) (*source
 			return nil
 		})
 		if err != nil {
-			return nil, &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("read %q", p), Err: err, Hint: "give files or folders of logs, or - for standard input"}
+			return nil, &casemate.Error{Code: casemate.CodeInput, Message: fmt.Sprintf("read %q: %s", p, reasonOf(err)), Hint: "give files or folders of logs, or - for standard input"}
 		}
 		if err := run.Input(ctx, []string{p}); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
+}
+
+// reasonOf is what the system says of a file, without the name and the call.
+func reasonOf(err error) string {
+	var at *os.PathError
+	if errors.As(err, &at) {
+		return at.Err.Error()
+	}
+	return err.Error()
 }
 
 func (s *source) readStdin(run *pipeline.Run) error {
@@ -130,7 +139,7 @@ func (s *source) one(ctx context.Context, name string, first bool, yield func(*e
 	if name != evidence.Stdin {
 		f, err := os.Open(name)
 		if err != nil {
-			return &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("read %q", name), Err: err, Hint: "give files that you may read"}
+			return &casemate.Error{Code: casemate.CodeInput, Message: fmt.Sprintf("read %q: %s", name, reasonOf(err)), Hint: "give files that you may read"}
 		}
 		defer f.Close()
 		in = f
@@ -224,7 +233,11 @@ func (s *source) records(ctx context.Context, name string, r io.Reader, first bo
 	})
 	var unknown *casemate.Error
 	if errors.As(err, &unknown) && ctx.Err() == nil {
-		s.fault(first, name, 0, unknown.Message) // the other files may be lines
+		reason := unknown.Message
+		if len(sum.Faults) > 0 {
+			reason = sum.Faults[0].Reason
+		}
+		s.fault(first, name, 0, reason) // the other files may be lines
 		return nil
 	}
 	if err != nil {
