@@ -49,8 +49,6 @@ func (w *writer) caseNote(ctx context.Context) error {
 	w.section("Assessment", "The verdict is a proposal of rules; an analyst decides.", w.reasons(i))
 	w.peoplesParts()
 	w.tasks(maxTasks)
-	asked, note := upTo(w.pending(), maxWords, "sentences")
-	w.section("To do", join("In the words of those who work on it.", note), asked)
 	w.section("Steps by technique", "What the catalogue recommends for the techniques shown.", w.toDo())
 	w.section("Open questions", "", w.questions(i, nil))
 	return nil

@@ -114,6 +114,14 @@ func TestCaseNote(t *testing.T) {
 	says(t, section(t, o, "Assessment"), "10 steps of an intrusion")
 	says(t, section(t, o, "Done so far"), "Ruth Koenig, 2026-03-04 17:38:00: I have disabled svc_wsusync at 17:36.")
 	says(t, section(t, o, "To do"), "krbtgt")
+	says(t, section(t, o, "What happened"), "Ransomware behavior was blocked") // the end of the story, too
+	seen := map[string]bool{}
+	for _, s := range o.Sections {
+		if seen[s.Title] {
+			t.Errorf("two sections are called %q", s.Title)
+		}
+		seen[s.Title] = true
+	}
 	says(t, section(t, o, "Open questions"), "Which data left")
 	if len(o.Techniques) < 30 || len(o.Indicators) < 20 || len(o.Tasks) != 8 || len(o.Evidence) < 40 {
 		t.Errorf("%d techniques, %d indicators, %d tasks, %d pieces of evidence", len(o.Techniques), len(o.Indicators), len(o.Tasks), len(o.Evidence))

@@ -83,7 +83,7 @@ func (w *writer) assessed(i *casemate.Incident) casemate.Statement {
 func points(score float64) string { return strconv.FormatFloat(score, 'f', 1, 64) }
 
 // moments returns those of the incidents, in the order of time, n at most: the
-// gravest, new ones first. The rest are counted.
+// gravest of each tactic, then of what is left, new ones first. The rest are counted.
 func (w *writer) moments(keep func(*dossier.Moment) bool, n int) (list []dossier.Moment, left int) {
 	ids := map[string]bool{}
 	for _, i := range w.chosen {
@@ -110,24 +110,64 @@ func (w *writer) moments(keep func(*dossier.Moment) bool, n int) (list []dossier
 		return v
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return weight(&all[b]) - weight(&all[a]) })
-	// One of a name and host first, so that a repeated alert does not fill the note.
-	type key struct{ name, host string }
-	seen := map[key]bool{}
-	var first, again []int
-	for _, i := range order {
-		if k := (key{all[i].Name, all[i].Host}); seen[k] {
-			again = append(again, i)
-		} else {
-			seen[k] = true
-			first = append(first, i)
-		}
-	}
-	take := append(first, again...)[:n]
+	take := w.varied(all, order)[:n]
 	slices.Sort(take)
 	for _, i := range take {
 		list = append(list, all[i])
 	}
 	return list, len(all) - n
+}
+
+// varied puts first, of moments in an order, the first of each tactic, then the
+// first of each technique, then of each name and host, so that neither the early
+// hours of an intrusion nor a repeated alert fill a note.
+func (w *writer) varied(all []dossier.Moment, order []int) []int {
+	tactics := map[string][]string{}
+	for _, i := range w.chosen {
+		for _, t := range i.Techniques {
+			tactics[t.ID] = t.Tactics
+		}
+	}
+	aspects := []func(*dossier.Moment) []string{
+		func(m *dossier.Moment) (out []string) {
+			for _, id := range m.Techniques {
+				out = append(out, tactics[id]...)
+			}
+			return out
+		},
+		func(m *dossier.Moment) []string { return m.Techniques },
+		func(m *dossier.Moment) []string { return []string{m.Name + "\x00" + m.Host} },
+	}
+	taken := make([]bool, len(all))
+	var out []int
+	for _, of := range aspects {
+		seen := map[string]bool{}
+		for _, i := range out {
+			for _, x := range of(&all[i]) {
+				seen[x] = true
+			}
+		}
+		for _, i := range order {
+			isNew := false
+			for _, x := range of(&all[i]) {
+				isNew = isNew || !seen[x]
+			}
+			if taken[i] || !isNew {
+				continue
+			}
+			taken[i] = true
+			out = append(out, i)
+			for _, x := range of(&all[i]) {
+				seen[x] = true
+			}
+		}
+	}
+	for _, i := range order {
+		if !taken[i] {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 // happened says what a moment shows. An instruction in a name stays a quotation.
@@ -165,7 +205,7 @@ func (w *writer) story(keep func(*dossier.Moment) bool, n int) (out []casemate.S
 		out = append(out, happened(&list[i]))
 	}
 	if left > 0 {
-		note = fmt.Sprintf("The %d gravest moments, in the order of time; and %d more in the evidence.", len(list), left)
+		note = fmt.Sprintf("%d moments, the gravest of each tactic among them, in the order of time; and %d more in the evidence.", len(list), left)
 	}
 	return out, note
 }
