@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"slices"
 	"syscall"
 
@@ -136,9 +137,24 @@ func workflowsFirst(k *kong.Kong) error {
 func parseAndRun(parser *kong.Kong, args []string, s *streams) error {
 	k, err := parser.Parse(args)
 	if err != nil {
-		return &casemate.Error{Code: casemate.CodeUsage, Message: err.Error(), Hint: "see casemate --help"}
+		return wrongUse(err)
 	}
 	return k.Run(s)
+}
+
+// noValue is what kong says of a flag behind which nothing stands.
+var noValue = regexp.MustCompile(`^(--[a-z-]+): expected \w+ value but got "EOL".*$`)
+
+// wrongUse says what is wrong with arguments, and which help has the right ones.
+func wrongUse(err error) error {
+	help := "casemate"
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil {
+		if node := parse.Context.Selected(); node != nil {
+			help = node.FullPath()
+		}
+	}
+	return &casemate.Error{Code: casemate.CodeUsage, Message: noValue.ReplaceAllString(err.Error(), "$1 needs a value"), Hint: "see " + help + " --help"}
 }
 
 // Error lets a command end with a code after it has said all there is to say.

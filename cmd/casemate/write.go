@@ -14,6 +14,9 @@ import (
 // writeFile writes a file beside its place and then moves it there, so that a
 // reader never finds half of it.
 func writeFile(name string, write func(io.Writer) error) (err error) {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("write %q: it is a folder", name), Hint: "give the name of a file, in it or elsewhere"}
+	}
 	f, err := os.CreateTemp(filepath.Dir(name), ".casemate-*")
 	if err != nil {
 		return &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("write %q", name), Err: err, Hint: "give a file in a folder that exists and that you may write"}
