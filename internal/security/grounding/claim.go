@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/grounding/opposite"
 	"github.com/casemate-ai/casemate/internal/security/grounding/stem"
 )
 
@@ -57,7 +58,7 @@ var causalHints = strings.Fields("because caus led lead result consequence due o
 // rule reports something because of what it matched is no such claim, nor is the
 // reason of a refusal that the record of it gives.
 func (r *reading) causes(low string) {
-	if !hinted(low, causalHints) {
+	if !opposite.Hinted(low, causalHints) {
 		return
 	}
 	m := causal.FindStringIndex(low)
@@ -100,10 +101,10 @@ var (
 	notStopped = regexp.MustCompile(`\b(?:not|never|n't|nothing|nobody|no (?:control|sensor|product|one|tool)|without being|neither(?:[^.;]{0,60}\bnor\b)?)(?:(?: the| a| an| any)? \w+)?(?: was| been| being| be| have| has)? ?(?:block(?:ed)?|den(?:ied|y)|stop(?:ped)?|prevent(?:ed)?|reject(?:ed)?|refuse[d]?|quarantine[d]?|fail(?:ed)?|intercept(?:ed)?|drop(?:ped)?)\b|\bneither[^.;]{0,60}\bnor\b[^.;]{0,40}\b(?:blocked|stopped|prevented|denied|dropped)\b`)
 	looking    = regexp.MustCompile(`\b\w+-(?:looking|seeming|like)\b`)
 	noAction   = regexp.MustCompile(`\bno (?:blocking|preventive|block|prevention)(?: action)?\b|\b(?:did|does|do) (?:not|nothing) (?:to )?(?:block|stop|prevent)\b`)
-	contrast   = regexp.MustCompile(`, (?:and |but )?not (?:the |a |an |by |from |to |as |on |in |at |with )*[^ ]+[.]?$`)
+	contrast   = regexp.MustCompile(`\b(?:rather than|instead of)(?: being)? [^ ,.;]+|, (?:and |but )?not (?:the |a |an |by |from |to |as |on |in |at |with )*[^ ]+[.]?$`)
 	notPassed  = regexp.MustCompile(`\b(?:none|no|neither)\b[^.;]{0,40}\b(?:succeeded|(?:was|were) successful|went through|got through)|\b(?:not|never|n't)(?: be| been| yet)? (?:allow(?:ed)?|permit(?:ted)?|accept(?:ed)?|succeed(?:ed)?|successful(?:ly)?|grant(?:ed)?|authori[sz]ed)\b`)
 	passes     = regexp.MustCompile(`\b(?:allow(?:ed|s)|permitted|let (?:\w+ ){1,4}(?:through|pass)|went through|got through|accepted|succeeded|success|successful|successfully|granted|managed to|was able to|unhindered|unimpeded)\b`)
-	stops1     = regexp.MustCompile(`\b(?:blocked|denied|prevented|rejected|refused|quarantined|intercepted|thwarted|foiled|averted|(?:suricata|firewall|proxy|sensor|defender|gateway|edr|waf|ips) dropped|failed|fails|failure|unsuccessful|unsuccessfully|unable|could not|in vain)\b`)
+	stops1     = regexp.MustCompile(`\b(?:blocked|denied|prevented|rejected|refused|quarantined|intercepted|thwarted|foiled|averted|(?:suricata|firewall|proxy|sensor|defender|gateway|edr|waf|ips) dropped|failed|fails|failure|unsuccessful|unsuccessfully|unable|could not|in vain|stopped (?:the|this|that|an?) (?:\w+ )?(?:transfer|upload|download|attack|copy(?:ing)?|attempts?|connections?|traffic|encryption|ransomware|exfiltration|execution|login|sign-in))\b`)
 
 	entered = regexp.MustCompile(`\b(?:logged (?:on|in)|authenticated|signed in|got in|gained access|(?:obtained|gained|got|acquired|became) (?:\w+ ){0,2}(?:root|administrator|admin|system)(?: \w+)?)\b`)
 
@@ -135,13 +136,8 @@ func (r *reading) outcomes(low string) {
 			r.report(Outcome, stop, "nothing in the evidence says so")
 		}
 	}
-	for _, o := range opposites {
-		if !hinted(s, o.hints) {
-			continue
-		}
-		if w := o.claim.FindString(s); w != "" && r.any(o.against) && !r.any(o.support) {
-			r.report(Outcome, w, "the evidence says the opposite")
-		}
+	for _, w := range opposite.Told(s, r.any) {
+		r.report(Outcome, w, "the evidence says the opposite")
 	}
 	r.refusals(s)
 	r.people(low)
@@ -181,70 +177,10 @@ func (r *reading) any(words []string) bool {
 	})
 }
 
-// opposite is a word of a sentence that evidence with the opposite word, and
-// without its own, contradicts.
-type opposite struct {
-	claim            *regexp.Regexp
-	hints            []string // one of them is in whatever claim matches
-	support, against []string
-}
-
-func opposing(claim string, support, against string) opposite {
-	return opposite{regexp.MustCompile(`\b(?:` + claim + `)\b`), hintsOf(claim), strings.Fields(support), strings.Fields(against)}
-}
-
-// hintsOf takes the longest run of letters out of each word of a pattern, so that
-// most texts need not be matched with it.
-func hintsOf(pattern string) []string {
-	var out []string
-	for _, alt := range strings.FieldsFunc(pattern, func(c rune) bool { return c == '|' || c == '(' || c == ')' }) {
-		best := ""
-		for _, run := range strings.FieldsFunc(alt, func(c rune) bool { return c < 'a' || c > 'z' }) {
-			if len(run) > len(best) {
-				best = run
-			}
-		}
-		if len(best) > 2 {
-			out = append(out, best)
-		}
-	}
-	return out
-}
-
-func hinted(low string, hints []string) bool {
-	return slices.ContainsFunc(hints, func(h string) bool { return strings.Contains(low, h) })
-}
-
-var opposites = []opposite{
-	opposing(`deleted|erased|wiped|destroyed`, "delet remov eras wip clear destroy rm unlink shred del", "creat add new made wrote written set"),
-	opposing(`removed|took (?:\w+ )?out of`, "remov delet clear revok rm unlink purg taken move", "creat add new"),
-	opposing(`created|added|set up|registered`, "creat add new made writ wrote set regist install put", "delet remov"),
-	opposing(`enabled|re-enabled|switched on|turned on|activated`, "enabl activ startlogging start", "disabl stop deactiv"),
-	opposing(`disabled|switched off|turned off|deactivated`, "disabl stop deactiv off", "enabl activat"),
-	opposing(`uploaded|upload`, "upload sent send put post exfil out transfer", "download"),
-	opposing(`downloaded|download`, "download get fetch receiv retriev pull", "upload"),
-	opposing(`inbound|incoming`, "inbound incoming ingress to_client in", "outbound outgoing egress"),
-	opposing(`outbound|outgoing`, "outbound outgoing egress to_server out", "inbound incoming ingress"),
-	opposing(`decrypted`, "decrypt", "encrypt"),
-	opposing(`unlocked`, "unlock", "lock"),
-	opposing(`locked(?: out)?`, "lock", "unlock"),
-	opposing(`uninstalled`, "uninstall remov delet", "install"),
-	opposing(`unsigned`, "unsigned false notsigned not", "signed"),
-	opposing(`disconnected`, "disconnect clos", "connect"),
-	opposing(`(?:was|were|has been|have been|got) (?:stopped|terminated|killed)`, "stop terminat kill block disabl remediat prevent end shut", "start creat running install"),
-	opposing(`logged (?:off|out)|signed out`, "logoff logout log off signed sign clos disconnect 4634 4647", "logon login logged accept"),
-	opposing(`encrypted|affected|damaged|destroyed|compromised|lost`, "encrypt affect damag destroy compromis lost ransom", "untouched intact unaffected unharmed"),
-	opposing(`(?:is|are|remains?|still) (?:still )?(?:active|enabled|valid|in use)`, "activ enabl valid use", "deactiv disabl revok inactiv reset"),
-	opposing(`with (?:a|the|his|her|their|valid) password|password authentication`, "password", "publickey"),
-	opposing(`completed|finished`, "complet finish success done", "cancel abort fail terminat"),
-	opposing(`preserved|retained|intact`, "preserv kept keep retain intact", "delet remov wip eras"),
-	opposing(`released|reconnected`, "releas reconnect", "isolat contain quarantin"),
-}
-
 var (
 	negation = regexp.MustCompile(`\b(?:no|not|never|none|nobody|nothing|neither|nor|cannot)\b|n't\b`)
 	harmless = regexp.MustCompile(`\b(?:not only|no longer|no later than|no longer than|no more than|not more than|no less than|not less than|no fewer than|no doubt|not until|no sooner|not yet|whether or not|no\. ?\d+|not (?:usually|normally|typically)|not (?:an? |one |two |three |four |five |six |ten |\d+ )(?:seconds?|minutes?|hours?|days?)|no other than|not just|not merely|not even)\b`)
-	denying  = regexp.MustCompile(`\b(?:no|not|never|none|nobody|without|nothing|neither|nor|false|only|cannot|un(?:known|able|signed|touched|affected|changed|authori\w+|success\w+|confirmed|clear|available|used|read|harmed)|disabled|empty|missing|denied|failed|blocked|zero|0 (?:bytes|files|hosts|records|packets))\b|n't\b`)
+	denying  = regexp.MustCompile(`\b(?:no|not|never|none|nobody|without|nothing|neither|nor|false|only|cannot|un(?:able|signed|touched|affected|changed|authori\w+|success\w+|confirmed|clear|available|used|read|harmed)|disabled|empty|missing|denied|failed|blocked|zero|0 (?:bytes|files|hosts|records|packets))\b|n't\b`)
 )
 
 // denial reports that something did not happen or is not there, where no sentence of
@@ -252,10 +188,38 @@ var (
 func (r *reading) denial(low string) {
 	s := harmless.ReplaceAllString(low, "")
 	m := negation.FindStringIndex(s)
-	if m == nil || r.denies(s) {
+	if m == nil {
+		return
+	}
+	if w := neverDone.FindStringSubmatch(s); w != nil && r.cites == 1 && r.affirmed(stem.Of(w[1]), s) {
+		r.report(Outcome, short(s[m[0]:min(len(s), m[0]+40)]), "the evidence says that it did")
+		return
+	}
+	if r.denies(s) {
 		return
 	}
 	r.report(Outcome, short(s[m[0]:min(len(s), m[0]+40)]), "nothing in the evidence denies it")
+}
+
+var neverDone = regexp.MustCompile(`\b(?:never|not|n't)(?: been| be| yet)? ([a-z]{4,}(?:ed|en|t))\b`)
+
+// affirmed reports whether a sentence of the evidence says, without a denial before
+// it, what a statement denies.
+func (r *reading) affirmed(w, low string) bool {
+	mine, found := stem.All(low), false
+	for _, x := range r.pool {
+		for _, s := range sentencesOf(x.own) {
+			i := strings.Index(s, w)
+			if i < 0 || !stem.Begins(s, w) {
+				continue
+			}
+			if denying.MatchString(s[max(0, i-30):i]) {
+				return false
+			}
+			found = found || stem.Shared(s, mine) > 1
+		}
+	}
+	return found
 }
 
 // denies reports whether a sentence of the evidence denies something that shares
@@ -432,7 +396,7 @@ func (r *reading) people(low string) {
 }
 
 var (
-	everything = regexp.MustCompile(`\b(?:all|every|the entire|the whole) (?:of )?(?:the |its |their |our )?(?:\w+ )??(?:attackers?|intruders?|attempts?|logins?|nodes?|copies|files?|documents?|data|hosts?|machines?|servers?|workstations?|systems?|accounts?|users?|mailbox(?:es)?|backups?|customers?|network|domain|company|organi[sz]ation)\b`)
+	everything = regexp.MustCompile(`\b(?:all|every|the entire|the whole) (?:of )?(?:the |its |their |our )?(?:\w+ )??(?:attackers?|intruders?|attempts?|logins?|nodes?|copies|builds?|pods?|containers?|images?|repositor(?:y|ies)|devices?|messages|orders|keys|tokens|secrets|sources|offices?|departments?|patients|students|employees|files?|documents?|data|hosts?|machines?|servers?|workstations?|systems?|accounts?|users?|mailbox(?:es)?|backups?|customers?|network|domain|company|organi[sz]ation)\b`)
 	wholly     = []string{"all", "every", "entire", "whole", "complete", "each", "/all"}
 )
 
@@ -466,7 +430,7 @@ func (r *reading) denied(low string) {
 			for _, s := range sentencesOf(x.own) {
 				for _, m := range notWord.FindAllStringSubmatchIndex(s, 8) {
 					w := stem.Of(s[m[2]:m[3]])
-					if len(w) < 3 || stem.Empty(w) || !slices.Contains(mine, w) || stem.Begins(s[:m[0]]+s[m[3]:], w) || len(mine) > 2 && stem.Shared(s[:m[0]]+s[m[3]:], mine) < 1 {
+					if len(w) < 3 || stem.Empty(w) || !slices.ContainsFunc(mine, func(m string) bool { return strings.HasPrefix(m, w) && len(m)-len(w) < 2 }) || stem.Begins(s[:m[0]]+s[m[3]:], w) || len(mine) > 2 && stem.Shared(s[:m[0]]+s[m[3]:], mine) < 1 {
 						continue
 					}
 					if !r.affirms(w, x, s) {

@@ -40,6 +40,9 @@ func (r *reading) deeds(low string) {
 	if v := deed.Planned(low, own); v != "" {
 		r.report(Version, v, "the evidence has it as one to come")
 	}
+	if w := deed.Other(low, own); w != "" {
+		r.report(Version, w, "the evidence says it of another version")
+	}
 	if w := deed.Part(low, own); w != "" {
 		r.report(Number, w, "the evidence says it of some of them")
 	}

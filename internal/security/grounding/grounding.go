@@ -97,6 +97,9 @@ type Checker struct {
 
 	tiesOnce sync.Once
 	tied     map[string][]string // see ties
+
+	knownOnce sync.Once
+	known     map[string]bool // see accounts
 }
 
 // New returns a Checker of statements about evidence, which must not change

@@ -291,6 +291,22 @@ func (r *reading) person(low string) bool {
 	return false
 }
 
+// accounts returns the accounts and machines of all evidence, by their short names.
+func (c *Checker) accounts() map[string]bool {
+	c.knownOnce.Do(func() {
+		c.known = map[string]bool{}
+		for _, x := range c.all[:min(len(c.all), maxTies)] {
+			c.known[shortUser(x.e.User)], c.known[shortHost(x.e.Host)] = true, true
+			for _, n := range x.e.Entities[:min(len(x.e.Entities), maxPairs)] {
+				if n.Type == casemate.EntityUser {
+					c.known[shortUser(n.Value)] = true
+				}
+			}
+		}
+	})
+	return c.known
+}
+
 // domains returns the names that a record has for its destination. Those of a DNS
 // query are not: its destination is a resolver.
 func domains(e *casemate.Evidence) (out []string) {

@@ -108,6 +108,10 @@ func (r *reading) amount(from, to int) {
 	if r.looked++; r.looked > maxMentions {
 		return
 	}
+	if r.remains(a.n) {
+		r.use(from, to)
+		return
+	}
 	next := ""
 	if m := nextWord.FindStringSubmatchIndex(r.low[to:]); m != nil {
 		next = r.low[to+m[2] : to+m[3]]
@@ -319,7 +323,7 @@ func (r *reading) counted(at int) (string, int) {
 // that says it.
 func (r *reading) counts(a amount, family string, low, high float64) bool {
 	in := func(n int) bool { return float64(n) >= low && float64(n) <= high }
-	if r.said(a) {
+	if r.said(a) || (low != a.n || high != a.n) && a.n > 20 && r.anyNumber(low, high) {
 		return true
 	}
 	switch family {
@@ -470,6 +474,17 @@ func (r *reading) said(a amount) bool {
 // records, or be that of the names in the statement.
 func (r *reading) few(a amount, low, high float64) bool {
 	return a.n == 2 || r.said(a) || r.total(low, high) || r.found >= 2 && float64(r.found) == a.n || r.enumerated(a)
+}
+
+var lacking = regexp.MustCompile(`\b(?:missing|fewer|less|more|short|lacks?|remain\w*|left|difference)\b`)
+
+// remains reports whether a number is what is between two numbers of one piece of
+// evidence, where the statement tells of a difference.
+func (r *reading) remains(n float64) bool {
+	return r.cites > 0 && lacking.MatchString(r.low) && slices.ContainsFunc(r.pool, func(x *index) bool {
+		v := x.numbers()
+		return len(v) < 64 && slices.ContainsFunc(v, func(a float64) bool { return slices.Contains(v, a+n) && a > n })
+	})
 }
 
 // enumerated reports whether the statement itself lists so many things behind a colon.

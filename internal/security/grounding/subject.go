@@ -54,6 +54,11 @@ func (x *index) acts() []pair {
 				}
 			}
 		}
+		if len(from) == 0 && len(to) > 0 && e.Host != "" && outward.MatchString(e.Text) && !slices.ContainsFunc(e.Entities, func(n casemate.Entity) bool {
+			return n.Role == casemate.RoleObserver && shortHost(n.Value) == shortHost(e.Host)
+		}) {
+			from = append(from, casemate.Entity{Type: casemate.EntityHost, Value: e.Host})
+		}
 		if len(to) == 0 && e.Host != "" { // a logon: the machine that records it is where it goes
 			to = append(to, casemate.Entity{Type: casemate.EntityHost, Value: e.Host})
 		}
@@ -67,6 +72,9 @@ func (x *index) acts() []pair {
 	})
 	return x.pairs
 }
+
+// outward matches what a machine does that is the source of a record without one.
+var outward = regexp.MustCompile(`\b(?:POST|GET|PUT) (?:to )?https?:|(?i:\b(?:sent|sends|uploaded|upload to|connected to|connects to|outbound|beacon\w*)\b)`)
 
 func (x *index) cross(givers, takers []casemate.Entity) {
 	const most = 8 // of a record that lists more, the first tell enough

@@ -282,12 +282,27 @@ func (r *reading) lasts(l duration.Length, lead string) bool {
 	case l.N != math.Trunc(l.N):
 		fits = func(d float64) bool { return math.Abs(d-want) <= 0.1*want }
 	}
+	if l.Unit >= 24*time.Hour && r.days(l) {
+		return true
+	}
 	for _, d := range r.gaps(!fewer.MatchString(lead) || r.cites < 2) {
 		if fits(float64(d)) {
 			return true
 		}
 	}
 	return false
+}
+
+// days reports whether two dates of the pool lie so many days or weeks apart.
+func (r *reading) days(l duration.Length) bool {
+	var dates []time.Time
+	r.known(func(m moment.Moment) bool {
+		if m.Year > 0 && m.Month > 0 && m.Day > 0 {
+			dates = append(dates, time.Date(m.Year, time.Month(m.Month), m.Day, 0, 0, 0, 0, time.UTC))
+		}
+		return len(dates) < 64
+	})
+	return slices.ContainsFunc(dates, func(d time.Time) bool { return slices.Contains(dates, d.Add(time.Duration(l.N*float64(l.Unit)))) })
 }
 
 func btof(b bool) float64 {

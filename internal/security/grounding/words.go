@@ -110,7 +110,7 @@ func (r *reading) slashed(p piece, text string) string {
 func (r *reading) hyphened(ps []piece, i int, text string) string {
 	p := ps[i]
 	parts := strings.Split(text, "-")
-	if identity.MatchString(p.low) && lower(text) {
+	if (identity.MatchString(p.low) || r.c.accounts()[p.low]) && lower(text) {
 		return r.kindOf(ps, i, User)
 	}
 	named := false

@@ -62,8 +62,19 @@ func Taken(text string, pieces []Words, person func(string) bool) (who string, o
 			return w.Author, true
 		}
 	}
+	if b := object.FindString(m[3]); b != "" {
+		b = strings.ToLower(strings.TrimSpace(b))
+		for _, w := range pieces {
+			if regexp.MustCompile(`\b`+regexp.QuoteMeta(b)+` (?:has |had )?`+verb+`\b`).MatchString(w.Text) && !regexp.MustCompile(`\b`+regexp.QuoteMeta(name)+` (?:\w+ )?(?:has |had )?`+verb+`\b`).MatchString(w.Text) {
+				return b, true
+			}
+		}
+	}
 	return "", false
 }
+
+// object is a name behind the verb: whom or what it is done to.
+var object = regexp.MustCompile(`^ (?:the )?\p{Lu}[\p{L}\d-]+(?: \p{Lu}\p{L}+)?`)
 
 var (
 	runs    = regexp.MustCompile(`\b(?:runs?|running|ran|(?:is|was|were|are) (?:still |already )?(?:on|at)|installed|uses?|used|updated? to|upgraded? to) (?:\w+ ){0,2}(?:version |release |v)?(\d+(?:\.\d+)+)\b`)
@@ -95,6 +106,37 @@ func Planned(low string, texts []string) string {
 	}
 	if found {
 		return m[1]
+	}
+	return ""
+}
+
+var (
+	version = regexp.MustCompile(`\b\d+(?:\.\d+)+\b`)
+	states  = regexp.MustCompile(`\b(affected|vulnerable|fixed|patched|clean|safe|malicious|compromised|trojani[sz]ed)\b`)
+)
+
+// Other returns what a sentence says of a version, such as "clean", if the texts say
+// it of other versions and never of that one.
+func Other(low string, texts []string) string {
+	vs, state := version.FindAllString(low, 3), states.FindString(low)
+	if len(vs) != 1 || state == "" || strings.Contains(low, "not ") {
+		return ""
+	}
+	others := false
+	for _, t := range texts {
+		for _, c := range strings.FieldsFunc(strings.ReplaceAll(t, ". ", ";"), func(r rune) bool { return r == ';' || r == ',' || r == '\n' }) {
+			if !strings.Contains(c, state) {
+				continue
+			}
+			named := version.FindAllString(c, -1)
+			if slices.Contains(named, vs[0]) || len(named) == 0 {
+				return ""
+			}
+			others = true
+		}
+	}
+	if others {
+		return state
 	}
 	return ""
 }

@@ -54,3 +54,12 @@ func TestPart(t *testing.T) {
 		}
 	}
 }
+
+func TestOther(t *testing.T) {
+	texts := []string{"versions 2.4.1 and 2.4.2 are affected; version 2.4.3 is clean."}
+	for says, want := range map[string]string{"version 2.4.2 is clean.": "clean", "version 2.4.3 is clean.": "", "version 2.4.1 is affected.": "", "version 2.4.3 is affected.": "affected", "version 2.4.3 is fine.": ""} {
+		if got := deed.Other(says, texts); got != want {
+			t.Errorf("%q: %q", says, got)
+		}
+	}
+}

@@ -19,7 +19,7 @@ type Length struct {
 
 var (
 	unitNames = `(milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|hours?|hrs?|h|days?|weeks?)`
-	lengthOf  = regexp.MustCompile(`(?i)\b(` + numeral.Words + `|half an?|an?|\d[\d,]*(?:\.\d+)?)(?: and a half)?[ -]?` + unitNames + `\b(?:,? and (?:a half|(` + numeral.Words + `|\d+) ` + unitNames + `\b))?`)
+	lengthOf  = regexp.MustCompile(`(?i)\b(` + numeral.Words + `|(?:a |one |three )?quarters? of an|half an?|an?|\d[\d,]*(?:\.\d+)?)(?: and a half)?[ -]?` + unitNames + `\b(?:,? and (?:a half|(` + numeral.Words + `|\d+) ` + unitNames + `\b))?`)
 )
 
 var units = map[string]time.Duration{"ms": time.Millisecond, "mi": time.Minute, "se": time.Second, "s": time.Second, "ho": time.Hour, "hr": time.Hour, "h": time.Hour, "da": 24 * time.Hour, "we": 7 * 24 * time.Hour}
@@ -39,6 +39,10 @@ func Find(text string) []Length {
 		word := strings.ToLower(text[m[2]:m[3]])
 		l := Length{Unit: unitOf(text[m[4]:m[5]]), From: m[0], To: m[1]}
 		switch {
+		case strings.Contains(word, "quarter"):
+			if l.N = .25; strings.HasPrefix(word, "three") {
+				l.N = .75
+			}
 		case strings.HasPrefix(word, "half"):
 			l.N = 0.5
 		case word == "a" || word == "an":

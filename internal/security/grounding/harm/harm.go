@@ -35,7 +35,8 @@ const things = `(?:data|records?|files?|information|documents?|images?|pictures|
 var rules = []rule{
 	{"stolen", regexp.MustCompile(`\b(?:stolen|stole|steals?|stealing|exfiltrat(?:ed|es|ing)|leaked|siphoned(?: off)?|looted|theft of)\b`),
 		strings.Fields("stol steal theft exfil leak siphon loot harvest upload sent send transfer copied copying dump skim bytes_out sentbyte extract grab took taken driftbox mega rclone outbound egress out"),
-		strings.Fields("T1003 T1011 T1020 T1029 T1030 T1041 T1048 T1052 T1528 T1537 T1539 T1550 T1552 T1555 T1558 T1567 T1606 T1649")},
+		strings.Fields("T1011 T1020 T1029 T1030 T1041 T1048 T1052 T1537 T1567")},
+	{"phished", regexp.MustCompile(`\b(?:phished|skimmed|keylogged)\b`), strings.Fields("phish harvest skim keylog captur intercept read dump grep stol"), strings.Fields("T1056 T1557 T1566 T1598 T1552 T1003 T1555 T1539")},
 	{"published", regexp.MustCompile(`\b` + things + `\b[^.;]{0,40}\b(?:published|made public|put online|posted online|sold|auctioned|offered for sale)\b|\b(?:published|sold|auctioned) (?:\w+ ){0,3}` + things + `\b`),
 		strings.Fields("publish public online sold sale sell auction leak forum"), nil},
 	{"encrypted", regexp.MustCompile(`\b(?:was|were|been|got|being|is now|are now) (?:\w+ly |also |then |all )?encrypted\b|\bencrypted (?:all |the |every |several |some |\d[\d,]* |\w+ )?(?:\w+ )?(?:files?|servers?|shares?|disks?|drives?|volumes?|databases?|machines?|hosts?|systems?|images?|records?)\b`),
@@ -52,11 +53,14 @@ var rules = []rule{
 		strings.Fields("eavesdrop wiretap spy spied keystroke keylog screenshot screen webcam camera microphone record"), strings.Fields("T1056 T1113 T1123 T1125")},
 }
 
+// secretly are the techniques by which secrets, and nothing else, are taken.
+var secretly = strings.Fields("T1003 T1528 T1539 T1550 T1552 T1555 T1558 T1606 T1649 T1040 T1056 T1557")
+
 // owners are whose data, or what kind of it, a sentence may name, and the stems of
 // evidence that name it, too.
 var owners = map[string][]string{
 	"customer": {"customer", "client"}, "client": {"client", "customer", "mandant"}, "patient": {"patient"}, "student": {"student"}, "employee": {"employ", "personnel", "staff", "hr", "human"},
-	"personnel": {"personnel", "employ", "staff", "hr"}, "payroll": {"payroll", "salar", "wage"}, "salary": {"salar", "payroll", "wage"}, "medical": {"medic", "patient", "clinic", "health"},
+	"personnel": {"personnel", "employ", "staff", "hr"}, "payment": {"payment data", "payment info", "invoic", "card", "iban"}, "payroll": {"payroll", "salar", "wage"}, "salary": {"salar", "payroll", "wage"}, "medical": {"medic", "patient", "clinic", "health"},
 	"health": {"health", "medic", "patient", "clinic"}, "financial": {"financ", "bank", "invoic", "payment", "account"}, "credit card": {"card", "pci"}, "credit-card": {"card", "pci"}, "card": {"card", "pci"},
 	"personal": {"personal", "pii", "gdpr", "privat"}, "personally identifiable": {"personal", "pii"}, "research": {"research", "scien"}, "tax": {"tax"}, "citizen": {"citizen"}, "voter": {"voter"},
 	"classified": {"classif", "secret"}, "confidential": {"confiden", "secret", "sensitiv"}, "proprietary": {"propriet"}, "legal": {"legal", "law", "contract"},
@@ -64,7 +68,8 @@ var owners = map[string][]string{
 }
 
 var (
-	owned    = regexp.MustCompile(`\b(customer|client|patient|student|employee|personnel|payroll|salary|medical|health|financial|credit[- ]card|card|personal|personally identifiable|research|tax|citizen|voter|classified|confidential|proprietary|legal|military|government|trade)(?:'s|s'|s)? (?:\w+ )?` + `(?:data|records?|files|information|documents|images|details|secrets|databases?|mailboxes)\b`)
+	owned    = regexp.MustCompile(`\b(customer|client|patient|student|employee|personnel|payment|payroll|salary|medical|health|financial|credit[- ]card|card|personal|personally identifiable|research|tax|citizen|voter|classified|confidential|proprietary|legal|military|government|trade)(?:'s|s'|s)? (?:\w+ )?` + `(?:data|records?|files|information|documents|images|details|secrets|databases?|mailboxes|numbers)\b`)
+	secrets  = regexp.MustCompile(`\b(?:credentials?|passwords?|tokens?|keys?|secrets?|hash(?:es)?|tickets?|cookies?|sessions?|accounts?)\b`)
 	property = regexp.MustCompile(`\b(?:source code|intellectual property|trade secrets?|blueprints?)\b`)
 	keys     = regexp.MustCompile(`\bstolen (?:\w+ ){0,2}(?:keys?|credentials?|passwords?|tokens?|sessions?|cookies?|hash(?:es)?|tickets?)\b|\b\w+-(?:looking|like)\b`)                                                                                                                                                        // how somebody got in is another question
 	sealed   = regexp.MustCompile(`\b(?:archives?|zips?|7z|rar|traffic|channels?|connections?|payloads?|commands?|strings?|configurations?|tunnels?|tickets?|sessions?|messages?|backups?|disk image|with (?:rc4|aes|des)\w*)\b[^.;,]{0,40}\bencrypted\b|\bencrypted\b[^.;,]{0,20}\b(?:with a password|with (?:rc4|aes|des))`) // by whom it belongs to, or for hiding
@@ -84,7 +89,7 @@ func Claims(low string, e Evidence) []Claim {
 	denied := negated.MatchString(low)
 	for _, r := range rules {
 		said := r.said.FindString(bare)
-		if said == "" || denied && r.kind != "lost for good" || r.shown(e) {
+		if said == "" || denied && r.kind != "lost for good" || r.shown(low, e) {
 			continue
 		}
 		out = append(out, Claim{said, r.kind})
@@ -103,8 +108,16 @@ func Claims(low string, e Evidence) []Claim {
 	return out
 }
 
-func (r rule) shown(e Evidence) bool {
-	return slices.ContainsFunc(r.stems, e.Begins) || slices.ContainsFunc(r.techniques, func(t string) bool {
+func (r rule) shown(low string, e Evidence) bool {
+	if r.kind == "stolen" && secrets.MatchString(low) && e.attached(secretly) {
+		return true
+	}
+	return slices.ContainsFunc(r.stems, e.Begins) || e.attached(r.techniques)
+}
+
+// attached reports whether any of several techniques is.
+func (e Evidence) attached(ids []string) bool {
+	return slices.ContainsFunc(ids, func(t string) bool {
 		return slices.ContainsFunc(e.Techniques, func(id string) bool { return id == t || strings.HasPrefix(id, t+".") })
 	})
 }
