@@ -187,35 +187,34 @@ func (d *Dossier) Cited(ids ...[]string) []casemate.Evidence {
 	return slices.Clip(out)
 }
 
-// Receipt is the coverage with what of each file is cited, and what of it a model
-// has read. A nil read is nothing.
-func (d *Dossier) Receipt(cited, read map[string]bool) casemate.Coverage {
+// Receipt is the coverage with how much of each file is cited, and what of its
+// evidence a model has read. A nil read is nothing.
+func (d *Dossier) Receipt(cited []casemate.Evidence, read map[string]bool) casemate.Coverage {
 	type counts struct{ pieces, cited, read int }
-	files := map[string]*counts{}
-	for i := range d.Evidence {
-		e := &d.Evidence[i]
-		n := files[e.At.File]
-		if n == nil {
-			n = &counts{}
-			files[e.At.File] = n
-		}
-		n.pieces++
-		if cited[e.ID] {
-			n.cited++
-		}
-		if read[e.ID] {
-			n.read++
-		}
-	}
+	files := make(map[string]*counts, len(d.Coverage.Parts))
 	c := d.Coverage
 	c.Parts = slices.Clone(c.Parts)
+	for _, p := range c.Parts {
+		files[p.Name] = &counts{}
+	}
+	for i := range cited {
+		if n := files[cited[i].At.File]; n != nil {
+			n.cited++
+		}
+	}
+	for i := range d.Evidence {
+		e := &d.Evidence[i]
+		if n := files[e.At.File]; n != nil {
+			n.pieces++
+			if read[e.ID] {
+				n.read++
+			}
+		}
+	}
 	for i := range c.Parts {
 		p := &c.Parts[i]
 		n := files[p.Name]
-		if n == nil {
-			continue
-		}
-		p.Cited += n.cited
+		p.Cited = n.cited
 		if n.read > 0 {
 			p.Read = "rules and model"
 			p.Why = strings.TrimPrefix(p.Why+fmt.Sprintf("; the model read %d of its %d pieces of evidence", n.read, n.pieces), "; ")

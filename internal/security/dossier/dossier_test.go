@@ -310,7 +310,7 @@ func TestReceipt(t *testing.T) {
 		Evidence: []casemate.Evidence{{ID: "E1", At: casemate.Location{File: "a"}}, {ID: "E2", At: casemate.Location{File: "b"}}, {ID: "E3", At: casemate.Location{File: "a"}}},
 		Coverage: casemate.Coverage{Parts: []casemate.CoveredPart{{Name: "a", Read: "rules"}, {Name: "b", Read: "rules", Why: "cut"}, {Name: "c", Read: "rules"}}},
 	}
-	got := d.Receipt(map[string]bool{"E1": true, "E3": true, "E9": true}, map[string]bool{"E2": true})
+	got := d.Receipt(append(d.Cited([]string{"E1", "E3", "E9"}), casemate.Evidence{ID: "F1"}), map[string]bool{"E2": true})
 	want := []casemate.CoveredPart{{Name: "a", Read: "rules", Cited: 2}, {Name: "b", Read: "rules and model", Why: "cut; the model read 1 of its 1 pieces of evidence"}, {Name: "c", Read: "rules"}}
 	if diff := cmp.Diff(want, got.Parts); diff != "" {
 		t.Errorf("parts (-want +got):\n%s", diff)

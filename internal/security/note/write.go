@@ -326,7 +326,7 @@ func (w *writer) finish() {
 			o.Evidence = append(o.Evidence, e)
 		}
 	}
-	o.Coverage = w.dossier.Receipt(cited, w.read)
+	o.Coverage = w.dossier.Receipt(o.Evidence, w.read)
 	for _, path := range []string{"lede[]", "sections[]", "incidents[].verdict", "techniques[]", "tasks[]", "severity"} {
 		w.run.Decided(path, casemate.DecidedByRule)
 	}

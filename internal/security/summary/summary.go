@@ -125,11 +125,7 @@ func Run(ctx context.Context, run *pipeline.Run, in Input) (Output, error) {
 	}
 	w.verify(run, &out)
 	out.Evidence = w.cited(&out)
-	cited := map[string]bool{}
-	for _, e := range out.Evidence {
-		cited[e.ID] = true
-	}
-	out.Coverage = d.Receipt(cited, w.read)
+	out.Coverage = d.Receipt(out.Evidence, w.read)
 	if err := run.Step("summary", out); err != nil {
 		return Output{}, err
 	}
