@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // webPorts are those of a web server: an access log does not tell which was used.
@@ -64,9 +65,6 @@ func (t *tally) attacking() int {
 	return n
 }
 
-// stamp writes a time as every output does.
-func stamp(t time.Time) string { return t.UTC().Format(time.DateTime) }
-
 // findings tells what one source did.
 func (t *tally) findings() []Finding {
 	var out []Finding
@@ -77,11 +75,11 @@ func (t *tally) findings() []Finding {
 	add := func(kind Kind, ports []int, n int, text string) {
 		out = append(out, Finding{Kind: kind, Source: t.source, Host: t.host, Ports: ports, Count: n, Good: t.good, First: t.first, Last: t.last, At: t.at, Text: text})
 	}
-	period := fmt.Sprintf("between %s and %s", stamp(t.first), stamp(t.last))
+	period := fmt.Sprintf("between %s and %s", phrase.Time(t.first), phrase.Time(t.last))
 	if t.failed >= guessesLeast {
-		add(Guessing, t.ports, t.failed, fmt.Sprintf("%d logins from %s%s failed, for %s, %s.", t.failed, t.source, on, accounts(len(t.users)), period))
+		add(Guessing, t.ports, t.failed, fmt.Sprintf("%d logins from %s%s failed, for %s, %s.", t.failed, t.source, on, phrase.Count(len(t.users), "account"), period))
 		if !t.guessedAt.IsZero() {
-			add(Guessed, t.ports, t.failed, fmt.Sprintf("At %s a login from %s%s as %s succeeded, after %d failed logins or more.", stamp(t.guessedAt), t.source, on, t.guessedBy, guessesLeast))
+			add(Guessed, t.ports, t.failed, fmt.Sprintf("At %s a login from %s%s as %s succeeded, after %d failed logins or more.", phrase.Time(t.guessedAt), t.source, on, t.guessedBy, guessesLeast))
 			out[len(out)-1].User, out[len(out)-1].When = t.guessedBy, t.guessedAt
 		}
 	}
@@ -96,16 +94,9 @@ func (t *tally) findings() []Finding {
 		}
 	}
 	if t.peak >= floodMinute {
-		add(Flood, webPorts, t.requests, fmt.Sprintf("%s sent %d requests%s within the minute of %s.", t.source, t.peak, on, stamp(time.Unix(t.peakMinute*60, 0))))
+		add(Flood, webPorts, t.requests, fmt.Sprintf("%s sent %d requests%s within the minute of %s.", t.source, t.peak, on, phrase.Time(time.Unix(t.peakMinute*60, 0))))
 	}
 	return out
-}
-
-func accounts(n int) string {
-	if n == 1 {
-		return "1 account"
-	}
-	return fmt.Sprintf("%d accounts", n)
 }
 
 // kinds lists counted kinds, most first.
@@ -145,7 +136,7 @@ func (c *Counter) floods() []Finding {
 		}
 		first := time.Unix(at*60, 0).UTC()
 		out = append(out, Finding{Kind: Flood, Host: h, Ports: webPorts, Count: peak, First: first, Last: first.Add(59 * time.Second),
-			Text: fmt.Sprintf("%d requests of all sources came within the minute of %s; a usual minute has %d.", peak, stamp(first), median)})
+			Text: fmt.Sprintf("%d requests of all sources came within the minute of %s; a usual minute has %d.", peak, phrase.Time(first), median)})
 	}
 	return out
 }
@@ -165,7 +156,7 @@ func (c *Counter) faulty() []Finding {
 			on = " on " + f.host
 		}
 		out = append(out, Finding{Kind: Fault, Host: f.host, Count: c.times[key], First: f.time, Last: f.time, At: f.at, Name: f.name, Line: f.message,
-			Text: fmt.Sprintf("At %s a service%s said «%s» (%s).", stamp(f.time), on, f.message, f.kind)})
+			Text: fmt.Sprintf("At %s a service%s said «%s» (%s).", phrase.Time(f.time), on, f.message, f.kind)})
 	}
 	slices.SortStableFunc(out, func(a, b Finding) int { return a.First.Compare(b.First) })
 	return out

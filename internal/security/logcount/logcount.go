@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // The limits, and how many of a thing make it more than a mistake.
@@ -232,19 +233,8 @@ func (c *Counter) complaint(a *casemate.Alert) {
 			continue
 		}
 		if c.times[w.kind+"|"+strings.ToLower(a.Host)]++; len(c.faults) < maxFaults {
-			c.faults = append(c.faults, fault{at: a.At, time: a.Time, host: strings.Clone(a.Host), name: strings.Clone(a.Name), kind: w.kind, message: strings.Clone(cut(a.Message, 300))})
+			c.faults = append(c.faults, fault{at: a.At, time: a.Time, host: strings.Clone(a.Host), name: strings.Clone(a.Name), kind: w.kind, message: strings.Clone(phrase.Cut(a.Message, 300))})
 		}
 		return
 	}
-}
-
-// cut shortens a text to n bytes, at the border of a character.
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && s[n]&0xC0 == 0x80 {
-		n--
-	}
-	return s[:n]
 }
