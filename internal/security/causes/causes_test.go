@@ -120,7 +120,7 @@ func TestNew(t *testing.T) {
 	a := &casemate.Alert{Name: "Service installed", Rule: "7045", Host: "FS01.corp.example", Time: at(0), Log: casemate.Logsource{Product: "windows"},
 		Process: &casemate.Process{Image: "x.exe", CommandLine: "x.exe -a"}, Fields: []casemate.Field{{Name: "event.ServiceName", Value: "Upd"}}}
 	r := causes.New(a)
-	if r.Act != causes.ActService || r.Key != "Upd" || r.Tell() != "A service was installed on FS01." || r.Detail() != "x.exe -a" {
+	if r.Act != causes.ActService || r.Key != "Upd" || r.Tell() != "A service was installed on fs01." || r.Detail() != "x.exe -a" {
 		t.Errorf("record %+v, %q, %q", r, r.Tell(), r.Detail())
 	}
 }

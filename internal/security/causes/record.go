@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // Act is what a record tells, as far as a chain of causes needs it.
@@ -79,11 +80,11 @@ type Record struct {
 // but short strings.
 func New(a *casemate.Alert) *Record {
 	r := &Record{
-		Alert: a.ID, At: a.At, Time: a.Time, Kind: a.Kind, Name: a.Name, Message: strings.Clone(Clip(a.Message, 600)), Action: a.Action,
+		Alert: a.ID, At: a.At, Time: a.Time, Kind: a.Kind, Name: a.Name, Message: strings.Clone(phrase.Cut(a.Message, 600)), Action: a.Action,
 		Severity: a.Severity, Techniques: a.Techniques, Product: a.Log.Product, Host: a.Host, User: a.User, Incident: -1,
 	}
 	if p := a.Process; p != nil {
-		r.Image, r.Command, r.PID, r.Parent, r.PPID = p.Image, strings.Clone(Clip(p.CommandLine, 2000)), p.PID, p.ParentImage, p.ParentPID
+		r.Image, r.Command, r.PID, r.Parent, r.PPID = p.Image, strings.Clone(phrase.Cut(p.CommandLine, 2000)), p.PID, p.ParentImage, p.ParentPID
 	}
 	r.entities(a.Entities)
 	r.fields(a)
@@ -103,7 +104,7 @@ func (r *Record) entities(list []casemate.Entity) {
 		case e.Type == casemate.EntityDomain && e.Role != casemate.RoleObserver:
 			r.Domains = append(r.Domains, e.Value)
 		case e.Type == casemate.EntityURL && r.URL == "":
-			r.URL = strings.Clone(Clip(e.Value, 1000))
+			r.URL = strings.Clone(phrase.Cut(e.Value, 1000))
 		case e.Type == casemate.EntityFile:
 			r.Files = append(r.Files, e.Value)
 			if e.Role == casemate.RoleTarget && r.File == "" {
@@ -143,7 +144,7 @@ func (r *Record) fields(a *casemate.Alert) {
 
 func setOnce(to *string, value string) {
 	if *to == "" {
-		*to = strings.Clone(Clip(value, maxDetail))
+		*to = strings.Clone(phrase.Cut(value, maxDetail))
 	}
 }
 
@@ -177,17 +178,6 @@ func (r *Record) classify(a *casemate.Alert) Act {
 	return ActOther
 }
 
-// Clip cuts a string at a length, at the border of a character.
-func Clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && s[n]&0xC0 == 0x80 {
-		n--
-	}
-	return s[:n]
-}
-
 // Short returns a host's name up to the first dot, in lower case; addresses stay.
 func Short(host string) string {
 	host = strings.ToLower(host)
@@ -199,13 +189,9 @@ func Short(host string) string {
 	return host
 }
 
-// Label returns a host as its record writes it, without its domain.
-func Label(host string) string {
-	if n := len(Short(host)); n < len(host) {
-		return host[:n]
-	}
-	return host
-}
+// Label returns a host as people read it: without its domain and in lower case,
+// because consoles write one machine in different ways.
+func Label(host string) string { return Short(host) }
 
 // Base returns the last element of a path, for either slash.
 func Base(path string) string { return path[strings.LastIndexAny(path, `/\`)+1:] }

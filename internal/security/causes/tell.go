@@ -4,14 +4,14 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // Detail is the command, URL or path of a record, for display.
 func (r *Record) Detail() string {
-	return Clip(cmp.Or(r.Command, r.URL, r.File, r.Key), maxDetail)
+	return phrase.Cut(cmp.Or(r.Command, r.URL, r.File, r.Key), maxDetail)
 }
 
 // Tell says what a record shows, in no more words than it has.
@@ -25,7 +25,7 @@ func (r *Record) Tell() string {
 	}
 	switch {
 	case r.Fault && r.Message != "":
-		return "A service said «" + r.Message + "»" + on + "."
+		return "A service said " + phrase.Quote(r.Message) + on + "."
 	case r.Act == ActProcess && r.Image != "" && r.Parent != "":
 		return Base(r.Parent) + " started " + Base(r.Image) + on + as + "."
 	case r.Act == ActProcess && r.Image != "":
@@ -41,14 +41,14 @@ func (r *Record) Tell() string {
 	case r.Act == ActNetwork && r.Image != "" && r.Dst != "":
 		return Base(r.Image) + on + " connected to " + r.Dst + "."
 	case r.Act == ActRequest && r.Src != "":
-		return fmt.Sprintf("«%s»: a web request for «%s» came from %s%s.", r.Name, PathOf(r.URL), r.Src, on)
+		return fmt.Sprintf("%s: a web request for %s came from %s%s.", phrase.Quote(r.Name), phrase.Quote(PathOf(r.URL)), r.Src, on)
 	case r.Act == ActCloud && r.User != "" && r.Src != "":
-		return fmt.Sprintf("«%s» was called as %s from %s.", r.Name, r.User, r.Src)
+		return fmt.Sprintf("%s was called as %s from %s.", phrase.Quote(r.Name), r.User, r.Src)
 	}
 	if r.Src != "" && r.Kind == casemate.KindEvent {
 		as += " from " + r.Src
 	}
-	return "«" + r.Name + "»" + on + as + "."
+	return phrase.Quote(r.Name) + on + as + "."
 }
 
 // Lower writes the first letter small where the word is one of ours.
@@ -60,9 +60,6 @@ func Lower(text string) string {
 	}
 	return text
 }
-
-// Stamp writes a time as every output does.
-func Stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
 
 // Brief is Tell for a place that names time, host and account beside it.
 func (r *Record) Brief() string {
@@ -81,9 +78,9 @@ func (r *Record) Brief() string {
 func (r *Record) Called() string {
 	if r.Kind == casemate.KindAlert || r.Act == ActOther {
 		if r.Src != "" && r.Kind == casemate.KindEvent {
-			return "«" + r.Name + "»" + On(r) + " from " + r.Src
+			return phrase.Quote(r.Name) + On(r) + " from " + r.Src
 		}
-		return "«" + r.Name + "»" + On(r)
+		return phrase.Quote(r.Name) + On(r)
 	}
 	return Lower(strings.TrimSuffix(r.Tell(), "."))
 }

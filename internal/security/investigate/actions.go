@@ -10,6 +10,7 @@ import (
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/causes"
 	"github.com/casemate-ai/casemate/internal/security/firewall"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // The phases, in order.
@@ -293,7 +294,7 @@ func (a *agenda) persistence(list []*causes.Record) {
 // detail adds an action and what exactly it is about, where the record says it.
 func (a *agenda) detail(id, host, why string, records []*causes.Record, what string) {
 	if act := a.add(id, casemate.EntityHost, host, why, records); act != nil && what != "" {
-		act.Text = strings.TrimSuffix(act.Text, ".") + ": " + causes.Clip(what, 200) + "."
+		act.Text = strings.TrimSuffix(act.Text, ".") + ": " + phrase.Cut(what, 200) + "."
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
 	"github.com/casemate-ai/casemate/internal/security/prompt"
 )
@@ -93,7 +94,7 @@ func (v *interview) given(ids []string) []casemate.Evidence {
 		seen[id] = true
 		e := v.s.evidence[i]
 		if len(e.Text) > maxShown {
-			e.Text = strings.TrimSpace(clipText(e.Text)) + " …"
+			e.Text = strings.TrimSpace(phrase.Cut(e.Text, maxShown)) + " …"
 			cut++
 		}
 		out = append(out, e)
@@ -102,14 +103,6 @@ func (v *interview) given(ids []string) []casemate.Evidence {
 		v.run.Note(fmt.Sprintf("of %d of %d pieces of evidence the model was given the first %d bytes", cut, len(out), maxShown))
 	}
 	return out
-}
-
-func clipText(s string) string {
-	n := maxShown
-	for n > 0 && s[n]&0xC0 == 0x80 {
-		n--
-	}
-	return s[:n]
 }
 
 // put asks with as much of the evidence as fits into the model's context.
@@ -128,7 +121,13 @@ func (v *interview) put(ctx context.Context, name string, ids []string, vars map
 		if n < len(given) {
 			v.run.Note(fmt.Sprintf("%s: the model was given %d of %d pieces of evidence, which is what fits", name, n, len(given)))
 		}
-		return v.run.Ask(ctx, q, out)
+		if err := v.run.Ask(ctx, q, out); err != nil {
+			return err
+		}
+		for _, e := range given[:n] {
+			v.s.seen[e.ID] = true
+		}
+		return nil
 	}
 	return pipeline.ErrTooLong
 }
@@ -188,14 +187,14 @@ func (v *interview) disagreement() string {
 	for _, w := range v.op.Weighed {
 		if w.Hypothesis == top.ID {
 			if w.Weight == "unlikely" {
-				return fmt.Sprintf("The rules hold «%s» for the best explanation; the model calls it unlikely.", top.Name)
+				return fmt.Sprintf("The rules hold \"%s\" for the best explanation; the model calls it unlikely.", top.Name)
 			}
 			return ""
 		}
 	}
 	for _, w := range v.op.Weighed {
 		if w.Weight == "likely" {
-			return fmt.Sprintf("The rules hold «%s» for the best explanation; the model calls «%s» likely and says nothing of the first.", top.Name, nameOf(*v.out, w.Hypothesis))
+			return fmt.Sprintf("The rules hold \"%s\" for the best explanation; the model calls \"%s\" likely and says nothing of the first.", top.Name, nameOf(*v.out, w.Hypothesis))
 		}
 	}
 	return ""

@@ -8,6 +8,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/causes"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // rootCauses traces each incident.
@@ -83,16 +84,16 @@ func (s *scene) link(t causes.Step) Link {
 // rootStatement says where it began.
 func (s *scene) rootStatement(chain []causes.Step) casemate.Statement {
 	first := chain[0]
-	text := "The earliest step that the evidence ties to the rest: at " + causes.Stamp(first.Time) + ", " + causes.Lower(first.Tell())
+	text := "The earliest step that the evidence ties to the rest: at " + phrase.Time(first.Time) + ", " + causes.Lower(first.Tell())
 	ids := []string{s.cite(first.Record)}
 	if first.Act == causes.ActMail && len(chain) > 1 {
 		next := chain[1]
-		text = "It began with a mail that brought «" + first.Files[0] + "», delivered at " + causes.Stamp(first.Time) + " and opened: " + causes.Lower(next.Tell())
+		text = "It began with a mail that brought " + phrase.Quote(first.Files[0]) + ", delivered at " + phrase.Time(first.Time) + " and opened: " + causes.Lower(next.Tell())
 		for _, t := range chain[1:min(len(chain), 4)] {
 			if t.Act == causes.ActProcess && t.Command != "" {
 				next = t
-				text = "It began with a mail that brought «" + causes.Base(first.Files[0]) + "», delivered at " + causes.Stamp(first.Time) +
-					"; at " + causes.Stamp(next.Time) + " " + causes.Lower(next.Tell())
+				text = "It began with a mail that brought " + phrase.Quote(causes.Base(first.Files[0])) + ", delivered at " + phrase.Time(first.Time) +
+					"; at " + phrase.Time(next.Time) + " " + causes.Lower(next.Tell())
 				break
 			}
 		}
@@ -163,10 +164,10 @@ func (s *scene) gaps(chain []causes.Step) []casemate.Statement {
 		switch {
 		case !b.Firm:
 			out = append(out, casemate.Statement{By: casemate.DecidedByRule, Evidence: ids,
-				Text: fmt.Sprintf("The steps of %s and %s are tied by time alone: %s.", causes.Stamp(a.Time), causes.Stamp(b.Time), b.Tie)})
+				Text: fmt.Sprintf("The steps of %s and %s are tied by time alone: %s.", phrase.Time(a.Time), phrase.Time(b.Time), b.Tie)})
 		case b.Time.Sub(a.Time) > 30*time.Minute:
 			out = append(out, casemate.Statement{By: casemate.DecidedByRule, Evidence: ids,
-				Text: fmt.Sprintf("From %s to %s the chain goes in one step.", causes.Stamp(a.Time), causes.Stamp(b.Time))})
+				Text: fmt.Sprintf("From %s to %s the chain goes in one step.", phrase.Time(a.Time), phrase.Time(b.Time))})
 		}
 	}
 	return out
@@ -182,7 +183,7 @@ func (s *scene) alternatives(chain []causes.Step, mine []*causes.Record, on map[
 		}
 		said[r.Name] = true
 		out = append(out, casemate.Statement{By: casemate.DecidedByRule, Evidence: []string{s.cite(r)},
-			Text: fmt.Sprintf("At %s, earlier than the root: %s. It stands outside the chain.", causes.Stamp(r.Time), r.Called())})
+			Text: fmt.Sprintf("At %s, earlier than the root: %s. It stands outside the chain.", phrase.Time(r.Time), r.Called())})
 	}
 	return out
 }
@@ -201,9 +202,9 @@ func (s *scene) takenBefore(chain []causes.Step) []casemate.Statement {
 		}
 		what := strings.TrimSuffix(causes.Lower(r.Tell()), ".")
 		if r.Command != "" && len(r.Command) < 120 {
-			what += " («" + r.Command + "»)"
+			what += " (" + phrase.Quote(r.Command) + ")"
 		}
-		text := fmt.Sprintf("Credentials may have been taken before: at %s, %s. Whether they were used is open.", causes.Stamp(r.Time), what)
+		text := fmt.Sprintf("Credentials may have been taken before: at %s, %s. Whether they were used is open.", phrase.Time(r.Time), what)
 		if len(out) > 0 && strings.EqualFold(out[len(out)-1].Text, text) {
 			continue // another sensor tells of the same
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/causes"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // officePrograms open what mails bring.
@@ -144,11 +145,11 @@ func newAccount(s *scene) []*causes.Record {
 func persons(s *scene) []string {
 	var out []string
 	for _, r := range s.scope {
-		if u := causes.Bare(r.User); !causes.IsService(r.User) && !slices.Contains(out, u) {
-			out = append(out, u)
+		if !causes.IsService(r.User) {
+			out = append(out, causes.Bare(r.User))
 		}
 	}
-	return out
+	return phrase.Once(out)
 }
 
 func oneOwnAccount(s *scene) []*causes.Record {

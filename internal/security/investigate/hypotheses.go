@@ -8,6 +8,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/causes"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 const (
@@ -107,7 +108,7 @@ func (s *scene) answer(c check, logs []LogCause) (casemate.Statement, bool) {
 	}
 	slices.SortStableFunc(found, func(a, b *causes.Record) int { return cmp.Compare(b.Severity, a.Severity) })
 	best := found[0]
-	text := fmt.Sprintf("%s: %s at %s", c.Text, best.Called(), causes.Stamp(best.Time))
+	text := fmt.Sprintf("%s: %s at %s", c.Text, best.Called(), phrase.Time(best.Time))
 	if len(found) > maxArgument || c.Test != "" {
 		// What a count or a test says of many records is our finding: it becomes
 		// evidence that can be cited.
@@ -131,7 +132,7 @@ func (s *scene) count(c check, found []*causes.Record) string {
 			last = r.Time
 		}
 	}
-	text := fmt.Sprintf("%s: %d records from %s to %s; %d besides the one that is quoted.", c.Text, len(found), causes.Stamp(first), causes.Stamp(last), len(found)-1)
+	text := fmt.Sprintf("%s: %d records from %s to %s; %d besides the one that is quoted.", c.Text, len(found), phrase.Time(first), phrase.Time(last), len(found)-1)
 	return s.find(casemate.Evidence{First: first, Last: last, Count: len(found), Name: "count of records", Text: text})
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/causes"
 	"github.com/casemate-ai/casemate/internal/security/dossier"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // report tells the investigation in sentences.
@@ -30,7 +31,7 @@ func (s *scene) report(out Output, c *cast) Report {
 		if rc := causeOf(out, sc.ID); rc != nil && sc.Grave {
 			say(&r.Executive, rc.Root.Text, rc.Root.Evidence)
 			last := rc.Chain[len(rc.Chain)-1]
-			say(&r.Executive, "The gravest step, at "+causes.Stamp(last.Time)+": "+causes.Lower(last.Statement.Text), last.Statement.Evidence)
+			say(&r.Executive, "The gravest step, at "+phrase.Time(last.Time)+": "+causes.Lower(last.Statement.Text), last.Statement.Evidence)
 		}
 	}
 	if out.Grave {
@@ -112,7 +113,7 @@ func (s *scene) spread(c *cast, part, begin string) (string, []string) {
 			}
 		}
 		if a.Type == casemate.EntityFile {
-			name = "«" + name + "»" // whoever named the file may have meant it to be read
+			name = phrase.Quote(name) // whoever named the file may have meant it to be read
 		}
 		names = append(names, name)
 		ids = append(ids, s.citeFor(r, a.Value))
@@ -123,7 +124,7 @@ func (s *scene) spread(c *cast, part, begin string) (string, []string) {
 	if len(names) == 0 {
 		return "", nil
 	}
-	return begin + list(names) + ".", ids
+	return begin + phrase.And(names) + ".", ids
 }
 
 // technical tells who and what took part, the silences, and what is else known.
@@ -177,7 +178,7 @@ func (s *scene) questions(out Output) []Question {
 			missing := slices.Clone(h.Missing)
 			slices.SortStableFunc(missing, func(a, b Missing) int { return cmp.Compare(b.Points, a.Points) })
 			for _, m := range missing[:min(2, len(missing))] {
-				id := s.find(casemate.Evidence{Name: "missing", Text: fmt.Sprintf("%s: it would speak for «%s», and is not in the evidence.", strings.TrimSuffix(m.Text, "."), h.Name)})
+				id := s.find(casemate.Evidence{Name: "missing", Text: fmt.Sprintf("%s: it would speak for \"%s\", and is not in the evidence.", strings.TrimSuffix(m.Text, "."), h.Name)})
 				add("Did it happen unseen: "+strings.ToLower(m.Text[:1])+strings.TrimSuffix(m.Text[1:], ".")+"?", m.Where, []string{id})
 			}
 		}
@@ -192,7 +193,7 @@ func (s *scene) questions(out Output) []Question {
 	}
 	for _, w := range s.dossier.Words {
 		if w.Topic == dossier.TopicQuestion && !w.Quoted && !w.Commands && w.Author != "" && len(w.Text) < 300 {
-			add(w.Author+" asks: «"+w.Text+"»", "whoever was asked", []string{w.Evidence})
+			add(w.Author+" asks: "+phrase.Quote(w.Text), "whoever was asked", []string{w.Evidence})
 		}
 	}
 	return qs

@@ -13,9 +13,9 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/causes"
-	"github.com/casemate-ai/casemate/internal/security/dossier"
 	"github.com/casemate-ai/casemate/internal/security/evidence"
 	"github.com/casemate-ai/casemate/internal/security/logcount"
+	"github.com/casemate-ai/casemate/internal/security/material"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
 	"github.com/casemate-ai/casemate/internal/security/triage"
 )
@@ -24,10 +24,6 @@ import (
 func Run(ctx context.Context, run *pipeline.Run, in Input) (Output, error) {
 	if len(in.Files) == 0 {
 		return Output{}, &casemate.Error{Code: casemate.CodeUsage, Message: "no input was given", Hint: "name files or folders of alerts, events and logs, or - for standard input"}
-	}
-	day, err := asOf(in.AsOf)
-	if err != nil {
-		return Output{}, &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("as of %q", in.AsOf), Hint: "write a day as 2026-03-04"}
 	}
 	side, err := readSide(in)
 	if err != nil {
@@ -39,9 +35,8 @@ func Run(ctx context.Context, run *pipeline.Run, in Input) (Output, error) {
 			return Output{}, err
 		}
 	}
-	d, err := dossier.Read(ctx, dossier.Input{
-		Paths: in.Files, Stdin: bytes.NewReader(stdin), Format: in.Format, Rules: in.Rules, Bare: in.NoRules, Assets: in.Assets, Suppress: in.Suppress,
-		AsOf: day, Version: run.Options().Version,
+	d, err := material.Read(ctx, run, material.Input{
+		Files: in.Files, Stdin: bytes.NewReader(stdin), Format: in.Format, Rules: in.Rules, NoRules: in.NoRules, Assets: in.Assets, Suppress: in.Suppress, AsOf: in.AsOf,
 	})
 	if err != nil {
 		return Output{}, err
@@ -136,9 +131,7 @@ func (s *scene) investigate(ctx context.Context, run *pipeline.Run, in Input) (O
 	if s.left > 0 {
 		run.Note(fmt.Sprintf("%d further records were counted and not looked at for causes: %d of the incidents are, %d that may be causes, %d others", s.left, maxScope, maxUseful, maxOthers))
 	}
-	if err := run.Input(ctx, slices.DeleteFunc(slices.Clone(in.Files), func(p string) bool { return p == evidence.Stdin })); err != nil {
-		return Output{}, err
-	}
+	out.Coverage = s.dossier.Receipt(out.Evidence, s.seen)
 	out.Provenance = run.Provenance()
 	return out, nil
 }
@@ -423,11 +416,3 @@ func (s *scene) citedBy(o Output) []casemate.Evidence {
 
 // maxExecutive bounds the executive summary.
 const maxExecutive = 5
-
-// list joins names as prose does.
-func list(names []string) string {
-	if len(names) < 2 {
-		return strings.Join(names, "")
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
-}

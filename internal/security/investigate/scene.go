@@ -35,7 +35,8 @@ type scene struct {
 	named     bool                // the user named them
 	scope     []*causes.Record    // those of the incidents
 	byAlert   map[string]*causes.Record
-	left      int // records beyond maxRecords
+	left      int             // records beyond maxRecords
+	seen      map[string]bool // evidence that a model read
 
 	evidence []casemate.Evidence // the dossier's, then what was added here
 	index    map[string]int      // id -> place in evidence
@@ -54,7 +55,7 @@ func newScene(ctx context.Context, in Input, d *dossier.Dossier, chosen []casema
 	if err != nil {
 		return nil, err
 	}
-	s := &scene{
+	s := &scene{seen: map[string]bool{},
 		Story:   causes.Story{Catalogue: c, HostOf: map[string]string{}, Processes: map[string][]*causes.Process{}},
 		dossier: d, incidents: chosen, evidence: slices.Clone(d.Evidence), byAlert: map[string]*causes.Record{},
 		index: map[string]int{}, place: map[casemate.Location]string{}, found: map[string]string{}, assets: map[string]casemate.Asset{},

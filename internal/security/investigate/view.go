@@ -11,6 +11,7 @@ import (
 	"github.com/casemate-ai/casemate/internal/security/causes"
 	"github.com/casemate-ai/casemate/internal/security/firewall"
 	"github.com/casemate-ai/casemate/internal/security/page"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // Page shows an investigation to people.
@@ -210,7 +211,7 @@ func timeline(chain []Link) page.Timeline {
 
 // short cuts a command for a line of a page, and says so.
 func short(text string) string {
-	if t := causes.Clip(text, 70); t != text {
+	if t := phrase.Cut(text, 70); t != text {
 		return t + "…"
 	}
 	return text
@@ -260,7 +261,7 @@ func (v *view) hypotheses() {
 			v.add(overview)
 		}
 		if len(out) > 0 {
-			v.add(page.Text("Contradicted: " + list(out) + "."))
+			v.add(page.Text("Contradicted: " + phrase.And(out) + "."))
 		}
 		if silent > 0 {
 			v.add(page.Text(fmt.Sprintf("Nothing speaks for the other %d explanations of the catalogue.", silent)))
@@ -359,10 +360,10 @@ func (v *view) actions() {
 func together(actions []Action) casemate.Statement {
 	var evidence []string
 	a := actions[0]
-	var ids, targets, risky []string
+	var ids, risky []string
 	risk, milder, careful := a.Risk, "", ""
 	for _, b := range actions {
-		ids, targets = append(ids, b.ID), append(targets, b.Target.Value)
+		ids = append(ids, b.ID)
 		evidence = append(evidence, b.Because.Evidence[:min(1, len(b.Because.Evidence))]...)
 		milder = cmp.Or(milder, b.Milder)
 		if b.Risk == "high" {
@@ -373,14 +374,22 @@ func together(actions []Action) casemate.Statement {
 		}
 	}
 	text := a.Text
-	if len(targets) > 1 {
-		text = strings.Replace(text, a.Target.Value, list(targets), 1)
+	var same []string
+	for _, b := range actions[1:] {
+		if b.Text == strings.ReplaceAll(a.Text, a.Target.Value, b.Target.Value) {
+			same = append(same, b.Target.Value)
+		} else {
+			text += " " + b.Text
+		}
+	}
+	if len(same) > 0 {
+		text += " The same for " + phrase.And(same) + "."
 	}
 	if milder != "" {
 		text += " Or milder: " + milder
 	}
 	if len(risky) > 0 && len(risky) < len(actions) {
-		risk += ", high for " + list(risky)
+		risk += ", high for " + phrase.And(risky)
 	}
 	text = fmt.Sprintf("%s (risk %s): %s%s Undo: %s", span(ids), risk, text, careful, a.Undo)
 	return casemate.Statement{Text: text, Evidence: evidence[:min(4, len(evidence))], By: casemate.DecidedByRule}

@@ -156,7 +156,7 @@ func (c *Counter) faulty() []Finding {
 			on = " on " + f.host
 		}
 		out = append(out, Finding{Kind: Fault, Host: f.host, Count: c.times[key], First: f.time, Last: f.time, At: f.at, Name: f.name, Line: f.message,
-			Text: fmt.Sprintf("At %s a service%s said «%s» (%s).", phrase.Time(f.time), on, f.message, f.kind)})
+			Text: fmt.Sprintf("At %s a service%s said %s (%s).", phrase.Time(f.time), on, phrase.Quote(f.message), f.kind)})
 	}
 	slices.SortStableFunc(out, func(a, b Finding) int { return a.First.Compare(b.First) })
 	return out

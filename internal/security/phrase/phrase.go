@@ -110,3 +110,15 @@ func Short(s string, n int) string {
 	}
 	return Cut(s, n) + " …"
 }
+
+// Quote puts words of others, on one line, into marks that they do not contain.
+func Quote(text string) string {
+	text = Line(text)
+	switch {
+	case !strings.Contains(text, `"`):
+		return `"` + text + `"`
+	case !strings.Contains(text, "`"):
+		return "`" + text + "`"
+	}
+	return `"` + strings.ReplaceAll(text, `"`, "'") + `"`
+}
