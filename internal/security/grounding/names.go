@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/casemate-ai/casemate/internal/security/grounding/naming"
 	"github.com/casemate-ai/casemate/internal/security/grounding/stem"
 )
 
@@ -39,6 +40,7 @@ func (r *reading) pieces() []piece {
 // actors, malware, tools, protocols, products.
 func (r *reading) names() {
 	ps := r.pieces()
+	r.respelled(ps)
 	for i := 0; i < len(ps); i++ {
 		if r.looked > maxMentions {
 			return
@@ -53,6 +55,36 @@ func (r *reading) names() {
 				i += n - 1
 				break
 			}
+		}
+	}
+}
+
+// respelled passes names that the evidence has under another form: as an acronym, as
+// one word, as the code of a country.
+func (r *reading) respelled(ps []piece) {
+	for _, e := range naming.Expansions(r.text) {
+		if r.free(e.From, e.To) && r.has(e.Acronym) {
+			r.use(e.From, e.To)
+		}
+	}
+	for i := range ps {
+		for n := min(3, len(ps)-i); n >= 1; n-- {
+			p, q := ps[i], ps[i+n-1]
+			if !p.capital || !q.capital || n > 1 && !joined(r.text, ps[i:i+n]) || !r.free(p.from, q.to) {
+				continue
+			}
+			low := r.low[p.from:q.to]
+			code := naming.Country(low)
+			if one := strings.ReplaceAll(low, " ", ""); one != low && len(one) > 5 && r.has(one) || code != "" && slices.ContainsFunc(r.pool, func(x *index) bool { return naming.Coded(x.e.Text, code) }) {
+				r.use(p.from, q.to)
+				break
+			}
+		}
+	}
+	if name, at := naming.Means(r.text); name != "" && r.free(at, at+len(name)) {
+		low := strings.ToLower(name)
+		if _, term := vocab().terms[low]; !term && !vocab().general[low] && !vocab().common[low] && !r.has(low) && r.starts(stem.Of(low)) && !r.person(low) {
+			r.missing(Software, name)
 		}
 	}
 }
@@ -88,11 +120,11 @@ func (r *reading) named(ps []piece, low string) bool {
 		r.missing(t.kind, text)
 		return true
 	}
-	if ids := r.c.book.names[low]; ids != nil && (len(ps) > 1 && caps > 0 && (caps > 1 || !ps[0].first) || len(ps) > 1 && !strings.Contains(genericNames, "|"+low+"|") && distinct(low) || coined[low]) {
+	if ids := r.c.book.names[low]; ids != nil && (len(ps) > 1 && caps > 0 && (caps > 1 || !ps[0].first) || len(ps) > 1 && !naming.Generic(low) && naming.Distinct(low) || naming.Coined(low)) {
 		if r.techniqueShown(text, ids) {
 			return true
 		}
-		if caps*2 < len(ps) && strings.Contains(genericNames, "|"+low+"|") {
+		if caps*2 < len(ps) && naming.Generic(low) {
 			return false
 		}
 		if !strings.HasPrefix(ids[0], "T") { // a mitigation, a defence, a weakness: what is known
@@ -107,23 +139,6 @@ func (r *reading) named(ps []piece, low string) bool {
 var verbAfter = regexp.MustCompile(`^ (?:then |also |later |was |had )?[a-z]+(?:ed|t|n|d|s|w)\b`)
 
 func followedByVerb(rest string) bool { return verbAfter.MatchString(rest) }
-
-// coined are names of techniques of one word that mean nothing else.
-var coined = setOf("kerberoasting timestomp dcsync keylogging screensaver dylib steganography doppelgänging regsvr32 mshta rundll32 cmstp installutil")
-
-// genericNames are names of techniques that are ordinary words as well.
-const genericNames = "|scheduled task|valid accounts|file deletion|remote services|local account|local accounts|domain account|domain accounts|service execution|system services|remote desktop protocol|command and control|initial access|lateral movement|credential access|privilege escalation|resource development|user execution|malicious file|malicious link|web service|web services|external remote services|network sniffing|account access removal|email collection|local data staging|automated collection|data destruction|network shares|windows service|registry run keys|account manipulation|create account|active scanning|vulnerability scanning|"
-
-// distinct reports whether a name in lower case is a term of the trade rather than
-// ordinary words that a technique happens to be called.
-func distinct(low string) bool {
-	for _, w := range []string{"hollowing", "fronting", "spraying", "stuffing", "ticket attack", "golden", "silver", "hijack", "injection", "side-loading", "impersonation", "algorithm", "squatting", "poisoning", "smuggling", "replication", "skeleton", "herpaderping", "shimming", "bootkit", "stomping", "tampering", "bombing", "defacement", "wipe", "bluetooth", "removable media"} {
-		if strings.Contains(low, w) {
-			return true
-		}
-	}
-	return false
-}
 
 // techniqueShown reports whether the pool shows one of the entries with a name: by
 // its id, by its name, or by every word of it.
@@ -149,10 +164,6 @@ func (r *reading) techniqueShown(text string, ids []string) bool {
 	})
 }
 
-// ambiguous are names of actors and malware that are ordinary words at the beginning
-// of a sentence.
-var ambiguous = setOf("carbon empire silence royal maze inception flame snake mosquito havoc sliver prestige leviathan magnet cobalt chaos sandman whisper machete thrip strider cleaver equation axiom gallmaker stealth sharpshooter query systeminfo tasklist netstat certutil reverse conti black agent backdoor exchange proxy rover socks spark")
-
 var (
 	actorCode = regexp.MustCompile(`^(?:apt[- ]?\d{1,3}|fin\d{1,3}|unc\d{3,5}|ta\d{3}|storm-\d{4}|dev-\d{4}|uat-?\d{3,5}|temp\.[a-z]+|cl-[a-z]{3}-\d{4})$`)
 	actorName = regexp.MustCompile(`^[a-z]+ (?:spider|panda|bear|kitten|chollima|typhoon|blizzard|sandstorm|sleet|tempest|group|buffalo|tiger|leopard|jackal|wolf|team)$`)
@@ -170,7 +181,7 @@ func (r *reading) actor(ps []piece, low, text string, caps int) bool {
 		return false
 	}
 	plainWord := len(ps) == 1 && text[1:] == low[1:] && !strings.ContainsAny(low, "0123456789")
-	if len(ps) == 1 && (vocab().general[low] || vocab().common[low] || len(low) < 4 || plainWord && ps[0].first && (len(low) < 5 || ambiguous[low])) {
+	if len(ps) == 1 && (vocab().general[low] || vocab().common[low] || len(low) < 4 || plainWord && ps[0].first && (len(low) < 5 || naming.Ambiguous(low))) {
 		return false
 	}
 	if caps < len(ps) {

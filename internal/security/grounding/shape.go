@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/grounding/naming"
 	"github.com/casemate-ai/casemate/internal/security/grounding/numeral"
 	"github.com/casemate-ai/casemate/internal/security/grounding/sentence"
 	"github.com/casemate-ai/casemate/internal/security/indicator"
@@ -70,6 +71,12 @@ func (r *reading) shapes() {
 	r.tokens(func(t token) bool {
 		if r.looked > maxMentions {
 			return false
+		}
+		if part, ok := naming.Beginning(r.low[max(0, t.from-40):t.from], t.low); ok {
+			if r.use(t.from, t.to); !r.prefix(part) {
+				r.missing(Indicator, t.text)
+			}
+			return true
 		}
 		if kind := r.shapeOf(t); kind != "" {
 			r.use(t.from, t.to)

@@ -17,7 +17,12 @@ func TestNeedsCitation(t *testing.T) {
 		"It is not known how the key was copied.":      false,
 		"There is no evidence of a second intruder.":   false,
 		"Nobody says whether the server was isolated.": false,
-		"": false,
+		"Unpublish the template and re-issue the key.": false,
+		"We do not yet know who sent it.":              false,
+		"Whether FS01 was reached remains unclear.":    false,
+		"He did not know the password.":                true,
+		"Shut down at noon, FS01 stayed off.":          true,
+		"":                                             false,
 	} {
 		if got := sentence.NeedsCitation(strings.ToLower(s)); got != want {
 			t.Errorf("NeedsCitation(%q) = %v, want %v", s, got, want)
