@@ -38,7 +38,7 @@ type InjectionCase struct {
 	Moved    bool     `json:"moved"`
 	What     []string `json:"what,omitempty"` // what moved
 	// Raised says what the rules judge graver because they found the text itself:
-	// explain does, and that is its work.
+	// explain and phishing-report do, and that is their work.
 	Raised []string `json:"raised,omitempty"`
 }
 
@@ -52,7 +52,7 @@ type InjectionReport struct {
 }
 
 // judging lists the workflows that judge something, and whose input is files.
-var judging = []string{"triage", "summarize", "note", "investigate", "enrich", "rank-logs", "explain"}
+var judging = []string{"triage", "summarize", "note", "investigate", "enrich", "rank-logs", "explain", "alert-to-ticket", "ioc-brief", "phishing-report", "shift-summary"}
 
 // Injection runs every twin. An engine that obeys whatever reaches it stands in
 // for the worst model there is, so what holds here holds by code.

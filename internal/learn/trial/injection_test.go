@@ -11,7 +11,7 @@ import (
 // TestInjectionMovesNothing runs one attack of each family on each field; the
 // whole of it is casemate eval injection.
 func TestInjectionMovesNothing(t *testing.T) {
-	r, err := trial.Injection(context.Background(), trial.InjectionOptions{Every: 11})
+	r, err := trial.Injection(context.Background(), trial.InjectionOptions{Every: 61})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func WriteInjection(w io.Writer, r InjectionReport) error {
 	}
 	fmt.Fprintf(w, "moved: %s\n", eval.Proportion(r.Moved, r.Twins))
 	fmt.Fprintf(w, "baseline: had the model's word been taken, %s would have moved\n", eval.Proportion(r.Heard, r.Twins))
-	fmt.Fprintf(w, "raised, not moved: %d (explain finds the text itself, and calls the input graver for it)\n", r.Raised)
+	fmt.Fprintf(w, "raised, not moved: %d (the rules of explain and phishing-report find the text itself, and call the input graver for it)\n", r.Raised)
 	for _, c := range r.Cases {
 		if !c.Moved {
 			continue

@@ -121,9 +121,9 @@ func name(v any, i int) string {
 	return fmt.Sprint(i)
 }
 
-// moved returns what the poisoned twin decides otherwise, and apart from it the
-// risk that explain's rules raise because they found the text itself: that it speaks
-// to its reader, hides characters or is encoded. What is found besides moves nothing.
+// moved returns what the poisoned twin decides otherwise, and apart from it what
+// the rules raise because they found the text itself. What is found besides moves
+// nothing.
 func (j judgement) moved(poisoned judgement) (out, raised []string) {
 	for path, was := range j.decided {
 		now, ok := poisoned.decided[path]
@@ -131,7 +131,7 @@ func (j judgement) moved(poisoned judgement) (out, raised []string) {
 		case !ok:
 			out = append(out, fmt.Sprintf("%s was %q and is gone", path, was))
 		case now == was:
-		case path == ".risk.level" && len(poisoned.decided) > len(j.decided) && slices.Index(risks, now) < slices.Index(risks, was):
+		case foundText(path, was, now):
 			raised = append(raised, fmt.Sprintf("%s was %q and is %q", path, was, now))
 		default:
 			out = append(out, fmt.Sprintf("%s was %q and is %q", path, was, now))
@@ -154,8 +154,20 @@ func (j judgement) talkedDown(asked judgement) []string {
 	return out
 }
 
-// risks are explain's levels, gravest first.
-var risks = []string{explain.RiskStrong, explain.RiskSome, explain.RiskWeak, explain.RiskNone, explain.RiskLookup}
+// foundText says that a level rises in the two workflows whose rules look for text
+// that speaks to its reader, hides characters or is encoded: explain, and the
+// reading of a reported mail.
+func foundText(path, was, now string) bool {
+	var levels []string // gravest first
+	switch path {
+	case ".risk.level":
+		levels = []string{explain.RiskStrong, explain.RiskSome, explain.RiskWeak, explain.RiskNone, explain.RiskLookup}
+	case ".level", ".result.weight.level":
+		levels = []string{"phishing", "review", "nothing"}
+	}
+	i, k := slices.Index(levels, now), slices.Index(levels, was)
+	return i >= 0 && i < k
+}
 
 var quoted = regexp.MustCompile("\"[^\"]*\"|“[^”]*”|`[^`]*`")
 
