@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -18,19 +19,21 @@ const (
 )
 
 // each reads the files of the input one after the other, folders in the order of
-// their names, and gives each to do. What cannot be read is a fault; if nothing
-// can, that is the error.
+// their names, and gives each to do. What cannot be read is a fault.
 func (m *material) each(ctx context.Context, run *pipeline.Run, paths []string, do func(name string, data []byte) error) error {
-	read, files := 0, 0
+	files := 0
 	one := func(name string, data []byte, err error) error {
 		if err == nil && len(data) > maxInput {
 			err = fmt.Errorf("is over %d MiB", maxInput>>20)
+		}
+		var at *fs.PathError
+		if errors.As(err, &at) {
+			err = at.Err // without the name and the call
 		}
 		if err != nil {
 			m.fault(name, 0, err.Error())
 			return nil
 		}
-		read++
 		run.InputBytes(name, data)
 		return do(name, data)
 	}
@@ -62,10 +65,6 @@ func (m *material) each(ctx context.Context, run *pipeline.Run, paths []string, 
 		if err != nil {
 			return err
 		}
-	}
-	if read == 0 && len(m.coverage.Faults) > 0 {
-		f := m.coverage.Faults[0]
-		return &casemate.Error{Code: casemate.CodeInput, Message: fmt.Sprintf("read %q: %s", f.At.File, f.Reason), Hint: "give files that can be read, folders, or - for standard input"}
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/document"
 	"github.com/casemate-ai/casemate/internal/security/dossier"
+	"github.com/casemate-ai/casemate/internal/security/evidence"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
 	"github.com/casemate-ai/casemate/internal/security/recipe/letter"
 )
@@ -43,6 +44,13 @@ func (r *Recipe) gather(ctx context.Context, run *pipeline.Run, paths []string) 
 	}
 	if err != nil {
 		return nil, err
+	}
+	if len(m.evidence) == 0 && m.coverage.Records == 0 { // of nothing nothing is said, least of all that it is clean
+		faults := m.coverage.Faults
+		if len(faults) == 0 && len(paths) > 0 {
+			faults = []casemate.Fault{{At: casemate.Location{File: paths[0]}, Reason: "there is nothing in it"}}
+		}
+		return nil, evidence.Nothing(paths, faults, "give files that can be read, folders, or - for standard input")
 	}
 	if len(r.Evidence.Kinds) > 0 {
 		m.evidence = slices.DeleteFunc(m.evidence, func(e casemate.Evidence) bool { return !slices.Contains(r.Evidence.Kinds, string(e.Kind)) })
