@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -16,6 +17,7 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -82,6 +84,9 @@ func (l *Letter) Receives(name string) bool {
 // maxInner is how deep mails in mails are read.
 const maxInner = 4
 
+// headers are those of which every mail has at least one.
+var headers = []string{"From", "To", "Subject", "Date", "Message-Id", "Received", "Reply-To", "Return-Path"}
+
 // Read reads a message as mail programs save it, and the messages that are
 // attached to it, as those are that somebody reports.
 func Read(name string, data []byte, to Sink) ([]*Letter, error) { return read(name, data, to, 0) }
@@ -90,6 +95,9 @@ func read(name string, data []byte, to Sink, depth int) ([]*Letter, error) {
 	msg, err := mail.ReadMessage(bytes.NewReader(data))
 	if err != nil {
 		return nil, fmt.Errorf("is no mail: %w", err)
+	}
+	if !slices.ContainsFunc(headers, func(name string) bool { return msg.Header.Get(name) != "" }) {
+		return nil, errors.New("is no mail: it has none of a mail's headers")
 	}
 	r := &mailReader{to: to, l: &Letter{file: name}}
 	r.headers(msg.Header)
