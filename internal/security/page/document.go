@@ -251,7 +251,8 @@ func unique(ids []string) []string {
 	return out
 }
 
-// placeText is where evidence stands, a long file name cut in its middle.
+// placeText is where evidence stands: of a long file name what comes after the
+// last folder, which is what names differ in, or where that is long, too, both ends.
 func placeText(l casemate.Location, most int) string {
 	if l.File == "" {
 		return ""
@@ -259,7 +260,11 @@ func placeText(l casemate.Location, most int) string {
 	name := report.Terminal(l.File)
 	l.File = ""
 	rest := l.String()
-	return columns.Middle(name, max(most-len(rest), 4)) + rest
+	room := max(most-len(rest), 4)
+	if i := strings.LastIndexAny(name, `/\`); i > 0 && columns.Of(name) > room && 1+columns.Of(name[i:]) <= room {
+		return "…" + name[i:] + rest
+	}
+	return columns.Middle(name, room) + rest
 }
 
 // coverageLine says what was read in one sentence.
