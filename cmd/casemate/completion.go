@@ -8,6 +8,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/casemate-ai/casemate/internal/security/evidence"
+	"github.com/casemate-ai/casemate/internal/security/head"
 	"github.com/casemate-ai/casemate/internal/security/recipe"
 	"github.com/casemate-ai/casemate/internal/security/workflow"
 )
@@ -59,8 +61,13 @@ func completions(root *kong.Node) []completion {
 		for _, group := range n.AllFlags(true) {
 			for _, f := range group {
 				c.flags = append(c.flags, word{"--" + f.Name, shortHelp(f.Help)})
-				if f.Enum != "" {
+				switch {
+				case f.Enum != "":
 					c.values["--"+f.Name] = enumWords(f.Enum)
+				case f.Name == "head":
+					c.values["--head"] = head.Names()
+				case f.Name == "format":
+					c.values["--format"] = evidence.Formats()
 				}
 			}
 		}
