@@ -112,23 +112,13 @@ func (out *Output) askOpinions(ctx context.Context, run *pipeline.Run, p *prompt
 				return fmt.Errorf("ask for an opinion of incident %q: %w", out.Incidents[i].ID, err)
 			}
 			if !errors.Is(err, pipeline.ErrBudget) {
-				op.Status = "not read by the model: " + cause(err)
+				op.Status = "not read by the model: " + pipeline.Reason(err)
 			}
 			continue
 		}
 		out.take(run, op, &answers[k], files[i])
 	}
 	return nil
-}
-
-// cause is what a reader needs to know of an error of Ask.
-func cause(err error) string {
-	for _, known := range []error{pipeline.ErrDryRun, pipeline.ErrUnusable, pipeline.ErrTooLong, pipeline.ErrNoModel, pipeline.ErrBudget} {
-		if errors.Is(err, known) {
-			return known.Error()
-		}
-	}
-	return "it could not be asked"
 }
 
 // take makes an opinion of a model's answer.
@@ -141,11 +131,11 @@ func (out *Output) take(run *pipeline.Run, op *report.Opinion, a *opinionAnswer,
 	op.Agrees = op.Verdict == op.Rules
 	op.Reasons = run.Verify(statements(a.Reasons), f.evidence)
 	op.Check = run.Verify(statements([]sentence{a.Check}), f.evidence)
-	switch held := holds(op.Reasons); {
-	case op.Agrees:
-	case gravity(op.Verdict) > gravity(op.Rules):
-		op.Recommendation = fmt.Sprintf("The model would call it %s. The rules' verdict stands: a model lowers none.", op.Verdict)
-	case held:
+	verdict, advice := pipeline.Upward(op.Rules, op.Verdict)
+	switch {
+	case verdict == op.Rules:
+		op.Recommendation = advice
+	case holds(op.Reasons):
 		op.Raised, op.Effective = true, op.Verdict
 	default:
 		op.Status += "; it would call this " + string(op.Verdict) + ", but the evidence shows none of its reasons, so the rules' verdict stands"

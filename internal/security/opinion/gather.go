@@ -8,6 +8,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/knowledge"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // Limits of what one question holds: the gravest moments, told in order of time.
@@ -126,12 +127,12 @@ func gravest(timeline []casemate.Moment, n int) []casemate.Moment {
 
 // counts says in numbers what the incident is made of.
 func counts(inc *casemate.Incident) string {
-	text := fmt.Sprintf("%s in %s of the timeline", plural(inc.Count, "alert"), plural(len(inc.Timeline), "line"))
+	text := fmt.Sprintf("%s in %s of the timeline", phrase.Count(inc.Count, "alert"), phrase.Count(len(inc.Timeline), "line"))
 	if len(inc.Hosts) > 0 {
-		text += fmt.Sprintf(", %s (%s)", plural(len(inc.Hosts), "host"), list(inc.Hosts))
+		text += fmt.Sprintf(", %s (%s)", phrase.Count(len(inc.Hosts), "host"), phrase.First(inc.Hosts, maxListed))
 	}
 	if len(inc.Users) > 0 {
-		text += fmt.Sprintf(", %s (%s)", plural(len(inc.Users), "account"), list(inc.Users))
+		text += fmt.Sprintf(", %s (%s)", phrase.Count(len(inc.Users), "account"), phrase.First(inc.Users, maxListed))
 	}
 	if gap, ok := longestGap(inc.Timeline); ok {
 		text += "; the longest silence between two of its lines is " + silence(gap)
@@ -139,22 +140,8 @@ func counts(inc *casemate.Incident) string {
 	return text + "."
 }
 
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
 // maxListed is how many names a sentence lists.
 const maxListed = 6
-
-func list(names []string) string {
-	if len(names) <= maxListed {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:maxListed], ", "), len(names)-maxListed)
-}
 
 // longestGap returns the longest time in which nothing of the timeline happened.
 func longestGap(timeline []casemate.Moment) (time.Duration, bool) {
@@ -185,11 +172,11 @@ func silence(d time.Duration) string {
 	case d < time.Second:
 		return "less than a second"
 	case d < time.Minute:
-		return plural(int(d/time.Second), "second")
+		return phrase.Count(int(d/time.Second), "second")
 	case d < 2*time.Hour:
-		return plural(int(d/time.Minute), "minute")
+		return phrase.Count(int(d/time.Minute), "minute")
 	}
-	return plural(int(d/time.Hour), "hour")
+	return phrase.Count(int(d/time.Hour), "hour")
 }
 
 // together tells by rules why the alerts are one incident.
@@ -227,11 +214,11 @@ func (f *file) place() string {
 	case len(inc.Timeline) == 1:
 		return fmt.Sprintf("It is one kind of alert, %d times.", inc.Count)
 	case alike && len(inc.Hosts) > 1:
-		return fmt.Sprintf("Its %d alerts have the same name, on %d hosts: %s.", inc.Count, len(inc.Hosts), list(inc.Hosts))
+		return fmt.Sprintf("Its %d alerts have the same name, on %d hosts: %s.", inc.Count, len(inc.Hosts), phrase.First(inc.Hosts, maxListed))
 	case len(inc.Hosts) == 1:
 		return fmt.Sprintf("All of its %d alerts are of one host, %s.", inc.Count, inc.Hosts[0])
 	case len(inc.Hosts) > 1:
-		return fmt.Sprintf("Its %d alerts are of %d hosts: %s.", inc.Count, len(inc.Hosts), list(inc.Hosts))
+		return fmt.Sprintf("Its %d alerts are of %d hosts: %s.", inc.Count, len(inc.Hosts), phrase.First(inc.Hosts, maxListed))
 	case len(inc.Users) == 1:
 		return fmt.Sprintf("All of its %d alerts are of one account, %s.", inc.Count, inc.Users[0])
 	case alike:

@@ -193,7 +193,8 @@ func TestSameBytes(t *testing.T) {
 		}
 		return string(b)
 	}
-	if bytesOf() != bytesOf() {
+	first, second := bytesOf(), bytesOf()
+	if first != second {
 		t.Error("two runs gave other bytes")
 	}
 }

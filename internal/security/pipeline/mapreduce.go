@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -84,7 +83,7 @@ func MapReduce[P any](ctx context.Context, r *Run, evidence []casemate.Evidence,
 		case !WithoutModel(errs[i]):
 			return out, errs[i]
 		default:
-			reading.Why, last = reason(errs[i]), errs[i]
+			reading.Why, last = Reason(errs[i]), errs[i]
 		}
 	}
 	r.unread(out.Readings, asked)
@@ -200,14 +199,4 @@ func ids(list []casemate.Evidence) []string {
 		}
 	}
 	return out
-}
-
-// reason names a WithoutModel error in words that are the same every time.
-func reason(err error) string {
-	for _, e := range []error{ErrNoModel, ErrBudget, ErrDryRun, ErrUnusable, ErrTooLong} {
-		if errors.Is(err, e) {
-			return e.Error()
-		}
-	}
-	return err.Error()
 }

@@ -57,6 +57,17 @@ func WithoutModel(err error) bool {
 	return false
 }
 
+// Reason says why a model's answer is not there, in words that are the same every
+// time: what else an error says may be of one machine or one moment.
+func Reason(err error) string {
+	for _, e := range []error{ErrNoModel, ErrBudget, ErrDryRun, ErrUnusable, ErrTooLong} {
+		if errors.Is(err, e) {
+			return e.Error()
+		}
+	}
+	return "the model could not be asked"
+}
+
 // unlimited is a budget without end.
 const unlimited = -1
 

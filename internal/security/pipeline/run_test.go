@@ -216,14 +216,6 @@ func TestUpward(t *testing.T) {
 			t.Errorf("an invented verdict: %q, %q", got, advice)
 		}
 	}
-	for rule := casemate.SeverityUnknown; rule <= casemate.SeverityCritical; rule++ {
-		for model := casemate.SeverityUnknown; model <= casemate.SeverityCritical; model++ {
-			got, advice := pipeline.UpwardSeverity(rule, model)
-			if got != max(rule, model) || (advice != "") != (model < rule && model != casemate.SeverityUnknown) {
-				t.Errorf("UpwardSeverity(%v, %v) = %v, %q", rule, model, got, advice)
-			}
-		}
-	}
 }
 
 // TestInput wants the digests of files as they are, in the order in which

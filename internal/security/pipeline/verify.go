@@ -83,19 +83,5 @@ func Upward(rule, model casemate.Verdict) (verdict casemate.Verdict, recommendat
 	case verdicts[model] > verdicts[rule]:
 		return model, ""
 	}
-	return rule, "The model would call it " + quoted(string(model)) + " and not " + quoted(string(rule)) + ". Its opinion lowers no verdict: a person decides."
+	return rule, "The model would call it " + string(model) + ". The rules' verdict stands: a model lowers none."
 }
-
-// UpwardSeverity is Upward for severities. casemate.SeverityUnknown counts for
-// nothing.
-func UpwardSeverity(rule, model casemate.Severity) (severity casemate.Severity, recommendation string) {
-	switch {
-	case model == casemate.SeverityUnknown || model == rule || model > casemate.SeverityCritical:
-		return rule, ""
-	case model > rule:
-		return model, ""
-	}
-	return rule, "The model would call its severity " + model.String() + " and not " + rule.String() + ". Its opinion lowers no severity: a person decides."
-}
-
-func quoted(s string) string { return "“" + s + "”" }
