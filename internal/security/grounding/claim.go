@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
-	"github.com/casemate-ai/casemate/internal/security/grounding/opposite"
+	"github.com/casemate-ai/casemate/internal/security/grounding/reason"
 	"github.com/casemate-ai/casemate/internal/security/grounding/stem"
 )
 
@@ -19,7 +19,9 @@ func (r *reading) claims() {
 		return
 	}
 	r.causes(low)
-	if r.needs {
+	if r.needs && reason.Explains(low) { // what cannot be in general is no denial
+		r.outcomes(negation.ReplaceAllString(low, " "))
+	} else if r.needs {
 		r.outcomes(low)
 	}
 	r.severities(low)
@@ -42,54 +44,21 @@ func (r *reading) unquoted() string {
 	return string(b)
 }
 
-var (
-	causal      = regexp.MustCompile(`\b(?:because|caused|causing|causes|cause of|led to|leads to|leading to|lead to|as a (?:direct )?(?:result|consequence)|result(?:ed|ing|s) (?:in|from)|due to|owing to|thanks to|in order to|so that|so as to|therefore|consequently|hence|thus|which (?:allowed|enabled|made it possible|let)|(?:allowing|enabling) the (?:attackers?|operators?|intruders?|adversar(?:y|ies)|actors?)|enabled the (?:attackers?|operators?|intruders?|adversar(?:y|ies)|actors?)|with the (?:aim|goal|intention|purpose) of|for the purpose of|in an (?:attempt|effort) to|the (?:root )?cause|gave rise to|stem(?:s|med) from|the reason (?:for|why|is|was)|on account of|responsible for|made possible by|attributable to|prompted by|motivated by|in response to|in retaliation|to cover (?:up|their|its|his)|to (?:evade|avoid|hide|prepare|forge|pressure|extort))\b`)
-	hedged      = regexp.MustCompile(`\b(?:may|might|could|possibl[ey]|perhaps|hypothes[ie]s|suspect(?:ed|s)?|presumabl[ey]|conceivabl[ey]|appears?|seems?|suggests?|consistent with|if)\b`)
-	purpose     = regexp.MustCompile(`\bso that\b.{0,60}?\b(?:could|might|may)\b`)
-	flagged     = regexp.MustCompile(`\b(?:raised|flagged|alerted|matched|fired|scor(?:ed|es)|rat(?:ed|es)|rank(?:ed|s)?|grad(?:ed|es)|report(?:ed|s)|counts? as|is listed|is likely|needs review|triggered)\b`)
-	givesReason = regexp.MustCompile(`^(?:because|due to|owing to|as a)`)
-	failing     = regexp.MustCompile(`\b(?:denied|refused|fail(?:ed|ure)|rejected|blocked|unsuccessful|not allowed)\b`)
-	reasons     = regexp.MustCompile(`\b(?:because|since|caus\w+|so|led to|lead\w* to|result\w*|due to|owing to|reason\w*|so that|in order to|therefore|consequen\w+|hence|thus|allow(?:ed|ing) (?:the|it|them|us)|could be|enabl\w+|stem\w*|why|to (?:evade|avoid|hide|prepare|forge|cover))\b`)
-)
-
-var causalHints = strings.Fields("because caus led lead result consequence due owing thanks order that therefore hence thus which allowing enabl aim goal intention purpose attempt effort rise stem reason account responsible possible attributable prompt motivat response retaliation cover evade avoid hide prepare forge pressure extort so")
-
-// causes reports a cause or purpose that no evidence cited states. That a sensor or
-// rule reports something because of what it matched is no such claim, nor is the
-// reason of a refusal that the record of it gives.
+// causes reports a cause or purpose that no evidence cited states, nor the record of a
+// refusal.
 func (r *reading) causes(low string) {
-	if !opposite.Hinted(low, causalHints) {
+	from, to := reason.Given(low)
+	if to == 0 || !r.needs {
 		return
 	}
-	m := causal.FindStringIndex(low)
-	if m == nil || !r.needs || hedged.MatchString(purpose.ReplaceAllString(low, "")) || flagged.MatchString(low) {
-		return
-	}
-	mine := stem.All(low)
-	if failing.MatchString(low) && givesReason.MatchString(low[m[0]:m[1]]) {
-		why := stem.All(clause(low, m))
-		if slices.ContainsFunc(r.pool, func(x *index) bool { x.ready(); return len(why) > 1 && stem.Shared(x.own, why)*3 >= len(why)*2 }) {
-			return
-		}
-	}
+	var own, lines []string
 	for _, x := range r.pool {
 		x.ready()
-		for _, s := range sentencesOf(x.own) {
-			if reasons.MatchString(s) && stem.Shared(s, mine) >= 2 {
-				return
-			}
-		}
+		own, lines = append(own, x.own), append(lines, sentencesOf(x.own)...)
 	}
-	r.report(Cause, short(r.text[max(0, m[0]-20):min(len(r.text), m[1]+40)]), "no evidence cited says what caused what, or to what end")
-}
-
-// clause is the part of a sentence that gives the reason.
-func clause(low string, m []int) string {
-	rest := low[m[1]:]
-	if i := strings.IndexByte(rest, ','); i > 0 && m[0] < 3 {
-		rest = rest[:i]
+	if !reason.Recorded(low, from, to, own) && !reason.Stated(low, lines) {
+		r.report(Cause, short(r.text[max(0, from-20):min(len(r.text), to+40)]), "no evidence cited says what caused what, or to what end")
 	}
-	return rest
 }
 
 // sentencesOf cuts folded evidence into lines and sentences.
@@ -104,6 +73,7 @@ var severe = []*regexp.Regexp{
 	regexp.MustCompile(`\b(?:rated|rates|graded|grades|ranked|ranks|classified|classifies|called|calls|considers|considered|labelled|labeled|labels|marked|marks|tagged|assigned)\b(?:[ ,]+[^ ,;]+){0,9}? ` + levels + `\b`),
 	regexp.MustCompile(`\b(?:severity|urgency|priority)(?: of| is| was| as|:|=)? ?(?:the |a |as |"|')*` + levels + `\b`),
 	regexp.MustCompile(`\b(?:a|an) ` + levels + ` (?:\w+ )?(?:alert|finding|notable|detection)\b`),
+	regexp.MustCompile(`\b(?:alerts?|findings?|notables?|detections?)\b(?:[^.;]|\.\S){0,80}\b(?:is|was|are|were) (?:of )?` + levels + `(?: and\b| but\b|[.,;]|$)`),
 }
 
 // severities reports a severity that no evidence cited has.
@@ -127,14 +97,15 @@ func (r *reading) graded(level string) bool {
 }
 
 var (
-	clearing  = regexp.MustCompile(`\b(?:benign|false[- ]positives?|false alarm|harmless|innocuous|legitimate(?:ly)?|authori[sz]ed|sanctioned|approved|expected (?:behaviou?r|activity)|routine|no threat|not malicious|not suspicious|not an attack|(?:can|may|should|could) be (?:safely )?(?:closed|ignored|dismissed|suppressed|disregarded)|safe to (?:close|ignore)|nothing to worry|normal (?:behaviou?r|activity|operations?)|known[- ]good|test activity|a test|penetration test|no (?:further )?action (?:is |was )?(?:needed|required|necessary)|needs no action|(?:is|was|were|are|been) (?:now |fully |already )?(?:resolved|contained|remediated|mitigated)|(?:incident|case|alert|ticket) (?:is|was|has been) (?:now )?closed|(?:expected|planned|scheduled) maintenance)\b`)
+	clearing  = regexp.MustCompile(`\b(?:benign|false[- ]positives?|false alarm|harmless|innocuous|legitimate(?:ly)?|authori[sz]ed|sanctioned|approved|expected (?:behaviou?r|activity)|routine|no threat|not malicious|not suspicious|not an attack|(?:can|may|should|could) be (?:safely )?(?:closed|ignored|dismissed|suppressed|disregarded)|safe to (?:close|ignore)|nothing to worry|normal (?:behaviou?r|activity|operations?)|known[- ]good|test activity|a test|penetration test|no (?:further )?action (?:is |was )?(?:needed|required|necessary)|needs no action|(?:is|was|were|are|been) (?:now |fully |already )?(?:resolved|contained|remediated|mitigated)|(?:incident|case|alert|ticket) (?:is|was|has been) (?:now )?closed|(?:expected|planned|scheduled) maintenance|(?:quite |perfectly )?(?:normal|usual|typical|common|customary|ordinary) (?:for|of|on|behaviou?r of) (?:this|these|the|his|her|its|their|such|an?) (?:\w+ )?(?:accounts?|users?|hosts?|servers?|roles?|teams?|machines?|departments?|jobs?|services?)|business as usual|part of (?:his|her|its|their|the) (?:normal|usual|daily|regular) \w+)\b`)
+	factors   = regexp.MustCompile(`\b(?:mfa|factor|push|prompt|certificate request)\b`)
 	handled   = regexp.MustCompile(`\b(?:resolved|contained|remediated|mitigated|closed)\b`)
 	told      = regexp.MustCompile(`\b(?:according to|by|in) (?:the |his |her |their |an? )?(?:\w+ )?(?:notes?|tickets?|chats?|handover|team|analysts?|colleagues?)\b`)
 	inQuotes  = regexp.MustCompile("\"[^\"\n]*\"|`[^`\n]*`")
 	pretends  = regexp.MustCompile(`\b(?:claim(?:s|ed|ing)?|ask(?:s|ed|ing)?|tell(?:s|ing)?|told|pretend(?:s|ed|ing)?|purport(?:s|ed)?|instruct(?:s|ed|ing)?|demand(?:s|ed|ing)?|urge[sd]?|order(?:s|ed)?|wants?|speaks to)\b`)
 	takenFor  = regexp.MustCompile(`\b(?:treated|regarded|considered|taken|dismissed|filed|handled|seen|classed|thought)(?: \w+)? (?:as|for|to be)(?: an?)? $`)
 	refusing  = regexp.MustCompile(`(?:not|un|n't|never)(?: been| be| yet)? ?$`)
-	affirming = regexp.MustCompile(`\b(?:true positive|confirmed (?:as |to be )?(?:malicious|compromised?|breach|attack|intrusion|true)|(?:compromise|breach|attack|intrusion|infection) (?:is|was|has been) confirmed)\b`)
+	affirming = regexp.MustCompile(`\b(?:true positive|confirmed (?:as |to be )?(?:malicious|compromised?|breach|attack|intrusion|true)|(?:compromise|breach|attack|intrusion|infection) (?:is|was|has been) confirmed|it (?:is|was|has been) (?:now )?confirmed)\b`)
 	confirms  = regexp.MustCompile(`\b(?:confirm\w*|true positive)\b`)
 )
 
@@ -148,6 +119,9 @@ func (r *reading) verdicts(low string) {
 		said := low[m[0]:m[1]]
 		if strings.HasPrefix(low[m[1]:], "-") || !r.copied && !r.free(m[0], m[1]) || refusing.MatchString(low[:m[0]]) || pretends.MatchString(low[:m[0]]) && r.contains(fold(said)) || takenFor.MatchString(low[:m[0]]) && r.opined(fold(said)) {
 			continue
+		}
+		if said == "approved" && factors.MatchString(low) && slices.ContainsFunc(r.pool, func(x *index) bool { x.ready(); return stem.Begins(x.own, said) && factors.MatchString(x.own) }) {
+			continue // a second factor or a certificate, not a deed
 		}
 		ok := r.cleared(low, clearing, true)
 		if handled.MatchString(said) {
