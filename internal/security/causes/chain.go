@@ -221,10 +221,12 @@ func (s *Story) OnHost(r *Record, within time.Duration) []*Record {
 	return out
 }
 
-// Until returns the records up to the time of r.
+// Until returns the records up to the time of r. One without a time was not
+// before anything.
 func (s *Story) Until(r *Record) []*Record {
+	timed, _ := slices.BinarySearchFunc(s.Records, time.Time{}.Add(time.Nanosecond), func(o *Record, t time.Time) int { return o.Time.Compare(t) })
 	n, _ := slices.BinarySearchFunc(s.Records, r.Time.Add(time.Nanosecond), func(o *Record, t time.Time) int { return o.Time.Compare(t) })
-	return s.Records[:n]
+	return s.Records[min(timed, n):n]
 }
 
 func isLoopback(addr string) bool { return addr == "::1" || strings.HasPrefix(addr, "127.") }

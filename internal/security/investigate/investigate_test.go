@@ -389,7 +389,7 @@ func rows(t *testing.T, path string) [][]string {
 func TestLogs(t *testing.T) {
 	files := map[string][]string{"sshd-auth.log": {"sshd-auth.log"}, "shop-access.log": {"shop-access.log", "shop-error.log"}, "shop-error.log": {"shop-access.log", "shop-error.log"}, "nginx-outage.log": {"nginx-outage.log"}}
 	got := map[string]investigate.Output{}
-	for _, row := range rows(t, examples+"logs/truth.csv") {
+	for _, row := range rows(t, examples+"logs-truth.csv") {
 		o, ok := got[row[0]]
 		if !ok {
 			o = run(t, logs(files[row[0]]...))
@@ -600,5 +600,28 @@ func TestWordsMoveNothing(t *testing.T) {
 	}
 	if diff := cmp.Diff(verdicts(clean), verdicts(poisoned)); diff != "" {
 		t.Errorf("words moved something (-clean +poisoned):\n%s", diff)
+	}
+}
+
+// TestWithoutTime: a record without a time was not before anything, so that
+// nothing begins with it.
+func TestWithoutTime(t *testing.T) {
+	table := filepath.Join(t.TempDir(), "notes.csv")
+	if err := os.WriteFile(table, []byte("file,finding,src,host\nsshd-auth.log,guessed,203.0.113.88,edge02\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := run(t, investigate.Input{Files: []string{examples + "logs", table}, AsOf: "2026-04-15"})
+	if len(o.RootCauses) == 0 {
+		t.Fatal("no root cause")
+	}
+	for _, rc := range o.RootCauses {
+		for _, l := range rc.Chain {
+			if l.Time.IsZero() {
+				t.Errorf("a step without a time: %s", l.Statement.Text)
+			}
+		}
+		if rc.Root.Support == casemate.Unsupported {
+			t.Errorf("unsupported: %s", rc.Root.Text)
+		}
 	}
 }
