@@ -442,7 +442,7 @@ func sentences(m *material, wanted []string, most int) Listed[*casemate.Statemen
 			if s.Quoted || s.Commands || len(wanted) > 0 && !slices.Contains(wanted, string(s.Topic)) {
 				continue
 			}
-			out = append(out, &casemate.Statement{Text: quoted(s), Evidence: []string{s.Evidence}, By: casemate.DecidedByClassifier})
+			out = append(out, &casemate.Statement{Text: quoted(s), Evidence: []string{s.Evidence}, By: casemate.DecidedByAnalyst})
 		}
 	}
 	return listed(out, most)

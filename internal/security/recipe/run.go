@@ -98,7 +98,7 @@ func (r *Recipe) Run(ctx context.Context, run *pipeline.Run, in Input) (Result, 
 
 func decider(r *Rule) casemate.Decider {
 	if r.Do == "sentences" {
-		return casemate.DecidedByClassifier
+		return casemate.DecidedByAnalyst
 	}
 	return casemate.DecidedByRule
 }
