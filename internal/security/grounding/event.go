@@ -15,9 +15,27 @@ import (
 // events checks what a sentence says happened: its harm, and its order.
 func (r *reading) events() {
 	if low := r.unquoted(); r.needs && !r.copied {
+		r.alien(low)
 		r.harms(low)
 		r.sequences(low)
 		r.deeds(low)
+	}
+}
+
+// alien reports what is no sentence: it has no word in common with what it cites, and
+// none of the small words of English either.
+func (r *reading) alien(low string) {
+	if r.cites == 0 || len(r.problems) > 0 || slices.Contains(r.used, true) || slices.ContainsFunc(wordOf.FindAllString(low, 64), stem.Empty) {
+		return
+	}
+	stems := stem.All(low)
+	for _, x := range r.pool {
+		if x.ready(); slices.ContainsFunc(stems, func(s string) bool { return stem.Alike(x.low, s) }) {
+			return
+		}
+	}
+	if r.found == 0 {
+		r.report(Citation, short(r.text), "it has no word in common with the evidence cited")
 	}
 }
 
@@ -85,6 +103,9 @@ func (r *reading) sequences(low string) {
 		x.ready()
 		from, to := x.span()
 		pieces[i] = sequence.Piece{Text: x.low, From: from, To: to}
+	}
+	if said := sequence.Same(low, pieces); said != "" {
+		r.report(Time, said, "the times of the evidence are of different days")
 	}
 	if sequence.Wrong(low, pieces) {
 		r.report(Time, short(r.text), "the evidence has the two in the other order")

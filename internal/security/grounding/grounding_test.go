@@ -233,3 +233,18 @@ func BenchmarkCheck(b *testing.B) {
 		c.Check(s[i%len(s)])
 	}
 }
+
+// TestGibberish holds that what a broken model says is not taken for a sentence.
+func TestGibberish(t *testing.T) {
+	c := grounding.New([]casemate.Evidence{{ID: "E1", Kind: casemate.EvidenceEvent, Text: "powershell.exe started by root"}}, grounding.Options{})
+	for says, want := range map[string]casemate.Support{
+		"]ptcd]ptcd]ptcd] ptcd":       casemate.Unsupported,
+		"lorem ipsum dolor sit amet.": casemate.Unsupported,
+		"PowerShell started.":         casemate.Supported,
+		"A shell was opened.":         casemate.Supported,
+	} {
+		if s := c.Check(casemate.Statement{Text: says, Evidence: []string{"E1"}}); s.Support != want {
+			t.Errorf("%q: %s %v", says, s.Support, s.Problems)
+		}
+	}
+}

@@ -169,7 +169,7 @@ func (r *reading) amounts(a amount, next string) bool {
 	if strings.Contains(a.digits, ".") {
 		a.noun = ""
 	}
-	if f := familyOf(a.noun); f != "" {
+	if f := numeral.Counts(a.noun); f != "" {
 		return r.counts(a, f, low, high)
 	}
 	if a.noun != "" && a.n <= 12 {
@@ -269,37 +269,7 @@ func valueOfHex(s string) float64 {
 	return float64(n)
 }
 
-// familyOf returns what kind of thing a noun counts, where the number of that kind
-// can be counted in what is cited; "" for others.
-func familyOf(noun string) string {
-	switch strings.TrimSuffix(noun, "s") {
-	case "host", "machine", "computer", "endpoint", "device", "system":
-		return "host"
-	case "server", "workstation", "client", "laptop":
-		return "some-host"
-	case "user", "account", "identity", "identitie":
-		return "user"
-	case "person", "people", "employee", "recipient", "mailboxe", "mailbox", "colleague", "member", "victim":
-		return "some-user"
-	case "record", "event", "alert", "detection", "finding", "notable", "hit", "entry", "entrie", "line":
-		return "record"
-	case "addresse", "address", "ip":
-		return "address"
-	case "domain":
-		return "domain"
-	case "technique":
-		return "technique"
-	case "sensor", "console", "product", "source", "tool":
-		return "source"
-	}
-	return ""
-}
-
 var nouns = regexp.MustCompile(`^((?:[ -][a-z]+){0,3}?)[ -]([a-z]+?s|people|persons|times)\b`)
-
-// stops are words that no noun of a number stands behind.
-var stops = map[string]bool{"of": true, "in": true, "on": true, "at": true, "to": true, "from": true, "by": true, "and": true, "or": true, "with": true, "for": true,
-	"was": true, "is": true, "were": true, "are": true, "had": true, "has": true, "the": true, "a": true, "that": true, "which": true, "who": true, "as": true, "after": true, "before": true, "into": true, "than": true, "then": true, "this": true, "its": true, "his": true, "her": true, "their": true}
 
 // counted returns the plural noun that a number counts, and where it ends.
 func (r *reading) counted(at int) (string, int) {
@@ -308,12 +278,12 @@ func (r *reading) counted(at int) (string, int) {
 		return "", at
 	}
 	for _, w := range strings.FieldsFunc(r.low[at+m[2]:at+m[3]], func(c rune) bool { return c == ' ' || c == '-' }) {
-		if stops[w] {
+		if numeral.Ends(w) {
 			return "", at
 		}
 	}
 	noun := r.low[at+m[4] : at+m[5]]
-	if stops[noun] {
+	if numeral.Ends(noun) {
 		return "", at
 	}
 	return noun, at + m[5]
@@ -436,7 +406,7 @@ func shortUser(s string) string {
 // words behind it, or before it.
 func (r *reading) said(a amount) bool {
 	nouns := []string{strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(a.noun, "s"), "e"), "ie")}
-	if f := familyOf(a.noun); f == "user" || f == "some-user" {
+	if f := numeral.Counts(a.noun); f == "user" || f == "some-user" {
 		nouns = append(nouns, "recipient", "mailbox", "user", "account", "people", "person", "employee")
 	}
 	forms := []string{plain(a.n)}
@@ -476,14 +446,32 @@ func (r *reading) few(a amount, low, high float64) bool {
 	return a.n == 2 || r.said(a) || r.total(low, high) || r.found >= 2 && float64(r.found) == a.n || r.enumerated(a)
 }
 
-var lacking = regexp.MustCompile(`\b(?:missing|fewer|less|more|short|lacks?|remain\w*|left|difference)\b`)
+var lacking = regexp.MustCompile(`\b(?:missing|fewer|less|more|short|lacks?|remain\w*|left|difference|still|yet|waiting|outstanding)\b`)
+
+var summed = regexp.MustCompile(`\b(?:together|total|sum|combined|altogether|overall|both|in all|added up)\b`)
+
+// sum reports whether a number is that of two numbers of two pieces.
+func (r *reading) sum(n float64) bool {
+	for i, x := range r.pool {
+		for _, y := range r.pool[:i] {
+			v := y.numbers()
+			if len(v) < 64 && slices.ContainsFunc(x.numbers(), func(a float64) bool { return a > 0 && slices.Contains(v, n-a) }) {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // remains reports whether a number is what is between two numbers of one piece of
 // evidence, where the statement tells of a difference.
 func (r *reading) remains(n float64) bool {
+	if r.cites > 1 && summed.MatchString(r.low) && r.sum(n) {
+		return true
+	}
 	return r.cites > 0 && lacking.MatchString(r.low) && slices.ContainsFunc(r.pool, func(x *index) bool {
 		v := x.numbers()
-		return len(v) < 64 && slices.ContainsFunc(v, func(a float64) bool { return slices.Contains(v, a+n) && a > n })
+		return len(v) < 64 && slices.ContainsFunc(v, func(a float64) bool { return slices.Contains(v, a+n) && a > 0 })
 	})
 }
 

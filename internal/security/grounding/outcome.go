@@ -6,46 +6,32 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/grounding/effect"
 	"github.com/casemate-ai/casemate/internal/security/grounding/opposite"
 	"github.com/casemate-ai/casemate/internal/security/grounding/stem"
-)
-
-var (
-	notStopped = regexp.MustCompile(`\b(?:not|never|n't|nothing|nobody|no (?:control|sensor|product|one|tool)|without being|neither(?:[^.;]{0,60}\bnor\b)?)(?:(?: the| a| an| any)? \w+)?(?: was| been| being| be| have| has)? ?(?:block(?:ed)?|den(?:ied|y)|stop(?:ped)?|prevent(?:ed)?|reject(?:ed)?|refuse[d]?|quarantine[d]?|fail(?:ed)?|intercept(?:ed)?|drop(?:ped)?)\b|\bneither[^.;]{0,60}\bnor\b[^.;]{0,40}\b(?:blocked|stopped|prevented|denied|dropped)\b`)
-	looking    = regexp.MustCompile(`\b\w+-(?:looking|seeming|like)\b`)
-	noAction   = regexp.MustCompile(`\bno (?:blocking|preventive|block|prevention)(?: action)?\b|\b(?:did|does|do) (?:not|nothing) (?:to )?(?:block|stop|prevent)\b`)
-	contrast   = regexp.MustCompile(`\b(?:rather than|instead of)(?: being)? [^ ,.;]+|, (?:and |but )?not (?:the |a |an |by |from |to |as |on |in |at |with )*[^ ]+[.]?$`)
-	notPassed  = regexp.MustCompile(`\b(?:none|no|neither)\b[^.;]{0,40}\b(?:succeeded|(?:was|were) successful|went through|got through)|\b(?:not|never|n't)(?: be| been| yet)? (?:allow(?:ed)?|permit(?:ted)?|accept(?:ed)?|succeed(?:ed)?|successful(?:ly)?|grant(?:ed)?|authori[sz]ed)\b`)
-	passes     = regexp.MustCompile(`\b(?:allow(?:ed|s)|permitted|let (?:\w+ ){1,4}(?:through|pass)|went through|got through|accepted|succeeded|success|successful|successfully|granted|managed to|was able to|unhindered|unimpeded)\b`)
-	stops1     = regexp.MustCompile(`\b(?:blocked|denied|prevented|rejected|refused|quarantined|intercepted|thwarted|foiled|averted|(?:suricata|firewall|proxy|sensor|defender|gateway|edr|waf|ips) dropped|failed|fails|failure|unsuccessful|unsuccessfully|unable|could not|in vain|stopped (?:the|this|that|an?) (?:\w+ )?(?:transfer|upload|download|attack|copy(?:ing)?|attempts?|connections?|traffic|encryption|ransomware|exfiltration|execution|login|sign-in))\b`)
-
-	entered = regexp.MustCompile(`\b(?:logged (?:on|in)|authenticated|signed in|got in|gained access|(?:obtained|gained|got|acquired|became) (?:\w+ ){0,2}(?:root|administrator|admin|system)(?: \w+)?)\b`)
-
-	evidencePass = []string{"allow", "permit", "accept", "success", "succeed", "grant", "passed"}
-	evidenceStop = []string{"block", "deny", "denied", "prevent", "reject", "refus", "fail", "quarantin", "accessdenied", "not in sudoers", "incorrect password", "authentication failure", "unauthori", "not authori", "stopped", "terminat", "remediat", "killed", "bad password", "invalid", "unsuccess", "forbidden", "act=drop", "action: drop", "act: drop", "reset"}
 )
 
 // outcomes reports success for failure and the like, and denials that nothing in
 // the evidence bears out.
 func (r *reading) outcomes(low string) {
-	low = looking.ReplaceAllString(low, " ")
-	s := noAction.ReplaceAllString(notStopped.ReplaceAllString(contrast.ReplaceAllString(low, ""), " allowed "), " allowed ")
-	denied := notPassed.MatchString(s)
-	s = notPassed.ReplaceAllString(s, " denied ")
-	pass, stop := passes.FindString(s), stops1.FindString(s)
+	t := effect.Of(low)
+	s, pass, stop := t.Plain, t.Pass, t.Stop
 	if stop == "denied" && r.byAuthor(low) { // a person denied it, not a sensor
 		stop = ""
 	}
-	if pass == "" && !tried.MatchString(s) {
-		pass = entered.FindString(s)
-	}
-	if pass != "" && stop == "" && (r.any(evidenceStop) && !r.any(evidencePass) || r.headed()) {
+	stopped := r.any(effect.Stops()) || r.hasAny("403", "401", "407")
+	passed := r.any(effect.Passes())
+	if pass != "" && stop == "" && (stopped && !passed || r.headed()) {
 		r.report(Outcome, pass, "the evidence says that it did not go through")
 	}
-	if stop != "" && pass == "" && !r.any(evidenceStop) && !r.denies(low) {
-		if r.any(evidencePass) {
+	if stop != "" && pass == "" {
+		switch {
+		case r.watched():
+			r.report(Outcome, stop, "the evidence says that it was only seen")
+		case stopped || r.denies(low):
+		case passed:
 			r.report(Outcome, stop, "the evidence says that it went through")
-		} else {
+		default:
 			r.report(Outcome, stop, "nothing in the evidence says so")
 		}
 	}
@@ -55,10 +41,15 @@ func (r *reading) outcomes(low string) {
 	r.refusals(s)
 	r.people(low)
 	r.wholesale(low)
-	if !denied {
+	if !t.Denied {
 		r.denial(s)
 	}
 	r.denied(s)
+}
+
+// watched reports whether all that is cited are records of somebody who only watched.
+func (r *reading) watched() bool {
+	return r.cites > 0 && !slices.ContainsFunc(r.pool, func(x *index) bool { x.ready(); return !effect.Watching(x.own) })
 }
 
 // headed reports whether every piece of the pool begins by saying that something did
@@ -71,7 +62,7 @@ func (r *reading) headed() bool {
 			head = head[:i]
 		}
 		starts := func(w string) bool { return stem.Begins(head, w) }
-		return !slices.ContainsFunc(evidenceStop, starts) || slices.ContainsFunc(evidencePass, starts)
+		return !slices.ContainsFunc(effect.Stops(), starts) || slices.ContainsFunc(effect.Passes(), starts)
 	})
 }
 
@@ -93,7 +84,7 @@ func (r *reading) any(words []string) bool {
 var (
 	negation = regexp.MustCompile(`\b(?:no|not|never|none|nobody|nothing|neither|nor|cannot)\b|n't\b`)
 	harmless = regexp.MustCompile(`\b(?:not only|no longer|no later than|no longer than|no more than|not more than|no less than|not less than|no fewer than|no doubt|not until|no sooner|not yet|whether or not|no\. ?\d+|not (?:usually|normally|typically)|not (?:an? |one |two |three |four |five |six |ten |\d+ )(?:seconds?|minutes?|hours?|days?)|no other than|not just|not merely|not even)\b`)
-	denying  = regexp.MustCompile(`\b(?:no|not|never|none|nobody|without|nothing|neither|nor|false|only|cannot|un(?:able|signed|touched|affected|changed|authori\w+|success\w+|confirmed|clear|available|used|read|harmed)|disabled|empty|missing|denied|failed|blocked|zero|0 (?:bytes|files|hosts|records|packets))\b|n't\b`)
+	denying  = regexp.MustCompile(`\b(?:no|not|never|none|nobody|without|nothing|neither|nor|false|only|cannot|un(?:able|signed|touched|affected|changed|authori\w+|success\w+|confirmed|clear|available|used|read|harmed)|disabled|empty|missing|denied|failed|blocked|forbidden|403|401|zero|0 (?:bytes|files|hosts|records|packets))\b|n't\b`)
 )
 
 // denial reports that something did not happen or is not there, where no sentence of
@@ -104,7 +95,7 @@ func (r *reading) denial(low string) {
 	if m == nil {
 		return
 	}
-	if w := neverDone.FindStringSubmatch(s); w != nil && r.cites == 1 && r.affirmed(stem.Of(w[1]), s) {
+	if w := neverDone.FindStringSubmatch(s); w != nil && r.cites == 1 && r.affirmed(stem.Of(w[1]+w[2]), s) {
 		r.report(Outcome, short(s[m[0]:min(len(s), m[0]+40)]), "the evidence says that it did")
 		return
 	}
@@ -114,7 +105,7 @@ func (r *reading) denial(low string) {
 	r.report(Outcome, short(s[m[0]:min(len(s), m[0]+40)]), "nothing in the evidence denies it")
 }
 
-var neverDone = regexp.MustCompile(`\b(?:never|not|n't)(?: been| be| yet)? ([a-z]{4,}(?:ed|en|t))\b`)
+var neverDone = regexp.MustCompile(`\b(?:never|not|n't)(?: been| be| yet)? ([a-z]{4,}(?:ed|en|t))\b|\b(?:could not|cannot|unable to) ([a-z]{4,})\b`)
 
 // affirmed reports whether a sentence of the evidence says, without a denial before
 // it, what a statement denies.
@@ -126,7 +117,7 @@ func (r *reading) affirmed(w, low string) bool {
 			if i < 0 || !stem.Begins(s, w) {
 				continue
 			}
-			if denying.MatchString(s[max(0, i-30):i]) {
+			if negation.MatchString(s[max(0, i-30):i]) {
 				return false
 			}
 			found = found || stem.Shared(s, mine) > 1
@@ -158,14 +149,13 @@ func (r *reading) denies(low string) bool {
 }
 
 var (
-	tried     = regexp.MustCompile(`\b(?:tr(?:y|ied|ies)|attempt\w*|deni\w*|refus\w*|fail\w*|not|without|unauthor\w*|reject\w*|unsuccess\w*|could|block\w*|forbid\w*|test\w*|prob\w*|sought|error\w*|lack\w*|call\w*|invok\w*|request\w*|issued|used|ask\w*|want\w*|no|unable|stop\w*)\b|n't\b`)
-	refusedAt = []string{"accessdenied", "not authori", "unauthorizedoperation", "permission denied", "access is denied", "access denied"}
+	refusedAt = []string{"accessdenied", "not authori", "unauthorizedoperation", "permission denied", "access is denied", "access denied", "=403", " 403 forbidden", "response 403", "result=denied", "is forbidden", "denied by"}
 )
 
 // refusals reports that something was done where every record cited says that it was
 // refused.
 func (r *reading) refusals(low string) {
-	if r.cites == 0 || tried.MatchString(low) {
+	if r.cites == 0 || effect.Tried(low) {
 		return
 	}
 	for _, x := range r.pool {
@@ -202,6 +192,9 @@ var (
 // wholesale reports "all files" where no evidence says so.
 func (r *reading) wholesale(low string) {
 	said := everything.FindString(low)
+	if r.cites == 1 && (strings.Contains(said, "attempt") || strings.Contains(said, "login")) {
+		return
+	}
 	if said == "" || spelledOut.MatchString(said) || figure.MatchString(said) || r.any(wholly) {
 		return
 	}
@@ -209,7 +202,7 @@ func (r *reading) wholesale(low string) {
 }
 
 var (
-	notWord = regexp.MustCompile(`\b(?:not|never|nobody|n't|no)(?: been| be| yet| longer)? ([a-z]+)\b`)
+	notWord = regexp.MustCompile(`\b(?:not|never|nobody|n't|no)(?: been| be| yet| longer| (?:sign|trace|evidence|indication)s? of(?: the| an?)?)? ([a-z]+)\b`)
 	ending  = regexp.MustCompile(`\b(?:last|latest|final|ended|ceased|until|before|stopped|whether|if|would|should)\b`)
 	clauses = regexp.MustCompile(`, |; | and | but | while | whereas `)
 )

@@ -44,7 +44,15 @@ func (x *index) acts() []pair {
 			}
 		}
 		if len(from)+len(parents)+len(targets)+len(victims) == 0 {
-			from, to, parents, children = keyed(e.Text)
+			f, t, p, c := keyed(e.Text)
+			from, parents, children = f, p, c
+			if len(t) > 0 {
+				to = t
+			}
+		} else if len(parents) == 0 {
+			if _, _, p, c := keyed(e.Text); len(p) > 0 && len(c) > 0 {
+				parents, children = p, c
+			}
 		}
 		if len(from)+len(to) == 0 && len(children) > 0 && e.Host != "" { // a command that names where it goes
 			from = append(from, casemate.Entity{Type: casemate.EntityHost, Value: e.Host})
@@ -137,9 +145,9 @@ func keyed(text string) (from, to, parents, children []casemate.Entity) {
 		}
 		last := key[strings.LastIndexByte(key, '.')+1:]
 		switch {
-		case strings.Contains(key, "parentimage"), strings.Contains(key, "parent_image"), last == "parent", strings.HasSuffix(key, "parent.name"), strings.HasSuffix(key, "parent_name"):
+		case strings.Contains(key, "parentimage"), strings.Contains(key, "parent_image"), last == "parent", strings.HasSuffix(key, "parent.name"), last == "pname", strings.HasSuffix(key, "parent_name"):
 			parents = append(parents, n)
-		case last == "image", slices.Contains([]string{"newprocessname", "process_name", "processname", "process", "proc", "child"}, last):
+		case last == "image", slices.Contains([]string{"newprocessname", "process_name", "processname", "cmdline", "process", "proc", "child"}, last):
 			children = append(children, n)
 		case hasPrefixAny(last, "src", "source", "orig_h", "client", "subject", "actor", "caller", "initiator"):
 			from = append(from, n)

@@ -46,11 +46,8 @@ func Taken(text string, pieces []Words, person func(string) bool) (who string, o
 		return "", false
 	}
 	name, verb, rest := strings.ToLower(m[1]), m[2], strings.ToLower(m[3])
-	if slices.ContainsFunc(pieces, func(w Words) bool { return w.by(name) }) {
-		return "", false
-	}
 	for _, w := range pieces {
-		if w.Author == "" {
+		if w.Author == "" || slices.ContainsFunc(pieces, func(w Words) bool { return w.by(name) }) {
 			continue
 		}
 		if w.Mail && sends[verb] && slices.ContainsFunc(strings.Fields(w.Author), func(s string) bool { return len(s) > 2 && stem.Begins(rest, s) }) {
@@ -61,6 +58,16 @@ func Taken(text string, pieces []Words, person func(string) bool) (who string, o
 		if own.MatchString(w.Text) && !regexp.MustCompile(`\b`+regexp.QuoteMeta(name)+` (?:\w+ ){0,2}`+regexp.QuoteMeta(verb)+`\b`).MatchString(w.Text) {
 			return w.Author, true
 		}
+	}
+	for _, w := range pieces { // "Ali asked me", told as "I asked Ali"
+		for _, o := range regexp.MustCompile(`\b(\p{L}+) (?:has |had )?`+verb+` (?:me|us)\b`).FindAllStringSubmatch(w.Text, 4) {
+			if w.by(name) && !w.by(o[1]) && stem.Begins(rest, o[1]) {
+				return o[1], true
+			}
+		}
+	}
+	if slices.ContainsFunc(pieces, func(w Words) bool { return w.by(name) }) {
+		return "", false
 	}
 	if b := object.FindString(m[3]); b != "" {
 		b = strings.ToLower(strings.TrimSpace(b))

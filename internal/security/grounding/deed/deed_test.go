@@ -8,12 +8,13 @@ import (
 
 func TestTaken(t *testing.T) {
 	person := func(s string) bool { return s == "ali" || s == "nora" }
-	note := deed.Words{Author: "nora beck", Text: "paid the invoice at noon, ali asked for it. i have reset the password"}
+	note := deed.Words{Author: "nora beck", Text: "paid the invoice at noon, ali asked for it. i have reset the password. ali warned us of it"}
 	mail := deed.Words{Author: "ali demir", Text: "nora, please pay", Mail: true}
 	for says, want := range map[string]string{
 		"Ali paid the invoice.":           "nora beck",
 		"Nora paid the invoice.":          "",
 		"Ali Demir reset the password.":   "nora beck",
+		"Nora warned Ali of it.":          "ali",
 		"Ali asked for it.":               "",
 		"The invoice was paid.":           "",
 		"Invoices paid in time are fine.": "",

@@ -61,3 +61,36 @@ func InWords(n float64) string {
 
 // Scale returns what "thousand", "million" and their like multiply by; 0 for others.
 func Scale(word string) float64 { return large[word] }
+
+// Counts returns what kind of thing a noun counts, where the number of that kind
+// can be counted in what is cited; "" for others.
+func Counts(noun string) string {
+	switch strings.TrimSuffix(noun, "s") {
+	case "host", "machine", "computer", "endpoint", "device", "system":
+		return "host"
+	case "server", "workstation", "client", "laptop":
+		return "some-host"
+	case "user", "account", "identity", "identitie":
+		return "user"
+	case "person", "people", "employee", "recipient", "mailboxe", "mailbox", "colleague", "member", "victim":
+		return "some-user"
+	case "record", "event", "alert", "detection", "finding", "notable", "hit", "entry", "entrie", "line":
+		return "record"
+	case "addresse", "address", "ip":
+		return "address"
+	case "domain":
+		return "domain"
+	case "technique":
+		return "technique"
+	case "sensor", "console", "product", "source", "tool":
+		return "source"
+	}
+	return ""
+}
+
+// stops are words that no noun of a number stands behind.
+var stops = map[string]bool{"of": true, "in": true, "on": true, "at": true, "to": true, "from": true, "by": true, "and": true, "or": true, "with": true, "for": true,
+	"was": true, "is": true, "were": true, "are": true, "had": true, "has": true, "the": true, "a": true, "that": true, "which": true, "who": true, "as": true, "after": true, "before": true, "into": true, "than": true, "then": true, "this": true, "its": true, "his": true, "her": true, "their": true}
+
+// Ends reports whether a word ends what a number counts: no noun of it stands behind.
+func Ends(word string) bool { return stops[word] }

@@ -33,3 +33,14 @@ func TestInWords(t *testing.T) {
 		}
 	}
 }
+
+func TestCounts(t *testing.T) {
+	for noun, want := range map[string]string{"machines": "host", "laptops": "some-host", "accounts": "user", "recipients": "some-user", "alerts": "record", "shoes": ""} {
+		if got := numeral.Counts(noun); got != want {
+			t.Errorf("Counts(%q) = %q, not %q", noun, got, want)
+		}
+	}
+	if !numeral.Ends("of") || numeral.Ends("files") {
+		t.Error("Ends: of ends what is counted, and files does not")
+	}
+}

@@ -60,8 +60,8 @@ func Hinted(low string, hints []string) bool {
 
 var opposites = []opposite{
 	opposing(`deleted|erased|wiped|destroyed`, "delet remov eras wip clear destroy rm unlink shred del", "creat add new made wrote written set"),
-	opposing(`removed|took (?:\w+ )?out of`, "remov delet clear revok rm unlink purg taken move", "creat add new"),
-	opposing(`created|added|set up|registered`, "creat add new made writ wrote set regist install put", "delet remov"),
+	opposing(`removed|took (?:\w+ )?out of`, "removed removes removal removing remove delet clear revok rm unlink purg taken move", "creat add new"),
+	opposing(`created|added|set up|registered`, "creat add new made writ wrote set regist install put", "delet removed removes removal removing"),
 	opposing(`enabled|re-enabled|switched on|turned on|activated`, "enabl activ startlogging start", "disabl stop deactiv"),
 	opposing(`disabled|switched off|turned off|deactivated`, "disabl stop deactiv off", "enabl activat"),
 	opposing(`uploaded|upload`, "upload sent send put post exfil out transfer", "download"),
@@ -78,6 +78,9 @@ var opposites = []opposite{
 	opposing(`logged (?:off|out)|signed out`, "logoff logout log off signed sign clos disconnect 4634 4647", "logon login logged accept"),
 	opposing(`encrypted|affected|damaged|destroyed|compromised|lost`, "encrypt affect damag destroy compromis lost ransom", "untouched intact unaffected unharmed"),
 	opposing(`(?:is|are|remains?|still) (?:still )?(?:active|enabled|valid|in use|in place)`, "activ enabl valid use still place", "deactiv disabl revok inactiv reset remov suspend withdr terminat ended"),
+	opposing(`(?:was|were|been|is|are) (?:now )?(?:withdrawn|revoked)`, "withdr revok retract removed cancel end", "announc publish stay remain keep kept"),
+	opposing(`restored|recovered`, "restor recover rebuil", "delet eras wipe destroy"),
+	opposing(`overwritten|corrupted|unreadable`, "overwr corrupt unread wip", "intact readable untouch"),
 	opposing(`withdrawn|retracted`, "withdr retract remov cancel", "announc publish introduc"),
 	opposing(`with (?:a|the|his|her|their|valid) password|password authentication`, "password", "publickey"),
 	opposing(`completed|finished`, "complet finish success done", "cancel abort fail terminat"),

@@ -72,6 +72,21 @@ func Wrong(low string, pieces []Piece) bool {
 	return false
 }
 
+var sameDay = regexp.MustCompile(`\b(?:on |in )?the same (?:day|date|evening|morning|afternoon|night)\b`)
+
+// Same returns the words that put on one day what the pieces have on different ones.
+func Same(low string, pieces []Piece) string {
+	said := sameDay.FindString(low)
+	for i, p := range pieces {
+		for _, q := range pieces[:i] {
+			if p.From.IsZero() || q.From.IsZero() || p.From.Sub(q.From).Abs() < 24*time.Hour {
+				return ""
+			}
+		}
+	}
+	return said
+}
+
 func end(p Piece) time.Time {
 	if p.To.Before(p.From) {
 		return p.From

@@ -32,6 +32,12 @@ func TestWrong(t *testing.T) {
 			t.Errorf("%q: %v", says, got)
 		}
 	}
+	if sequence.Same("it happened on the same day.", []sequence.Piece{mail, click}) != "" {
+		t.Error("four minutes are not one day")
+	}
+	if sequence.Same("it happened on the same day.", []sequence.Piece{mail, {From: at(60 * 30)}}) == "" {
+		t.Error("thirty hours are one day")
+	}
 	if sequence.Wrong("the password was reset before the mail was delivered.", []sequence.Piece{mail, unknown}) {
 		t.Error("an order is wrong although one time is not known")
 	}

@@ -15,6 +15,9 @@ var (
 	passiveVerb = regexp.MustCompile(`\b(?:was|were|been|being|is|are|be) (?:\w+ )?$`)
 )
 
+// replying matches what comes back, or comes after: it tells no direction.
+var replying = regexp.MustCompile(`back to|return|answer|\brespon|\brepl(?:y|ied|ies)|received|followed`)
+
 var fromBefore = regexp.MustCompile(`\b(?:from|by) (?:the |host |address |workstation |server )*$`)
 
 // Direction says who acts on whom in a clause with two names: 1 if the left acts on
@@ -27,7 +30,7 @@ func Direction(lead, mid, tail string, places bool) int {
 	if len(mid) > 120 || strings.ContainsAny(mid, ";") || strings.Contains(mid, ". ") || strings.Contains(mid, " while ") || strings.Contains(mid, " after ") || strings.Contains(mid, " before ") {
 		return 0
 	}
-	if strings.Contains(mid, "back to") || strings.Contains(mid, "return") || strings.Contains(mid, "answer") || strings.Contains(mid, "respon") || strings.Contains(mid, "repl") || strings.Contains(mid, "received") || strings.Contains(mid, "followed") {
+	if replying.MatchString(mid) {
 		return 0
 	}
 	if passive.MatchString(mid) {
