@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/casemate-ai/casemate"
@@ -102,7 +101,7 @@ func runTriage(ctx context.Context, in *TriageInput, env Env) (Result, error) {
 		}
 	}
 	t = out.Triage()
-	p := triagePage(t, out)
+	p := opinion.Page(out)
 	return Result{
 		Value: triageOutput(t, out), Page: &p, Source: t,
 		Text: func(w io.Writer, o page.TerminalOptions) error {
@@ -121,18 +120,11 @@ func gravest(incidents []opinion.Incident) string {
 		verdict casemate.Verdict
 		level   string
 	}{{casemate.VerdictMalicious, "malicious"}, {casemate.VerdictSuspicious, "suspicious"}, {casemate.VerdictReview, "review"}} {
-		if slices.ContainsFunc(incidents, func(in opinion.Incident) bool { return effective(in) == v.verdict }) {
+		if slices.ContainsFunc(incidents, func(in opinion.Incident) bool { return in.Effective() == v.verdict }) {
 			return v.level
 		}
 	}
 	return ""
-}
-
-func effective(in opinion.Incident) casemate.Verdict {
-	if in.Opinion != nil && in.Opinion.Raised && in.Opinion.Effective != "" {
-		return in.Opinion.Effective
-	}
-	return in.Verdict
 }
 
 func triageOutput(t report.Triage, o opinion.Output) TriageOutput {
@@ -152,66 +144,6 @@ func triageOutput(t report.Triage, o opinion.Output) TriageOutput {
 		}
 	}
 	return d
-}
-
-// maxTold is how many incidents the page tells one by one.
-const maxTold = 30
-
-// triagePage is the triage as Markdown; terminal and HTML have forms of their own.
-func triagePage(t report.Triage, o opinion.Output) page.Page {
-	p := page.Page{Kicker: "Triage", Title: fmt.Sprintf("%d alerts became %d incidents", t.Alerts, len(o.Incidents)), Evidence: o.Evidence, Provenance: o.Provenance}
-	table := page.Table{Head: []string{"Incident", "Rank", "Score", "Verdict", "First", "Last", "Alerts", "Hosts"}}
-	var told []page.Block
-	for i, in := range o.Incidents {
-		table.Rows = append(table.Rows, []string{in.Title, fmt.Sprint(in.Rank), fmt.Sprintf("%.0f", in.Score), string(effective(in)), stamp(in.First), stamp(in.Last), fmt.Sprint(in.Count), strings.Join(in.Hosts, ", ")})
-		if i < maxTold && in.Verdict != casemate.VerdictBenign {
-			told = append(told, incidentBlocks(in)...)
-		}
-	}
-	if len(table.Rows) > 0 {
-		p.Blocks = append(p.Blocks, page.Section{Title: "Incidents"}, table)
-	}
-	p.Blocks = append(p.Blocks, told...)
-	if more := len(o.Incidents) - maxTold; more > 0 {
-		p.Blocks = append(p.Blocks, page.Text(fmt.Sprintf("And %d more stand in the table alone.", more)))
-	}
-	return p
-}
-
-// incidentBlocks tells one incident.
-func incidentBlocks(in opinion.Incident) []page.Block {
-	out := []page.Block{page.Section{Title: fmt.Sprintf("%d. %s", in.Rank, in.Title), Note: fmt.Sprintf("%s, score %.0f of 100", in.ID, in.Score)}}
-	if len(in.WhyTogether) > 0 {
-		out = append(out, page.Prose(in.WhyTogether))
-	}
-	if op := in.Opinion; op != nil && len(op.Reasons) > 0 {
-		out = append(out, page.Text(fmt.Sprintf("The model says %q, the rules say %q:", op.Verdict, op.Rules)), page.List{Items: op.Reasons})
-		if op.Recommendation != "" {
-			out = append(out, page.Callout{Level: casemate.SeverityInformational, Title: "Recommendation of the model", Text: op.Recommendation})
-		}
-	}
-	var reasons page.Facts
-	for _, r := range in.Reasons {
-		reasons = append(reasons, page.Fact{Name: fmt.Sprintf("%+.1f", r.Points), Value: r.Text})
-	}
-	if len(reasons) > 0 {
-		out = append(out, reasons)
-	}
-	var next page.List
-	for _, n := range in.Next {
-		next.Items = append(next.Items, casemate.Statement{Text: n.Text, By: casemate.DecidedByRule})
-	}
-	if len(next.Items) > 0 {
-		out = append(out, page.Text("Next:"), next)
-	}
-	return out
-}
-
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format("2006-01-02 15:04:05")
 }
 
 // date reads the value of a flag as a day, or as no day where it is empty.
