@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -413,7 +414,7 @@ func incidents(m *material, most int) Listed[FoundIncident] {
 	var out []FoundIncident
 	for _, in := range m.dossier.Triage.Incidents {
 		f := FoundIncident{
-			Rank: in.Rank, ID: in.ID, Title: in.Title, Verdict: string(in.Verdict), Score: in.Score, Severity: in.Severity.String(),
+			Rank: in.Rank, ID: in.ID, Title: in.Title, Verdict: string(in.Verdict), Score: math.Round(10*in.Score) / 10, Severity: in.Severity.String(),
 			Alerts: in.Count, Hosts: in.Hosts, Users: in.Users, Evidence: cited[in.ID],
 		}
 		if f.Evidence == nil {
@@ -468,7 +469,38 @@ type Happening struct {
 	Evidence []string `json:"evidence"`
 }
 
-// timeline tells the gravest pieces of evidence in the order of time.
+// varied puts first, of pieces in an order, those that show a technique which none
+// before them shows, so that one alert of many consoles does not fill a list.
+func varied(list []*casemate.Evidence) []*casemate.Evidence {
+	seen := map[string]bool{}
+	var first, rest []*casemate.Evidence
+	for _, e := range list {
+		isNew := false
+		for _, id := range e.Techniques {
+			isNew = isNew || !seen[id]
+			seen[id] = true
+		}
+		if isNew {
+			first = append(first, e)
+		} else {
+			rest = append(rest, e)
+		}
+	}
+	return append(first, rest...)
+}
+
+// host is how people read a host, which consoles write in different ways.
+func (m *material) host(name string) string {
+	if m.dossier != nil && name != "" {
+		if e := m.dossier.Entity(casemate.EntityHost, name); e != nil {
+			return e.Label
+		}
+	}
+	return name
+}
+
+// timeline tells the gravest pieces of evidence in the order of time, one of each
+// technique first.
 func timeline(m *material, most int) Listed[Happening] {
 	var dated []*casemate.Evidence
 	for i := range m.evidence {
@@ -478,7 +510,7 @@ func timeline(m *material, most int) Listed[Happening] {
 	}
 	all := len(dated)
 	slices.SortStableFunc(dated, func(a, b *casemate.Evidence) int { return cmp.Compare(b.Severity, a.Severity) })
-	dated = dated[:min(all, most)]
+	dated = varied(dated)[:min(all, most)]
 	slices.SortStableFunc(dated, func(a, b *casemate.Evidence) int { return a.First.Compare(b.First) })
 	var out []Happening
 	for _, e := range dated {
@@ -486,7 +518,7 @@ func timeline(m *material, most int) Listed[Happening] {
 		if text == "" || e.Kind == casemate.EvidenceMail {
 			text = e.Text
 		}
-		out = append(out, Happening{Time: e.First.UTC().Format(clock), Host: e.Host, User: e.User, Text: oneLine(text), Severity: e.Severity.String(), Count: e.Count, Evidence: []string{e.ID}})
+		out = append(out, Happening{Time: e.First.UTC().Format(clock), Host: m.host(e.Host), User: e.User, Text: oneLine(text), Severity: e.Severity.String(), Count: e.Count, Evidence: []string{e.ID}})
 	}
 	l := listed(out, most)
 	l.More, l.Total = all-len(l.Items), all
