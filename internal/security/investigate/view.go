@@ -133,10 +133,10 @@ func (v *view) causes() {
 		}
 		v.add(timeline(rc.Chain))
 		if len(rc.Gaps) > 0 {
-			v.add(page.Text("Gaps:"), page.List{Items: rc.Gaps})
+			v.add(page.Heading{Title: "Gaps"}, page.List{Items: rc.Gaps})
 		}
 		if len(rc.Before) > 0 {
-			v.add(page.Text("What may have led here:"), page.List{Items: rc.Before})
+			v.add(page.Heading{Title: "What may have led here"}, page.List{Items: rc.Before})
 		}
 	}
 	for _, rc := range v.told() {
@@ -145,10 +145,10 @@ func (v *view) causes() {
 		}
 		v.add(page.Section{Title: "Other ways and beginnings" + v.of(rc.Incident), Detail: true})
 		for _, b := range rc.Branches {
-			v.add(page.Text("The way to "+b.Host+":"), timeline(b.Chain))
+			v.add(page.Heading{Title: "The way to " + b.Host}, timeline(b.Chain))
 		}
 		if len(rc.Alternatives) > 0 {
-			v.add(page.Text("Earlier, and not tied to the chain:"), page.List{Items: rc.Alternatives})
+			v.add(page.Heading{Title: "Earlier, and not tied to the chain"}, page.List{Items: rc.Alternatives})
 		}
 	}
 }
@@ -252,9 +252,9 @@ func (v *view) hypotheses() {
 			}
 			overview.Rows = append(overview.Rows, []string{h.Name, strconv.Itoa(h.Score), h.Standing, strconv.Itoa(len(h.For)), strconv.Itoa(len(h.Against)), strconv.Itoa(len(h.Missing))})
 			if len(tables) == 0 || len(tables) < 2*maxTables && rank(h.Standing) >= rank("plausible") {
-				tables = append(tables, page.Text(h.Name+". "+h.Says), h.table())
+				tables = append(tables, page.Heading{Title: h.Name, Note: h.Says}, h.table())
 			} else {
-				rest = append(rest, page.Text(h.Name+". "+h.Says), h.table())
+				rest = append(rest, page.Heading{Title: h.Name, Note: h.Says}, h.table())
 			}
 		}
 		if len(overview.Rows) > 0 {
@@ -275,7 +275,7 @@ func (v *view) hypotheses() {
 }
 
 func (h Hypothesis) table() page.Table {
-	t := page.Table{Head: []string{"What", "", "Points"}}
+	t := page.Table{Head: []string{"What", "Speaks", "Points"}}
 	add := func(sign string, points int, text string, ids []string) {
 		t.Rows = append(t.Rows, []string{text, sign, strconv.Itoa(points)})
 		t.Evidence = append(t.Evidence, ids)
@@ -351,7 +351,7 @@ func (v *view) actions() {
 			i += n - 1
 		}
 		if len(l.Items) > 0 {
-			v.add(page.Text(phaseNames[phase]+":"), l)
+			v.add(page.Heading{Title: phaseNames[phase]}, l)
 		}
 	}
 }
@@ -466,7 +466,7 @@ func (v *view) details() {
 		v.add(page.Section{Title: "The rules for other systems", Detail: true})
 		for _, system := range []string{firewall.Windows, firewall.Columns} {
 			if code := v.rulesFor(system); code.Text != "" {
-				v.add(page.Text("For "+system+":"), code)
+				v.add(page.Heading{Title: "For " + system}, code)
 			}
 		}
 	}
