@@ -14,12 +14,12 @@ import (
 // Input says what to investigate. Files is all that is needed.
 type Input struct {
 	Files    []string `json:"files" arg:"" optional:"" name:"file" help:"Alerts, events, logs, notes, mails, reports: files, folders, archives, or - for standard input."`
-	Format   string   `json:"format,omitempty" placeholder:"NAME" help:"Force a reader; without it the content decides."`
-	Rules    []string `json:"rules,omitempty" placeholder:"PATH" help:"Sigma rules besides the starter pack."`
-	NoRules  bool     `json:"no_rules,omitempty" help:"Leave the starter pack of rules out."`
+	Format   string   `json:"format,omitempty" placeholder:"FORMAT" help:"Read every file as this format instead of detecting it."`
+	Rules    []string `json:"rules,omitempty" placeholder:"DIR|ZIP" help:"Run these Sigma rules over raw events, besides the starter pack."`
+	NoRules  bool     `json:"no_rules,omitempty" help:"Do not run the starter pack of rules."`
 	Assets   string   `json:"assets,omitempty" placeholder:"FILE" help:"Inventory in CSV: host, criticality, exposure, owner, address."`
-	Suppress string   `json:"suppress,omitempty" placeholder:"FILE" help:"What is known to be benign, in YAML. Nothing on it is isolated or blocked."`
-	AsOf     string   `json:"as_of,omitempty" placeholder:"YYYY-MM-DD" help:"The day that dates timestamps without a year."`
+	Suppress string   `json:"suppress,omitempty" placeholder:"FILE" help:"Known-benign list in YAML; nothing on it is isolated or blocked."`
+	AsOf     string   `json:"as_of,omitempty" placeholder:"DATE" help:"Date timestamps without a year (classic syslog) at or before this day, such as 2026-03-05; else the file's own date serves."`
 	Incident []string `json:"incident,omitempty" placeholder:"ID|RANK" help:"Which incidents, by id or rank; without it the gravest."`
 	All      bool     `json:"all,omitempty" help:"All incidents that need a person, together."`
 }

@@ -128,6 +128,9 @@ func (s *scene) investigate(ctx context.Context, run *pipeline.Run, in Input) (O
 	decided(run)
 	verify(run, out.statements(), s.evidence)
 	out.Evidence = s.citedBy(out)
+	if n := s.counts.Beyond(); n > 0 {
+		run.Note(fmt.Sprintf("%d records were of more sources and hosts than are counted: attempts to log in and floods among them are not looked for", n))
+	}
 	if s.left > 0 {
 		run.Note(fmt.Sprintf("%d further records were counted and not looked at for causes: %d of the incidents are, %d that may be causes, %d others", s.left, maxScope, maxUseful, maxOthers))
 	}
