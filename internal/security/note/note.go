@@ -50,9 +50,9 @@ type Input struct {
 	Table           string   `json:"table,omitempty" enum:"sn_si_incident,incident" default:"sn_si_incident" help:"The table of a ServiceNow record: sn_si_incident or incident."`
 	Rules           []string `json:"rules,omitempty" placeholder:"DIR|ZIP" help:"Run these Sigma rules over raw events, besides the starter pack."`
 	NoRules         bool     `json:"no_rules,omitempty" help:"Do not run the starter pack of rules."`
-	Assets          string   `json:"assets,omitempty" placeholder:"CSV" help:"Inventory: host,criticality,exposure,owner."`
-	Suppress        string   `json:"suppress,omitempty" placeholder:"YAML" help:"List of what is known to be benign."`
-	AsOf            string   `json:"as_of,omitempty" placeholder:"DATE" help:"Dates timestamps without a year: 2026-03-04."`
+	Assets          string   `json:"assets,omitempty" placeholder:"FILE" help:"Inventory in CSV: host, criticality, exposure, owner."`
+	Suppress        string   `json:"suppress,omitempty" placeholder:"FILE" help:"Known-benign list in YAML; what it hides is counted and said."`
+	AsOf            string   `json:"as_of,omitempty" placeholder:"DATE" help:"Date timestamps without a year (classic syslog) at or before this day, such as 2026-03-05; else the file's own date serves."`
 }
 
 // Output is a note.

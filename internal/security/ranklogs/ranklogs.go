@@ -43,7 +43,7 @@ type Input struct {
 	SaveWeights string   `json:"save_weights,omitempty" name:"save-weights" placeholder:"FILE" help:"Keep what --fit found."`
 	Weights     string   `json:"weights,omitempty" placeholder:"FILE" help:"Use what an earlier --fit found."`
 
-	Rules     []string `json:"rules,omitempty" placeholder:"DIR|ZIP" help:"Run these Sigma rules as well, besides the starter pack."`
+	Rules     []string `json:"rules,omitempty" placeholder:"DIR|ZIP" help:"Run these Sigma rules over raw events, besides the starter pack."`
 	NoRules   bool     `json:"no_rules,omitempty" help:"Do not run the starter pack of rules."`
 	AsOf      string   `json:"as_of,omitempty" placeholder:"DATE" help:"Date timestamps without a year at or before this day, such as 2026-03-05."`
 	Templates bool     `json:"templates,omitempty" name:"template" help:"List the forms that lines have, the rarest first."`

@@ -21,12 +21,12 @@ const Name = "summarize"
 type Input struct {
 	Files    []string `json:"files" arg:"" optional:"" name:"file" help:"The material of the incident: alerts, logs, notes, chats, tickets, mails, reports; files, folders, archives, - for standard input."`
 	Audience string   `json:"audience,omitempty" enum:"analyst,executive" default:"analyst" help:"Whom the page is for: the team, or management, who get a shorter one."`
-	Format   string   `json:"format,omitempty" placeholder:"NAME" help:"Read everything as records of this format instead of looking at the content."`
+	Format   string   `json:"format,omitempty" placeholder:"FORMAT" help:"Read every file as this format instead of detecting it."`
 	Rules    []string `json:"rules,omitempty" placeholder:"DIR|ZIP" help:"Run these Sigma rules over raw events, besides the starter pack."`
 	NoRules  bool     `json:"no_rules,omitempty" help:"Do not run the starter pack of rules."`
-	Assets   string   `json:"assets,omitempty" placeholder:"CSV" help:"Inventory: host,criticality,exposure,owner."`
-	Suppress string   `json:"suppress,omitempty" placeholder:"YAML" help:"List of what is known to be benign."`
-	AsOf     string   `json:"as_of,omitempty" placeholder:"DATE" help:"Dates timestamps without a year: 2026-03-04."`
+	Assets   string   `json:"assets,omitempty" placeholder:"FILE" help:"Inventory in CSV: host, criticality, exposure, owner."`
+	Suppress string   `json:"suppress,omitempty" placeholder:"FILE" help:"Known-benign list in YAML; what it hides is counted and said."`
+	AsOf     string   `json:"as_of,omitempty" placeholder:"DATE" help:"Date timestamps without a year (classic syslog) at or before this day, such as 2026-03-05; else the file's own date serves."`
 }
 
 // Output is a summary.

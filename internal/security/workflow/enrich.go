@@ -9,7 +9,7 @@ import (
 // EnrichInput says what to enrich.
 type EnrichInput struct {
 	Files   []string `json:"files" arg:"" optional:"" name:"file" help:"Alert and event files of any format, folders, .gz or .zip; - for standard input."`
-	Format  string   `json:"format,omitempty" help:"Read every file as this format instead of detecting it."`
+	Format  string   `json:"format,omitempty" placeholder:"FORMAT" help:"Read every file as this format instead of detecting it."`
 	Rules   []string `json:"rules,omitempty" placeholder:"DIR|ZIP" help:"Run these Sigma rules over raw events, besides the starter pack."`
 	NoRules bool     `json:"no_rules,omitempty" help:"Do not run the starter pack of rules."`
 }
