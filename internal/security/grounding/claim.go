@@ -97,9 +97,11 @@ func (r *reading) graded(level string) bool {
 }
 
 var (
-	clearing  = regexp.MustCompile(`\b(?:benign|false[- ]positives?|false alarm|harmless|innocuous|legitimate(?:ly)?|authori[sz]ed|sanctioned|approved|expected (?:behaviou?r|activity)|routine|no threat|not malicious|not suspicious|not an attack|(?:can|may|should|could) be (?:safely )?(?:closed|ignored|dismissed|suppressed|disregarded)|safe to (?:close|ignore)|nothing to worry|normal (?:behaviou?r|activity|operations?)|known[- ]good|test activity|a test|penetration test|no (?:further )?action (?:is |was )?(?:needed|required|necessary)|needs no action|(?:is|was|were|are|been) (?:now |fully |already )?(?:resolved|contained|remediated|mitigated)|(?:incident|case|alert|ticket) (?:is|was|has been) (?:now )?closed|(?:expected|planned|scheduled) maintenance|(?:quite |perfectly )?(?:normal|usual|typical|common|customary|ordinary) (?:for|of|on|behaviou?r of) (?:this|these|the|his|her|its|their|such|an?) (?:\w+ )?(?:accounts?|users?|hosts?|servers?|roles?|teams?|machines?|departments?|jobs?|services?)|business as usual|part of (?:his|her|its|their|the) (?:normal|usual|daily|regular) \w+)\b`)
+	clearing  = regexp.MustCompile(`\b(?:benign|false[- ]positives?|false alarm|harmless|innocuous|legitimate(?:ly)?|authori[sz]ed|sanctioned|approved|expected (?:behaviou?r|activity)|routine|no threat|not malicious|not suspicious|not an attack|(?:can|may|should|could) be (?:safely )?(?:closed|ignored|dismissed|suppressed|disregarded)|safe to (?:close|ignore)|nothing to worry|normal (?:behaviou?r|activity|operations?)|known[- ]good|test activity|a test|penetration test|no (?:further )?action (?:is |was )?(?:needed|required|necessary)|needs no action|(?:is|was|were|are|been) (?:now |fully |already )?(?:resolved|contained|remediated|mitigated)|(?:incident|case|alert|ticket) (?:is|was|has been) (?:now )?closed|(?:expected|planned|scheduled) maintenance|(?:quite |perfectly )?(?:normal|usual|typical|common|customary|ordinary) (?:for|of|on|behaviou?r of) (?:this|these|the|his|her|its|their|such|an?) (?:\w+ )?(?:accounts?|users?|hosts?|servers?|roles?|teams?|machines?|departments?|jobs?|services?)|(?:attackers?|intruders?|adversar(?:y|ies)|threat|malware) (?:has|have|is|was|were)(?: now| been| fully| completely| already)* (?:evicted|expelled|ejected|eradicated|neutrali[sz]ed|locked out|gone|stopped for good)|(?:situation|incident|attack|outbreak) (?:is|was) (?:now |fully )?(?:under control|over)|business as usual|part of (?:his|her|its|their|the) (?:normal|usual|daily|regular) \w+)\b`)
 	factors   = regexp.MustCompile(`\b(?:mfa|factor|push|prompt|certificate request)\b`)
 	handled   = regexp.MustCompile(`\b(?:resolved|contained|remediated|mitigated|closed)\b`)
+	expelled  = regexp.MustCompile(`\b(?:evicted|expelled|ejected|eradicated|neutrali[sz]ed|locked out|gone|stopped for good|under control|over)\b`)
+	sound     = regexp.MustCompile(`\b(?:is|are|was|were) (?:now |again |still |all )?(clean|safe|trustworthy|healthy|innocent|uncompromised|unharmed|unaffected)\b`)
 	told      = regexp.MustCompile(`\b(?:according to|by|in) (?:the |his |her |their |an? )?(?:\w+ )?(?:notes?|tickets?|chats?|handover|team|analysts?|colleagues?)\b`)
 	inQuotes  = regexp.MustCompile("\"[^\"\n]*\"|`[^`\n]*`")
 	pretends  = regexp.MustCompile(`\b(?:claim(?:s|ed|ing)?|ask(?:s|ed|ing)?|tell(?:s|ing)?|told|pretend(?:s|ed|ing)?|purport(?:s|ed)?|instruct(?:s|ed|ing)?|demand(?:s|ed|ing)?|urge[sd]?|order(?:s|ed)?|wants?|speaks to)\b`)
@@ -126,10 +128,15 @@ func (r *reading) verdicts(low string) {
 		ok := r.cleared(low, clearing, true)
 		if handled.MatchString(said) {
 			ok = r.cleared(low, handled, false)
+		} else if expelled.MatchString(said) {
+			ok = r.cleared(low, expelled, false)
 		}
 		if !ok {
 			r.report(Judgement, said, "no person and no rule says so in the evidence")
 		}
+	}
+	if m := sound.FindStringSubmatch(low); m != nil && r.needs && !r.any(m[1:]) {
+		r.report(Judgement, m[0], "nothing in the evidence says so")
 	}
 	if said := affirming.FindString(low); said != "" && !r.cleared(low, confirms, true) {
 		r.report(Judgement, said, "no person and no rule says so in the evidence")

@@ -188,7 +188,11 @@ func (r *reading) actor(ps []piece, low, text string, caps int) bool {
 		return false
 	}
 	cat := r.c.opt.Catalogue
-	if g, ok := cat.Group(low); ok {
+	g, ok := cat.Group(low)
+	if !ok && len(low) > 5 {
+		g, ok = cat.Group(low + " group")
+	}
+	if ok {
 		if !r.has(low) && !r.hasAny(foldAll(append([]string{g.Name}, g.Aliases...))...) {
 			r.missing(Attribution, text)
 		}

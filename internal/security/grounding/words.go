@@ -233,6 +233,9 @@ func (r *reading) present(low, text string) bool {
 	if strings.Contains(low, "-") {
 		return r.hasAny(strings.ReplaceAll(low, "-", " "), strings.ReplaceAll(low, "-", ""), strings.ReplaceAll(low, "-", "_"))
 	}
+	if i := strings.Index(r.text, text); i > 0 && strings.IndexByte("\"'`", r.text[i-1]) >= 0 && r.contains(" -p"+low) { // -pSecret
+		return true
+	}
 	return strings.HasPrefix(low, "v") && r.has(low[1:])
 }
 

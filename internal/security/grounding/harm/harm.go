@@ -30,7 +30,7 @@ type rule struct {
 	techniques []string
 }
 
-const things = `(?:data|records?|files?|information|documents?|images?|pictures|details|credentials|passwords|mails?|messages|mailbox(?:es)?|databases?|source code)`
+const things = `(?:data|lists?|archives?|secrets?|records?|files?|information|documents?|images?|pictures|details|credentials|passwords|mails?|messages|mailbox(?:es)?|databases?|source code)`
 
 var rules = []rule{
 	{"stolen", regexp.MustCompile(`\b(?:stolen|stole|steals?|stealing|exfiltrat(?:ed|es|ing)|leaked|siphoned(?: off)?|looted|theft of)\b`),

@@ -16,7 +16,7 @@ const (
 )
 
 var (
-	causal  = regexp.MustCompile(`\b(?:because|caused|causing|causes|cause of|led to|leads to|leading to|lead to|as a (?:direct )?(?:result|consequence)|result(?:ed|ing|s) (?:in|from)|due to|owing to|thanks to|in order to|so that|so as to|therefore|consequently|hence|thus|which (?:allowed|enabled|made it possible|let)|(?:allowing|enabling) the ` + who + `|enabled the ` + who + `|with the (?:aim|goal|intention|purpose) of|for the purpose of|in an (?:attempt|effort) to|the (?:root )?cause|gave rise to|stem(?:s|med) from|the reason (?:for|why|is|was)|on account of|responsible for|made possible by|attributable to|prompted by|motivated by|driven by|out of (?:revenge|fear|spite|greed)|for fear of|in response to|in retaliation|to cover (?:up|their|its|his)|to (?:evade|avoid|hide|prepare|forge|pressure|extort))\b`)
+	causal  = regexp.MustCompile(`\b(?:because|caused|causing|causes|cause of|led to|leads to|leading to|lead to|as a (?:direct )?(?:result|consequence)|result(?:ed|ing|s) (?:in|from)|due to|owing to|thanks to|in order to|so that|so as to|therefore|consequently|hence|thus|which (?:allowed|enabled|made it possible|let)|(?:allowing|enabling) the ` + who + `|enabled the ` + who + `|with the (?:aim|goal|intention|purpose) of|for the purpose of|in an (?:attempt|effort) to|(?:was|were|is|are) (?:largely |simply |merely |probably )?(?:the|an?) (?:direct )?(?:result|consequence|effect|product|outcome) of|(?:was|were|is|are) down to|traced (?:back )?to (?:an? |the )?(?:mis\w+|faulty|lack|weak\w*|error|mistake|bug|vulnerab\w*)|the (?:root )?cause|gave rise to|stem(?:s|med) from|the reason (?:for|why|is|was)|on account of|responsible for|made possible by|attributable to|prompted by|motivated by|driven by|out of (?:revenge|fear|spite|greed)|for fear of|in response to|in retaliation|to cover (?:up|their|its|his)|to (?:evade|avoid|hide|prepare|forge|pressure|extort))\b`)
 	moving  = regexp.MustCompile(`\b(?:led|drove|forced|prompted|compelled|persuaded|induced|convinced) (?:\w+ ){1,4}?to [a-z]+\b`)
 	since   = regexp.MustCompile(`\bsince (?:the|it|its|he|she|they|this|that|there|no|her|his|their|our|an?|nobody|everyone) [^,.;:]*\b` + copula + `\b`)
 	perfect = regexp.MustCompile(`\b(?:has|have|had|having)\b`)
@@ -33,7 +33,7 @@ var (
 
 // hints are parts of words of which every cause has one: looking for them first is
 // quicker than the expressions.
-var hints = strings.Fields("because caus led lead result consequen due owing thanks order so therefore hence thus which allowing enabl aim goal intention purpose attempt effort rise stem reason account responsible possible attributable prompt motivat driv drove revenge spite greed fear response retaliation cover evade avoid hide prepare forge pressure extort since force compel persuad induc convinc")
+var hints = strings.Fields("because caus effect product outcome down traced led lead result consequen due owing thanks order so therefore hence thus which allowing enabl aim goal intention purpose attempt effort rise stem reason account responsible possible attributable prompt motivat driv drove revenge spite greed fear response retaliation cover evade avoid hide prepare forge pressure extort since force compel persuad induc convinc")
 
 // Given returns where a sentence, in lower case, gives a cause or a purpose; to is 0 if
 // it does not. A guess is none, nor that a sensor reports something because of what it

@@ -10,6 +10,9 @@ func TestGiven(t *testing.T) {
 	for says, want := range map[string]string{
 		"the job failed because the disk was full.":                                        "because",
 		"the outage led staff to go home.":                                                 "led staff to go",
+		"the gap was a consequence of a wrong setting.":                                    "was a consequence of",
+		"the outage is down to a bug.":                                                     "is down to",
+		"the login was traced to a bar in town.":                                           "",
 		"fear drove the users to pay.":                                                     "drove the users to pay",
 		"they declined since the offer was too low.":                                       "since",
 		"nothing has been seen since the host was isolated.":                               "",
