@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // Limits of what is counted. Past them nothing new is taken in: what was not
@@ -103,7 +105,7 @@ func (c *counts) add(v *view) {
 			c.closed = true
 			return
 		}
-		f = &formCount{text: strings.Clone(cut(v.form, 300))}
+		f = &formCount{text: strings.Clone(phrase.Cut(v.form, 300))}
 		c.form[k] = f
 	}
 	f.lines++

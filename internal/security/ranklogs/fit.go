@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"slices"
@@ -59,13 +60,21 @@ func (w *Weights) odds(p Points) float64 {
 	return w.Bias + w.Signs*p.Signs + w.Course*p.Course + w.Rarity*p.Rarity + w.Model*p.Model
 }
 
+// maxWeights bounds a file of weights, which has some hundred bytes.
+const maxWeights = 1 << 20
+
 // readWeights reads --weights, if it was given.
 func readWeights(in Input) (*Weights, error) {
 	if in.Weights == "" {
 		return nil, nil
 	}
 	const hint = "give a file that rank-logs --fit FILE --save-weights has written"
-	data, err := os.ReadFile(in.Weights)
+	f, err := os.Open(in.Weights)
+	if err != nil {
+		return nil, &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("read weights %q", in.Weights), Err: err, Hint: hint}
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxWeights)) // more is no JSON of ours
 	if err != nil {
 		return nil, &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("read weights %q", in.Weights), Err: err, Hint: hint}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/page"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // Limits of a page.
@@ -22,7 +23,7 @@ func brief(text string, n int) string {
 	if len(text) <= n+40 {
 		return text
 	}
-	short := cut(text, n)
+	short := phrase.Cut(text, n)
 	return fmt.Sprintf("%s… (%d more bytes)", short, len(text)-len(short))
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/explain"
 	"github.com/casemate-ai/casemate/internal/security/knowledge"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 	"github.com/casemate-ai/casemate/internal/security/sigma"
 )
 
@@ -92,7 +93,7 @@ func newDetector(in Input) (*detector, error) {
 
 // dated returns the time of a line, or none where its year is a guess.
 func (d *detector) dated(t time.Time, text string) time.Time {
-	if d.guessed && !strings.Contains(cut(text, 200), strconv.Itoa(t.Year())) {
+	if d.guessed && !strings.Contains(phrase.Cut(text, 200), strconv.Itoa(t.Year())) {
 		return time.Time{}
 	}
 	return t
@@ -348,7 +349,7 @@ func rarityFact(before string, have, of int, after string) fact {
 }
 
 // shown makes a name out of the data fit for a sentence.
-func shown(name string) string { return cut(explain.Visible(name), 80) }
+func shown(name string) string { return phrase.Cut(explain.Visible(name), 80) }
 
 // keep holds a line if it is among the best, or in the sample.
 func (st *ranking) keep(s *scored) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/flat"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 	"github.com/casemate-ai/casemate/internal/security/textlog"
 )
 
@@ -86,7 +87,7 @@ func (out *view) login(text string) {
 	if out.failed || out.entered {
 		return
 	}
-	lower := strings.ToLower(cut(text, maxValue))
+	lower := strings.ToLower(phrase.Cut(text, maxValue))
 	has := func(words []string) bool {
 		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(lower, w) })
 	}
@@ -178,7 +179,7 @@ func (out *view) take(name, value string) {
 	if lower == "eventid" || lower == "event_id" || lower == "event.code" {
 		out.failed, out.entered = out.failed || value == "4625", out.entered || value == "4624"
 	}
-	out.slots = append(out.slots, slot{name: name, value: cut(value, maxValue)})
+	out.slots = append(out.slots, slot{name: name, value: phrase.Cut(value, maxValue)})
 	out.derive(name, lower, value)
 }
 
@@ -206,7 +207,7 @@ func (out *view) derive(name, lower, value string) {
 // programOf returns the name of the program that a command line starts, behind
 // sudo and assignments.
 func programOf(command string) string {
-	for _, w := range strings.Fields(strings.NewReplacer(`"`, " ", "'", " ").Replace(cut(command, maxValue))) {
+	for _, w := range strings.Fields(strings.NewReplacer(`"`, " ", "'", " ").Replace(phrase.Cut(command, maxValue))) {
 		name := strings.ToLower(w[strings.LastIndexAny(w, `/\`)+1:])
 		if strings.Contains(w, "=") && !strings.HasPrefix(w, "-") || name == "sudo" || strings.HasPrefix(w, "-") || name == "" {
 			continue
@@ -249,7 +250,7 @@ func (v *viewer) free(out *view, text string) {
 		}
 		if !word(bare) {
 			if len(out.slots) < maxSlots && bare != "" {
-				out.slots = append(out.slots, slot{name: "word " + strconv.Itoa(len(form)+1), value: cut(bare, maxValue)})
+				out.slots = append(out.slots, slot{name: "word " + strconv.Itoa(len(form)+1), value: phrase.Cut(bare, maxValue)})
 			}
 			form = append(form, wild)
 			continue
@@ -309,15 +310,4 @@ func (out *view) finish() {
 	if !out.time.IsZero() {
 		out.slots = append(out.slots, slot{name: "hour", value: fmt.Sprintf("%02d", out.time.Hour())})
 	}
-}
-
-// cut returns the first n bytes of s, at the border of a character.
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && s[n]&0xc0 == 0x80 {
-		n--
-	}
-	return s[:n]
 }
