@@ -190,7 +190,7 @@ func lineStart(s string) int {
 	for digits < len(s) && s[digits] >= '0' && s[digits] <= '9' {
 		digits++
 	}
-	if digits > i && digits < len(s) && (s[digits] == '.' || s[digits] == ')') {
+	if digits > i && digits < len(s) && (s[digits] == '.' || s[digits] == ')') && (digits+1 == len(s) || strings.IndexByte(" \t\r\n", s[digits+1]) >= 0) {
 		return digits
 	}
 	if i < len(s) && strings.IndexByte("-+=:%", s[i]) >= 0 {
