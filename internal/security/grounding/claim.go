@@ -98,7 +98,8 @@ func (r *reading) graded(level string) bool {
 
 var (
 	clearing  = regexp.MustCompile(`\b(?:benign|false[- ]positives?|false alarm|harmless|innocuous|legitimate(?:ly)?|authori[sz]ed|sanctioned|approved|expected (?:behaviou?r|activity)|routine|no threat|not malicious|not suspicious|not an attack|(?:can|may|should|could) be (?:safely )?(?:closed|ignored|dismissed|suppressed|disregarded)|safe to (?:close|ignore)|nothing to worry|normal (?:behaviou?r|activity|operations?)|known[- ]good|test activity|a test|penetration test|no (?:further )?action (?:is |was )?(?:needed|required|necessary)|needs no action|(?:is|was|were|are|been) (?:now |fully |already )?(?:resolved|contained|remediated|mitigated)|(?:incident|case|alert|ticket) (?:is|was|has been) (?:now )?closed|(?:expected|planned|scheduled) maintenance|(?:quite |perfectly )?(?:normal|usual|typical|common|customary|ordinary) (?:for|of|on|behaviou?r of) (?:this|these|the|his|her|its|their|such|an?) (?:\w+ )?(?:accounts?|users?|hosts?|servers?|roles?|teams?|machines?|departments?|jobs?|services?)|(?:attackers?|intruders?|adversar(?:y|ies)|threat|malware) (?:has|have|is|was|were)(?: now| been| fully| completely| already)* (?:evicted|expelled|ejected|eradicated|neutrali[sz]ed|locked out|gone|stopped for good)|(?:situation|incident|attack|outbreak) (?:is|was) (?:now |fully )?(?:under control|over)|business as usual|part of (?:his|her|its|their|the) (?:normal|usual|daily|regular) \w+)\b`)
-	factors   = regexp.MustCompile(`\b(?:mfa|factor|push|prompt|certificate request)\b`)
+	factors   = regexp.MustCompile(`\b(?:mfa|factor|push|prompt|certificate request|(?:connected ?)?apps?|applications?|oauth|consent)(?:\b|[a-z]*authori)`)
+	byPeople  = regexp.MustCompile(`^(?: \w+){0,3} by (?:the |his |her |their |an? )?(?:\w+ ){0,2}(?:teams?|managers?|department|management|administrators?|admins?|it|security|owner|boss|staff|helpdesk|help desk)\b`)
 	handled   = regexp.MustCompile(`\b(?:resolved|contained|remediated|mitigated|closed)\b`)
 	expelled  = regexp.MustCompile(`\b(?:evicted|expelled|ejected|eradicated|neutrali[sz]ed|locked out|gone|stopped for good|under control|over)\b`)
 	sound     = regexp.MustCompile(`\b(?:is|are|was|were) (?:now |again |still |all )?(clean|safe|trustworthy|healthy|innocent|uncompromised|unharmed|unaffected)\b`)
@@ -122,8 +123,8 @@ func (r *reading) verdicts(low string) {
 		if strings.HasPrefix(low[m[1]:], "-") || !r.copied && !r.free(m[0], m[1]) || refusing.MatchString(low[:m[0]]) || pretends.MatchString(low[:m[0]]) && r.contains(fold(said)) || takenFor.MatchString(low[:m[0]]) && r.opined(fold(said)) {
 			continue
 		}
-		if said == "approved" && factors.MatchString(low) && slices.ContainsFunc(r.pool, func(x *index) bool { x.ready(); return stem.Begins(x.own, said) && factors.MatchString(x.own) }) {
-			continue // a second factor or a certificate, not a deed
+		if r.granted(said, low, low[m[1]:]) {
+			continue
 		}
 		ok := r.cleared(low, clearing, true)
 		if handled.MatchString(said) {
@@ -141,6 +142,14 @@ func (r *reading) verdicts(low string) {
 	if said := affirming.FindString(low); said != "" && !r.cleared(low, confirms, true) {
 		r.report(Judgement, said, "no person and no rule says so in the evidence")
 	}
+}
+
+// granted reports whether "approved" or "authorised" is of a second factor, a
+// certificate or an app, and in a record of one: no judgement of a deed.
+func (r *reading) granted(said, low, rest string) bool {
+	begin := said[:min(len(said), 6)]
+	return (begin == "approv" || begin == "author") && factors.MatchString(low) && !byPeople.MatchString(rest) &&
+		slices.ContainsFunc(r.pool, func(x *index) bool { x.ready(); return stem.Begins(x.own, begin) && factors.MatchString(x.own) })
 }
 
 // opined reports whether a person's note, ticket or chat has a word.

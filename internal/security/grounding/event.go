@@ -58,6 +58,9 @@ func (r *reading) deeds(low string) {
 	if v := deed.Planned(low, own); v != "" {
 		r.report(Version, v, "the evidence has it as one to come")
 	}
+	if w := deed.Pending(low, own); w != "" {
+		r.report(Outcome, w, "the evidence has it as something to come")
+	}
 	if w := deed.Other(low, own); w != "" {
 		r.report(Version, w, "the evidence says it of another version")
 	}
@@ -66,8 +69,14 @@ func (r *reading) deeds(low string) {
 	}
 }
 
-// writes reports whether a word is part of the name of somebody who wrote evidence.
+// writes reports whether a word is part of the name of somebody who wrote evidence,
+// or of an account.
 func (c *Checker) writes(name string) bool {
+	for account := range c.accounts() {
+		if len(name) > 2 && strings.HasSuffix(account, "."+name) {
+			return true
+		}
+	}
 	return slices.ContainsFunc(c.all[:min(len(c.all), maxTies)], func(x *index) bool {
 		return slices.Contains(strings.Fields(strings.ToLower(x.e.Author)), name)
 	})

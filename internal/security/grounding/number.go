@@ -154,6 +154,9 @@ var port = regexp.MustCompile(`\bports?(?: number)?\s*(?:\d+\s*(?:,|and|or)\s*)*
 // amounts reports whether the evidence bears a number out.
 func (r *reading) amounts(a amount, next string) bool {
 	lead := r.low[max(0, a.from-24):a.from]
+	if next == "%" || next == "percent" || next == "per" {
+		return r.anyNumber(a.low, a.high) || r.cites > 0 && slices.ContainsFunc(r.pool, func(x *index) bool { return numeral.Share(x.numbers(), a.n) })
+	}
 	if u, ok := byteUnits[next]; ok {
 		return r.sized(a, u, lead)
 	}
@@ -453,11 +456,8 @@ var summed = regexp.MustCompile(`\b(?:together|total|sum|combined|altogether|ove
 // sum reports whether a number is that of two numbers of two pieces.
 func (r *reading) sum(n float64) bool {
 	for i, x := range r.pool {
-		for _, y := range r.pool[:i] {
-			v := y.numbers()
-			if len(v) < 64 && slices.ContainsFunc(x.numbers(), func(a float64) bool { return a > 0 && slices.Contains(v, n-a) }) {
-				return true
-			}
+		if slices.ContainsFunc(r.pool[:i], func(y *index) bool { return numeral.Sum(x.numbers(), y.numbers(), n) }) {
+			return true
 		}
 	}
 	return false
@@ -469,10 +469,7 @@ func (r *reading) remains(n float64) bool {
 	if r.cites > 1 && summed.MatchString(r.low) && r.sum(n) {
 		return true
 	}
-	return r.cites > 0 && lacking.MatchString(r.low) && slices.ContainsFunc(r.pool, func(x *index) bool {
-		v := x.numbers()
-		return len(v) < 64 && slices.ContainsFunc(v, func(a float64) bool { return slices.Contains(v, a+n) && a > 0 })
-	})
+	return r.cites > 0 && lacking.MatchString(r.low) && slices.ContainsFunc(r.pool, func(x *index) bool { return numeral.Difference(x.numbers(), n) })
 }
 
 // enumerated reports whether the statement itself lists so many things behind a colon.

@@ -35,6 +35,9 @@ func (r *reading) outcomes(low string) {
 			r.report(Outcome, stop, "nothing in the evidence says so")
 		}
 	}
+	if w := hurt.FindString(s); w != "" && stop == "" && r.headed() && !effect.Tried(s) && !r.any([]string{stem.Of(w[strings.LastIndexByte(w, ' ')+1:])}) {
+		r.report(Outcome, w, "the evidence says that it was stopped")
+	}
 	for _, w := range opposite.Told(s, r.any) {
 		r.report(Outcome, w, "the evidence says the opposite")
 	}
@@ -45,6 +48,15 @@ func (r *reading) outcomes(low string) {
 		r.denial(s)
 	}
 	r.denied(s)
+}
+
+var hurt = regexp.MustCompile(`\b(?:was|were|been|got) (?:\w+ly )?(?:wiped|encrypted|infected|destroyed|overwritten|compromised|deleted|stolen|exfiltrated)\b`)
+
+var notMe = regexp.MustCompile(`\b(?:not me|not mine|i (?:did|was|have|do|had) not|i sent no|i never)\b`)
+
+// disowned reports whether somebody cited says that it was not he.
+func (r *reading) disowned() bool {
+	return slices.ContainsFunc(r.pool, func(x *index) bool { x.ready(); return notMe.MatchString(x.own) })
 }
 
 // watched reports whether all that is cited are records of somebody who only watched.
@@ -178,7 +190,7 @@ func (r *reading) people(low string) {
 		return
 	}
 	for _, m := range person.FindAllStringSubmatch(r.text, 4) {
-		if name, _, _ := strings.Cut(strings.ToLower(m[0]), " "); vocab().terms[name].kind == "" && !vocab().common[name] && !r.any([]string{m[1]}) {
+		if name, _, _ := strings.Cut(strings.ToLower(m[0]), " "); vocab().terms[name].kind == "" && !(r.byAuthor(strings.ToLower(m[0])) && !r.disowned() && (m[1] == "confirm" || m[1] == "acknowledg")) && !vocab().common[name] && !r.any([]string{m[1]}) {
 			r.report(Outcome, m[0], "nothing in the evidence says so")
 		}
 	}
@@ -202,6 +214,7 @@ func (r *reading) wholesale(low string) {
 }
 
 var (
+	open    = regexp.MustCompile(`\b(?:still open|outstanding|pending|missing|yet to|remains? to)\b`)
 	notWord = regexp.MustCompile(`\b(?:not|never|nobody|n't|no)(?: been| be| yet| longer| (?:sign|trace|evidence|indication)s? of(?: the| an?)?)? ([a-z]+)\b`)
 	ending  = regexp.MustCompile(`\b(?:last|latest|final|ended|ceased|until|before|stopped|whether|if|would|should)\b`)
 	clauses = regexp.MustCompile(`, |; | and | but | while | whereas `)
@@ -211,7 +224,7 @@ var (
 // nothing else in it affirms.
 func (r *reading) denied(low string) {
 	for _, c := range clauses.Split(low, 16) {
-		if negation.MatchString(c) || ending.MatchString(c) && !strings.Contains(c, "continued") {
+		if negation.MatchString(c) || open.MatchString(c) || ending.MatchString(c) && !strings.Contains(c, "continued") {
 			continue
 		}
 		mine := stem.All(c)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/grounding/fields"
 	"github.com/casemate-ai/casemate/internal/security/grounding/moment"
 	"github.com/casemate-ai/casemate/internal/security/grounding/voice"
 	"github.com/casemate-ai/casemate/internal/security/indicator"
@@ -44,13 +45,13 @@ func (x *index) acts() []pair {
 			}
 		}
 		if len(from)+len(parents)+len(targets)+len(victims) == 0 {
-			f, t, p, c := keyed(e.Text)
+			f, t, p, c := fields.Roles(e.Text)
 			from, parents, children = f, p, c
 			if len(t) > 0 {
 				to = t
 			}
 		} else if len(parents) == 0 {
-			if _, _, p, c := keyed(e.Text); len(p) > 0 && len(c) > 0 {
+			if _, _, p, c := fields.Roles(e.Text); len(p) > 0 && len(c) > 0 {
 				parents, children = p, c
 			}
 		}
@@ -127,39 +128,6 @@ func (x *index) spellings(n casemate.Entity) []string {
 		add(host)
 	}
 	return out
-}
-
-var keyValue = regexp.MustCompile(`(?i)["']?([a-z][a-z0-9_.]*)["']?\s*[:=]\s*["']?([^\s"',;|]{2,200})`)
-
-// keyed reads source, destination, parent and child from the fields of a text.
-func keyed(text string) (from, to, parents, children []casemate.Entity) {
-	for _, m := range keyValue.FindAllStringSubmatch(text[:min(len(text), 64<<10)], 400) {
-		key, v := strings.ToLower(m[1]), m[2]
-		kind := casemate.EntityHost
-		if strings.ContainsAny(v, `\/`) || strings.HasSuffix(strings.ToLower(v), ".exe") {
-			kind = casemate.EntityProcess
-		}
-		n := casemate.Entity{Type: kind, Value: v}
-		if strings.Contains(key, "port") || digits(v) {
-			continue
-		}
-		last := key[strings.LastIndexByte(key, '.')+1:]
-		switch {
-		case strings.Contains(key, "parentimage"), strings.Contains(key, "parent_image"), last == "parent", strings.HasSuffix(key, "parent.name"), last == "pname", strings.HasSuffix(key, "parent_name"):
-			parents = append(parents, n)
-		case last == "image", slices.Contains([]string{"newprocessname", "process_name", "processname", "cmdline", "process", "proc", "child"}, last):
-			children = append(children, n)
-		case hasPrefixAny(last, "src", "source", "orig_h", "client", "subject", "actor", "caller", "initiator"):
-			from = append(from, n)
-		case hasPrefixAny(last, "dst", "dest", "resp_h", "target", "server", "member"):
-			to = append(to, n)
-		}
-	}
-	return from, to, parents, children
-}
-
-func hasPrefixAny(s string, prefixes ...string) bool {
-	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(s, p) })
 }
 
 // directions reports a sentence that tells who acts on whom the other way round.

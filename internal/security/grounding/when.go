@@ -158,9 +158,12 @@ func (r *reading) atTime(m moment.Moment) bool {
 			below, above = 30*time.Minute, 30*time.Minute
 		}
 	case before.MatchString(lead):
-		below = m.Slack()
+		below = max(m.Slack(), time.Minute)
 		if strings.Contains(lead, "shortly") || strings.Contains(lead, "just") {
 			below = 15 * time.Minute
+			if m.Min < 0 {
+				below = 30 * time.Minute
+			}
 		}
 	case after.MatchString(lead):
 		above = m.Slack()

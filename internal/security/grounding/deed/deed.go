@@ -59,6 +59,9 @@ func Taken(text string, pieces []Words, person func(string) bool) (who string, o
 			return w.Author, true
 		}
 	}
+	if who := another(pieces, name, verb, person); who != "" && slices.ContainsFunc(pieces, func(w Words) bool { return w.by(name) }) {
+		return who, true
+	}
 	for _, w := range pieces { // "Ali asked me", told as "I asked Ali"
 		for _, o := range regexp.MustCompile(`\b(\p{L}+) (?:has |had )?`+verb+` (?:me|us)\b`).FindAllStringSubmatch(w.Text, 4) {
 			if w.by(name) && !w.by(o[1]) && stem.Begins(rest, o[1]) {
@@ -69,6 +72,9 @@ func Taken(text string, pieces []Words, person func(string) bool) (who string, o
 	if slices.ContainsFunc(pieces, func(w Words) bool { return w.by(name) }) {
 		return "", false
 	}
+	if who := another(pieces, name, verb, person); who != "" {
+		return who, true
+	}
 	if b := object.FindString(m[3]); b != "" {
 		b = strings.ToLower(strings.TrimSpace(b))
 		for _, w := range pieces {
@@ -78,6 +84,63 @@ func Taken(text string, pieces []Words, person func(string) bool) (who string, o
 		}
 	}
 	return "", false
+}
+
+// another returns who else the pieces say did it, if they never say that the named
+// one did, by name or of himself.
+func another(pieces []Words, name, verb string, person func(string) bool) string {
+	who := ""
+	by := regexp.MustCompile(`(\p{L}+) (?:has |had |then |also )?` + regexp.QuoteMeta(verb) + `\b`)
+	own := regexp.MustCompile(first + regexp.QuoteMeta(verb) + `\b`)
+	for _, w := range pieces {
+		if w.by(name) && own.MatchString(w.Text) {
+			return ""
+		}
+		for _, m := range by.FindAllStringSubmatch(w.Text, 8) {
+			switch {
+			case m[1] == name || m[1] == "i" || m[1] == "we" || m[1] == "he" || m[1] == "she" || m[1] == "they" || m[1] == "and":
+				return ""
+			case person(m[1]) && !strings.Contains(w.Text, name+" "+m[1]):
+				who = m[1]
+			}
+		}
+	}
+	return who
+}
+
+var (
+	done    = regexp.MustCompile(`\b(?:was|were|has been|have been|had been) (?:\w+ly |already |now )?([a-z]{3,}(?:ed|en|t))\b`)
+	pending = regexp.MustCompile(`\b(?:or we|or i|unless|will|going to|whether|plan(?:s|ned)? to|is to|are to|to be|must|should|shall|still to|not yet|want(?:s)? to|please|until)\b`)
+	parts   = regexp.MustCompile(`[.;\n] ?`)
+)
+
+// Pending returns what a sentence says was done and the texts only announce, demand or
+// threaten.
+func Pending(low string, texts []string) string {
+	m := done.FindStringSubmatch(low)
+	if m == nil || pending.MatchString(low) {
+		return ""
+	}
+	v, found := stem.Of(m[1]), false
+	if len(v) < 4 {
+		return ""
+	}
+	for _, t := range texts {
+		for _, c := range parts.Split(t, 400) {
+			if !stem.Begins(c, v) {
+				continue
+			}
+			i := strings.Index(c, v)
+			if i < 0 || !pending.MatchString(c[:i]) {
+				return ""
+			}
+			found = true
+		}
+	}
+	if found {
+		return m[0]
+	}
+	return ""
 }
 
 // object is a name behind the verb: whom or what it is done to.

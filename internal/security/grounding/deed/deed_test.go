@@ -14,6 +14,7 @@ func TestTaken(t *testing.T) {
 		"Ali paid the invoice.":           "nora beck",
 		"Nora paid the invoice.":          "",
 		"Ali Demir reset the password.":   "nora beck",
+		"Ali warned us of it.":            "",
 		"Nora warned Ali of it.":          "ali",
 		"Ali asked for it.":               "",
 		"The invoice was paid.":           "",
@@ -26,6 +27,15 @@ func TestTaken(t *testing.T) {
 	for says, want := range map[string]bool{"Nora sent Ali a mail.": true, "Ali sent Nora a mail.": false, "Nora read the mail of Ali.": false} {
 		if _, ok := deed.Taken(says, []deed.Words{mail}, person); ok != want {
 			t.Errorf("%q: %v", says, ok)
+		}
+	}
+}
+
+func TestPending(t *testing.T) {
+	texts := []string{"pay, or we publish it on monday. the account was disabled; the key must be rotated"}
+	for says, want := range map[string]string{"it was published on monday.": "was published", "the account was disabled.": "", "the key was rotated.": "was rotated", "the key was read.": ""} {
+		if got := deed.Pending(says, texts); got != want {
+			t.Errorf("%q: %q", says, got)
 		}
 	}
 }

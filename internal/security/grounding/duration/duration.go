@@ -19,7 +19,7 @@ type Length struct {
 
 var (
 	unitNames = `(milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|hours?|hrs?|h|days?|weeks?)`
-	lengthOf  = regexp.MustCompile(`(?i)\b(` + numeral.Words + `|(?:a |one |three )?quarters? of an|half an?|an?|\d[\d,]*(?:\.\d+)?)(?: and a half)?[ -]?` + unitNames + `\b(?:,? and (?:a half|(` + numeral.Words + `|\d+) ` + unitNames + `\b))?`)
+	lengthOf  = regexp.MustCompile(`(?i)\b(` + numeral.Words + `|(?:a |one |three )?quarters? of an|half an?|an?|\d[\d,]*(?:\.\d+)?)(?: and (?:a half|a quarter|three quarters))?[ -]?` + unitNames + `\b(?:,? and (?:a half|(` + numeral.Words + `|\d+) ` + unitNames + `\b))?`)
 )
 
 var units = map[string]time.Duration{"ms": time.Millisecond, "mi": time.Minute, "se": time.Second, "s": time.Second, "ho": time.Hour, "hr": time.Hour, "h": time.Hour, "da": 24 * time.Hour, "we": 7 * 24 * time.Hour}
@@ -55,6 +55,11 @@ func Find(text string) []Length {
 		}
 		if strings.Contains(text[m[3]:m[4]], "half") {
 			l.N += 0.5
+		}
+		if tail := text[m[3]:m[4]]; strings.Contains(tail, "three quarters") {
+			l.N += .75
+		} else if strings.Contains(tail, "a quarter") {
+			l.N += .25
 		}
 		if m[1] > m[5] { // "and a half", "and 12 seconds"
 			if m[6] >= 0 {

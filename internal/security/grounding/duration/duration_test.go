@@ -12,6 +12,7 @@ import (
 func TestStated(t *testing.T) {
 	for text, want := range map[string][]time.Duration{
 		"It took two minutes and 12 seconds.":       {132 * time.Second},
+		"two and a quarter hours":                   {135 * time.Minute},
 		"three quarters of an hour":                 {45 * time.Minute},
 		"an hour and a half":                        {90 * time.Minute},
 		"half an hour, 1.5 days":                    {30 * time.Minute, 36 * time.Hour},

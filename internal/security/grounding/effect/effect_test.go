@@ -17,6 +17,7 @@ func TestOf(t *testing.T) {
 		"the mail went through the gateway.":       {false, false},
 		"the mail went through.":                   {true, false},
 		"the sensor stopped it.":                   {false, true},
+		"it was attempted, without success.":       {false, true},
 		"the service was started.":                 {false, false},
 		"he became root on the server.":            {true, false},
 		"he tried to get in and became root there": {false, false},

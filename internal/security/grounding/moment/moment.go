@@ -50,6 +50,8 @@ var (
 	yearFirst  = regexp.MustCompile(`\b(\d{4})/(\d{2})/(\d{2})\b` + clockTail)
 	clockTime  = regexp.MustCompile(`(?i)\b(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d{1,9})?(?:Z\b|h\b|\b) ?(am\b|pm\b|a\.m\.|p\.m\.)?()`)
 	hourAlone  = regexp.MustCompile(`(?i)\b(\d{1,2})()() ?(am\b|pm\b|a\.m\.|p\.m\.|o'clock\b)()`)
+	spoken     = regexp.MustCompile(`(?i)\b(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve) (?:o'clock(?: in the (morning|afternoon|evening))?|in the (morning|afternoon|evening)|(am|pm)\b)`)
+	bare       = regexp.MustCompile(`(?i)\b(?:shortly|just) (?:before|after) (one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)(?:[.,;]|$| (?:in the|that|on) )`)
 	military   = regexp.MustCompile(`\b([01]\d|2[0-3])([0-5]\d)()()(?: ?(?:UTC|GMT|Z|hrs|hours)\b)()`)
 )
 
@@ -113,8 +115,26 @@ func Find(text string, used []bool) []Moment {
 			return t, t.Hour >= 0
 		})
 	}
+	for _, re := range []*regexp.Regexp{spoken, bare} {
+		for _, m := range re.FindAllStringSubmatchIndex(low, 8) {
+			if slices.Contains(used[m[2]:m[3]], true) {
+				continue
+			}
+			t := None()
+			t.Hour, t.From, t.To = 1+slices.Index(hours, low[m[2]:m[3]]), m[2], m[3]
+			if said := low[m[0]:m[1]]; t.Hour < 12 && (strings.Contains(said, "afternoon") || strings.Contains(said, "evening") || strings.HasSuffix(said, "pm")) {
+				t.Hour += 12
+			}
+			for k := m[2]; k < m[3]; k++ {
+				used[k] = true
+			}
+			out = append(out, t)
+		}
+	}
 	return out
 }
+
+var hours = []string{"one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"}
 
 func (m Moment) sane() bool {
 	return m.Month <= 12 && m.Month != 0 && m.Day <= 31 && m.Day != 0 && m.Hour <= 24 && m.Min < 60 && m.Sec <= 60

@@ -3,6 +3,7 @@ package numeral
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -94,3 +95,24 @@ var stops = map[string]bool{"of": true, "in": true, "on": true, "at": true, "to"
 
 // Ends reports whether a word ends what a number counts: no noun of it stands behind.
 func Ends(word string) bool { return stops[word] }
+
+// most bounds how many numbers of a text are compared with each other: of a long
+// list, some two would always fit.
+const most = 48
+
+// Share reports whether n is the percentage that one number is of another.
+func Share(numbers []float64, n float64) bool {
+	return len(numbers) < most && slices.ContainsFunc(numbers, func(a float64) bool {
+		return slices.ContainsFunc(numbers, func(b float64) bool { return a > 0 && a < b && math.Abs(100*a/b-n) <= .5 })
+	})
+}
+
+// Sum reports whether n is one number of the first list and one of the second together.
+func Sum(a, b []float64, n float64) bool {
+	return len(a) < most && len(b) < most && slices.ContainsFunc(a, func(v float64) bool { return v > 0 && slices.Contains(b, n-v) })
+}
+
+// Difference reports whether n is what lies between two numbers.
+func Difference(numbers []float64, n float64) bool {
+	return len(numbers) < most && slices.ContainsFunc(numbers, func(v float64) bool { return v > 0 && slices.Contains(numbers, v+n) })
+}

@@ -44,3 +44,16 @@ func TestCounts(t *testing.T) {
 		t.Error("Ends: of ends what is counted, and files does not")
 	}
 }
+
+func TestSums(t *testing.T) {
+	v := []float64{4, 61}
+	if !numeral.Difference(v, 57) || numeral.Difference(v, 58) {
+		t.Error("57 is what is left of 61 without 4, and 58 is not")
+	}
+	if !numeral.Share(v, 7) || numeral.Share(v, 50) {
+		t.Error("4 of 61 are 7 percent, and not 50")
+	}
+	if !numeral.Sum([]float64{48210}, []float64{1930}, 50140) || numeral.Sum(v, v, 9) {
+		t.Error("48210 and 1930 are 50140; 9 is no sum of 4 and 61")
+	}
+}

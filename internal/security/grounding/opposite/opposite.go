@@ -76,7 +76,7 @@ var opposites = []opposite{
 	opposing(`disconnected`, "disconnect clos", "connect"),
 	opposing(`(?:was|were|has been|have been|got) (?:stopped|terminated|killed)`, "stop terminat kill block disabl remediat prevent end shut", "start creat running install"),
 	opposing(`logged (?:off|out)|signed out`, "logoff logout log off signed sign clos disconnect 4634 4647", "logon login logged accept"),
-	opposing(`encrypted|affected|damaged|destroyed|compromised|lost`, "encrypt affect damag destroy compromis lost ransom", "untouched intact unaffected unharmed"),
+	opposing(`(?:is|are|was|were|been|got) (?:\w+ )?(?:encrypted|affected|damaged|destroyed|compromised|lost)`, "encrypt affect damag destroy compromis lost ransom", "untouched intact unaffected unharmed"),
 	opposing(`(?:is|are|remains?|still) (?:still )?(?:active|enabled|valid|in use|in place)`, "activ enabl valid use still place", "deactiv disabl revok inactiv reset remov suspend withdr terminat ended"),
 	opposing(`(?:was|were|been|is|are) (?:now )?(?:withdrawn|revoked)`, "withdr revok retract removed cancel end", "announc publish stay remain keep kept"),
 	opposing(`restored|recovered`, "restor recover rebuil", "delet eras wipe destroy"),

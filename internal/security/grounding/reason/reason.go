@@ -27,7 +27,7 @@ var (
 	deduced = regexp.MustCompile(`\b(?:is|are|lies?|remains?) (?:therefore|thus|hence|consequently) (?:far |well |much |clearly |still )*(?:above|below|higher|lower|more|less|larger|smaller|greater|unusual\w*|outside|beyond|within|consistent|earlier|later|not yet|unknown|unclear|open)\b`)
 
 	givesReason = regexp.MustCompile(`^(?:because|due to|owing to|as a|since)`)
-	failing     = regexp.MustCompile(`\b(?:denied|refused|fail(?:ed|ure)|rejected|blocked|unsuccessful|not allowed|stopped|prevented|quarantined|forbidden)\b`)
+	failing     = regexp.MustCompile(`\b(?:denied|refused|fail(?:ed|ure)|rejected|blocked|unsuccessful|not allowed|stopped|prevented|quarantined|forbidden|not|no|without|cannot)\b|n't\b`)
 	reasons     = regexp.MustCompile(`\b(?:because|since|caus\w+|so|led to|lead\w* to|result(?:ed|s|ing)? (?:in|from|of)|due to|owing to|reason\w*|so that|in order to|therefore|consequen\w+|hence|thus|allow(?:ed|ing) (?:the|it|them|us)|could be|enabl\w+|stem\w*|why|to (?:evade|avoid|hide|prepare|forge|cover))\b`)
 )
 
@@ -83,14 +83,20 @@ func Recorded(low string, from, to int, texts []string) bool {
 }
 
 // linking are words that tie a reason together and are not in a record.
-var linking = regexp.MustCompile(`\b(?:sites?|belong(?:s|ed)?|falls?|fell|is|was|matche[sd]|category|due|request(?:ed)?)\b`)
+var linking = regexp.MustCompile(`\b(?:sites?|already|carr(?:y|ies|ied)|contain(?:s|ed)?|runs?|running|mode|belong(?:s|ed)?|falls?|fell|is|was|matche[sd]|category|due|request(?:ed)?)\b`)
 
 // Stated reports whether a line or sentence of the texts gives a reason and is about
 // the same.
 func Stated(low string, sentences []string) bool {
 	mine := stem.All(low)
-	return slices.ContainsFunc(sentences, func(s string) bool { return reasons.MatchString(s) && stem.Shared(s, mine) >= 2 })
+	return slices.ContainsFunc(sentences, func(s string) bool {
+		n := stem.Shared(s, mine)
+		return n >= 2 && reasons.MatchString(s) || n >= 3 && slices.ContainsFunc(aims.FindAllStringSubmatch(s, 4), func(m []string) bool { return slices.Contains(mine, stem.Of(m[1])) })
+	})
 }
+
+// aims are what somebody did something for: "installed it to merge contracts".
+var aims = regexp.MustCompile(`\b(?:in order )?to ([a-z]{4,})\b`)
 
 // clause is the part of a sentence that gives the reason.
 func clause(low string, from, to int) string {

@@ -41,6 +41,8 @@ func TestRecorded(t *testing.T) {
 	for says, want := range map[string]bool{
 		"it was blocked because the site belongs to online games.": true,
 		"it was blocked because the file was too large.":           false,
+		"no page was shown because the category was online games.": true,
+		"no page was shown because the user closed the browser.":   false,
 		"it was made because of online games.":                     false,
 	} {
 		from, to := reason.Given(says)
@@ -54,6 +56,15 @@ func TestStated(t *testing.T) {
 	for text, want := range map[string]bool{"backup failed because the disk is full": true, "backup job result=failed": false, "the mouse was eaten because of a cat": false} {
 		if got := reason.Stated("the backup failed because the disk was full.", []string{text}); got != want {
 			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
+func TestStatedAim(t *testing.T) {
+	note := []string{"anna ran the tool to convert drawings"}
+	for says, want := range map[string]bool{"anna wanted to convert drawings and therefore ran the tool.": true, "anna ran the tool in order to sell drawings.": false} {
+		if got := reason.Stated(says, note); got != want {
+			t.Errorf("%q: %v", says, got)
 		}
 	}
 }
