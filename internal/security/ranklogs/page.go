@@ -112,7 +112,7 @@ func (o *Output) meaning() string {
 }
 
 func (o *Output) table(shown int) page.Table {
-	t := page.Table{Head: []string{"#", "Score", "Points", "Where", "Line"}, Bar: 2, Full: 100}
+	t := page.Table{Head: []string{"#", "Score", "Line", "Where", "Points"}, Bar: 2, Full: 100}
 	if o.Calibrated {
 		t.Head[1], t.Full = "P", 1
 	}
@@ -125,7 +125,7 @@ func (o *Output) table(shown int) page.Table {
 		if len(o.Coverage.Parts) == 1 {
 			where = fmt.Sprintf("line %d", l.Line)
 		}
-		t.Rows = append(t.Rows, []string{strconv.Itoa(l.Rank), value, l.Points.String(), where, brief(l.Text, tableLine)})
+		t.Rows = append(t.Rows, []string{strconv.Itoa(l.Rank), value, brief(l.Text, tableLine), where, l.Points.String()})
 	}
 	return t
 }
