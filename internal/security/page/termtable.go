@@ -104,6 +104,12 @@ func isNumberColumn(rows [][]string, i int) bool {
 func (s *screen) table(d *document, t Table) {
 	g := newGrid(t, termRows, termText)
 	g.cited = isCited(t.Evidence)
+	wide := 0 // of the numbers behind bars
+	for i := range g.rows {
+		if g.bar >= 0 {
+			wide = max(wide, columns.Of(g.rows[i][g.bar]))
+		}
+	}
 	for i := range g.rows {
 		if g.cited {
 			c := ""
@@ -114,7 +120,7 @@ func (s *screen) table(d *document, t Table) {
 		}
 		if g.bar >= 0 {
 			if v, ok := part(g.rows[i][g.bar], g.full); ok {
-				g.rows[i][g.bar] = bar(v, barCells) + " " + g.rows[i][g.bar]
+				g.rows[i][g.bar] = bar(v, barCells) + " " + columns.PadLeft(g.rows[i][g.bar], wide)
 			}
 		}
 	}
