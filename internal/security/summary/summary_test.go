@@ -3,14 +3,11 @@ package summary_test
 import (
 	"context"
 	"embed"
-	"os"
 	"path/filepath"
-	"strconv"
 	"testing"
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/casefile"
-	"github.com/casemate-ai/casemate/internal/security/page"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
 	"github.com/casemate-ai/casemate/internal/security/summary"
 )
@@ -31,17 +28,6 @@ func example(t testing.TB, opt pipeline.Options) summary.Output {
 		t.Fatal(err)
 	}
 	return out
-}
-
-func TestShow(t *testing.T) {
-	width, _ := strconv.Atoi(os.Getenv("SHOW"))
-	if width == 0 {
-		t.Skip()
-	}
-	out := example(t, pipeline.Options{})
-	if err := page.WriteTerminal(os.Stdout, summary.Page(out), page.TerminalOptions{Width: width}); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestStatementsAreGrounded(t *testing.T) {
