@@ -443,7 +443,7 @@ func (s *screen) leftOut(t *Triage) {
 		for _, l := range t.Suppressed[:min(topSuppressed, len(t.Suppressed))] {
 			text := TerminalFit(l.Rule, s.width)
 			if l.Note != "" {
-				text += ": " + TerminalFit(l.Note, s.width)
+				text += ": " + TerminalFit(l.Note, 4*s.width)
 			}
 			s.wrapped("   "+columns.PadLeft(phrase.Number(l.Alerts), 7)+"  ", blockIndent+9, plain, text)
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // reasons tells each kind of points in one sentence, with the evidence for it.
@@ -179,7 +180,7 @@ func (q *Queue) noveltyText(g *group, top []*moment) string {
 func (q *Queue) quote(moments []*moment) string {
 	var names []string
 	for _, m := range moments {
-		names = append(names, "«"+q.names.text[m.name]+"»")
+		names = append(names, phrase.Quote(q.names.text[m.name]))
 	}
 	return strings.Join(names, ", ")
 }
