@@ -108,10 +108,6 @@ func (r *reading) amount(from, to int) {
 	if r.looked++; r.looked > maxMentions {
 		return
 	}
-	if r.remains(a.n) {
-		r.use(from, to)
-		return
-	}
 	next := ""
 	if m := nextWord.FindStringSubmatchIndex(r.low[to:]); m != nil {
 		next = r.low[to+m[2] : to+m[3]]
@@ -136,7 +132,7 @@ func (r *reading) amount(from, to int) {
 	}
 	a.noun, a.end = r.counted(to)
 	r.use(from, to)
-	if !r.amounts(a, next) {
+	if !r.amounts(a, next) && !r.remains(a.n) {
 		kind := Number
 		if port.MatchString(r.low[max(0, from-24):from]) || next == "tcp" || next == "udp" {
 			kind = Port
