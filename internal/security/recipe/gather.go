@@ -13,6 +13,7 @@ import (
 	"github.com/casemate-ai/casemate/internal/security/document"
 	"github.com/casemate-ai/casemate/internal/security/dossier"
 	"github.com/casemate-ai/casemate/internal/security/evidence"
+	given "github.com/casemate-ai/casemate/internal/security/material"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
 	"github.com/casemate-ai/casemate/internal/security/recipe/letter"
 )
@@ -86,19 +87,11 @@ func (m *material) cut(most int) {
 
 // incident reads incident material of any kind.
 func (m *material) incident(ctx context.Context, run *pipeline.Run, paths []string) error {
-	o := run.Options()
-	in := dossier.Input{Paths: paths, Stdin: o.Stdin, Version: o.Version}
-	if o.Progress != nil {
-		in.Progress = func(n int64) { o.Progress("reading", n, -1) }
-	}
-	d, err := dossier.Read(ctx, in)
+	d, err := given.Read(ctx, run, given.Input{Files: paths})
 	if err != nil {
 		return err
 	}
 	m.dossier, m.evidence, m.coverage = d, slices.Clone(d.Evidence), d.Coverage
-	for _, p := range d.Inputs {
-		run.AddInput(p)
-	}
 	return nil
 }
 

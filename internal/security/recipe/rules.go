@@ -13,6 +13,7 @@ import (
 	"github.com/casemate-ai/casemate/internal/security/dossier"
 	"github.com/casemate-ai/casemate/internal/security/indicator"
 	"github.com/casemate-ai/casemate/internal/security/knowledge"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // ruleKinds are what a rule can do.
@@ -210,15 +211,13 @@ type Counted struct {
 	Evidence []string `json:"evidence"`
 }
 
-const clock = "2006-01-02 15:04:05"
-
 // tally counts values, and gives them with the commonest first.
 func tally(values map[string]*found) []Counted {
 	var out []Counted
 	for v, f := range values {
 		c := Counted{Value: v, Count: f.count, Evidence: f.evidence}
 		if !f.first.IsZero() {
-			c.First, c.Last = f.first.UTC().Format(clock), f.last.UTC().Format(clock)
+			c.First, c.Last = phrase.Time(f.first), phrase.Time(f.last)
 		}
 		out = append(out, c)
 	}
@@ -421,7 +420,7 @@ func incidents(m *material, most int) Listed[FoundIncident] {
 			f.Evidence = []string{}
 		}
 		if !in.First.IsZero() {
-			f.First, f.Last = in.First.UTC().Format(clock), in.Last.UTC().Format(clock)
+			f.First, f.Last = phrase.Time(in.First), phrase.Time(in.Last)
 		}
 		for _, t := range in.Techniques {
 			f.Techniques = append(f.Techniques, strings.TrimSpace(t.ID+" "+t.Name))
@@ -451,7 +450,7 @@ func sentences(m *material, wanted []string, most int) Listed[*casemate.Statemen
 
 // quoted writes a sentence as its author's words.
 func quoted(s dossier.Sentence) string {
-	text := strings.Join(strings.Fields(s.Text), " ")
+	text := phrase.Line(s.Text)
 	if s.Author == "" {
 		return "“" + text + "”"
 	}
@@ -518,7 +517,7 @@ func timeline(m *material, most int) Listed[Happening] {
 		if text == "" || e.Kind == casemate.EvidenceMail {
 			text = e.Text
 		}
-		out = append(out, Happening{Time: e.First.UTC().Format(clock), Host: m.host(e.Host), User: e.User, Text: oneLine(text), Severity: e.Severity.String(), Count: e.Count, Evidence: []string{e.ID}})
+		out = append(out, Happening{Time: phrase.Time(e.First), Host: m.host(e.Host), User: e.User, Text: oneLine(text), Severity: e.Severity.String(), Count: e.Count, Evidence: []string{e.ID}})
 	}
 	l := listed(out, most)
 	l.More, l.Total = all-len(l.Items), all
@@ -529,9 +528,5 @@ const maxLine = 300
 
 // oneLine brings a text on one line and says where it was cut.
 func oneLine(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
-	if len(text) <= maxLine {
-		return text
-	}
-	return strings.ToValidUTF8(text[:maxLine], "") + " …"
+	return phrase.Short(phrase.Line(text), maxLine)
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/page"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // Layout is a template that shows a result.
@@ -28,7 +29,7 @@ type Layout struct {
 }
 
 // clock is how times are written, in UTC.
-const clock = "2006-01-02 15:04:05"
+const clock = phrase.Layout
 
 // The marks of a value in the text: a private character, the value's number, and
 // another.
