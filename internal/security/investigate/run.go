@@ -25,6 +25,9 @@ func Run(ctx context.Context, run *pipeline.Run, in Input) (Output, error) {
 	if len(in.Files) == 0 {
 		return Output{}, &casemate.Error{Code: casemate.CodeUsage, Message: "no input was given", Hint: "name files or folders of alerts, events and logs, or - for standard input"}
 	}
+	if in.All && len(in.Incident) > 0 {
+		return Output{}, &casemate.Error{Code: casemate.CodeUsage, Message: "--all and --incident do not go together", Hint: "give one of them"}
+	}
 	side, err := readSide(in)
 	if err != nil {
 		return Output{}, err
