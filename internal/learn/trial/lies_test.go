@@ -33,7 +33,7 @@ var lied = regexp.MustCompile(`qxacct\d{3}`)
 // TestNoLieReachesPeopleUnmarked fills every text that any workflow asks a model for
 // with a lie, and looks for it in all that programs and people are given.
 func TestNoLieReachesPeopleUnmarked(t *testing.T) {
-	for _, name := range []string{"summarize", "note", "investigate", "triage", "explain"} {
+	for _, name := range []string{"summarize", "note", "investigate", "triage", "explain", "alert-to-ticket", "ioc-brief", "phishing-report", "shift-summary"} {
 		for i, lie := range lies {
 			t.Run(fmt.Sprintf("%s/%d", name, i), func(t *testing.T) {
 				t.Parallel()
@@ -82,6 +82,8 @@ func tell(t *testing.T, name, lie string) (workflow.Result, int) {
 	switch name {
 	case "explain":
 		document = map[string]any{"text": []string{"powershell -enc aQBlAHgAIAAoAGkAdwByACAAaAB0AHQAcAA6AC8ALwAxADkAOAAuADUAMQAuADEAMAAwAC4ANwAvAGEAKQA="}}
+	case "phishing-report":
+		document = map[string]any{"files": []string{filepath.Join(root, "incident", "mail-reported.eml")}}
 	case "triage":
 		document = map[string]any{"files": []string{filepath.Join(root, "intrusion", "defender-alerts.json")}}
 	}
