@@ -240,17 +240,6 @@ func splitID(id string) (string, int) {
 	return id[:i], n
 }
 
-// unique returns ids without repeats, in order.
-func unique(ids []string) []string {
-	var out []string
-	for _, id := range ids {
-		if !slices.Contains(out, id) {
-			out = append(out, id)
-		}
-	}
-	return out
-}
-
 // placeText is where evidence stands: of a long file name what comes after the
 // last folder, which is what names differ in, or where that is long, too, both ends.
 func placeText(l casemate.Location, most int) string {

@@ -332,7 +332,7 @@ func (v *wireView) describe(h *hypertext, g Graph, w *wire, nodes []Node) {
 	if len(ids) == 0 {
 		return
 	}
-	v.Title += "\n" + runs(unique(ids), 8)
+	v.Title += "\n" + runs(phrase.Once(ids), 8)
 	for _, id := range ids {
 		if i, ok := h.at[id]; ok {
 			v.Link = h.anchor(i)

@@ -34,7 +34,7 @@ func (h *hypertext) anchor(i int) string {
 
 // citations makes links of ids.
 func (h *hypertext) citations(ids []string) citesView {
-	ids = unique(ids)
+	ids = phrase.Once(ids)
 	var v citesView
 	for _, id := range ids[:min(htmlCitations, len(ids))] {
 		c := citeView{ID: shorten(id, 24), Title: "not among the evidence of this page"}

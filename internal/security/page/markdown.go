@@ -159,7 +159,7 @@ func (m *ticket) block(d *document, b Block) {
 // cite writes ids as [E3, E5-E9], which is no link: nothing that a page writes
 // can define one. An id that is not plain is escaped.
 func cite(ids []string, most int) string {
-	ids = unique(ids)
+	ids = phrase.Once(ids)
 	if len(ids) == 0 {
 		return ""
 	}

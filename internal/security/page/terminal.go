@@ -157,7 +157,7 @@ func (s *screen) leave(what string) {
 
 // citation writes ids as "[E3, E5-E9]" and keeps in mind that they were.
 func (d *document) citation(ids []string, most int) string {
-	ids = unique(ids)
+	ids = phrase.Once(ids)
 	if len(ids) == 0 {
 		return ""
 	}
