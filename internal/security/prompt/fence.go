@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // codeBytes is how much of a digest tells a fence from all others.
@@ -66,7 +67,7 @@ func (f *fence) around(text string) string {
 }
 
 const (
-	stamp = "2006-01-02 15:04:05"
+	stamp = phrase.Layout
 	clock = "15:04:05"
 )
 
