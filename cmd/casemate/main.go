@@ -91,6 +91,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		args = []string{"--help"}
 	}
 	out := &output{Writer: stdout}
+	if len(args) > 0 && args[0] == "help" { // as other programs have it
+		args = append(slices.Clone(args[1:]), "--help")
+	}
 	err = parseAndRun(parser, args, &streams{ctx, interruptibleReader(ctx, stdin), out, stderr})
 	if err == nil && out.err != nil { // no command has to look at each line it prints
 		err = fmt.Errorf("write the result: %w", out.err)

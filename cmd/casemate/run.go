@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -51,13 +52,19 @@ func (c *runCmd) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	cmd := newWorkflowCmd(w, givesDocument(c.Rest[1:]))
+	document := givesDocument(c.Rest[1:])
+	cmd := newWorkflowCmd(w, document)
 	options := append(parserOptions(s.stdout, s.stderr), kong.Name("casemate run "+c.Rest[0]), kong.Description(w.Summary), kong.Vars{"levels": listed(w.Levels)})
 	parser, err := kong.New(cmd, options...)
 	if err != nil {
 		return fmt.Errorf("flags of %q: %w", w.Name, err)
 	}
-	return parseAndRun(parser, c.Rest[1:], s)
+	err = parseAndRun(parser, c.Rest[1:], s)
+	var e *casemate.Error
+	if document && errors.As(err, &e) && (strings.HasPrefix(e.Message, "unexpected argument") || strings.HasPrefix(e.Message, "unknown flag")) {
+		e.Hint = "with --input the document is the whole input: files and the workflow's own flags belong into it"
+	}
+	return err
 }
 
 // givesDocument says whether arguments give the input as a document.
