@@ -85,7 +85,7 @@ type GroundingReport struct {
 func Grounding(ctx context.Context) (GroundingReport, error) {
 	var evidence []casemate.Evidence
 	var cases []GroundingCase
-	for _, name := range []string{"evidence", "evidence2", "evidence3", "evidence4", "tune", "tune2", "tune3", "held", "fresh", "fresh4", "fresh5", "fresh6", "independent", "independent2", "independent3", "independent4", "independent5"} {
+	for _, name := range []string{"evidence", "evidence2", "evidence3", "evidence4", "tune", "tune2", "tune3", "held", "fresh", "fresh4", "fresh5", "fresh6", "independent", "independent2", "independent3", "independent4", "independent5", "independent6"} {
 		data, err := fs.ReadFile(groundingCases, "grounding/"+name+".jsonl")
 		if err != nil {
 			return GroundingReport{}, err
