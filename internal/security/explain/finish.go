@@ -92,11 +92,11 @@ func joinAnd(list []string) string {
 	if len(list) < 2 {
 		return strings.Join(list, "")
 	}
-	sep := ", "
+	sep, last := ", ", " and "
 	if strings.Contains(strings.Join(list, ""), ", ") {
-		sep = "; "
+		sep, last = "; ", "; and "
 	}
-	return strings.Join(list[:len(list)-1], sep) + " and " + list[len(list)-1]
+	return strings.Join(list[:len(list)-1], sep) + last + list[len(list)-1]
 }
 
 // sum writes the one-line summary of a command line or a text.
