@@ -96,7 +96,7 @@ func (r *reading) any(words []string) bool {
 var (
 	negation = regexp.MustCompile(`\b(?:no|not|never|none|nobody|nothing|neither|nor|cannot)\b|n't\b`)
 	harmless = regexp.MustCompile(`\b(?:not only|no longer|no later than|no longer than|no more than|not more than|no less than|not less than|no fewer than|no doubt|not until|no sooner|not yet|whether or not|no\. ?\d+|not (?:usually|normally|typically)|not (?:an? |one |two |three |four |five |six |ten |\d+ )(?:seconds?|minutes?|hours?|days?)|no other than|not just|not merely|not even)\b`)
-	denying  = regexp.MustCompile(`\b(?:no|not|never|none|nobody|without|nothing|neither|nor|false|only|cannot|un(?:able|signed|touched|affected|changed|authori\w+|success\w+|confirmed|clear|available|used|read|harmed)|disabled|empty|missing|denied|failed|blocked|forbidden|403|401|zero|0 (?:bytes|files|hosts|records|packets))\b|n't\b`)
+	denying  = regexp.MustCompile(`\b(?:identical|unchanged|intact|fine|normal|automated|automatic(?:ally)?|no|not|never|none|nobody|without|nothing|neither|nor|false|only|cannot|un(?:able|signed|touched|affected|changed|authori\w+|success\w+|confirmed|clear|available|used|read|harmed)|disabled|empty|missing|denied|failed|blocked|forbidden|403|401|zero|0 (?:bytes|files|hosts|records|packets))\b|n't\b`)
 )
 
 // denial reports that something did not happen or is not there, where no sentence of
@@ -216,7 +216,7 @@ func (r *reading) wholesale(low string) {
 var (
 	open    = regexp.MustCompile(`\b(?:still open|outstanding|pending|missing|yet to|remains? to)\b`)
 	notWord = regexp.MustCompile(`\b(?:not|never|nobody|n't|no)(?: been| be| yet| longer| (?:sign|trace|evidence|indication)s? of(?: the| an?)?)? ([a-z]+)\b`)
-	ending  = regexp.MustCompile(`\b(?:last|latest|final|ended|ceased|until|before|stopped|whether|if|would|should)\b`)
+	ending  = regexp.MustCompile(`\b(?:(?:the|its|his|her|their) last|latest|final|ended|ceased|until|before|stopped|whether|if|would|should)\b`)
 	clauses = regexp.MustCompile(`, |; | and | but | while | whereas `)
 )
 

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/casemate-ai/casemate/internal/security/grounding/naming"
 	"github.com/casemate-ai/casemate/internal/security/grounding/stem"
 )
 
@@ -67,6 +68,8 @@ func (r *reading) nameLike(ps []piece, i int, text string) string {
 		return r.kindOf(ps, i, Name)
 	case p.capital:
 		return r.properName(ps, i, text)
+	case len(text) > 4 && r.c.accounts()[p.low] && !vocab().common[p.low] && !naming.Role(p.low):
+		return User
 	case calling.MatchString(r.low[max(0, p.from-32):p.from]) && quotedAround(r.text, p.from, p.to):
 		return r.kindOf(ps, i, Name)
 	}

@@ -45,6 +45,8 @@ var rules = []rule{
 		strings.Fields("infect malware malicious trojan virus worm miner coinminer ransom botnet backdoor implant loader beacon rootkit stealer payload"), nil},
 	{"harmed", regexp.MustCompile(`\b(?:patients?|people|persons?|staff|employees?|nurses?|workers?|residents?|children|customers?)\b[^.;]{0,30}\b(?:harmed|injured|killed|died|hurt|endangered|poisoned)\b|\b(?:harmed|injured|killed|endangered) (?:\w+ ){0,2}(?:patients?|people|persons?|staff|workers?)\b`),
 		strings.Fields("harm injur kill died dead death hurt endanger poison"), nil},
+	{"harmed", regexp.MustCompile(`\b(?:fell|became|got|were taken|was taken) (?:seriously )?(?:ill|sick)\b|\bsickened\b|\bhospitali[sz]ed\b`), strings.Fields("ill sick harm injur hospital poison patient"), nil},
+	{"damaged", regexp.MustCompile(`\b(?:was|were|been|got) (?:\w+ly )?(?:damaged|ruined|wrecked|smashed)\b|\b(?:damaged|broken) beyond\b|\bbeyond repair\b`), strings.Fields("damag ruin wreck broke destroy corrupt defect unusable brick"), nil},
 	{"lost for good", regexp.MustCompile(`\b(?:lost|gone|destroyed|deleted|erased|wiped)\b[^.;]{0,60}\b(?:for good|permanently|forever)\b|\b(?:permanently|irretrievably|irrecoverably) (?:lost|gone|destroyed|deleted|erased|wiped|encrypted)\b|\b(?:irretrievable|irrecoverable|unrecoverable)\b|\bcannot be (?:recovered|restored|decrypted)\b`),
 		strings.Fields("permanent forever irretriev irrecover unrecover cannot can't shred"), nil},
 	{"taken over", regexp.MustCompile(`\b(?:full|complete|total) (?:control|takeover|compromise)\b|\btook over the (?:entire|whole) \w+`),

@@ -31,3 +31,9 @@ var ambiguous = strings.Fields("carbon empire silence royal maze inception flame
 
 // Ambiguous reports whether a name of an actor or of malware is an ordinary word, too.
 func Ambiguous(low string) bool { return slices.Contains(ambiguous, low) }
+
+// roles are names of accounts and machines that are ordinary words, too.
+var roles = strings.Fields("system backup admin administrator root service services support helpdesk vendor operator scanner scanning deploy deployer deployment guest tester testing public monitor monitoring sales office security oracle jenkins postgres mysql nobody daemon console router switch gateway proxy firewall server backups build builder builds runner mailer webmaster postmaster printer print reception finance accounting payroll customer customers market marketing research student teacher library storage archive reports reporting portal intranet everyone users default network local domain cloud production staging development database cluster master worker controller sensor registry vault bastion kiosk camera phone radius exchange anonymous shop store wiki mirror")
+
+// Role reports whether the name of an account or a machine is an ordinary word, too.
+func Role(low string) bool { return slices.Contains(roles, low) }

@@ -85,5 +85,7 @@ var opposites = []opposite{
 	opposing(`with (?:a|the|his|her|their|valid) password|password authentication`, "password", "publickey"),
 	opposing(`completed|finished`, "complet finish success done", "cancel abort fail terminat"),
 	opposing(`preserved|retained|intact`, "preserv kept keep retain intact", "delet remov wip eras"),
+	opposing(`(?:was|were|been|is|are|got) (?:\w+ )?(?:manipulated|modified|altered|tampered with|changed)`, "manipul modif alter tamper chang edit overwr replac wrote write set", "identical unchanged unmodified unaltered same intact"),
+	opposing(`(?:was|were|been|got) (?:\w+ )?(?:backed up|archived|saved)`, "back archiv sav copi copy export", "clear delet eras wip"),
 	opposing(`released|reconnected`, "releas reconnect", "isolat contain quarantin"),
 }

@@ -26,6 +26,8 @@ var (
 	flagged = regexp.MustCompile(`\b(?:raised|flagged|alerted|matched|fired|scor(?:ed|es)|rat(?:ed|es)|rank(?:ed|s)?|grad(?:ed|es)|report(?:ed|s)|counts? as|is listed|is likely|needs review)\b|\b(?:alerts?|rules?|detections?|signatures?|sensors?) (?:was |were |is |are |has been )?triggered\b|\btriggered (?:the |an? )?(?:\w+ )?(?:alerts?|rules?|detections?|signatures?)\b`)
 	deduced = regexp.MustCompile(`\b(?:is|are|lies?|remains?) (?:therefore|thus|hence|consequently) (?:far |well |much |clearly |still )*(?:above|below|higher|lower|more|less|larger|smaller|greater|unusual\w*|outside|beyond|within|consistent|earlier|later|not yet|unknown|unclear|open)\b`)
 
+	planned = regexp.MustCompile(`^ (?:be|start|end|begin|finish|leave|arrive|happen|take place|expire|return|go|run|follow|meet|report)\b`)
+
 	givesReason = regexp.MustCompile(`^(?:because|due to|owing to|as a|since)`)
 	failing     = regexp.MustCompile(`\b(?:denied|refused|fail(?:ed|ure)|rejected|blocked|unsuccessful|not allowed|stopped|prevented|quarantined|forbidden|not|no|without|cannot)\b|n't\b`)
 	reasons     = regexp.MustCompile(`\b(?:because|since|caus\w+|so|led to|lead\w* to|result(?:ed|s|ing)? (?:in|from|of)|due to|owing to|reason\w*|so that|in order to|therefore|consequen\w+|hence|thus|allow(?:ed|ing) (?:the|it|them|us)|could be|enabl\w+|stem\w*|why|to (?:evade|avoid|hide|prepare|forge|cover))\b`)
@@ -52,6 +54,9 @@ func Given(low string) (from, to int) {
 		}
 	}
 	if m == nil || hedged.MatchString(purpose.ReplaceAllString(low, "")) || flagged.MatchString(low) || deduced.MatchString(low) || Explains(low) {
+		return 0, 0
+	}
+	if low[m[0]:m[1]] == "due to" && planned.MatchString(low[m[1]:]) {
 		return 0, 0
 	}
 	if since := strings.HasPrefix(low[m[0]:m[1]], "since "); since {

@@ -13,6 +13,8 @@ func TestGiven(t *testing.T) {
 		"the gap was a consequence of a wrong setting.":                                    "was a consequence of",
 		"the outage is down to a bug.":                                                     "is down to",
 		"the login was traced to a bar in town.":                                           "",
+		"the host is due to be rebuilt.":                                                   "",
+		"the fault was due to a bad disk.":                                                 "due to",
 		"fear drove the users to pay.":                                                     "drove the users to pay",
 		"they declined since the offer was too low.":                                       "since",
 		"nothing has been seen since the host was isolated.":                               "",
