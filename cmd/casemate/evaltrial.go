@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/casemate-ai/casemate"
@@ -38,11 +41,12 @@ func (c *evalInjectionCmd) Run(s *streams) error {
 
 type evalValidityCmd struct {
 	modelFlags
-	Inputs      string `required:"" placeholder:"FILE" help:"A JSON object: the input document of each workflow by its name, such as examples/inputs.json."`
-	Seeds       int    `default:"200" help:"How often each workflow is run."`
-	ModelBudget int    `name:"model-budget" placeholder:"N" help:"Model calls a run; default: the workflow's own."`
-	Together    int    `default:"8" help:"Runs at the same time, which a model computes together."`
-	JSON        bool   `help:"Print one JSON document."`
+	Inputs      string   `required:"" placeholder:"FILE" help:"A JSON object: the input document of each workflow by its name, such as examples/inputs.json."`
+	Workflow    []string `placeholder:"NAME" help:"Only these workflows of the file."`
+	Seeds       int      `default:"200" help:"How often each workflow is run."`
+	ModelBudget int      `name:"model-budget" placeholder:"N" help:"Model calls a run; default: the workflow's own."`
+	Together    int      `default:"8" help:"Runs at the same time, which a model computes together."`
+	JSON        bool     `help:"Print one JSON document."`
 }
 
 // Run prints how many outputs are valid by their schemas.
@@ -55,6 +59,12 @@ func (c *evalValidityCmd) Run(s *streams) error {
 	o := trial.ValidityOptions{Seeds: c.Seeds, Budget: c.ModelBudget, Together: c.Together, Version: version, Progress: bar.update}
 	if err := json.Unmarshal(text, &o.Inputs); err != nil {
 		return &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("read %q", c.Inputs), Err: err, Hint: `give an object such as {"triage": {"files": ["alerts.json"]}}`}
+	}
+	if len(c.Workflow) > 0 {
+		maps.DeleteFunc(o.Inputs, func(name string, _ json.RawMessage) bool { return !slices.Contains(c.Workflow, name) })
+	}
+	if len(o.Inputs) == 0 {
+		return &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("%q has no input for %s", c.Inputs, strings.Join(c.Workflow, ", ")), Hint: "see casemate run --list for the names"}
 	}
 	e, err := c.open(s)
 	if err != nil {
