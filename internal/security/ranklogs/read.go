@@ -47,7 +47,8 @@ type source struct {
 	count    int // of faults
 }
 
-// openSource finds the files, and puts their digests into the provenance.
+// openSource finds the files, and puts their digests into the provenance. What
+// cannot be read is a fault; if nothing can, that is the error.
 func openSource(ctx context.Context, run *pipeline.Run, paths []string) (*source, error) {
 	s := &source{}
 	for _, p := range paths {
@@ -58,22 +59,42 @@ func openSource(ctx context.Context, run *pipeline.Run, paths []string) (*source
 			continue
 		}
 		err := filepath.WalkDir(p, func(name string, d os.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			if d.Type().IsRegular() || name == p && !d.IsDir() {
-				s.files = append(s.files, name)
+			switch {
+			case err != nil:
+				s.fault(true, name, 0, reasonOf(err))
+			case name != p && strings.HasPrefix(d.Name(), "."): // hidden, as other readers take it
+				if d.IsDir() {
+					return filepath.SkipDir
+				}
+			case d.Type().IsRegular() || name == p && !d.IsDir():
+				return s.pin(ctx, run, name)
 			}
 			return nil
 		})
 		if err != nil {
-			return nil, &casemate.Error{Code: casemate.CodeInput, Message: fmt.Sprintf("read %q: %s", p, reasonOf(err)), Hint: "give files or folders of logs, or - for standard input"}
-		}
-		if err := run.Input(ctx, []string{p}); err != nil {
 			return nil, err
 		}
 	}
+	if len(s.files) == 0 {
+		if len(s.faults) == 0 {
+			s.fault(true, paths[0], 0, "there is no file in it")
+		}
+		return nil, evidence.Nothing(paths, s.faults, "give files or folders of logs, or - for standard input")
+	}
 	return s, nil
+}
+
+// pin takes a file that can be read, with its digest.
+func (s *source) pin(ctx context.Context, run *pipeline.Run, name string) error {
+	if err := run.Input(ctx, []string{name}); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		s.fault(true, name, 0, reasonOf(err))
+		return nil
+	}
+	s.files = append(s.files, name)
+	return nil
 }
 
 // reasonOf is what the system says of a file, without the name and the call.
