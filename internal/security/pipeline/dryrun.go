@@ -30,8 +30,9 @@ func (r *Run) show(step, about string, p engine.Prepared) error {
 	if r.shown == 1 {
 		fmt.Fprintf(&b, "Dry run of %s: nothing is sent to the model. These are the requests that can be\ntold beforehand; those that rest on the model's answers are not among them.\n", r.opt.Workflow)
 		fmt.Fprintf(&b, "model: %s, context of %d tokens\n", strings.TrimSpace(info.Name+" "+info.Digest), info.Context)
+		fmt.Fprintln(&b, border) // the others begin where the one before ends
 	}
-	fmt.Fprintf(&b, "%s\nrequest %d: %s\n%sthe model reads %d tokens, %d bytes:\n%s\n%s\n", border, r.shown, step, about, p.Tokens, len(p.Prompt), p.Prompt, border)
+	fmt.Fprintf(&b, "request %d: %s\n%sthe model reads %d tokens, %d bytes:\n%s\n%s\n", r.shown, step, about, p.Tokens, len(p.Prompt), p.Prompt, border)
 	if _, err := r.opt.DryRun.Write(b.Bytes()); err != nil {
 		return fmt.Errorf("write the dry run: %w", err)
 	}
