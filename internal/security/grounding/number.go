@@ -459,10 +459,15 @@ func (r *reading) sum(n float64) bool {
 	return false
 }
 
+var averaged = regexp.MustCompile(`\b(?:on average|in the mean|average of|(?:per|for each|to each|against each|each) (?:account|user|host|address|machine|server|mailbox)|each time|apiece)\b`)
+
 // remains reports whether a number is what is between two numbers of one piece of
 // evidence, where the statement tells of a difference.
 func (r *reading) remains(n float64) bool {
 	if r.cites > 1 && summed.MatchString(r.low) && r.sum(n) {
+		return true
+	}
+	if r.cites > 0 && averaged.MatchString(r.low) && slices.ContainsFunc(r.pool, func(x *index) bool { return numeral.Ratio(append([]float64{float64(x.e.Count)}, x.numbers()...), n) }) {
 		return true
 	}
 	return r.cites > 0 && lacking.MatchString(r.low) && slices.ContainsFunc(r.pool, func(x *index) bool { return numeral.Difference(x.numbers(), n) })

@@ -41,10 +41,24 @@ func (r *reading) outcomes(low string) {
 	for _, w := range opposite.Told(s, r.any) {
 		r.report(Outcome, w, "the evidence says the opposite")
 	}
+	own := make([]string, len(r.pool))
+	for i, x := range r.pool {
+		x.ready()
+		own[i] = x.own
+	}
+	if w := effect.Unprotected(low, own); w != "" {
+		r.report(Outcome, w, "the evidence says that this failed")
+	}
+	if w := effect.Reversed(low, own); w != "" {
+		r.report(Outcome, w, "the evidence says the opposite")
+	}
+	if w := effect.Admits(low); w != "" && !negation.MatchString(low) && slices.ContainsFunc(own, disowning.MatchString) {
+		r.report(Outcome, w, "the evidence denies it")
+	}
 	r.refusals(s)
 	r.people(low)
 	r.wholesale(low)
-	if !t.Denied {
+	if !t.Denied && !effect.Supposes(low) && !effect.Unremoved(low, own) {
 		r.denial(s)
 	}
 	r.denied(s)
@@ -179,7 +193,7 @@ func (r *reading) refusals(low string) {
 	r.report(Outcome, short(r.text), "the evidence says that it was refused")
 }
 
-var disowning = regexp.MustCompile(`\b(?:not me|not mine|(?:did|was|were) not|never|denie[sd]|deny)\b`)
+var disowning = regexp.MustCompile(`\b(?:not me|nobody of (?:us|ours)|none of us|no one of us|not mine|(?:did|was|were) not|never|denie[sd]|deny)\b`)
 
 var person = regexp.MustCompile(`\b\p{Lu}\p{Ll}+ (confirm|admit|acknowledg|approv|agree|promis|order)(?:s|es|ed|ted|d)\b`)
 

@@ -116,3 +116,13 @@ func Sum(a, b []float64, n float64) bool {
 func Difference(numbers []float64, n float64) bool {
 	return len(numbers) < most && slices.ContainsFunc(numbers, func(v float64) bool { return v > 0 && slices.Contains(numbers, v+n) })
 }
+
+// Ratio reports whether one of several numbers is n times another: an average.
+func Ratio(values []float64, n float64) bool {
+	for _, a := range values[:min(len(values), 200)] {
+		if a > 1 && a != n && slices.Contains(values, a*n) {
+			return true
+		}
+	}
+	return false
+}

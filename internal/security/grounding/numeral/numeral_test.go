@@ -57,3 +57,12 @@ func TestSums(t *testing.T) {
 		t.Error("48210 and 1930 are 50140; 9 is no sum of 4 and 61")
 	}
 }
+
+func TestRatio(t *testing.T) {
+	values := []float64{186, 203, 558}
+	for n, want := range map[float64]bool{3: true, 4: false, 2: false} {
+		if got := numeral.Ratio(values, n); got != want {
+			t.Errorf("%v: %v", n, got)
+		}
+	}
+}
