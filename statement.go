@@ -93,8 +93,11 @@ type CoveredPart struct {
 // Coverage is the receipt of what became of the whole input. Its parts add up to
 // the input: nothing is cut silently.
 type Coverage struct {
-	Parts      []CoveredPart `json:"parts"`
-	Records    int           `json:"records"`
+	Parts   []CoveredPart `json:"parts"`
+	Records int           `json:"records"`
+	// Readings say which question to a model read which of the evidence, where it
+	// took several. They are no parts of the input: they lie across them.
+	Readings   []CoveredPart `json:"readings,omitempty"`
 	Faults     []Fault       `json:"faults,omitempty"` // the first of them
 	FaultCount int           `json:"fault_count,omitempty"`
 }

@@ -26,7 +26,7 @@ func (w *writer) caseNote(ctx context.Context) error {
 	if len(w.chosen) == 0 {
 		w.out.Title = "Case without an alert"
 		w.out.Lede = []casemate.Statement{w.found("triage", "The rules found no incident in the material.")}
-		if err := w.narrate(ctx, "account", w.material(maxAsked)); err != nil {
+		if err := w.narrate(ctx, "account"); err != nil {
 			return err
 		}
 		w.reports()
@@ -39,7 +39,7 @@ func (w *writer) caseNote(ctx context.Context) error {
 	w.out.Lede = []casemate.Statement{w.about(i), w.assessed(i)}
 	w.incidents()
 	w.things(i)
-	if err := w.narrate(ctx, "account", w.material(maxAsked)); err != nil {
+	if err := w.narrate(ctx, "account"); err != nil {
 		return err
 	}
 	story, note := w.story(nil, maxStory)

@@ -26,7 +26,7 @@ func (w *writer) customer(ctx context.Context) error {
 	if w.in.IncludeInternal {
 		w.incidents()
 	}
-	if err := w.narrate(ctx, "customer", w.material(maxAsked)); err != nil {
+	if err := w.narrate(ctx, "customer"); err != nil {
 		return err
 	}
 	w.section("What we know", "", w.knownFacts(i))

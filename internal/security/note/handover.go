@@ -32,7 +32,7 @@ func (w *writer) handover(ctx context.Context) error {
 	w.out.Title = phrase.Count(len(w.chosen), "open incident")
 	w.out.Lede = []casemate.Statement{w.found("triage", w.state())}
 	w.incidents()
-	if err := w.narrate(ctx, "handover", w.material(maxAsked)); err != nil {
+	if err := w.narrate(ctx, "handover"); err != nil {
 		return err
 	}
 	var open []casemate.Statement

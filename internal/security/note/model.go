@@ -21,7 +21,7 @@ var prompts embed.FS
 // loaded are the prompts of this room, which never change.
 var loaded = sync.OnceValues(func() (map[string]*prompt.Prompt, error) {
 	out := map[string]*prompt.Prompt{}
-	for _, name := range []string{"account", "handover", "customer"} {
+	for _, name := range []string{"account", "handover", "customer", "join"} {
 		p, err := prompt.Load(prompts, "prompts/"+name)
 		if err != nil {
 			return nil, fmt.Errorf("load prompt %q: %w", name, err)
@@ -32,12 +32,22 @@ var loaded = sync.OnceValues(func() (map[string]*prompt.Prompt, error) {
 })
 
 const (
-	maxAsked = 40 // pieces of evidence that a model is given, if they fit
-	minAsked = 4
+	maxAsked  = 2000 // pieces of evidence that a model is given, if the budget reaches them
+	minAsked  = 4
+	ownBudget = 8  // questions, where the caller says nothing: seven parts, and one answer of theirs
+	maxJoined = 10 // sentences, where no one answer could be made of the parts'
 )
 
-// material is the evidence for the model: what the rules found so far, the gravest
-// moments, and what people wrote, n pieces at most.
+// rules say to the prompt that makes one answer of several what each kind of note
+// wants.
+var rules = map[string]string{
+	"account":  "It begins a case note: what happened, in the order of time.",
+	"handover": "It is for the next shift: what changed, what is still open and what to watch, the most urgent first.",
+	"customer": "It is for customers. Name no machine, account, person, file, path or internal address; say \"a server\" or \"an account\".",
+}
+
+// material is the evidence for the model: what the rules found so far, the moments
+// of the incidents, and what people wrote, the gravest n pieces at most.
 func (w *writer) material(n int) []casemate.Evidence {
 	want := map[string]bool{}
 	var order []string
@@ -47,7 +57,7 @@ func (w *writer) material(n int) []casemate.Evidence {
 			order = append(order, id)
 		}
 	}
-	list, _ := w.moments(func(m *dossier.Moment) bool { return w.in.Kind != KindHandover || w.inShift(m.First, m.Last) }, n/2)
+	list, left := w.moments(func(m *dossier.Moment) bool { return w.in.Kind != KindHandover || w.inShift(m.First, m.Last) }, n/2)
 	spoken := w.telling()
 	for i := 0; i < max(len(list), len(spoken)); i++ { // by turns, so that a short budget has both
 		if i < len(list) {
@@ -57,7 +67,9 @@ func (w *writer) material(n int) []casemate.Evidence {
 			take(spoken[i])
 		}
 	}
-	w.possible = len(w.findings) + len(order)
+	if w.possible == 0 { // the first call wants the most
+		w.possible = len(w.findings) + len(order) + left
+	}
 	keep := map[string]bool{}
 	for _, id := range order[:min(len(order), max(0, n-len(w.findings)))] {
 		keep[id] = true
@@ -89,10 +101,14 @@ func (w *writer) telling() []string {
 	return out
 }
 
-// narrate lets the model add a few sentences. Where it cannot, the note stands
-// without them.
-func (w *writer) narrate(ctx context.Context, name string, evidence []casemate.Evidence) error {
-	w.run.Limit(1)
+// narrate lets the model add a few sentences about all the evidence: in one question
+// if it fits, else one for each run of it, and one that makes one answer of theirs.
+// Where the model cannot, the note stands without them.
+func (w *writer) narrate(ctx context.Context, name string) error {
+	w.run.Limit(ownBudget)
+	if !w.run.HasModel() {
+		return nil
+	}
 	all, err := loaded()
 	if err != nil {
 		return err
@@ -100,33 +116,107 @@ func (w *writer) narrate(ctx context.Context, name string, evidence []casemate.E
 	ask := func(e []casemate.Evidence) pipeline.Question {
 		return pipeline.Question{Step: name, Prompt: all[name], MaxTokens: 1400, English: true, Data: prompt.Data{Evidence: e, Vars: map[string]any{"shift": w.shift()}}}
 	}
-	for w.run.HasModel() && len(evidence) > minAsked {
-		fits, err := w.run.Fits(ctx, ask(evidence))
-		if err != nil || fits {
-			break // Ask says what is wrong
-		}
-		evidence = evidence[:len(evidence)*2/3]
-	}
-	var answer sentences
-	if err := w.run.Ask(ctx, ask(evidence), &answer); pipeline.WithoutModel(err) {
-		return nil
-	} else if err != nil {
+	evidence, err := w.affordable(ctx, ask)
+	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	if len(evidence) < w.possible {
-		w.run.Note(fmt.Sprintf("the model was given %d of %d pieces of evidence; the note by rules rests on all", len(evidence), w.possible))
+	got, err := pipeline.MapReduce(ctx, w.run, evidence, pipeline.Mapping[sentences]{
+		Map: ask, Reduce: func(parts []sentences) pipeline.Question { return w.joining(name, all["join"], parts, evidence) },
+	})
+	if err != nil && !pipeline.WithoutModel(err) {
+		return fmt.Errorf("write %s: %w", name, err)
 	}
-	w.read = map[string]bool{}
-	for _, e := range evidence {
-		w.read[e.ID] = true
+	if len(got.Partials) == 0 {
+		return nil
 	}
-	list := answer.statements()
+	w.receipt(name, got.Readings, len(evidence))
+	list := got.Value.statements()
+	if err != nil {
+		list = w.joined(name, got.Partials, evidence)
+	}
 	w.out.Narrative = w.run.Unjudged(w.run.Verify(list, evidence), w.personSays)
 	if w.in.Kind == KindCustomer && !w.in.IncludeInternal {
 		w.strikeInternal()
 	}
 	w.run.Decided("narrative[]", casemate.DecidedByModel)
 	return nil
+}
+
+// affordable is the material that the budget reaches: all of it, or the gravest.
+func (w *writer) affordable(ctx context.Context, ask func([]casemate.Evidence) pipeline.Question) ([]casemate.Evidence, error) {
+	evidence := w.material(maxAsked)
+	for {
+		parts, err := w.run.Split(ctx, evidence, ask)
+		if err != nil && !pipeline.WithoutModel(err) {
+			return nil, err
+		}
+		left, limited := w.run.Left()
+		if err != nil || !limited || len(parts) <= max(1, left-1) || len(evidence) <= minAsked {
+			return evidence, nil // MapReduce says what is wrong
+		}
+		evidence = w.material(len(evidence) * 3 / 4)
+	}
+}
+
+// joining asks for one answer of several. Sentences that their evidence does not
+// show go no further.
+func (w *writer) joining(name string, p *prompt.Prompt, parts []sentences, evidence []casemate.Evidence) pipeline.Question {
+	var text strings.Builder
+	cited := map[string]bool{}
+	for _, s := range w.shown(parts, evidence) {
+		fmt.Fprintf(&text, "%s [%s]\n", s.Text, strings.Join(s.Evidence, ", "))
+		for _, id := range s.Evidence {
+			cited[id] = true
+		}
+	}
+	pieces := slices.DeleteFunc(slices.Clone(evidence), func(e casemate.Evidence) bool { return !cited[e.ID] })
+	return pipeline.Question{Step: name + "/join", Prompt: p, MaxTokens: 1400, English: true, Data: prompt.Data{
+		Evidence: pieces, Texts: map[string]string{"sentences": text.String()}, Vars: map[string]any{"rule": rules[name]},
+	}}
+}
+
+// shown returns the sentences of several answers that their evidence shows, each once.
+func (w *writer) shown(parts []sentences, evidence []casemate.Evidence) []casemate.Statement {
+	var all sentences
+	for _, p := range parts {
+		all.Sentences = append(all.Sentences, p.Sentences...)
+	}
+	return slices.DeleteFunc(w.run.Verify(all.statements(), evidence), func(s casemate.Statement) bool { return s.Support != casemate.Supported })
+}
+
+// joined is what stands where the model made no one answer of several: their
+// sentences, behind one another.
+func (w *writer) joined(name string, parts []sentences, evidence []casemate.Evidence) []casemate.Statement {
+	list := w.shown(parts, evidence)
+	w.run.Note(fmt.Sprintf("%s: no one answer was made of those about %d parts of the evidence; the first %d of their %d sentences that hold stand.", name, len(parts), min(len(list), maxJoined), len(list)))
+	return list[:min(len(list), maxJoined)]
+}
+
+// receipt remembers what the model read, and says what it did not.
+func (w *writer) receipt(name string, readings []pipeline.Reading, given int) {
+	w.read = map[string]bool{}
+	unread := map[string]bool{}
+	for _, r := range readings {
+		for _, id := range r.Evidence {
+			w.read[id] = w.read[id] || r.Read
+			unread[id] = unread[id] || !r.Read
+		}
+		if len(readings) > 1 {
+			w.readings = append(w.readings, r.Part())
+		}
+	}
+	n := given
+	for _, no := range unread {
+		if no {
+			n--
+		}
+	}
+	if len(readings) > 1 {
+		w.run.Note(fmt.Sprintf("%s: the model read the evidence in %d parts, and made one answer of those about them.", name, len(readings)))
+	}
+	if n < w.possible {
+		w.run.Note(fmt.Sprintf("the model read %d of %d pieces of evidence, the gravest first; the note by rules rests on all", n, w.possible))
+	}
 }
 
 // sentences are what each prompt of this room asks for.

@@ -149,7 +149,8 @@ type writer struct {
 	records      map[string]string // alert id -> evidence id
 	internal     *internal
 	staff        map[string]bool // parts of the names of who writes in notes, chats and tickets
-	possible     int             // what it might have been given
+	readings     []casemate.CoveredPart
+	possible     int // what it might have been given
 	out          Output
 }
 

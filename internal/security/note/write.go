@@ -327,6 +327,7 @@ func (w *writer) finish() {
 		}
 	}
 	o.Coverage = w.dossier.Receipt(o.Evidence, w.read)
+	o.Coverage.Readings = w.readings
 	for _, path := range []string{"lede[]", "sections[]", "incidents[].verdict", "techniques[]", "tasks[]", "severity"} {
 		w.run.Decided(path, casemate.DecidedByRule)
 	}
