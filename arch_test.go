@@ -44,7 +44,7 @@ var allowed = map[string][]string{
 	"internal/security/intake":         {".", "internal/security/evidence", "internal/security/explain", "internal/security/head", "internal/security/knowledge", "internal/security/phrase", "internal/security/report", "internal/security/sigma", "internal/security/triage"},
 
 	// The machine that workflows run on, the workflows, and the one table of them.
-	"internal/security/grounding":          {".", "internal/security/grounding/deed", "internal/security/grounding/duration", "internal/security/grounding/effect", "internal/security/grounding/fields", "internal/security/grounding/harm", "internal/security/grounding/moment", "internal/security/grounding/naming", "internal/security/grounding/numeral", "internal/security/grounding/opposite", "internal/security/grounding/reason", "internal/security/grounding/sentence", "internal/security/grounding/sequence", "internal/security/grounding/stem", "internal/security/grounding/verdict", "internal/security/grounding/voice", "internal/security/indicator", "internal/security/knowledge"},
+	"internal/security/grounding":          {".", "internal/security/grounding/deed", "internal/security/grounding/duration", "internal/security/grounding/effect", "internal/security/grounding/fields", "internal/security/grounding/harm", "internal/security/grounding/moment", "internal/security/grounding/naming", "internal/security/grounding/numeral", "internal/security/grounding/opposite", "internal/security/grounding/reason", "internal/security/grounding/rough", "internal/security/grounding/sentence", "internal/security/grounding/sequence", "internal/security/grounding/stem", "internal/security/grounding/verdict", "internal/security/grounding/voice", "internal/security/indicator", "internal/security/knowledge"},
 	"internal/security/grounding/deed":     {"internal/security/grounding/numeral", "internal/security/grounding/stem"},
 	"internal/security/grounding/duration": {"internal/security/grounding/numeral"},
 	"internal/security/grounding/effect":   {"internal/security/grounding/stem"},
@@ -55,6 +55,7 @@ var allowed = map[string][]string{
 	"internal/security/grounding/numeral":  {},
 	"internal/security/grounding/opposite": {},
 	"internal/security/grounding/reason":   {"internal/security/grounding/stem"},
+	"internal/security/grounding/rough":    {"internal/security/grounding/numeral"},
 	"internal/security/grounding/sentence": {},
 	"internal/security/grounding/sequence": {"internal/security/grounding/stem"},
 	"internal/security/grounding/verdict":  {},

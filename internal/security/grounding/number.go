@@ -6,9 +6,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/grounding/numeral"
+	"github.com/casemate-ai/casemate/internal/security/grounding/rough"
 )
 
 var (
@@ -98,6 +100,18 @@ func (r *reading) numbers() {
 		}
 	}
 	r.vague()
+	for _, w := range rough.Wrong(r.text, r.low, r.sources) {
+		r.report(Number, w, "nothing in the evidence comes to it")
+	}
+}
+
+func (r *reading) sources() []rough.Source {
+	out := make([]rough.Source, len(r.pool))
+	for i, x := range r.pool {
+		x.ready()
+		out[i] = rough.Source{Text: x.low, Numbers: x.numbers(), Times: []time.Time{x.e.First, x.e.Last}}
+	}
+	return out
 }
 
 func (r *reading) amount(from, to int) {
