@@ -206,7 +206,7 @@ func (l *loader) name(place, name, what string) {
 }
 
 // reserved are the names that templates have besides those of rules and steps.
-var reserved = []string{"input", "evidence", "model", "files", "coverage"}
+var reserved = []string{"input", "evidence", "model", "files", "coverage", "answers"}
 
 func (l *loader) head() {
 	r := l.recipe
@@ -368,8 +368,14 @@ func (l *loader) step(i int, s *Step) {
 	if s.kind, err = shapeOf(s.schema); err != nil {
 		l.fault(place, "schema of step %q: %v", s.Name, err)
 	}
-	if n := len(p.System) + len(p.User) + len(s.schema); n > maxPromptBytes {
-		l.fault(place, "the prompt of step %q has %d bytes; an 8B model reads at most %d well, its data aside", s.Name, n, maxPromptBytes)
+	l.size(place, s.Name, p)
+	l.reduce(place+".reduce", s)
+}
+
+// size holds a prompt without its data against its budget.
+func (l *loader) size(place, step string, p *prompt.Prompt) {
+	if n := len(p.System) + len(p.User) + len(p.Schema); n > maxPromptBytes {
+		l.fault(place, "the prompt of step %q has %d bytes; an 8B model reads at most %d well, its data aside", step, n, maxPromptBytes)
 	}
 }
 

@@ -124,11 +124,25 @@ type Step struct {
 	Rank      int          `yaml:"rank"` // only evidence of the incident of this rank
 	MaxTokens int          `yaml:"max_tokens"`
 	If        string       `yaml:"if"` // only if this rule or step found something
+	Reduce    *Reduce      `yaml:"reduce"`
 
 	prompt *prompt.Prompt
 	schema json.RawMessage
 	kind   *shape
 }
+
+// Reduce makes one answer of those about the parts of a step that is split. Its
+// answer has the schema of the step.
+type Reduce struct {
+	Prompt string `yaml:"prompt"` // a folder of the recipe, with system.md and user.md
+	System string `yaml:"system"` // or the two parts here
+	User   string `yaml:"user"`
+
+	prompt *prompt.Prompt
+}
+
+// many says whether a step's value is a list of answers.
+func (s *Step) many() bool { return s.Over == "each" || s.Over == "split" && s.Reduce == nil }
 
 // Demand is something that an answer is held against beyond its grounding.
 type Demand struct {

@@ -27,11 +27,10 @@ func (r *Recipe) resultSchema() error {
 			continue
 		}
 		one := s.kind.result()
-		switch s.Over {
-		case "each":
+		if s.Over == "each" {
 			one["properties"].(map[string]any)["on"] = map[string]any{"type": "string"}
-			one = map[string]any{"type": "array", "items": one}
-		case "split":
+		}
+		if s.many() {
 			one = map[string]any{"type": "array", "items": one}
 		}
 		properties[s.Name] = map[string]any{"anyOf": []any{map[string]any{"type": "null"}, one}}
@@ -132,14 +131,12 @@ func (r *Recipe) sample(full bool) map[string]any {
 			continue
 		}
 		one, _ := s.kind.sample().(map[string]any)
-		switch s.Over {
-		case "each":
+		if s.Over == "each" {
 			one["on"] = "E1"
+		}
+		found[s.Name] = one
+		if s.many() {
 			found[s.Name] = []any{one}
-		case "split":
-			found[s.Name] = []any{one}
-		default:
-			found[s.Name] = one
 		}
 	}
 	out, err := r.values(Input{Files: []string{"file"}, Values: values}, found, 1, full)

@@ -53,6 +53,7 @@ type outcome struct {
 	values          map[string]any
 	recommendations []Recommendation
 	shown           map[string]*casemate.Evidence // all that can be cited
+	readings        []casemate.CoveredPart
 }
 
 // Run runs a recipe. Without a model its rules and its template say what they
@@ -176,6 +177,9 @@ func (r *Recipe) ask(ctx context.Context, run *pipeline.Run, s *Step, m *materia
 		d.Evidence = append(slices.Clone(evidence), passages...)
 		return pipeline.Question{Step: s.Name, Prompt: s.prompt, Data: d, MaxTokens: s.MaxTokens}
 	}
+	if s.Reduce != nil {
+		return r.askWhole(ctx, run, s, m, question, o)
+	}
 	parts, err := r.parts(ctx, run, s, m, question)
 	if pipeline.WithoutModel(err) {
 		run.Note(fmt.Sprintf("%s: %v", s.Name, err))
@@ -213,7 +217,7 @@ func (r *Recipe) ask(ctx context.Context, run *pipeline.Run, s *Step, m *materia
 	switch {
 	case len(answers) == 0:
 		return nil, nil
-	case s.Over == "" || s.Over == "all":
+	case !s.many():
 		return answers[0], nil
 	}
 	return answers, nil
@@ -269,13 +273,24 @@ func (r *Recipe) answer(ctx context.Context, run *pipeline.Run, s *Step, q pipel
 	if err != nil {
 		return nil, fmt.Errorf("step %q: %w", s.Name, err)
 	}
+	s.verified(run, answer, q.Data.Evidence)
+	return r.held(run, s, answer, o)
+}
+
+// verified makes statements of an answer's sentences and holds them against the
+// evidence.
+func (s *Step) verified(run *pipeline.Run, answer map[string]any, evidence []casemate.Evidence) {
 	var list []*casemate.Statement
 	var given []string
-	for _, e := range q.Data.Evidence {
+	for _, e := range evidence {
 		given = append(given, e.ID)
 	}
 	s.kind.statements(answer, given, func(st *casemate.Statement) { list = append(list, st) })
-	verify(run, list, q.Data.Evidence)
+	verify(run, list, evidence)
+}
+
+// held holds a verified answer against the recipe's checks.
+func (r *Recipe) held(run *pipeline.Run, s *Step, answer map[string]any, o *outcome) (map[string]any, error) {
 	r.hold(run, s.Name, answer, o)
 	if err := run.Step("step-"+s.Name, answer); err != nil {
 		return nil, err
@@ -352,6 +367,7 @@ func (r *Recipe) finish(run *pipeline.Run, in Input, m *material, o *outcome, as
 		}
 	}
 	count(&out.Coverage, out.Evidence, asked)
+	out.Coverage.Readings = o.readings
 	out.Provenance = run.Provenance()
 	out.Provenance.Recipe = &casemate.Pin{Name: r.Name, Version: r.Version, Digest: r.Digest}
 	if err := r.valid(b); err != nil {

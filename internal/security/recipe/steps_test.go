@@ -3,6 +3,7 @@ package recipe_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -170,5 +171,48 @@ func TestEarlierAnswers(t *testing.T) {
 	requests := engine.Requests()
 	if len(requests) != 2 || !strings.Contains(requests[1].Messages[1].Content, `"grade":"high"`) {
 		t.Errorf("%d questions, the second: %v", len(requests), requests)
+	}
+}
+
+// TestReduce makes one answer of those about parts that fit. A sentence that its
+// evidence does not show goes no further.
+func TestReduce(t *testing.T) {
+	spec := head + "steps:\n" + step("view", "    over: split\n    max_tokens: 100\n    reduce: {system: You make one answer of several., user: '{{.Evidence}} {{data \"answers\"}}'}\n",
+		"list: {type: array, maxItems: 4, items: "+sentenceSchema+"}", "plain: {type: string, maxLength: 99}") + "checks:\n  - {on: view.plain, ground: true}\n"
+	var text strings.Builder
+	for i := range 400 {
+		fmt.Fprintf(&text, "line%d %s\n", i, strings.Repeat("of many words ", 20))
+	}
+	said := func(ids ...string) string {
+		var out []string
+		for _, id := range ids {
+			out = append(out, fmt.Sprintf(`{"text":"It says \"of many words\".","evidence":[%q]}`, id))
+		}
+		return `{"list":[` + strings.Join(out, ",") + `],"plain":"It says much."}`
+	}
+	lie := strings.Replace(said("E1", "E2"), `It says \"of many words\".`, "SRV-77 fell.", 1)
+	result, out, engine := ask(t, spec, text.String(), pipeline.Options{}, lie, said("E390"), said("E2", "E390"))
+	requests := engine.Requests()
+	if len(requests) != 3 {
+		t.Fatalf("%d questions", len(requests))
+	}
+	if at(result, "view", "list", 1, "evidence", 0) != "E390" || at(result, "view", "list", 1, "support") != "supported" || at(result, "view", "plain", "by") != "model" {
+		t.Errorf("answer %v", result["view"])
+	}
+	last := requests[2].Messages[1].Content
+	if strings.Contains(last, "SRV-77") || !strings.Contains(last, "line389 ") || strings.Contains(last, "line7 ") {
+		t.Errorf("the question for one answer holds a lie, or not what is cited:\n%s", last)
+	}
+	if r := out.Coverage.Readings; len(r) != 2 || r[0].Read != "rules and model" || r[0].Records+r[1].Records != 400 {
+		t.Errorf("readings %+v", r)
+	}
+	// A budget of one question reaches the gravest; no answer of several is none.
+	_, out, engine = ask(t, spec, text.String(), pipeline.Options{Budget: 1}, said("E1"))
+	if notes := strings.Join(out.Provenance.Notes, "\n"); len(engine.Requests()) != 1 || !strings.Contains(notes, "of 400 pieces of evidence, for which there are questions") {
+		t.Errorf("%d questions, notes %q", len(engine.Requests()), notes)
+	}
+	result, out, _ = ask(t, spec, text.String(), pipeline.Options{}, said("E1"), said("E390"), "no", "no")
+	if notes := strings.Join(out.Provenance.Notes, "\n"); result["view"] != nil || !strings.Contains(notes, "no one answer was made of those about 2 parts") {
+		t.Errorf("answer %v, notes %q", result["view"], notes)
 	}
 }
