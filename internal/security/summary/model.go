@@ -3,7 +3,9 @@ package summary
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,9 +37,11 @@ var loaded = sync.OnceValues(func() (map[string]*prompt.Prompt, error) {
 
 const (
 	ownBudget = 24 // questions, where the caller says nothing
-	maxPhase  = 40 // pieces of evidence of one phase that the model is given
-	maxPeople = 80 // pieces of what people wrote
-	maxKey    = 40 // pieces for the executive sentences
+	// What does not fit into one question is split, so these bound what a budget
+	// could hardly reach; what is left out is noted.
+	maxPhase  = 400 // pieces of evidence of one phase that the model is given
+	maxPeople = 800 // pieces of what people wrote
+	maxKey    = 200 // pieces for the executive sentences, which are one question
 	minKey    = 4
 )
 
@@ -71,6 +75,7 @@ type job struct {
 	question pipeline.Question
 	evidence []casemate.Evidence
 	phase    int // of Output.Tactical; -1 for what people wrote
+	part     int // of what was split
 }
 
 // tell lets a model put the phases, what people wrote, and then the executive
@@ -92,7 +97,8 @@ func tell(ctx context.Context, run *pipeline.Run, w *writer, out *Output) error 
 	return w.second(ctx, run, ps["executive"], out, kept)
 }
 
-// jobs are the questions of the first round. What does not fit is split.
+// jobs are the questions of the first round. What does not fit is split; first parts
+// go first, so that a short budget has some of each.
 func (w *writer) jobs(ctx context.Context, run *pipeline.Run, ps map[string]*prompt.Prompt, out *Output) ([]job, error) {
 	var jobs []job
 	add := func(phase int, step string, p *prompt.Prompt, evidence []casemate.Evidence, vars map[string]any) error {
@@ -108,11 +114,11 @@ func (w *writer) jobs(ctx context.Context, run *pipeline.Run, ps map[string]*pro
 			if len(parts) > 1 {
 				q.Step = fmt.Sprintf("%s/%d", step, i+1)
 			}
-			jobs = append(jobs, job{q, part, phase})
+			jobs = append(jobs, job{q, part, phase, i})
 		}
 		return nil
 	}
-	if people := w.people(); len(people) > 0 {
+	if people := w.people(run); len(people) > 0 {
 		if err := add(-1, "people", ps["people"], people, nil); err != nil && !pipeline.WithoutModel(err) {
 			return nil, err
 		}
@@ -128,15 +134,24 @@ func (w *writer) jobs(ctx context.Context, run *pipeline.Run, ps map[string]*pro
 		ids = w.byGravity(unique(ids))
 		step := fmt.Sprintf("phase/%d-%s", ph.Incident, ph.Tactic)
 		evidence := w.d.Cited(ids[:min(len(ids), maxPhase)])
+		given(run, step, "gravest", len(evidence), len(ids))
 		if err := add(i, step, ps["phase"], evidence, map[string]any{"phase": ph.Name}); err != nil && !pipeline.WithoutModel(err) {
 			return nil, err
 		}
 	}
+	slices.SortStableFunc(jobs, func(a, b job) int { return a.part - b.part })
 	return jobs, nil
 }
 
+// given notes that a question holds less than there is.
+func given(run *pipeline.Run, step, which string, n, all int) {
+	if n < all && run.HasModel() {
+		run.Note(fmt.Sprintf("%s: the model was given the %s %d of %d pieces of evidence; the rules read all of them.", step, which, n, all))
+	}
+}
+
 // people are the pieces of the team's words that say what was done and what it costs.
-func (w *writer) people() []casemate.Evidence {
+func (w *writer) people(run *pipeline.Run) []casemate.Evidence {
 	var ids []string
 	for _, s := range w.d.Words {
 		if s.Quoted || s.Commands {
@@ -149,9 +164,8 @@ func (w *writer) people() []casemate.Evidence {
 			}
 		}
 	}
-	if len(ids) > maxPeople {
-		ids = ids[len(ids)-maxPeople:] // the latest know most
-	}
+	given(run, "people", "latest", min(len(ids), maxPeople), len(ids))
+	ids = ids[max(0, len(ids)-maxPeople):] // the latest know most
 	return w.d.Cited(ids)
 }
 
@@ -169,6 +183,7 @@ func (w *writer) first(ctx context.Context, run *pipeline.Run, jobs []job, out *
 	for i := range answers {
 		outs[i], questions[i] = &answers[i], jobs[i].question
 	}
+	w.readings = readings(jobs)
 	var kept []casemate.Statement
 	byPhase := map[int][]casemate.Statement{}
 	for i, err := range run.AskAll(ctx, questions, outs) {
@@ -179,6 +194,9 @@ func (w *writer) first(ctx context.Context, run *pipeline.Run, jobs []job, out *
 			continue
 		}
 		w.readBy(jobs[i].evidence)
+		if len(w.readings) > 0 {
+			w.readings[i].Read, w.readings[i].Why = "rules and model", ""
+		}
 		good := w.supported(run, jobs[i].question.Step, answers[i].Sentences)
 		byPhase[jobs[i].phase] = append(byPhase[jobs[i].phase], good...)
 		kept = append(kept, good...)
@@ -194,6 +212,23 @@ func (w *writer) first(ctx context.Context, run *pipeline.Run, jobs []job, out *
 		run.Decided("people[]", casemate.DecidedByModel)
 	}
 	return kept, nil
+}
+
+// readings say which question is asked about which evidence, where one was split.
+// None has been read yet.
+func readings(jobs []job) []casemate.CoveredPart {
+	if !slices.ContainsFunc(jobs, func(j job) bool { return j.part > 0 }) {
+		return nil
+	}
+	var out []casemate.CoveredPart
+	for _, j := range jobs {
+		r := pipeline.Reading{Step: j.question.Step, Why: "no answer could be used, or the budget did not reach it"}
+		for _, e := range j.evidence {
+			r.Evidence = append(r.Evidence, e.ID)
+		}
+		out = append(out, r.Part())
+	}
+	return out
 }
 
 // supported keeps the sentences that their evidence shows, each once, and notes
@@ -267,6 +302,9 @@ func (w *writer) slots(out *Output) []slot {
 	return list
 }
 
+// errDrafts says that the model was not asked for executive sentences.
+var errDrafts = fmt.Errorf("the drafts do not fit: %w", pipeline.ErrTooLong)
+
 // second asks for the executive sentences. One that is not supported, cites nothing
 // of what the draft cites, or drops what the draft names, leaves the draft.
 func (w *writer) second(ctx context.Context, run *pipeline.Run, p *prompt.Prompt, out *Output, kept []casemate.Statement) error {
@@ -285,8 +323,9 @@ func (w *writer) second(ctx context.Context, run *pipeline.Run, p *prompt.Prompt
 		fmt.Fprintf(&drafts, "also known: %s [%s]\n", s.Text, strings.Join(s.Evidence, ", "))
 	}
 	var answer map[string]sentence
-	err := fmt.Errorf("the drafts do not fit: %w", pipeline.ErrTooLong)
-	for n := maxKey; n >= minKey; n /= 2 {
+	err := errDrafts
+	all := len(w.key(out, kept, math.MaxInt))
+	for n := min(all, maxKey); n > 0; n = shorter(n) {
 		evidence := w.key(out, kept, n)
 		q := pipeline.Question{Step: "executive", Prompt: p, MaxTokens: 1024, English: true, Data: prompt.Data{
 			Evidence: evidence, Texts: map[string]string{"drafts": drafts.String()}, Vars: map[string]any{"slots": strings.Join(names, ", ")},
@@ -299,11 +338,15 @@ func (w *writer) second(ctx context.Context, run *pipeline.Run, p *prompt.Prompt
 		if fits {
 			if err = run.Ask(ctx, q, &answer); err == nil {
 				w.readBy(evidence)
+				given(run, "executive", "most important", len(evidence), all)
 			}
 			break
 		}
 	}
 	if err != nil {
+		if errors.Is(err, errDrafts) {
+			run.Note("executive: the drafts do not fit into the model's context with evidence of theirs; the rules' sentences stand.")
+		}
 		if pipeline.WithoutModel(err) {
 			return nil
 		}
@@ -313,6 +356,14 @@ func (w *writer) second(ctx context.Context, run *pipeline.Run, p *prompt.Prompt
 		w.place(run, s, answer[s.name], out)
 	}
 	return nil
+}
+
+// shorter is how many pieces to try where n do not fit; 0 where it is no use.
+func shorter(n int) int {
+	if n = n * 2 / 3; n < minKey {
+		return 0
+	}
+	return n
 }
 
 // place puts a model's sentence into the place of a draft, if it may stand there.

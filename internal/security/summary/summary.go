@@ -126,6 +126,7 @@ func Run(ctx context.Context, run *pipeline.Run, in Input) (Output, error) {
 	w.verify(run, &out)
 	out.Evidence = w.cited(&out)
 	out.Coverage = d.Receipt(out.Evidence, w.read)
+	out.Coverage.Readings = w.readings
 	if err := run.Step("summary", out); err != nil {
 		return Output{}, err
 	}

@@ -39,6 +39,7 @@ type writer struct {
 	days     bool                // the material has more than one day
 	acted    map[string][]string // what people say they acted on, and the evidence
 	read     map[string]bool     // evidence that a model read
+	readings []casemate.CoveredPart
 	whole    []casemate.Evidence // see all
 
 	slotNames []string // of Output.Executive
