@@ -3,6 +3,7 @@ package ranklogs
 import (
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -10,7 +11,38 @@ import (
 // compiled is an entry of the catalogue, ready to be tried.
 type compiled struct {
 	known
-	re, unless *regexp.Regexp
+	branches []branch // any of them matches what the pattern matches
+	unless   *regexp.Regexp
+}
+
+// branch is one alternative of a pattern, and words of which a match has at least
+// one: most of a pattern need not be tried where one of its words stands.
+type branch struct {
+	re    *regexp.Regexp
+	words []string // nil: it may match without any
+}
+
+// branchesOf takes the alternatives of a pattern apart.
+func branchesOf(pattern string) []branch {
+	re, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil || re.Op != syntax.OpAlternate {
+		return []branch{{re: regexp.MustCompile(pattern)}}
+	}
+	var out []branch
+	for _, sub := range re.Sub {
+		out = append(out, branch{re: regexp.MustCompile(sub.String()), words: neededBy(sub)})
+	}
+	return out
+}
+
+func (k *compiled) match(lower string) bool {
+	for _, b := range k.branches {
+		has := func(w string) bool { return strings.Contains(lower, w) }
+		if (b.words == nil || slices.ContainsFunc(b.words, has)) && b.re.MatchString(lower) {
+			return k.unless == nil || !k.unless.MatchString(lower)
+		}
+	}
+	return false
 }
 
 // tried is the catalogue with an index of literals: most patterns need one of a
@@ -52,7 +84,7 @@ var neededWords = map[string][]string{
 var compileCatalogue = sync.OnceValue(func() *tried {
 	t := &tried{byStart: map[uint32][]entry3{}}
 	for i, k := range catalogue {
-		c := compiled{known: k, re: regexp.MustCompile(k.pattern)}
+		c := compiled{known: k, branches: branchesOf(k.pattern)}
 		if k.unless != "" {
 			c.unless = regexp.MustCompile(k.unless)
 		}
@@ -96,7 +128,7 @@ func look(text string) []sign {
 	var out []sign
 	for i := range try {
 		k := &t.all[i]
-		if !try[i] || !k.re.MatchString(lower) || k.unless != nil && k.unless.MatchString(lower) {
+		if !try[i] || !k.match(lower) {
 			continue
 		}
 		out = append(out, sign{key: k.text, level: k.level, text: k.text, techniques: []string{k.techniques}, source: "catalogue"})

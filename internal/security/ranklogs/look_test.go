@@ -2,6 +2,7 @@ package ranklogs
 
 import (
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -30,18 +31,20 @@ func TestNeededWords(t *testing.T) {
 				t.Errorf("%q: the word %q is too short to be looked up", c.all[i].text, w)
 			}
 		}
-		if words == nil {
-			continue
-		}
+		re, unless := regexp.MustCompile(c.all[i].pattern), c.all[i].unless
 		for _, l := range lines {
 			lower := strings.ToLower(l)
 			for from := range lower { // tails begin in the middle of words
 				tail := lower[from:]
-				if c.all[i].re.MatchString(tail) && !containsAny(tail, words) {
+				match := re.MatchString(tail)
+				if got, want := c.all[i].match(tail), match && (unless == nil || !unless.MatchString(tail)); got != want {
+					t.Errorf("%q: its alternatives give %t for %q, the whole %t", c.all[i].text, got, tail, want)
+				}
+				if match && words != nil && !containsAny(tail, words) {
 					t.Errorf("%q matches %q, which has none of %q", c.all[i].text, tail, words)
 				}
 			}
-			if c.all[i].re.MatchString(lower) {
+			if re.MatchString(lower) {
 				hit++
 			}
 		}

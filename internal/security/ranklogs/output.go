@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // fill writes the ranked lines into the output.
@@ -54,7 +55,7 @@ func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
 func (s *scored) techniques() []string {
 	var out []string
-	for _, sg := range s.signs {
+	for _, sg := range s.own() {
 		for _, t := range sg.techniques {
 			if !slices.Contains(out, t) {
 				out = append(out, t)
@@ -87,7 +88,7 @@ func (o *Output) tell(l *Line, s *scored, st *ranking) {
 		l.Reasons = append(l.Reasons, casemate.Statement{Text: text, Evidence: []string{l.Evidence, id}, By: by})
 	}
 	seen := map[string]bool{}
-	for _, sg := range s.signs {
+	for _, sg := range s.own() {
 		if seen[sg.text] {
 			continue
 		}
@@ -102,6 +103,10 @@ func (o *Output) tell(l *Line, s *scored, st *ranking) {
 			detail += fmt.Sprintf("; %d of %d lines show it", n, st.total)
 		}
 		add(text+".", detail+")", casemate.DecidedByRule)
+	}
+	if !s.taken && len(s.found) > 0 {
+		text := "It was not taken apart itself: its score has what all lines of its kind show that were."
+		add(text, fmt.Sprintf("not taken apart itself; %s of lines of its kind in its score", phrase.Count(len(s.found), "finding")), casemate.DecidedByRule)
 	}
 	slices.SortStableFunc(s.facts, func(a, b fact) int {
 		if a.course != b.course {
@@ -134,13 +139,18 @@ func (st *ranking) coverage(o *Output) casemate.Coverage {
 		cited[l.File]++
 	}
 	c := casemate.Coverage{Parts: st.src.parts, Faults: st.src.faults, FaultCount: st.src.count}
+	receipt := st.receipt()
 	for i := range c.Parts {
 		p := &c.Parts[i]
 		p.Cited = cited[p.Name]
 		c.Records += p.Records
+		p.Why = receipt
 		if o.Model != nil {
 			p.Read = "rules, and some lines by the model"
-			p.Why = o.Model.Why
+			if p.Why != "" && o.Model.Why != "" {
+				p.Why += "; "
+			}
+			p.Why += o.Model.Why
 		}
 	}
 	return c

@@ -6,11 +6,9 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/casemate-ai/casemate"
@@ -22,10 +20,8 @@ import (
 
 // Limits of one ranking.
 const (
-	chunkLines   = 512
-	maxExplained = 10_000 // lines that explain takes apart, which is slow
-	firstOfForm  = 3      // of every form so many lines are taken apart
-	sampleSize   = 64     // lines of the uniform sample, for a model's calibration
+	chunkLines = 512
+	sampleSize = 64 // lines of the uniform sample, for a model's calibration
 )
 
 // scored is a line with what speaks for it.
@@ -35,10 +31,13 @@ type scored struct {
 	time   time.Time
 	host   string
 	user   string
-	signs  []sign
+	form   string // until its kind is known
+	kind   uint64
+	signs  []sign // of the catalogue
+	found  []sign // by taking it apart; else those of its kind
 	facts  []fact
 	points Points
-	taken  bool // explain took it apart
+	taken  bool // it was taken apart itself
 	model  *float64
 	draw   uint64 // orders the uniform sample
 }
@@ -145,13 +144,14 @@ func rank(ctx context.Context, src *source, d *detector) (*ranking, error) {
 }
 
 // score scores all lines in chunks: signs by all processors, the rest in order.
+// Then the best of them are looked at once more.
 func (st *ranking) score(ctx context.Context, src *source, d *detector) error {
 	course := newCourse()
-	seen := map[uint64]int{}
+	signs := &apart{d: d, all: st.total <= maxExplained, kinds: map[uint64]*kind{}}
 	v := &viewer{ref: d.ref, common: st.counts.common}
 	var chunk []*scored
 	flush := func() error {
-		d.signs(ctx, chunk)
+		signs.chunk(ctx, chunk)
 		for _, s := range chunk {
 			st.keep(s)
 		}
@@ -161,16 +161,10 @@ func (st *ranking) score(ctx context.Context, src *source, d *detector) error {
 	at := 0
 	err := src.each(ctx, false, func(e *entry) error {
 		view := v.view(e.text)
-		s := &scored{at: at, entry: *e, time: d.dated(view.time, e.text), host: strings.Clone(view.host), user: strings.Clone(view.user), draw: draw(at)}
+		s := &scored{at: at, entry: *e, time: d.dated(view.time, e.text), host: strings.Clone(view.host), user: strings.Clone(view.user), form: view.form, draw: draw(at)}
 		at++
 		st.rarity(s, view)
 		course.add(s, view)
-		k := key(view.form)
-		seen[k]++
-		s.taken = st.explained < maxExplained && (st.total <= maxExplained/2 || seen[k] <= firstOfForm || s.points.Rarity >= 1.2 || s.points.Course > 0)
-		if s.taken {
-			st.explained++
-		}
 		if chunk = append(chunk, s); len(chunk) == chunkLines {
 			return flush()
 		}
@@ -180,6 +174,11 @@ func (st *ranking) score(ctx context.Context, src *source, d *detector) error {
 		return err
 	}
 	if err := flush(); err != nil {
+		return err
+	}
+	signs.best(ctx, st)
+	st.explained = signs.count
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	slices.SortFunc(st.kept, func(a, b *scored) int { return a.at - b.at })
@@ -193,44 +192,6 @@ func draw(at int) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
-}
-
-// signs finds the signs of lines.
-func (d *detector) signs(ctx context.Context, lines []*scored) {
-	var wg sync.WaitGroup
-	n := min(runtime.GOMAXPROCS(0), max(len(lines), 1))
-	for w := range n {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			for i := w; i < len(lines); i += n {
-				d.examine(ctx, lines[i])
-			}
-		}()
-	}
-	wg.Wait()
-}
-
-func (d *detector) examine(ctx context.Context, s *scored) {
-	s.signs = look(s.entry.text)
-	if !s.taken && len(s.signs) == 0 {
-		return
-	}
-	e, err := explain.Explain(ctx, s.entry.text, d.opt)
-	if err != nil {
-		return // an empty line, or the context ended, which the caller sees
-	}
-	for _, f := range e.Findings {
-		if f.Level <= casemate.SeverityInformational {
-			continue
-		}
-		if f.Source == "sensor" { // any name=value may pass for a sensor's name here
-			f.Level = casemate.SeverityLow
-		}
-		s.signs = append(s.signs, sign{key: f.Source + " " + f.Text, level: f.Level, text: f.Text, techniques: f.Techniques, source: f.Source})
-	}
-	slices.SortStableFunc(s.signs, func(a, b sign) int { return cmp.Compare(b.level, a.level) })
-	s.points.Signs = signPoints(s.signs, nil, 0)
 }
 
 // levelPoints is what a sign of a level adds, in natural log-odds: with Base, a
@@ -287,7 +248,7 @@ func signPoints(signs []sign, shared map[string]int, total int) float64 {
 func (st *ranking) discount() {
 	for _, list := range [][]*scored{st.kept, st.sample} {
 		for _, s := range list {
-			s.points.Signs = signPoints(s.signs, st.shared, st.total)
+			s.points.Signs = signPoints(s.all(), st.shared, st.total)
 		}
 	}
 }
@@ -353,13 +314,7 @@ func shown(name string) string { return phrase.Cut(explain.Visible(name), 80) }
 
 // keep holds a line if it is among the best, or in the sample.
 func (st *ranking) keep(s *scored) {
-	counted := map[string]bool{}
-	for _, sg := range s.signs {
-		if !counted[sg.key] {
-			counted[sg.key] = true
-			st.shared[sg.key]++
-		}
-	}
+	s.countSigns(st.shared, 1)
 	push((*byPoints)(&st.kept), s, MaxRanked)
 	push((*byDraw)(&st.sample), s, sampleSize)
 }

