@@ -74,21 +74,26 @@ func runTriage(ctx context.Context, in *TriageInput, env Env) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	run, err := pipeline.Start(env.Options)
+	if err != nil {
+		return Result{}, err
+	}
+	stdin := env.Stdin
+	if s := run.Options().Stdin; s != nil {
+		stdin = s // which takes its digest
+	}
 	t, err := intake.Triage(ctx, intake.TriageInput{
-		Paths: in.Files, Stdin: env.Stdin, Format: in.Format, Rules: in.Rules, Bare: in.NoRules,
+		Paths: in.Files, Stdin: stdin, Format: in.Format, Rules: in.Rules, Bare: in.NoRules,
 		Assets: in.Assets, Suppress: in.Suppress, AsOf: asOf,
 		Version: env.Version, Progress: reading(env, in.Files),
 	})
 	if err != nil {
 		return Result{}, err
 	}
-	run, err := pipeline.Start(env.Options)
-	if err != nil {
-		return Result{}, err
-	}
-	if files := slices.DeleteFunc(slices.Clone(in.Files), func(f string) bool { return f == "-" }); len(files) > 0 {
-		if err := run.Input(ctx, files); err != nil {
-			run.Note("the digests of the input are not known: a part of it could not be read")
+	pinned := slices.DeleteFunc(slices.Concat(in.Files, []string{in.Assets, in.Suppress}, in.Rules), func(f string) bool { return f == "" || f == "-" })
+	if len(pinned) > 0 {
+		if err := run.Input(ctx, pinned); err != nil {
+			run.Note("The digests of the input are not known: a part of it could not be read.")
 		}
 	}
 	out, err := opinion.Run(ctx, run, t, opinion.Options{})
