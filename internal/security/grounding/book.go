@@ -1,7 +1,9 @@
 package grounding
 
 import (
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -45,8 +47,10 @@ func newBook(cat *knowledge.Catalogue) *book {
 			b.name(t.Name, t.ID)
 		}
 	}
-	for id, name := range b.others {
-		b.name(name, id)
+	// Where several have one name, all stay, the lowest id first: what a problem
+	// names of them is the same in every run.
+	for _, id := range slices.Sorted(maps.Keys(b.others)) {
+		b.name(b.others[id], id)
 	}
 	for _, d := range cat.Defences() {
 		b.name(d.Name, d.ID)
