@@ -79,8 +79,9 @@ func Run(ctx context.Context, run *pipeline.Run, t report.Triage, o Options) (Ou
 		out.Incidents[i] = Incident{Incident: t.Incidents[i]}
 		files[i] = gather(&t.Incidents[i])
 	}
-	run.Decided("incidents[].verdict", casemate.DecidedByRule)
-	run.Decided("incidents[].why_together", casemate.DecidedByRule)
+	for _, field := range []string{"verdict", "score", "rank", "severity", "title", "reasons", "techniques", "indicators", "timeline", "next", "related", "why_together"} {
+		run.Decided("incidents[]."+field, casemate.DecidedByRule)
+	}
 	if run.HasModel() {
 		if err := out.ask(ctx, run, files, o); err != nil {
 			return Output{}, err
