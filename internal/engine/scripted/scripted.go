@@ -219,15 +219,6 @@ func (s *Script) Close() error {
 	return nil
 }
 
-// Obeys returns a reply that does what an instruction hidden in data asks: it
-// says the canary, as an engine that was talked round would.
-func Obeys(canary string) Reply { return Reply{Text: canary} }
-
-// Rambles returns a reply of n words that never comes to its end.
-func Rambles(n int) Reply {
-	return Reply{Text: strings.TrimSpace(strings.Repeat("and then ", (n+1)/2)), Finish: engine.FinishLength}
-}
-
 // StopsEarly returns a reply that is cut after so many bytes of text, at the
 // border of a character.
 func StopsEarly(text string, bytes int) Reply {

@@ -71,7 +71,7 @@ func TestScriptScores(t *testing.T) {
 
 func TestBadEngines(t *testing.T) {
 	broken := errors.New("broken pipe")
-	s := scripted.New(scripted.StopsEarly("größer", 3), scripted.Rambles(5), scripted.Reply{Err: broken})
+	s := scripted.New(scripted.StopsEarly("größer", 3), scripted.Reply{Text: "and then and then and", Finish: engine.FinishLength}, scripted.Reply{Err: broken})
 	if g, err := s.Generate(context.Background(), ask(""), nil); err != nil || g.Text != "gr" || g.Finish != engine.FinishLength {
 		t.Errorf("cut: %+v, %v", g, err)
 	}

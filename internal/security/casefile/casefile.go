@@ -196,16 +196,6 @@ func (c *Case) Unpack(dir string) ([]string, error) {
 	return out, nil
 }
 
-// Input returns the text of an input, by its name.
-func (c *Case) Input(name string) ([]byte, bool) {
-	for _, f := range c.inputs {
-		if f.Name == name {
-			return f.Data, true
-		}
-	}
-	return nil, false
-}
-
 // Arguments decodes arguments.json into a workflow's input. Without that member
 // it leaves in as it is. A name that the input does not have is an error.
 func (c *Case) Arguments(in any) error {
