@@ -111,12 +111,6 @@ func (v *aliasFinder) Visit(n ast.Node) ast.Visitor {
 	return v
 }
 
-// Check is Load, for those who only want to know the faults.
-func Check(fsys fs.FS) error {
-	_, err := Load(fsys)
-	return err
-}
-
 // atPosition is how go-yaml writes where a fault is.
 var atPosition = regexp.MustCompile(`^\[(\d+):(\d+)\] `)
 

@@ -96,7 +96,7 @@ func files(edits ...string) fstest.MapFS {
 
 // TestFaults wants each fault to be named with its place.
 func TestFaults(t *testing.T) {
-	if err := recipe.Check(files()); err != nil {
+	if _, err := recipe.Load(files()); err != nil {
 		t.Fatalf("the recipe itself: %v", err)
 	}
 	for _, c := range []struct{ from, to, want string }{
@@ -133,12 +133,12 @@ func TestFaults(t *testing.T) {
 		{"{{.statement}}", "{{call .statement}}", `cannot call "call"`},
 		{"# {{.evidence}}", "# \uE000 {{.evidence}}", "private use area"},
 	} {
-		err := recipe.Check(files(c.from, c.to))
+		_, err := recipe.Load(files(c.from, c.to))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q for %q: %v, want %q", c.to, c.from, err, c.want)
 		}
 	}
-	if err := recipe.Check(fstest.MapFS{"page.md": {}}); err == nil || !strings.Contains(err.Error(), "recipe.yaml") {
+	if _, err := recipe.Load(fstest.MapFS{"page.md": {}}); err == nil || !strings.Contains(err.Error(), "recipe.yaml") {
 		t.Errorf("without recipe.yaml: %v", err)
 	}
 }
@@ -167,7 +167,7 @@ func TestLimits(t *testing.T) {
 		"aliases": {deep("name: x\na: &a [1]\nb: [*a, *a]"), "recipe.yaml:2:4: anchors and aliases"}, "zero": {deep("a\x00"), "is no text"}, "spec": {deep(strings.Repeat("# x\n", 70000)), "over 256 KiB"},
 		"prompt": {long, "an 8B model reads at most"}, "loop": {loop, "loops go over"},
 	} {
-		if err := recipe.Check(c.fs); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := recipe.Load(c.fs); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}

@@ -450,11 +450,10 @@ func sentences(m *material, wanted []string, most int) Listed[*casemate.Statemen
 
 // quoted writes a sentence as its author's words.
 func quoted(s dossier.Sentence) string {
-	text := phrase.Line(s.Text)
 	if s.Author == "" {
-		return "“" + text + "”"
+		return phrase.Quote(s.Text)
 	}
-	return s.Author + ": “" + text + "”"
+	return s.Author + ": " + phrase.Quote(s.Text)
 }
 
 // Happening is a line of the timeline.
