@@ -116,7 +116,7 @@ func (c *modelListCmd) print(w io.Writer, heads []listedHead, models []*modelsto
 	fmt.Fprintln(w)
 	t := newTable("model", "architecture", "weights", "parameters", "size", "digest")
 	for _, m := range models {
-		t.row(m.Name, m.Architecture, m.Quantisation, phrase.Number(m.Parameters), bytesText(m.Size()), fmt.Sprintf("%.23s", m.Digest))
+		t.row(m.Name, m.Architecture, m.Quantisation, phrase.Number(m.Parameters), phrase.Bytes(m.Size()), fmt.Sprintf("%.23s", m.Digest))
 	}
 	t.write(w)
 	return nil

@@ -119,7 +119,7 @@ type benchLine struct {
 // printBench prints a table of at most 80 columns.
 func printBench(w io.Writer, doc benchDocument) {
 	m := doc.Machine
-	fmt.Fprintf(w, "model    %s, %s, %s parameters, %s of weights\n", report.Terminal(doc.Model.Architecture), doc.Model.Quantisation, phrase.Number(doc.Model.Parameters), bytesText(doc.Model.TensorBytes))
+	fmt.Fprintf(w, "model    %s, %s, %s parameters, %s of weights\n", report.Terminal(doc.Model.Architecture), doc.Model.Quantisation, phrase.Number(doc.Model.Parameters), phrase.Bytes(doc.Model.TensorBytes))
 	fmt.Fprintf(w, "machine  threads %d, %s: memory gives %.1f GB/s,\n         int8 arithmetic %.0f GOP/s, float32 %.0f GOP/s\n", m.Threads, m.Instructions,
 		m.ReadBytesPerSecond/1e9, m.Int8OperationsPerSecond/1e9, m.Float32OperationsPerSecond/1e9)
 	if m.Instructions == "generic" {
@@ -179,11 +179,11 @@ func benchLines(doc benchDocument) []benchLine {
 // printBenchMemory prints what the memory went to, and what was unlike.
 func printBenchMemory(w io.Writer, doc benchDocument) {
 	if m := doc.Memory; m.PeakBytes > 0 {
-		rest := "the rest " + bytesText(m.RestBytes)
+		rest := "the rest " + phrase.Bytes(m.RestBytes)
 		if m.RestBytes < 0 { // pages of the file that are not needed any more are given back
-			rest = bytesText(-m.RestBytes) + " less than both"
+			rest = phrase.Bytes(-m.RestBytes) + " less than both"
 		}
-		fmt.Fprintf(w, "memory   %s: the file %s, keys and values %s, %s\n", bytesText(m.PeakBytes), bytesText(m.FileBytes), bytesText(m.CacheBytes), rest)
+		fmt.Fprintf(w, "memory   %s: the file %s, keys and values %s, %s\n", phrase.Bytes(m.PeakBytes), phrase.Bytes(m.FileBytes), phrase.Bytes(m.CacheBytes), rest)
 	}
 	if c := doc.Compared; c != nil {
 		if c.Memory > 0 {

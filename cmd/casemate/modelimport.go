@@ -71,7 +71,7 @@ func (c *modelImportCmd) print(w io.Writer, got *modelstore.Imported) {
 		license = "licence " + report.Terminal(m.License)
 	}
 	fmt.Fprintf(w, "%s %s: %s, %s, %s parameters, %s in %s, %s\n", what, m.Name, m.Architecture, m.Quantisation,
-		phrase.Number(m.Parameters), bytesText(m.Size()), files(len(m.Files)), license)
+		phrase.Number(m.Parameters), phrase.Bytes(m.Size()), files(len(m.Files)), license)
 	fmt.Fprintf(w, "%s@%s\n", m.Name, m.Digest)
 }
 
@@ -99,7 +99,7 @@ func tellImport(w io.Writer, got *modelstore.Imported) {
 		note("took the place of %s", got.Replaced)
 	}
 	if got.Reclaimed > 0 {
-		note("deleted %s that no model uses any more", bytesText(got.Reclaimed))
+		note("deleted %s that no model uses any more", phrase.Bytes(got.Reclaimed))
 	}
 }
 
@@ -113,17 +113,6 @@ func files(n int) string {
 		return "1 file"
 	}
 	return fmt.Sprintf("%d files", n)
-}
-
-// bytesText writes a number of bytes in the unit that suits it.
-func bytesText(n int64) string {
-	switch {
-	case n >= 1e9:
-		return fmt.Sprintf("%.2f GB", float64(n)/1e9)
-	case n >= 1e6:
-		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
-	}
-	return fmt.Sprintf("%.1f kB", float64(n)/1e3)
 }
 
 // storeBar shows on a terminal how far an import or a check is.

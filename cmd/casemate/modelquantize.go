@@ -96,10 +96,10 @@ func (c *modelQuantizeCmd) listed(r *quantize.Report) quantizedModel {
 
 func printQuantized(w io.Writer, file string, r *quantize.Report) {
 	fmt.Fprintf(w, "%s: %v, %s parameters, %s before, %s now, %.2f bits a weight\n",
-		file, r.Mixture, phrase.Number(r.Parameters), bytesText(r.SourceBytes), bytesText(r.TensorBytes), r.BitsPerWeight())
+		file, r.Mixture, phrase.Number(r.Parameters), phrase.Bytes(r.SourceBytes), phrase.Bytes(r.TensorBytes), r.BitsPerWeight())
 	fmt.Fprintf(w, "%-6s %8s %16s %12s  %s\n", "type", "tensors", "weights", "size", "relative error")
 	for _, t := range r.Types {
-		fmt.Fprintf(w, "%-6v %8d %16s %12s  %.4f %%\n", t.Type, t.Tensors, phrase.Number(t.Numbers), bytesText(t.Bytes), 100*t.Error)
+		fmt.Fprintf(w, "%-6v %8d %16s %12s  %.4f %%\n", t.Type, t.Tensors, phrase.Number(t.Numbers), phrase.Bytes(t.Bytes), 100*t.Error)
 	}
 }
 

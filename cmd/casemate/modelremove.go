@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/casemate-ai/casemate/internal/model/modelstore"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 	"github.com/casemate-ai/casemate/internal/security/report"
 )
 
@@ -22,7 +23,7 @@ func (c *modelRemoveCmd) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	what := "deleted " + bytesText(freed) + " that no other model uses"
+	what := "deleted " + phrase.Bytes(freed) + " that no other model uses"
 	if freed == 0 {
 		what = "other models use its files"
 	}

@@ -219,20 +219,20 @@ func (v *shownModel) print(w io.Writer) {
 	row("architecture", "%s, %s", v.Architecture, v.Format)
 	row("licence", "%s", orDash(v.License))
 	row("parameters", "%s", phrase.Number(v.Parameters))
-	row("weights", "%s, %s, %.2f bits each", v.Quantisation, bytesText(v.TensorBytes), v.BitsPerWeight)
+	row("weights", "%s, %s, %.2f bits each", v.Quantisation, phrase.Bytes(v.TensorBytes), v.BitsPerWeight)
 	for _, t := range v.Types {
-		row("", "%-6s %4d tensors, %s parameters, %s", t.Type, t.Tensors, phrase.Number(t.Parameters), bytesText(t.Bytes))
+		row("", "%-6s %4d tensors, %s parameters, %s", t.Type, t.Tensors, phrase.Number(t.Parameters), phrase.Bytes(t.Bytes))
 	}
 	v.Shape.print(row)
 	t := v.Tokenizer
 	row("tokenizer", "%s, %s tokens, %s merges, begins with %s, ends with %s", strings.TrimSpace(t.Kind+" "+t.Pre), phrase.Number(int64(t.Tokens)), phrase.Number(int64(t.Merges)), orDash(t.BOS), orDash(t.EOS))
 	v.printGeneration(row)
 	if m := v.Memory; m != nil {
-		row("memory", "%s at %s tokens: weights %s, keys and values %s (%s), work %s", bytesText(m.Total), phrase.Number(int64(m.Context)),
-			bytesText(m.Weights), bytesText(m.Cache), m.CacheType, bytesText(m.Scratch))
+		row("memory", "%s at %s tokens: weights %s, keys and values %s (%s), work %s", phrase.Bytes(m.Total), phrase.Number(int64(m.Context)),
+			phrase.Bytes(m.Weights), phrase.Bytes(m.Cache), m.CacheType, phrase.Bytes(m.Scratch))
 	}
 	for i, f := range v.Files {
-		row([]string{"files", ""}[min(i, 1)], "%s  %s  %s", f.Name, bytesText(f.Size), f.Digest)
+		row([]string{"files", ""}[min(i, 1)], "%s  %s  %s", f.Name, phrase.Bytes(f.Size), f.Digest)
 	}
 	if v.Digest != "" {
 		row("digest", "%s", v.Digest)
@@ -290,7 +290,7 @@ func (v *shownModel) printTemplate(w io.Writer, row func(name, format string, ar
 		return
 	}
 	lines := strings.Split(strings.TrimRight(v.Template, "\n"), "\n")
-	row("template", "%s, %d lines (--template prints it)", bytesText(int64(len(v.Template))), len(lines))
+	row("template", "%s, %d lines (--template prints it)", phrase.Bytes(int64(len(v.Template))), len(lines))
 	for _, line := range lines[:min(len(lines), maxShownTemplate)] {
 		fmt.Fprintf(w, "  | %s\n", report.TerminalFit(line, 110))
 	}

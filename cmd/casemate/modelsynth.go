@@ -44,7 +44,7 @@ func (c *modelSynthCmd) Run(s *streams) error {
 		return writeJSON(s.stdout, synthesized{c.Out, report.Shape, string(report.Mixture), report.Layers, c.Seed, report.Parameters, report.TensorBytes, report.FileBytes}, true)
 	}
 	fmt.Fprintf(s.stdout, "%s: random weights, %s, %v, layers %d, %s parameters, %s\n",
-		c.Out, report.Shape, report.Mixture, report.Layers, phrase.Number(report.Parameters), bytesText(report.FileBytes))
+		c.Out, report.Shape, report.Mixture, report.Layers, phrase.Number(report.Parameters), phrase.Bytes(report.FileBytes))
 	return nil
 }
 

@@ -280,7 +280,7 @@ func pins(p *casemate.Provenance) [][2]string {
 		}
 		text := strings.Join(slices.DeleteFunc(words, func(s string) bool { return s == "" }), " ")
 		if pin.Bytes > 0 {
-			text += " (" + sizeText(pin.Bytes) + ")"
+			text += " (" + phrase.Bytes(pin.Bytes) + ")"
 		}
 		out = append(out, [2]string{role, text})
 	}

@@ -330,7 +330,7 @@ func (h *hypertext) foot() footView {
 		for _, p := range c.Parts[:min(footParts, len(c.Parts))] {
 			size := ""
 			if p.Bytes > 0 {
-				size = sizeText(p.Bytes)
+				size = phrase.Bytes(p.Bytes)
 			}
 			v.Parts = append(v.Parts, partView{shorten(p.Name, 200), phrase.Number(p.Records), size, phrase.Number(p.Cited), shorten(p.Read, 60), shorten(p.Why, 300)})
 		}

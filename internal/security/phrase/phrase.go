@@ -30,6 +30,20 @@ func Number[N int | int64](n N) string {
 	return sign + s
 }
 
+// Bytes writes a size in the unit that suits it, in powers of ten as disks and
+// downloads are sold: "512 B", "402.6 kB", "4.92 GB".
+func Bytes(n int64) string {
+	switch {
+	case n >= 1e9:
+		return strconv.FormatFloat(float64(n)/1e9, 'f', 2, 64) + " GB"
+	case n >= 1e6:
+		return strconv.FormatFloat(float64(n)/1e6, 'f', 1, 64) + " MB"
+	case n >= 1e3:
+		return strconv.FormatFloat(float64(n)/1e3, 'f', 1, 64) + " kB"
+	}
+	return strconv.FormatInt(n, 10) + " B"
+}
+
 // Count writes n and its noun: "1 host", "2,048 hosts", "3 searches".
 func Count(n int, noun string) string {
 	switch {

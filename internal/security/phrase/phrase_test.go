@@ -24,6 +24,7 @@ func TestPhrases(t *testing.T) {
 		{phrase.Upper(""), ""}, {phrase.Upper("élan"), "Élan"}, {phrase.Upper("4 hosts"), "4 hosts"}, {phrase.Upper("\xc3"), "\xc3"},
 		{phrase.Line(" a\r\n\tb  c "), "a b c"},
 		{phrase.Short("aé", 2), "a …"}, {phrase.Short("ab", 2), "ab"}, {phrase.Cut("aé", 2), "a"}, {phrase.Cut("aé", 3), "aé"}, {phrase.Cut("é", 0), ""},
+		{phrase.Bytes(0), "0 B"}, {phrase.Bytes(999), "999 B"}, {phrase.Bytes(1000), "1.0 kB"}, {phrase.Bytes(402_600), "402.6 kB"}, {phrase.Bytes(18_100_000), "18.1 MB"}, {phrase.Bytes(4_920_000_000), "4.92 GB"},
 		{phrase.Time(at), "2026-03-04 09:12:31"},
 	} {
 		if c[0] != c[1] {
