@@ -40,6 +40,10 @@
 // theirs, programs their extension, and indicators may be defanged. What cannot be
 // held against data (an adjective, an ordinary verb) is let through: Supported
 // says that nothing checkable is wrong, not that the sentence is true.
+//
+// Of a model's statement of several sentences each is checked by itself as well,
+// so that none hides behind what another says or cites; one that begins with a
+// word such as "he" or "this" is checked with the one before it.
 package grounding
 
 import (
@@ -72,6 +76,8 @@ const (
 	// maxMentions bounds the look-ups of one statement, and so the time that a
 	// hostile one takes on evidence of megabytes.
 	maxMentions = 256
+	// maxSentences is how many sentences of a statement are checked by themselves.
+	maxSentences = 32
 	// maxProblems bounds what is reported of one statement.
 	maxProblems = 32
 )
@@ -123,10 +129,35 @@ func New(evidence []casemate.Evidence, opt Options) *Checker {
 // in the text as "[E3]" or "[E3, E7]", or in both. The text is not changed.
 func (c *Checker) Check(s casemate.Statement) casemate.Statement {
 	s.Support, s.Problems = casemate.Supported, nil
-	if s.Problems = c.problems(s); len(s.Problems) > 0 {
+	if s.Problems = c.problems(s); s.By == casemate.DecidedByModel {
+		s.Problems = c.apart(s)
+	}
+	if len(s.Problems) > 0 {
 		s.Support = casemate.Unsupported
 	}
 	return s
+}
+
+// apart adds to a statement's problems those of its sentences, each by itself.
+func (c *Checker) apart(s casemate.Statement) []casemate.Problem {
+	parts := sentence.Alone(s.Text[:min(len(s.Text), maxStatement)])
+	if len(parts) < 2 {
+		return s.Problems
+	}
+	r := &reading{problems: s.Problems}
+	for _, text := range parts[:min(len(parts), maxSentences)] {
+		one := casemate.Statement{Text: text, Evidence: s.Evidence}
+		if _, own := sentence.Cited(text, func(id string) bool { return c.evidence[id] != nil }); len(own) > 0 {
+			one.Evidence = nil // it says itself what it rests on
+		}
+		for _, p := range c.problems(one) {
+			r.report(p.Kind, p.Text, p.Why)
+		}
+	}
+	if len(parts) > maxSentences {
+		r.report(Length, short(s.Text), "it has more sentences than a statement can")
+	}
+	return r.problems
 }
 
 func (c *Checker) problems(s casemate.Statement) []casemate.Problem {
@@ -290,11 +321,6 @@ func (r *reading) contains(s string) bool {
 	}
 	return slices.ContainsFunc(r.pool, func(x *index) bool { x.ready(); return strings.Contains(x.low, s) })
 }
-
-// Sentences splits prose into sentences, each with the citations that follow it.
-// Line breaks end a sentence where a list item or an empty line follows. Full stops
-// inside names, numbers, quotations and common abbreviations do not.
-func Sentences(prose string) []string { return sentence.Split(prose) }
 
 // Citations takes citations such as "[E3]" and "[E3, E7]" out of a text and returns
 // the rest of it and the ids in order, each once. Ids of ATT&CK in brackets are

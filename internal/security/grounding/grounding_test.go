@@ -10,6 +10,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/grounding"
+	"github.com/casemate-ai/casemate/internal/security/grounding/sentence"
 )
 
 // material is a small body of evidence with something of every kind in it.
@@ -155,7 +156,7 @@ func TestSentences(t *testing.T) {
 		{"- first item\n- second\n  goes on\n\nA paragraph\nover two lines.", []string{"first item", "second goes on", "A paragraph over two lines."}},
 	}
 	for _, test := range tests {
-		if diff := cmp.Diff(test.want, grounding.Sentences(test.in)); diff != "" {
+		if diff := cmp.Diff(test.want, sentence.Split(test.in)); diff != "" {
 			t.Errorf("Sentences(%q) (-want +got):\n%s", test.in, diff)
 		}
 	}
@@ -214,7 +215,7 @@ func FuzzCheck(f *testing.F) {
 		if len(plain) > len(text) {
 			t.Fatalf("Citations(%q) made it longer: %q", text, plain)
 		}
-		for _, one := range grounding.Sentences(text) {
+		for _, one := range sentence.Split(text) {
 			if strings.TrimSpace(one) == "" {
 				t.Fatalf("Sentences(%q) has an empty one", text)
 			}
@@ -245,6 +246,34 @@ func TestGibberish(t *testing.T) {
 	} {
 		if s := c.Check(casemate.Statement{Text: says, Evidence: []string{"E1"}}); s.Support != want {
 			t.Errorf("%q: %s %v", says, s.Support, s.Problems)
+		}
+	}
+}
+
+// TestSentencesApart wants no sentence of a model to hide behind another of the same
+// statement, and none to be struck for what stands before it.
+func TestSentencesApart(t *testing.T) {
+	c := grounding.New([]casemate.Evidence{
+		{ID: "E1", Kind: casemate.EvidenceEvent, Host: "WS-07", Text: "powershell.exe started by root"},
+		{ID: "E2", Kind: casemate.EvidenceEvent, Host: "WS-09", Text: "login of k.osei succeeded"},
+		{ID: "E3", Kind: casemate.EvidenceNote, Author: "Mira Holt", Text: "The login on WS-09 was benign: k.osei came back from leave."},
+	}, grounding.Options{})
+	for _, test := range []struct {
+		says     string
+		evidence []string
+		problem  string // its text; "" for none
+	}{
+		{"root started powershell.exe on WS-07 [E1]. k.osei logged in on WS-09 [E2].", nil, ""},
+		{"root started powershell.exe on WS-07 [E1]. WS-09 ran powershell.exe [E2].", nil, "powershell.exe"},
+		{"WS-07 should be isolated. On WS-07 root started powershell.exe.", nil, "On WS-07 root started powershell.exe."},
+		{"WS-07 should be isolated. On WS-07 root started powershell.exe.", []string{"E1"}, ""},
+		{"Mira Holt looked at the login on WS-09. She calls it benign.", []string{"E3"}, ""},
+		{"root started powershell.exe on WS-07. SRV-99 did so, too. k.osei logged in on WS-09.", []string{"E1", "E2"}, "SRV-99"},
+		{strings.Repeat("WS-07 ran powershell.exe. ", 40), []string{"E1"}, "WS-07 ran powershell.exe."},
+	} {
+		s := c.Check(casemate.Statement{Text: test.says, Evidence: test.evidence, By: casemate.DecidedByModel})
+		if (s.Support == casemate.Supported) != (test.problem == "") || test.problem != "" && (len(s.Problems) != 1 || !strings.Contains(s.Problems[0].Text, test.problem)) {
+			t.Errorf("%q: %s %+v", test.says, s.Support, s.Problems)
 		}
 	}
 }

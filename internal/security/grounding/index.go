@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/grounding/fields"
 	"github.com/casemate-ai/casemate/internal/security/grounding/moment"
 	"github.com/casemate-ai/casemate/internal/security/indicator"
 )
@@ -255,12 +256,12 @@ func (c *Checker) ties() map[string][]string {
 		}
 		for _, x := range all {
 			for _, role := range []casemate.Role{casemate.RoleSource, casemate.RoleDestination, casemate.RoleNone} {
-				hosts, addresses := ends(x.e, role, machines)
+				hosts, addresses := fields.Ends(x.e, role, machines, shortHost)
 				if role == casemate.RoleNone && len(hosts) == 0 && x.e.Host != "" {
 					hosts = append(hosts, shortHost(x.e.Host))
 				}
 				if role == casemate.RoleDestination && len(hosts) == 0 && !strings.Contains(strings.ToLower(x.e.Text), "dns") {
-					hosts = domains(x.e)
+					hosts = fields.Domains(x.e)
 				}
 				if len(hosts) == 1 && len(addresses) == 1 && hosts[0] != addresses[0] {
 					tie(hosts[0], addresses[0])
@@ -305,34 +306,6 @@ func (c *Checker) accounts() map[string]bool {
 		}
 	})
 	return c.known
-}
-
-// domains returns the names that a record has for its destination. Those of a DNS
-// query are not: its destination is a resolver.
-func domains(e *casemate.Evidence) (out []string) {
-	for _, n := range e.Entities {
-		if n.Type == casemate.EntityDomain && n.Role == casemate.RoleDestination {
-			out = append(out, strings.ToLower(n.Value))
-		}
-	}
-	return out
-}
-
-// ends returns the machines, by their short names, and the addresses in one role. A
-// domain is a machine if some record is of one of that name.
-func ends(e *casemate.Evidence, role casemate.Role, machines map[string]bool) (hosts, addresses []string) {
-	for _, n := range e.Entities {
-		if n.Role != role {
-			continue
-		}
-		switch v := shortHost(n.Value); {
-		case n.Type == casemate.EntityAddress && !slices.Contains(addresses, v):
-			addresses = append(addresses, v)
-		case (n.Type == casemate.EntityHost || n.Type == casemate.EntityDomain && machines[v]) && !slices.Contains(hosts, v):
-			hosts = append(hosts, v)
-		}
-	}
-	return hosts, addresses
 }
 
 // tied reports whether the pool has a machine under its address, or an address

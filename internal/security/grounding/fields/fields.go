@@ -1,5 +1,5 @@
-// Package fields reads who acts on whom from the names of fields in the text of a
-// record, where nobody has taken it apart.
+// Package fields reads who acts on whom from a record's entities and their roles, and
+// from the names of fields in its text, where nobody has taken it apart.
 package fields
 
 import (
@@ -41,4 +41,32 @@ func Roles(text string) (from, to, parents, children []casemate.Entity) {
 
 func hasPrefixAny(s string, prefixes ...string) bool {
 	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(s, p) })
+}
+
+// Domains returns the names that a record has for its destination. Those of a DNS
+// query are not: its destination is a resolver.
+func Domains(e *casemate.Evidence) (out []string) {
+	for _, n := range e.Entities {
+		if n.Type == casemate.EntityDomain && n.Role == casemate.RoleDestination {
+			out = append(out, strings.ToLower(n.Value))
+		}
+	}
+	return out
+}
+
+// Ends returns the machines, by their short names, and the addresses in one role. A
+// domain is a machine if some record is of one of that name.
+func Ends(e *casemate.Evidence, role casemate.Role, machines map[string]bool, short func(string) string) (hosts, addresses []string) {
+	for _, n := range e.Entities {
+		if n.Role != role {
+			continue
+		}
+		switch v := short(n.Value); {
+		case n.Type == casemate.EntityAddress && !slices.Contains(addresses, v):
+			addresses = append(addresses, v)
+		case (n.Type == casemate.EntityHost || n.Type == casemate.EntityDomain && machines[v]) && !slices.Contains(hosts, v):
+			hosts = append(hosts, v)
+		}
+	}
+	return hosts, addresses
 }

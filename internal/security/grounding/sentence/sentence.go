@@ -22,6 +22,23 @@ func Split(prose string) []string {
 	return out
 }
 
+// leaning begins a sentence that says nothing without the one before it.
+var leaning = regexp.MustCompile(`^(?i)(?:he|she|it|they|his|her|its|their|this|that|these|those|there|then|both|the (?:same|former|latter)|such|so|but|and|also|neither|none)\b`)
+
+// Alone splits prose into what can be judged by itself: sentences, each with those
+// behind it that lean on it.
+func Alone(prose string) []string {
+	var out []string
+	for _, s := range Split(prose) {
+		if len(out) > 0 && leaning.MatchString(s) {
+			out[len(out)-1] += " " + s
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
 var bullet = regexp.MustCompile(`^\s*(?:[-*•]|\d{1,3}[.)])\s+`)
 
 // blocks are paragraphs and list items, each on one line.
