@@ -131,9 +131,13 @@ func TestCases(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			text, ok := c.Input("input.txt")
-			if !ok {
-				t.Fatal("no input.txt")
+			paths, err := c.Unpack(t.TempDir())
+			if err != nil || len(paths) != 1 {
+				t.Fatalf("inputs %v, %v", paths, err)
+			}
+			text, err := os.ReadFile(paths[0])
+			if err != nil {
+				t.Fatal(err)
 			}
 			out, err := narrate.Run(context.Background(), run, narrate.Input{Text: string(text), Rules: r})
 			for _, fault := range c.Check(out, err) {

@@ -262,7 +262,25 @@ func coverageLine(c *casemate.Coverage) string {
 	if n := faultCount(c); n > 0 {
 		s += " " + phrase.Count(n, "record") + " could not be used; what they say is not in this page."
 	}
+	if n := len(c.Readings); n > 0 {
+		s += " A model was asked about " + phrase.Count(n, "run") + " of it, which is more than one question holds"
+		if unread := unread(c.Readings); unread > 0 {
+			s += "; " + phrase.Count(unread, "run") + " of these it did not read"
+		}
+		s += "."
+	}
 	return s
+}
+
+// unread counts the runs of evidence that only the rules have read.
+func unread(list []casemate.CoveredPart) int {
+	n := 0
+	for _, p := range list {
+		if p.Read == "rules" {
+			n++
+		}
+	}
+	return n
 }
 
 func faultCount(c *casemate.Coverage) int { return max(c.FaultCount, len(c.Faults)) }

@@ -223,3 +223,16 @@ func TestStyleContrast(t *testing.T) {
 		}
 	}
 }
+
+// TestReadings wants the page to say that a model read the evidence in runs, and
+// how many of them it did not.
+func TestReadings(t *testing.T) {
+	p := page.Page{Title: "runs", Coverage: &casemate.Coverage{Records: 9, Parts: []casemate.CoveredPart{{Name: "a.log", Records: 9}}, Readings: []casemate.CoveredPart{
+		{Name: "account/1: E1 to E5", Records: 5, Read: "rules and model"}, {Name: "account/2: E6 to E9", Records: 4, Read: "rules", Why: "the budget"},
+	}}}
+	const want = "A model was asked about 2 runs of it, which is more than one question holds; 1 run of these it did not read."
+	var b strings.Builder
+	if err := page.WriteMarkdown(&b, p); err != nil || !strings.Contains(b.String(), want) {
+		t.Errorf("%v: %s", err, b.String())
+	}
+}
