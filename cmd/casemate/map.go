@@ -1,11 +1,10 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"time"
 
-	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/evidence"
 	"github.com/casemate-ai/casemate/internal/security/mapping"
 	"github.com/casemate-ai/casemate/internal/security/workflow"
 )
@@ -22,15 +21,9 @@ type mapView struct {
 
 // check reads the date before anything else is read.
 func (v *mapView) check() error {
-	if v.AsOf == "" {
-		return nil
-	}
-	at, err := time.Parse(time.DateOnly, v.AsOf)
-	if err != nil {
-		return &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("--as-of %q is no date", v.AsOf), Hint: "write it as 2026-03-05"}
-	}
+	at, err := evidence.Day("--as-of", v.AsOf)
 	v.asOf = at
-	return nil
+	return err
 }
 
 // files are the files that the view writes.

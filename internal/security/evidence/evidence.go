@@ -154,6 +154,19 @@ func (s *session) nothing(names ...string) error {
 	return Nothing(names, s.sum.Faults, "casemate reads alerts and logs as JSON, CSV, EVTX, syslog and others, also inside gzip and zip")
 }
 
+// Day reads a day that somebody gave, as 2026-03-05; "" is the zero time. What
+// the day is for, such as "--as-of", stands in the error, which is one of use.
+func Day(what, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return time.Time{}, &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("%s %q is no date", what, text), Hint: "write it as 2026-03-05"}
+	}
+	return t, nil
+}
+
 // Nothing is the error of an input, a few names of files, in which there was
 // nothing to read: with the first fault as its reason and a hint at what is read.
 func Nothing(names []string, faults []casemate.Fault, hint string) error {

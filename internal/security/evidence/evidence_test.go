@@ -510,3 +510,18 @@ func ExampleReadFrom() {
 	}
 	// Output: alerts.json:1 high db01 sshd: brute force
 }
+
+func TestDay(t *testing.T) {
+	if d, err := evidence.Day("--as-of", "2026-03-05"); err != nil || !d.Equal(time.Date(2026, 3, 5, 0, 0, 0, 0, time.UTC)) {
+		t.Errorf("a day: %v, %v", d, err)
+	}
+	if d, err := evidence.Day("--as-of", ""); err != nil || !d.IsZero() {
+		t.Errorf("no day: %v, %v", d, err)
+	}
+	for _, text := range []string{"yesterday", "2026-02-30", "2026-3-5", "2026-03-05T00:00:00Z"} {
+		var told *casemate.Error
+		if _, err := evidence.Day("--as-of", text); !errors.As(err, &told) || told.Code != casemate.CodeUsage || told.Hint == "" {
+			t.Errorf("%q: %v, want an error of use with a hint", text, err)
+		}
+	}
+}

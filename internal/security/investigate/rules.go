@@ -11,6 +11,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/causes"
+	"github.com/casemate-ai/casemate/internal/security/evidence"
 	"github.com/casemate-ai/casemate/internal/security/firewall"
 	"github.com/casemate-ai/casemate/internal/security/logcount"
 	"github.com/casemate-ai/casemate/internal/security/triage"
@@ -228,7 +229,7 @@ func (s *scene) vouched() map[string]string {
 
 // expired reports whether a suppression ended before the evidence did.
 func (s *scene) expired(e triage.Suppression) bool {
-	day, err := asOf(e.Expires)
+	day, err := evidence.Day("expires", e.Expires)
 	if err != nil || day.IsZero() || len(s.Records) == 0 {
 		return err != nil
 	}

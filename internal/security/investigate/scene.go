@@ -84,7 +84,7 @@ func newScene(ctx context.Context, in Input, d *dossier.Dossier, chosen []casema
 
 func (s *scene) read(ctx context.Context, in Input, stdin []byte) error {
 	opt := evidence.Options{Format: in.Format, NoIndicators: true}
-	if day, err := asOf(in.AsOf); err == nil {
+	if day, err := evidence.Day("--as-of", in.AsOf); err == nil {
 		opt.Reference = day
 	}
 	incident, told := map[casemate.Location]int{}, map[casemate.Location]bool{}
@@ -287,14 +287,6 @@ func (s *scene) citeAll(list []*causes.Record, n int) []string {
 		}
 	}
 	return ids
-}
-
-// asOf reads a day; "" is the zero time.
-func asOf(day string) (time.Time, error) {
-	if day == "" {
-		return time.Time{}, nil
-	}
-	return time.Parse("2006-01-02", day)
 }
 
 // spool reads standard input, which is needed twice.

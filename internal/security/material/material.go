@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/dossier"
@@ -37,7 +36,7 @@ func Read(ctx context.Context, run *pipeline.Run, in Input) (*dossier.Dossier, e
 	if len(in.Files) == 0 {
 		return nil, &casemate.Error{Code: casemate.CodeUsage, Message: "no material was given", Hint: "name the files or folders of the incident, or - for standard input; try: casemate summarize examples/incident"}
 	}
-	asOf, err := day(in.AsOf)
+	asOf, err := evidence.Day("--as-of", in.AsOf)
 	if err != nil {
 		return nil, err
 	}
@@ -60,18 +59,6 @@ func Read(ctx context.Context, run *pipeline.Run, in Input) (*dossier.Dossier, e
 		return nil, err
 	}
 	return d, run.Step("dossier", d)
-}
-
-// day reads a date; "" is no day.
-func day(text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	t, err := time.Parse(time.DateOnly, text)
-	if err != nil {
-		return t, &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("read the date %q", text), Err: err, Hint: "write it as 2026-03-04"}
-	}
-	return t, nil
 }
 
 // pin says in the provenance what took part. The run pins standard input itself.

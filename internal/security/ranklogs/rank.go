@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/evidence"
 	"github.com/casemate-ai/casemate/internal/security/explain"
 	"github.com/casemate-ai/casemate/internal/security/knowledge"
 	"github.com/casemate-ai/casemate/internal/security/phrase"
@@ -70,14 +71,11 @@ type detector struct {
 }
 
 func newDetector(in Input) (*detector, error) {
-	d := &detector{}
-	if in.AsOf != "" {
-		t, err := time.Parse(time.DateOnly, in.AsOf)
-		if err != nil {
-			return nil, &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("--as-of %q is no date", in.AsOf), Hint: "write it as 2026-03-05"}
-		}
-		d.ref = t
+	ref, err := evidence.Day("--as-of", in.AsOf)
+	if err != nil {
+		return nil, err
 	}
+	d := &detector{ref: ref}
 	if d.ref.IsZero() {
 		// Any year does: lines are compared with each other alone.
 		d.guessed, d.ref = true, time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)

@@ -2,13 +2,13 @@ package workflow
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"slices"
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/evidence"
 	"github.com/casemate-ai/casemate/internal/security/intake"
 	"github.com/casemate-ai/casemate/internal/security/opinion"
 	"github.com/casemate-ai/casemate/internal/security/page"
@@ -70,7 +70,7 @@ func runTriage(ctx context.Context, in *TriageInput, env Env) (Result, error) {
 	if len(in.Files) == 0 {
 		return Result{}, usage("triage needs at least one file", "try: casemate triage examples/intrusion --assets examples/assets.csv, or - to read standard input")
 	}
-	asOf, err := date("--as-of", in.AsOf)
+	asOf, err := evidence.Day("--as-of", in.AsOf)
 	if err != nil {
 		return Result{}, err
 	}
@@ -149,18 +149,6 @@ func triageOutput(t report.Triage, o opinion.Output) TriageOutput {
 		}
 	}
 	return d
-}
-
-// date reads the value of a flag as a day, or as no day where it is empty.
-func date(flag, value string) (time.Time, error) {
-	if value == "" {
-		return time.Time{}, nil
-	}
-	at, err := time.Parse(time.DateOnly, value)
-	if err != nil {
-		return at, usage(fmt.Sprintf("%s %q is no date", flag, value), "write it as 2026-03-05")
-	}
-	return at, nil
 }
 
 // reading returns a function that tells the run how much of the files has been
