@@ -27,6 +27,7 @@ var allowed = map[string][]string{
 	"internal/security/decode":    {},
 	"internal/security/indicator": {"."},
 	"internal/security/flat":      {"."},
+	"internal/security/label":     {},
 	"internal/security/phrase":    {},
 
 	// What a record means, and reading any of them.
@@ -36,7 +37,7 @@ var allowed = map[string][]string{
 	// What is known, what is found, what is made of it, how it is shown.
 	"internal/security/knowledge":      {"."},
 	"internal/security/sigma":          {"."},
-	"internal/security/triage":         {".", "internal/security/knowledge", "internal/security/phrase"},
+	"internal/security/triage":         {".", "internal/security/knowledge", "internal/security/label", "internal/security/phrase"},
 	"internal/security/explain":        {".", "internal/security/decode", "internal/security/evidence", "internal/security/indicator", "internal/security/knowledge", "internal/security/phrase", "internal/security/report", "internal/security/sigma"},
 	"internal/security/report":         {".", "internal/security/indicator", "internal/security/knowledge", "internal/security/phrase", "internal/security/report/axis", "internal/security/report/columns"},
 	"internal/security/report/axis":    {"internal/security/phrase"},
@@ -44,7 +45,7 @@ var allowed = map[string][]string{
 	"internal/security/intake":         {".", "internal/security/evidence", "internal/security/explain", "internal/security/head", "internal/security/knowledge", "internal/security/phrase", "internal/security/report", "internal/security/sigma", "internal/security/triage"},
 
 	// The machine that workflows run on, the workflows, and the one table of them.
-	"internal/security/grounding":          {".", "internal/security/grounding/deed", "internal/security/grounding/duration", "internal/security/grounding/effect", "internal/security/grounding/fields", "internal/security/grounding/harm", "internal/security/grounding/moment", "internal/security/grounding/naming", "internal/security/grounding/numeral", "internal/security/grounding/opposite", "internal/security/grounding/reason", "internal/security/grounding/rough", "internal/security/grounding/sentence", "internal/security/grounding/sequence", "internal/security/grounding/stem", "internal/security/grounding/verdict", "internal/security/grounding/voice", "internal/security/indicator", "internal/security/knowledge"},
+	"internal/security/grounding":          {".", "internal/security/grounding/deed", "internal/security/grounding/duration", "internal/security/grounding/effect", "internal/security/grounding/fields", "internal/security/grounding/harm", "internal/security/grounding/moment", "internal/security/grounding/naming", "internal/security/grounding/numeral", "internal/security/grounding/opposite", "internal/security/grounding/reason", "internal/security/grounding/rough", "internal/security/grounding/sentence", "internal/security/grounding/sequence", "internal/security/grounding/stem", "internal/security/grounding/verdict", "internal/security/grounding/voice", "internal/security/indicator", "internal/security/knowledge", "internal/security/label"},
 	"internal/security/grounding/deed":     {"internal/security/grounding/numeral", "internal/security/grounding/stem"},
 	"internal/security/grounding/duration": {"internal/security/grounding/numeral"},
 	"internal/security/grounding/effect":   {"internal/security/grounding/stem"},
@@ -67,18 +68,18 @@ var allowed = map[string][]string{
 	"internal/security/page":               {".", "internal/security/indicator", "internal/security/page/diagram", "internal/security/phrase", "internal/security/report", "internal/security/report/axis", "internal/security/report/columns"},
 	"internal/security/page/diagram":       {},
 	"internal/security/words":              {".", "internal/security/document"},
-	"internal/security/dossier":            {".", "internal/security/evidence", "internal/security/head", "internal/security/indicator", "internal/security/intake", "internal/security/knowledge", "internal/security/phrase", "internal/security/report", "internal/security/sigma", "internal/security/triage", "internal/security/words"},
+	"internal/security/dossier":            {".", "internal/security/evidence", "internal/security/head", "internal/security/indicator", "internal/security/intake", "internal/security/knowledge", "internal/security/label", "internal/security/phrase", "internal/security/report", "internal/security/sigma", "internal/security/triage", "internal/security/words"},
 	"internal/security/material":           {".", "internal/security/dossier", "internal/security/evidence", "internal/security/head", "internal/security/pipeline"},
 	"internal/security/summary":            {".", "internal/security/dossier", "internal/security/head", "internal/security/indicator", "internal/security/intake", "internal/security/knowledge", "internal/security/material", "internal/security/page", "internal/security/phrase", "internal/security/pipeline", "internal/security/prompt", "internal/security/report"},
 	"internal/security/note":               {".", "internal/security/dossier", "internal/security/head", "internal/security/indicator", "internal/security/intake", "internal/security/knowledge", "internal/security/material", "internal/security/page", "internal/security/phrase", "internal/security/pipeline", "internal/security/prompt", "internal/security/report"},
-	"internal/security/causes":             {".", "internal/security/firewall", "internal/security/knowledge", "internal/security/phrase"},
+	"internal/security/causes":             {".", "internal/security/firewall", "internal/security/knowledge", "internal/security/label", "internal/security/phrase"},
 	"internal/security/firewall":           {".", "internal/security/indicator"},
 	"internal/security/logcount":           {".", "internal/security/phrase"},
 	"internal/security/investigate":        {".", "internal/security/causes", "internal/security/dossier", "internal/security/evidence", "internal/security/firewall", "internal/security/logcount", "internal/security/head", "internal/security/indicator", "internal/security/intake", "internal/security/knowledge", "internal/security/material", "internal/security/page", "internal/security/phrase", "internal/security/pipeline", "internal/security/prompt", "internal/security/report", "internal/security/triage"},
 	"internal/security/opinion":            {".", "internal/security/dossier", "internal/security/head", "internal/security/indicator", "internal/security/intake", "internal/security/knowledge", "internal/security/page", "internal/security/phrase", "internal/security/pipeline", "internal/security/prompt", "internal/security/report"},
 	"internal/security/narrate":            {".", "internal/security/explain", "internal/security/knowledge", "internal/security/page", "internal/security/phrase", "internal/security/pipeline", "internal/security/prompt", "internal/security/report", "internal/security/sigma"},
 	"internal/security/ranklogs":           {".", "internal/engine", "internal/security/evidence", "internal/security/explain", "internal/security/flat", "internal/security/head", "internal/security/indicator", "internal/security/knowledge", "internal/security/page", "internal/security/phrase", "internal/security/pipeline", "internal/security/prompt", "internal/security/report", "internal/security/sigma", "internal/security/textlog"},
-	"internal/security/recipe":             {".", "internal/engine", "internal/engine/scripted", "internal/security/casefile", "internal/security/document", "internal/security/dossier", "internal/security/evidence", "internal/security/indicator", "internal/security/knowledge", "internal/security/library", "internal/security/material", "internal/security/page", "internal/security/phrase", "internal/security/pipeline", "internal/security/prompt", "internal/security/recipe/layout", "internal/security/recipe/letter", "internal/security/report"},
+	"internal/security/recipe":             {".", "internal/engine", "internal/engine/scripted", "internal/security/casefile", "internal/security/document", "internal/security/dossier", "internal/security/evidence", "internal/security/indicator", "internal/security/knowledge", "internal/security/label", "internal/security/library", "internal/security/material", "internal/security/page", "internal/security/phrase", "internal/security/pipeline", "internal/security/prompt", "internal/security/recipe/layout", "internal/security/recipe/letter", "internal/security/report"},
 	"internal/security/recipe/layout":      {".", "internal/security/page", "internal/security/phrase"},
 	"internal/security/recipe/letter":      {"."},
 	"internal/security/workflow":           {".", "internal/engine", "internal/security/document", "internal/security/dossier", "internal/security/evidence", "internal/security/explain", "internal/security/feed", "internal/security/grounding", "internal/security/head", "internal/security/intake", "internal/security/investigate", "internal/security/knowledge", "internal/security/library", "internal/security/mapping", "internal/security/narrate", "internal/security/note", "internal/security/openbook", "internal/security/opinion", "internal/security/page", "internal/security/phrase", "internal/security/pipeline", "internal/security/prompt", "internal/security/ranklogs", "internal/security/recipe", "internal/security/report", "internal/security/summary", "internal/security/triage"},

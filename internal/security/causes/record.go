@@ -5,12 +5,12 @@
 package causes
 
 import (
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/label"
 	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
@@ -179,15 +179,7 @@ func (r *Record) classify(a *casemate.Alert) Act {
 }
 
 // Short returns a host's name up to the first dot, in lower case; addresses stay.
-func Short(host string) string {
-	host = strings.ToLower(host)
-	if i := strings.IndexByte(host, '.'); i > 0 {
-		if _, err := netip.ParseAddr(host); err != nil {
-			return host[:i]
-		}
-	}
-	return host
-}
+func Short(host string) string { return label.Host(host) }
 
 // Label returns a host as people read it: without its domain and in lower case,
 // because consoles write one machine in different ways.
@@ -197,12 +189,7 @@ func Label(host string) string { return Short(host) }
 func Base(path string) string { return path[strings.LastIndexAny(path, `/\`)+1:] }
 
 // Bare returns an account without its domain, in lower case.
-func Bare(user string) string {
-	user = strings.ToLower(user)
-	user = user[strings.LastIndexByte(user, '\\')+1:]
-	user, _, _ = strings.Cut(user, "@")
-	return user
-}
+func Bare(user string) string { return label.Account(user) }
 
 // IsService reports whether an account is the system's own, which tells nobody.
 func IsService(user string) bool {

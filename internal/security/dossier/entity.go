@@ -8,6 +8,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/indicator"
+	"github.com/casemate-ai/casemate/internal/security/label"
 	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
@@ -24,18 +25,9 @@ func canonical(t casemate.EntityType, name string) string {
 	name = strings.TrimSpace(name)
 	switch t {
 	case casemate.EntityHost:
-		name = strings.Trim(strings.ToLower(name), ".")
-		if i := strings.IndexByte(name, '.'); i > 0 && !isAddress(name) {
-			return name[:i]
-		}
+		return label.Host(name)
 	case casemate.EntityUser:
-		name = strings.ToLower(name)
-		if i := strings.LastIndexByte(name, '\\'); i >= 0 {
-			name = name[i+1:]
-		}
-		if i := strings.IndexByte(name, '@'); i > 0 {
-			name = name[:i]
-		}
+		return label.Account(name)
 	case casemate.EntityProcess:
 		name = baseName(strings.ToLower(name))
 	case casemate.EntityFile, casemate.EntityDomain, casemate.EntityHash, casemate.EntityMail, casemate.EntityAddress:

@@ -11,6 +11,7 @@ import (
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/grounding/numeral"
 	"github.com/casemate-ai/casemate/internal/security/grounding/rough"
+	"github.com/casemate-ai/casemate/internal/security/label"
 )
 
 var (
@@ -398,22 +399,9 @@ func (r *reading) distinct(family string) []int {
 	return out
 }
 
-func shortHost(s string) string {
-	s = strings.ToLower(s)
-	if i := strings.IndexByte(s, '.'); i > 0 && !digit(s[0]) {
-		s = s[:i]
-	}
-	return s
-}
+func shortHost(s string) string { return label.Host(s) }
 
-func shortUser(s string) string {
-	s = strings.ToLower(s)
-	s = s[strings.LastIndexByte(s, '\\')+1:]
-	if i := strings.IndexByte(s, '@'); i > 0 {
-		s = s[:i]
-	}
-	return s
-}
+func shortUser(s string) string { return label.Account(s) }
 
 // said reports whether a text of the pool has the number with the same noun a few
 // words behind it, or before it.

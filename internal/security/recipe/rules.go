@@ -13,6 +13,7 @@ import (
 	"github.com/casemate-ai/casemate/internal/security/dossier"
 	"github.com/casemate-ai/casemate/internal/security/indicator"
 	"github.com/casemate-ai/casemate/internal/security/knowledge"
+	"github.com/casemate-ai/casemate/internal/security/label"
 	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
@@ -241,14 +242,7 @@ func note(values map[string]*found, value string, e *casemate.Evidence) {
 
 // shortHost is the name of a machine without its domain, so that all spellings of
 // it count together.
-func shortHost(host string) string {
-	host = strings.ToLower(host)
-	if strings.Trim(host, "0123456789.") == "" || strings.Contains(host, ":") {
-		return host // an address
-	}
-	short, _, _ := strings.Cut(host, ".")
-	return short
-}
+func shortHost(host string) string { return label.Host(host) }
 
 func countBy(m *material, by string, most int) Listed[Counted] {
 	values := map[string]*found{}

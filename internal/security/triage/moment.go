@@ -270,12 +270,6 @@ func addString(list []string, s string, limit int) []string {
 	return append(list, strings.Clone(s))
 }
 
-// isAddress reports whether s is an IP address.
-func isAddress(s string) bool {
-	_, err := netip.ParseAddr(s)
-	return err == nil
-}
-
 // internal reports whether s is an address of a private network.
 func internal(s string) bool {
 	addr, err := netip.ParseAddr(s)

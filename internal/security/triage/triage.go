@@ -16,6 +16,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/security/knowledge"
+	"github.com/casemate-ai/casemate/internal/security/label"
 )
 
 // Options configures a Queue. The zero value is ready for use.
@@ -242,10 +243,4 @@ func (q *Queue) Rank() Result {
 
 // shortHost returns a host's name up to the first dot, in lower case, unless
 // it is an address: sensors disagree on whether they name the domain.
-func shortHost(name string) string {
-	name = strings.ToLower(name)
-	if i := strings.IndexByte(name, '.'); i > 0 && !isAddress(name) {
-		return name[:i]
-	}
-	return name
-}
+func shortHost(name string) string { return label.Host(name) }
