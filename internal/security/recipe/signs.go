@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 )
 
 // FoundSign is a sign that was found, once, with the evidence that shows it.
@@ -47,7 +48,7 @@ func signsOf(m *material, signs []Sign, most int) Listed[FoundSign] {
 		if f.Count == 0 {
 			continue
 		}
-		says := strings.ReplaceAll(s.Says, "{match}", "“"+oneLine(first)+"”")
+		says := strings.ReplaceAll(s.Says, "{match}", phrase.Quote(oneLine(first)))
 		f.Statement = &casemate.Statement{Text: says, Evidence: cited, By: casemate.DecidedByRule}
 		out = append(out, f)
 	}
