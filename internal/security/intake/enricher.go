@@ -59,7 +59,10 @@ func NewEnricher(opt EnricherOptions) (*Enricher, error) {
 	return e, nil
 }
 
-// One returns a JSON object with its enrichment added under Key: every other byte
+// One is the call for products that enrich alerts as they come, without files and
+// without a run of the workflow.
+//
+// It returns a JSON object with its enrichment added under Key: every other byte
 // of it stays as it is, blanks, repeated names, large numbers and bytes that are
 // no UTF-8 included. An enrichment that it already has is replaced; where Key is
 // something else's name the enrichment stands under Key with a number, and a note
