@@ -28,7 +28,7 @@ const (
 
 // kind is what lines of one form with the same signs have in common.
 type kind struct {
-	seen, taken int
+	seen, taken int    // of its lines, while more may be taken apart
 	shared      []sign // findings that all of its lines that were taken apart show
 }
 
@@ -58,13 +58,16 @@ func (a *apart) chunk(ctx context.Context, lines []*scored) {
 	for _, s := range lines {
 		s.kind = kindOf(s.form, s.signs)
 		s.form = "" // long, and not needed any more
+		if !a.all && a.count >= whileReading {
+			continue
+		}
 		k := a.kinds[s.kind]
-		if k == nil {
+		if k == nil { // its first line is taken apart, so the bound holds for kinds, too
 			k = &kind{}
 			a.kinds[s.kind] = k
 		}
 		k.seen++
-		if a.all || a.count < whileReading && (k.seen <= firstOfKind || s.points.Rarity >= rareEnough || s.points.Course > 0) {
+		if a.all || k.seen <= firstOfKind || s.points.Rarity >= rareEnough || s.points.Course > 0 {
 			a.count++
 			take = append(take, s)
 		}
@@ -75,7 +78,7 @@ func (a *apart) chunk(ctx context.Context, lines []*scored) {
 	}
 	for _, s := range lines {
 		if !s.taken {
-			if k := a.kinds[s.kind]; k.taken >= minimumOfAKind {
+			if k := a.kinds[s.kind]; k != nil && k.taken >= minimumOfAKind {
 				s.found = k.shared
 			}
 		}
