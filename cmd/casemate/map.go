@@ -34,10 +34,7 @@ func (v *mapView) show(s *streams, _ *workflowCmd, r workflow.Result) (done bool
 	if !ok {
 		return false, nil
 	}
-	for _, f := range []struct {
-		name  string
-		write func(io.Writer) error
-	}{
+	return writeForms(s.stdout, []form{
 		{v.Navigator, func(w io.Writer) error {
 			return mapping.WriteNavigator(w, m.Results, mapping.NavigatorOptions{All: m.All})
 		}},
@@ -45,20 +42,7 @@ func (v *mapView) show(s *streams, _ *workflowCmd, r workflow.Result) (done bool
 			return mapping.WriteSTIX(w, m.Results, mapping.STIXOptions{AsOf: v.asOf, All: m.All, ID: stixID(s, m)})
 		}},
 		{v.CSV, func(w io.Writer) error { return mapping.WriteCSV(w, m.Results, m.All) }},
-	} {
-		switch f.name {
-		case "":
-		case "-":
-			done = true
-			err = f.write(s.stdout)
-		default:
-			err = writeFile(f.name, f.write)
-		}
-		if err != nil {
-			return false, err
-		}
-	}
-	return done, nil
+	})
 }
 
 // stixID looks up ATT&CK's own ids in the knowledge base, where it is loaded.

@@ -309,23 +309,11 @@ func (c *workflowCmd) env(s *streams) (env workflow.Env, end func(), err error) 
 
 // show writes the files that are asked for, then what goes to standard output.
 func (c *workflowCmd) show(s *streams, r workflow.Result, done bool) error {
-	for _, f := range []struct {
-		name  string
-		write func(io.Writer) error
-	}{{c.markdown(), r.WriteMarkdown}, {c.html(), r.WriteHTML}} {
-		var err error
-		switch f.name {
-		case "":
-		case "-":
-			done = true
-			err = f.write(s.stdout)
-		default:
-			err = writeFile(f.name, f.write)
-		}
-		if err != nil {
-			return err
-		}
+	printed, err := writeForms(s.stdout, []form{{c.markdown(), r.WriteMarkdown}, {c.html(), r.WriteHTML}})
+	if err != nil {
+		return err
 	}
+	done = done || printed
 	if c.view != nil {
 		shown, err := c.view.show(s, c, r)
 		if err != nil {

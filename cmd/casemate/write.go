@@ -55,3 +55,29 @@ func writeJSON(w io.Writer, v any, indent bool) error {
 	}
 	return nil
 }
+
+// form is one form of a result and where it goes: a file, "-" for standard output,
+// or "" for nowhere.
+type form struct {
+	name  string
+	write func(io.Writer) error
+}
+
+// writeForms writes each form where it goes, and says whether one went to standard
+// output.
+func writeForms(stdout io.Writer, forms []form) (printed bool, err error) {
+	for _, f := range forms {
+		switch f.name {
+		case "":
+		case "-":
+			printed = true
+			err = f.write(stdout)
+		default:
+			err = writeFile(f.name, f.write)
+		}
+		if err != nil {
+			return printed, err
+		}
+	}
+	return printed, nil
+}
