@@ -3,7 +3,6 @@ package trial
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -62,6 +61,9 @@ func Validity(ctx context.Context, o ValidityOptions) ([]ValidityRow, error) {
 		slots := make(chan struct{}, max(1, o.Together))
 		for seed := range o.Seeds {
 			slots <- struct{}{}
+			if ctx.Err() != nil {
+				break
+			}
 			wait.Go(func() {
 				defer func() { <-slots }()
 				values, err := once(ctx, w, o, uint64(seed+1))
@@ -78,8 +80,11 @@ func Validity(ctx context.Context, o ValidityOptions) ([]ValidityRow, error) {
 			})
 		}
 		wait.Wait()
-		if len(faults) > 0 {
-			return rows, errors.Join(faults...)
+		if err := ctx.Err(); err != nil {
+			return rows, err
+		}
+		if len(faults) > 0 { // the others are mostly the same
+			return rows, faults[0]
 		}
 		rows = append(rows, row)
 	}
