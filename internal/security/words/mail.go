@@ -90,6 +90,7 @@ type letter struct {
 	entities []casemate.Entity
 	inner    [][]byte // messages in it
 	parts    int
+	left     int // parts and attachments beyond the limits
 }
 
 var decoder = mime.WordDecoder{}
@@ -109,6 +110,9 @@ func (r *reader) message(data []byte, name string, line int, quoted bool, depth 
 	}
 	var l letter
 	l.read(m.Header, m.Body, 0)
+	if l.left > 0 {
+		r.fault(name, line, fmt.Sprintf("holds a mail with more than is read: %d parts or attachments were left out", l.left))
+	}
 	p := piece{kind: casemate.EvidenceMail, at: casemate.Location{File: name, Line: line}, name: decodeHeader(m.Header.Get("Subject")), quoted: quoted}
 	if t, err := m.Header.Date(); err == nil {
 		p.time = t.UTC()
@@ -163,6 +167,7 @@ type header interface{ Get(string) string }
 // read gathers a part and those in it.
 func (l *letter) read(h header, body io.Reader, depth int) {
 	if l.parts++; l.parts > maxParts || depth > maxDepth {
+		l.left++
 		return
 	}
 	kind, params, err := mime.ParseMediaType(h.Get("Content-Type"))
@@ -179,7 +184,7 @@ func (l *letter) read(h header, body io.Reader, depth int) {
 			l.read(part.Header, part, depth+1)
 		}
 	}
-	data, _ := io.ReadAll(io.LimitReader(decoded(h, body), maxMail)) // a broken encoding ends it: what was read counts
+	data, err := io.ReadAll(io.LimitReader(decoded(h, body), maxMail)) // a broken encoding ends it: what was read counts
 	disposition, dparams, _ := mime.ParseMediaType(h.Get("Content-Disposition"))
 	file := decodeHeader(dparams["filename"])
 	if file == "" {
@@ -189,7 +194,7 @@ func (l *letter) read(h header, body io.Reader, depth int) {
 	case kind == "message/rfc822":
 		l.inner = append(l.inner, data)
 	case disposition == "attachment" || file != "" || !strings.HasPrefix(kind, "text/"):
-		l.attach(file, kind, data)
+		l.attach(file, kind, data, err == nil)
 	case kind == "text/html":
 		l.html = append(l.html, charset(params["charset"], data))
 	default:
@@ -197,12 +202,20 @@ func (l *letter) read(h header, body io.Reader, depth int) {
 	}
 }
 
-func (l *letter) attach(file, kind string, data []byte) {
+// attach tells an attachment. One that is cut off or badly encoded has no digest:
+// that of a part of it would be nobody's.
+func (l *letter) attach(file, kind string, data []byte, whole bool) {
 	if len(l.attached) >= maxAttachment {
+		l.left++
 		return
 	}
 	if file == "" {
 		file = "unnamed " + kind
+	}
+	if !whole {
+		l.attached = append(l.attached, fmt.Sprintf("%s (%s, not whole)", file, kind))
+		l.entities = append(l.entities, casemate.Entity{Type: casemate.EntityFile, Value: file})
+		return
 	}
 	sum := sha256.Sum256(data)
 	digest := hex.EncodeToString(sum[:])

@@ -59,7 +59,7 @@ type address struct{ name, mailbox, domain string }
 // link is a link of the body.
 type link struct{ shown, target, id string }
 
-type attachment struct{ name, kind, sha256, id string }
+type attachment struct{ name, kind, id string }
 
 // Sink takes what reading makes: evidence, which it gives an id, and faults.
 type Sink struct {
@@ -234,7 +234,7 @@ func (r *mailReader) part(h header, body io.Reader, depth int) {
 	case kind == "message/rfc822":
 		r.inner = append(r.inner, data)
 	case disposition == "attachment" || name != "" || !strings.HasPrefix(kind, "text/"):
-		r.attach(name, kind, data)
+		r.attach(name, kind, data, err == nil && len(data) < maxPartBytes)
 	case kind == "text/html":
 		r.page(data)
 	default:
@@ -254,15 +254,22 @@ func (r *mailReader) text(to *strings.Builder, s string) {
 	to.WriteString(s)
 }
 
-func (r *mailReader) attach(name, kind string, data []byte) {
+// attach tells an attachment. One that is cut off or badly encoded has no digest:
+// that of a part of it would be nobody's.
+func (r *mailReader) attach(name, kind string, data []byte, whole bool) {
 	if name == "" {
 		name = "unnamed " + kind
 	}
-	sum := sha256.Sum256(data)
-	a := attachment{name: name, kind: kind, sha256: hex.EncodeToString(sum[:])}
+	a := attachment{name: name, kind: kind}
 	e := r.base
-	e.Text = fmt.Sprintf("Attachment %q, %s, %d bytes, SHA-256 %s", name, kind, len(data), a.sha256)
-	e.Entities = []casemate.Entity{{Type: casemate.EntityFile, Value: name}, {Type: casemate.EntityHash, Value: a.sha256}}
+	e.Text = fmt.Sprintf("Attachment %q, %s, not whole", name, kind)
+	e.Entities = []casemate.Entity{{Type: casemate.EntityFile, Value: name}}
+	if whole {
+		sum := sha256.Sum256(data)
+		digest := hex.EncodeToString(sum[:])
+		e.Text = fmt.Sprintf("Attachment %q, %s, %d bytes, SHA-256 %s", name, kind, len(data), digest)
+		e.Entities = append(e.Entities, casemate.Entity{Type: casemate.EntityHash, Value: digest})
+	}
 	a.id = r.to.Add(e)
 	r.l.attached = append(r.l.attached, a)
 }
