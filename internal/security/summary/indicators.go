@@ -17,7 +17,7 @@ const maxIndicators = 60
 // indicators lists what is worth looking for elsewhere: addresses, names and mail
 // addresses of outside that grave alerts name, and digests of programs that are no
 // part of the system.
-func (w *writer) indicators() []Indicator {
+func (w *writer) indicators() (list []Indicator, leftOut int) {
 	var out []Indicator
 	for i := range w.d.Entities {
 		e := &w.d.Entities[i]
@@ -52,7 +52,8 @@ func (w *writer) indicators() []Indicator {
 	slices.SortStableFunc(out, func(a, b Indicator) int {
 		return cmp.Or(cmp.Compare(rank[a.Type], rank[b.Type]), cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.Value, b.Value))
 	})
-	return out[:min(len(out), maxIndicators)]
+	kept := min(len(out), maxIndicators)
+	return out[:kept], len(out) - kept
 }
 
 // incriminating returns the alerts of the incidents that are told which name an

@@ -44,15 +44,16 @@ type Output struct {
 	Timeline  []Entry              `json:"timeline"`
 	// TimelineLeftOut is how many happenings are in the evidence and not in the
 	// timeline, which has room for the gravest.
-	TimelineLeftOut int                  `json:"timeline_left_out,omitempty"`
-	Questions       []Question           `json:"questions"`
-	Answered        []Question           `json:"answered,omitempty"` // asked, and answered later
-	Tasks           []casemate.Statement `json:"tasks,omitempty"`    // what people say is still to be done
-	Indicators      []Indicator          `json:"indicators"`
-	Instructions    []casemate.Statement `json:"instructions,omitempty"` // texts in the material that speak to whoever reads it
-	Evidence        []casemate.Evidence  `json:"evidence"`
-	Coverage        casemate.Coverage    `json:"coverage"`
-	Provenance      casemate.Provenance  `json:"provenance"`
+	TimelineLeftOut   int                  `json:"timeline_left_out,omitempty"`
+	Questions         []Question           `json:"questions"`
+	Answered          []Question           `json:"answered,omitempty"` // asked, and answered later
+	Tasks             []casemate.Statement `json:"tasks,omitempty"`    // what people say is still to be done
+	Indicators        []Indicator          `json:"indicators"`
+	IndicatorsLeftOut int                  `json:"indicators_left_out,omitempty"` // beyond the first 60 by kind and severity
+	Instructions      []casemate.Statement `json:"instructions,omitempty"`        // texts in the material that speak to whoever reads it
+	Evidence          []casemate.Evidence  `json:"evidence"`
+	Coverage          casemate.Coverage    `json:"coverage"`
+	Provenance        casemate.Provenance  `json:"provenance"`
 }
 
 // Phase is what the alerts of one incident show of one tactic.

@@ -123,7 +123,8 @@ func (w *writer) write() Output {
 	out.Further = w.further()
 	out.Timeline, out.TimelineLeftOut = w.timeline()
 	out.Tasks = w.tasks()
-	out.Indicators = append(out.Indicators, w.indicators()...)
+	indicators, left := w.indicators()
+	out.Indicators, out.IndicatorsLeftOut = append(out.Indicators, indicators...), left
 	open, answered := w.asked()
 	out.Questions = append(append(out.Questions, open...), w.gaps(&out)...)
 	out.Answered = answered
