@@ -143,12 +143,34 @@ var allowed = map[string][]string{
 	"internal/model/bench":                   {"internal/engine/native/batch", "internal/model/isa", "internal/model/llama", "internal/model/modelfile", "internal/model/quant", "internal/model/tensor"},
 	"internal/model/modelstore":              {".", "internal/model/modelfile", "internal/model/quant"},
 
+	// Training: products and backwards, the optimiser, the loop, heads on hidden states.
+	"internal/model/gemm":            {"internal/model/isa", "internal/model/kernel/floats", "internal/model/quant", "internal/model/tensor"},
+	"internal/model/kernel/backward": {"internal/model/isa", "internal/model/kernel/floats", "internal/model/quant"},
+	"internal/model/optimizer":       {"internal/model/isa", "internal/model/kernel/backward", "internal/model/tensor"},
+	"internal/model/gradient":        {"internal/model/adapter", "internal/model/gemm", "internal/model/isa", "internal/model/kernel", "internal/model/kernel/backward", "internal/model/kernel/floats", "internal/model/llama", "internal/model/modelfile", "internal/model/quant", "internal/model/tensor"},
+	"internal/model/train":           {"internal/model/adapter", "internal/model/gradient", "internal/model/modelfile", "internal/model/modelfile/safetensors", "internal/model/optimizer", "internal/model/quant", "internal/model/tokenizer"},
+	"internal/model/probe":           {"internal/model/gemm", "internal/model/isa", "internal/model/kernel", "internal/model/kernel/backward", "internal/model/kernel/floats", "internal/model/modelfile/safetensors", "internal/model/optimizer", "internal/model/quant", "internal/model/tensor"},
+	"internal/model/activation":      {"internal/model/quant"},
+
 	"internal/engine":               {},
 	"internal/engine/native":        {".", "internal/engine", "internal/engine/native/batch", "internal/model/adapter", "internal/model/chat", "internal/model/grammar", "internal/model/llama", "internal/model/modelfile", "internal/model/quant", "internal/model/sample", "internal/model/tokenizer"},
 	"internal/engine/native/batch":  {"internal/engine/native/prefix", "internal/model/llama", "internal/model/quant"},
 	"internal/engine/native/prefix": {},
 	"internal/engine/scripted":      {"internal/engine"},
 	"internal/engine/enginetest":    {"internal/engine/native", "internal/model/modelfile/modeltest"},
+
+	// Fine-tuning, as a person meets it.
+	"internal/security/tuned":    {".", "internal/engine", "internal/model/lexical", "internal/model/linear", "internal/model/modelfile/safetensors", "internal/model/probe", "internal/security/head"},
+	"internal/learn/dataset":     {"."},
+	"internal/learn/split":       {"internal/learn/dataset"},
+	"internal/learn/metric":      {},
+	"internal/learn/inspect":     {".", "internal/learn/dataset", "internal/learn/metric", "internal/learn/split", "internal/model/lexical"},
+	"internal/learn/outcome":     {".", "internal/learn/metric"},
+	"internal/learn/instruct":    {".", "internal/learn/dataset", "internal/model/chat", "internal/model/tokenizer", "internal/model/train"},
+	"internal/learn/tune":        {".", "internal/engine", "internal/learn/dataset", "internal/learn/inspect", "internal/learn/instruct", "internal/learn/metric", "internal/learn/outcome", "internal/learn/split", "internal/model/activation", "internal/model/adapter", "internal/model/gradient", "internal/model/lexical", "internal/model/linear", "internal/model/probe", "internal/model/train", "internal/security/head", "internal/security/tuned"},
+	"internal/learn/tune/report": {".", "internal/learn/inspect", "internal/learn/metric", "internal/learn/outcome", "internal/learn/tune", "internal/security/phrase", "internal/security/tuned"},
+	"internal/learn/registry":    {".", "internal/learn/metric", "internal/learn/outcome", "internal/security/tuned"},
+	"internal/learn/cluster":     {".", "internal/learn/dataset", "internal/learn/outcome", "internal/learn/split", "internal/model/adapter"},
 
 	"internal/learn/trial":     {".", "internal/learn/eval", "internal/engine", "internal/engine/scripted", "internal/security/dossier", "internal/security/evidence", "internal/security/explain", "internal/security/grounding", "internal/security/intake", "internal/security/knowledge", "internal/security/page", "internal/security/pipeline", "internal/security/report", "internal/security/workflow"},
 	"internal/learn/needle":    {".", "internal/security/pipeline", "internal/security/ranklogs"},
@@ -171,7 +193,7 @@ const (
 	maxPackageLines = 4000
 	// cmd/casemate holds one file a command: it grows with the commands, and
 	// each file stays short.
-	maxCommandFiles = 40
+	maxCommandFiles = 60
 	maxCommandLines = 8000
 )
 
