@@ -44,6 +44,7 @@ type cli struct {
 	Score      scoreCmd      `cmd:"" group:"Models" help:"Tell how probable continuations of a text are to a language model."`
 	Embed      embedCmd      `cmd:"" group:"Models" help:"Turn texts into vectors: a language model's hidden states."`
 	Tokenize   tokenizeCmd   `cmd:"" group:"Models" help:"Turn text into a model's token ids, and back."`
+	Tune       tuneCmd       `cmd:"" group:"Models" help:"Train on rows of your own, and measure what came of it."`
 	Rules      rulesCmd      `cmd:"" group:"Checks and measures" help:"Check Sigma rules."`
 	Eval       evalCmd       `cmd:"" group:"Checks and measures" help:"Measure Casemate on a public benchmark."`
 	Completion completionCmd `cmd:"" group:"This program" help:"Print a script that completes commands and flags: for bash, zsh or fish."`
