@@ -13,3 +13,10 @@ type Parameter struct {
 	// NoDecay keeps weight decay off: biases and gains of norms.
 	NoDecay bool
 }
+
+// State is what an optimiser remembers of a parameter.
+type State struct {
+	Name   string // the parameter's, a dot, and what it is
+	Shape  []int
+	Values []float32
+}
