@@ -123,7 +123,7 @@ var allowed = map[string][]string{
 	"internal/model/modelfile/safetensors":   {"internal/model/quant"},
 	"internal/model/modelfile/tokenizerjson": {"internal/model/tokenizer"},
 	"internal/model/modelfile/modeltest":     {"internal/model/modelfile/gguf", "internal/model/modelfile/safetensors", "internal/model/quant", "internal/model/tokenizer"},
-	"internal/model/adapter":                 {"internal/model/modelfile", "internal/model/modelfile/gguf", "internal/model/modelfile/mapped", "internal/model/modelfile/safetensors", "internal/model/quant"},
+	"internal/model/adapter":                 {"internal/model/kernel/floats", "internal/model/modelfile", "internal/model/modelfile/gguf", "internal/model/modelfile/mapped", "internal/model/modelfile/safetensors", "internal/model/quant"},
 	"internal/model/llama":                   {"internal/model/adapter", "internal/model/isa", "internal/model/kernel", "internal/model/kernel/floats", "internal/model/modelfile", "internal/model/quant", "internal/model/tensor"},
 	"internal/model/sample":                  {},
 	"internal/model/grammar":                 {"internal/model/grammar/automaton", "internal/model/grammar/program", "internal/model/grammar/schema"},
@@ -172,11 +172,11 @@ var allowed = map[string][]string{
 	"internal/learn/registry":    {".", "internal/learn/metric", "internal/learn/outcome", "internal/security/tuned"},
 	"internal/learn/cluster":     {".", "internal/learn/dataset", "internal/learn/outcome", "internal/learn/split", "internal/model/adapter"},
 
-	"internal/learn/trial":     {".", "internal/learn/eval", "internal/engine", "internal/engine/scripted", "internal/security/dossier", "internal/security/evidence", "internal/security/explain", "internal/security/grounding", "internal/security/intake", "internal/security/knowledge", "internal/security/page", "internal/security/pipeline", "internal/security/report", "internal/security/workflow"},
+	"internal/learn/trial":     {".", "internal/learn/metric", "internal/engine", "internal/engine/scripted", "internal/security/dossier", "internal/security/evidence", "internal/security/explain", "internal/security/grounding", "internal/security/intake", "internal/security/knowledge", "internal/security/page", "internal/security/pipeline", "internal/security/report", "internal/security/workflow"},
 	"internal/learn/needle":    {".", "internal/security/pipeline", "internal/security/ranklogs"},
 	"internal/learn/corpus":    {".", "internal/security/feed"},
 	"internal/learn/technique": {"internal/learn/corpus", "internal/model/lexical", "internal/model/linear"},
-	"internal/learn/eval":      {".", "internal/learn/corpus", "internal/learn/technique", "internal/security/document", "internal/security/evidence", "internal/security/feed", "internal/security/head", "internal/security/knowledge", "internal/security/library", "internal/security/mapping", "internal/security/openbook", "internal/security/triage"},
+	"internal/learn/eval":      {".", "internal/learn/corpus", "internal/learn/metric", "internal/learn/technique", "internal/security/document", "internal/security/evidence", "internal/security/feed", "internal/security/head", "internal/security/knowledge", "internal/security/library", "internal/security/mapping", "internal/security/openbook", "internal/security/triage"},
 
 	"cmd/casemate":                 {"*"},
 	"cmd/heads-train":              {".", "internal/learn/corpus", "internal/learn/technique", "internal/model/lexical", "internal/model/linear", "internal/security/feed", "internal/security/head", "internal/security/knowledge"},

@@ -1,6 +1,8 @@
-// Package adapter reads low-rank adapters (LoRA): PEFT folders and GGUF files.
-// An adapter changes some matrices of a base model: W becomes W + Scale·B·A.
-// What would change the model in another way is refused by name.
+// Package adapter reads and writes low-rank adapters (LoRA): PEFT folders and
+// GGUF files. An adapter changes some matrices of a base model: W becomes
+// W + Scale·B·A, and, if it is decomposed (DoRA), each row of that gets the length
+// that the adapter says. What would change the model in another way is refused by
+// name.
 package adapter
 
 import (
@@ -39,7 +41,8 @@ var (
 	ErrBase = errors.New("the adapter is bound to another model")
 )
 
-// Delta is the change to one matrix W of the base, [Out,In]: Scale·B·A is added.
+// Delta is the change to one matrix W of the base, [Out,In]: Scale·B·A is added,
+// and rows are stretched to Magnitude if there is one.
 type Delta struct {
 	// Name is the matrix's in the base: "blk.0.attn_q.weight", …
 	Name          string
@@ -48,6 +51,9 @@ type Delta struct {
 	B             []float32 // [Out,Rank]
 	// Scale is alpha/rank, or alpha/√rank for a rank-stabilised adapter.
 	Scale float32
+	// Magnitude, [Out], has the lengths of the rows of the changed matrix: DoRA,
+	// Liu et al. 2024, arXiv:2402.09353. Nil leaves them as they come.
+	Magnitude []float32
 }
 
 // Adapter is a low-rank change to a base model.
@@ -65,6 +71,9 @@ type Adapter struct {
 	// BaseDigest is the digest of the only model that this adapter is for; empty
 	// if it names none.
 	BaseDigest string
+	// Stabilised says that Scale is alpha/√rank: rsLoRA, Kalajdzievski 2023,
+	// arXiv:2312.03732. Scale says it all; this is how files write it.
+	Stabilised bool
 	// Deltas are sorted by name. Their rows are in the adapter's own order: use
 	// For to have them in the model's.
 	Deltas []*Delta
@@ -72,6 +81,21 @@ type Adapter struct {
 	// interleaved says that rows of queries and keys pair neighbours for RoPE,
 	// as in GGUF files of the llama architecture.
 	interleaved bool
+}
+
+// New returns an adapter of changes to m, whose rows are in m's own order. It is
+// bound to m if m's digest is known. The slices stay the caller's and are not to
+// be written any more.
+func New(m *modelfile.Model, deltas []*Delta) *Adapter {
+	a := &Adapter{Base: m.Config.Name, Architecture: m.Config.Architecture, BaseDigest: m.Digest,
+		Deltas: slices.Clone(deltas), interleaved: m.Config.RoPE.Interleaved}
+	slices.SortFunc(a.Deltas, func(x, y *Delta) int { return strings.Compare(x.Name, y.Name) })
+	return a
+}
+
+// Decomposed says whether the adapter changes lengths of rows: DoRA.
+func (a *Adapter) Decomposed() bool {
+	return slices.ContainsFunc(a.Deltas, func(d *Delta) bool { return d.Magnitude != nil })
 }
 
 // Load reads the adapter in a PEFT folder or a GGUF file. Nothing of the files
@@ -148,6 +172,9 @@ func (a *Adapter) finish() error {
 		if s := float64(d.Scale); s != s || s-s != 0 {
 			return fmt.Errorf("%q: the scale is no number", d.Name)
 		}
+		if len(d.A) != d.Rank*d.In || len(d.B) != d.Out*d.Rank || d.Magnitude != nil && len(d.Magnitude) != d.Out {
+			return fmt.Errorf("%q: %d, %d and %d numbers are not those of rank %d for [%d %d]", d.Name, len(d.A), len(d.B), len(d.Magnitude), d.Rank, d.Out, d.In)
+		}
 	}
 	return nil
 }
@@ -202,9 +229,14 @@ func (a *Adapter) For(m *modelfile.Model) ([]*Delta, error) {
 	if err := a.Fits(m); err != nil {
 		return nil, err
 	}
-	c := &m.Config
+	return a.ordered(&m.Config, m.Config.RoPE.Interleaved)
+}
+
+// ordered returns the changes with the rows of queries and keys in the order in
+// which RoPE turns neighbours, or halves.
+func (a *Adapter) ordered(c *modelfile.Config, interleaved bool) ([]*Delta, error) {
 	out := slices.Clone(a.Deltas)
-	if c.RoPE.Interleaved == a.interleaved {
+	if interleaved == a.interleaved {
 		return out, nil
 	}
 	for i, d := range out {
@@ -221,7 +253,10 @@ func (a *Adapter) For(m *modelfile.Model) ([]*Delta, error) {
 			return nil, fmt.Errorf("%w: %q has %d rows for %d heads", ErrFit, d.Name, d.Out, heads)
 		}
 		moved := *d
-		moved.B = moveRows(d.B, d.Rank, d.Out/heads, c.RoPE.Interleaved)
+		moved.B = moveRows(d.B, d.Rank, d.Out/heads, interleaved)
+		if d.Magnitude != nil {
+			moved.Magnitude = moveRows(d.Magnitude, 1, d.Out/heads, interleaved)
+		}
 		out[i] = &moved
 	}
 	return out, nil

@@ -191,7 +191,7 @@ func TestLoadRefusesPEFTConfigurations(t *testing.T) {
 		want   string
 	}{
 		"other kind":    {config(object{"peft_type": "IA3"}), `/peft_type: "IA3"`},
-		"DoRA":          {config(object{"use_dora": true}), "/use_dora"},
+		"DoRA":          {config(object{"use_dora": true}), "has no lora_magnitude_vector"},
 		"turned":        {config(object{"fan_in_fan_out": true}), "/fan_in_fan_out"},
 		"bias all":      {config(object{"bias": "all"}), "/bias"},
 		"LoRA bias":     {config(object{"lora_bias": true}), "/lora_bias"},
@@ -261,7 +261,7 @@ func TestLoadRefusesPEFTTensors(t *testing.T) {
 		"norm":           {with(0, tensor(layer0+"input_layernorm.lora_A.weight", 2, 64, nan)), "input_layernorm"},
 		"embedding":      {with(0, tensor("base_model.model.model.embed_tokens.lora_embedding_A", 2, 64, nan)), "embedding"},
 		"embedding lora": {with(0, tensor("base_model.model.model.embed_tokens.lora_A.weight", 2, 64, nan)), "cannot be adapted"},
-		"DoRA":           {append(plain(), tensor(layer0+"self_attn.q_proj.lora_magnitude_vector", 1, 1, []float32{1})), "DoRA"},
+		"DoRA":           {append(plain(), tensor(layer0+"self_attn.q_proj.lora_magnitude_vector", 64, 1, counted(64, 1))), "does not call decomposed"},
 		"bias":           {append(plain(), tensor(layer0+"self_attn.q_proj.lora_B.bias", 1, 1, []float32{1})), "biases"},
 		"module whole":   {append(plain(), tensor("base_model.model.lm_head.weight", 1, 1, []float32{1})), "trained whole"},
 		"other adapter":  {append(plain(), tensor(layer0+"self_attn.q_proj.lora_A.other.weight", 1, 1, []float32{1})), "lora_A.other"},

@@ -18,20 +18,23 @@ type matrix struct {
 	data  []byte
 }
 
-// pair is A and B of one target.
-type pair struct{ a, b *matrix }
+// pair is A and B of one target, and the lengths of its rows if it has them.
+type pair struct{ a, b, magnitude *matrix }
 
 // pairs collects the matrices of a file by target.
 type pairs map[string]*pair
 
-// set keeps one matrix; which is "A" or "B".
+// set keeps one matrix; which is "A", "B" or "magnitude".
 func (p pairs) set(target, which string, m *matrix) error {
 	if p[target] == nil {
 		p[target] = &pair{}
 	}
 	at := &p[target].a
-	if which == "B" {
+	switch which {
+	case "B":
 		at = &p[target].b
+	case "magnitude":
+		at = &p[target].magnitude
 	}
 	if *at != nil {
 		return fmt.Errorf("%q has two matrices %s", target, which)
@@ -90,12 +93,34 @@ func (p *pair) delta(total *int) (*Delta, error) {
 	if d.B, err = p.b.numbers(); err != nil {
 		return nil, fmt.Errorf("factor B: %w", err)
 	}
-	return d, nil
+	if p.magnitude == nil {
+		return d, nil
+	}
+	return d, d.stretch(p.magnitude, total)
+}
+
+// stretch reads the lengths of the rows: [Out], as PEFT has them, or [Out,1].
+func (d *Delta) stretch(m *matrix, total *int) error {
+	if n := len(m.shape); n < 1 || n > 2 || m.shape[0] != d.Out || n == 2 && m.shape[1] != 1 {
+		return fmt.Errorf("magnitudes of shape %v for %d rows", m.shape, d.Out)
+	}
+	if *total += d.Out; *total > MaxNumbers {
+		return fmt.Errorf("the adapter has more than %d numbers", MaxNumbers)
+	}
+	var err error
+	if d.Magnitude, err = m.numbers(); err != nil {
+		return fmt.Errorf("magnitude: %w", err)
+	}
+	return nil
 }
 
 // numbers returns the matrix as float32, all of them finite.
 func (m *matrix) numbers() ([]float32, error) {
-	out := make([]float32, m.shape[0]*m.shape[1])
+	n := 1
+	for _, side := range m.shape {
+		n *= side
+	}
+	out := make([]float32, n)
 	quant.Dequantize(out, m.kind, m.data)
 	for i, v := range out {
 		if v != v || math.IsInf(float64(v), 0) {

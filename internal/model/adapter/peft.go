@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -161,7 +163,6 @@ func (c *peftConfig) check() error {
 		set   bool
 		why   string
 	}{
-		{"use_dora", c.DoRA, "weight-decomposed adapters (DoRA) are not supported; merge it into its base"},
 		{"use_qalora", c.QALoRA, "not supported"},
 		{"lora_bias", c.LoRABias, "not supported"},
 		{"fan_in_fan_out", c.FanInFanOut, "not supported; no supported architecture has matrices of this form"},
@@ -292,34 +293,47 @@ func parsePEFT(c *peftConfig, data []byte) (*Adapter, error) {
 		if err != nil {
 			return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
 		}
+		if which == "magnitude" && !c.DoRA {
+			return nil, fmt.Errorf("tensor %q: magnitudes in an adapter that %s does not call decomposed (use_dora)", t.Name, peftConfigFile)
+		}
 		if err := all.set(target, which, &matrix{t.Type, t.Shape, t.Data}); err != nil {
 			return nil, err
 		}
 		modules[target] = module
 	}
-	a := &Adapter{Base: c.Base, BaseDigest: f.Metadata[DigestKey]}
+	for _, target := range slices.Sorted(maps.Keys(all)) {
+		if c.DoRA && all[target].magnitude == nil {
+			return nil, fmt.Errorf("target %q has no lora_magnitude_vector, and /use_dora is set", target)
+		}
+	}
+	a := &Adapter{Base: c.Base, BaseDigest: f.Metadata[DigestKey], Stabilised: c.RankStable}
 	a.Deltas, err = all.deltas(func(target string, rank int) (float64, error) {
 		return c.scale(modules[target], rank)
 	})
 	return a, err
 }
 
+// peftParts are what tensors' names end in. PEFT itself writes the magnitudes
+// without ".weight"; some programs leave it there.
+var peftParts = []struct{ suffix, which string }{
+	{".lora_A.weight", "A"}, {".lora_B.weight", "B"},
+	{".lora_magnitude_vector", "magnitude"}, {".lora_magnitude_vector.weight", "magnitude"},
+}
+
 // peftTarget cuts "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"
-// into the module, the matrix's name and "A".
+// into the module, the matrix's name and "A", "B" or "magnitude".
 func peftTarget(name string) (module, target, which string, err error) {
 	rest, ok := strings.CutPrefix(name, "base_model.model.")
 	switch {
 	case !ok:
 		return "", "", "", errors.New(`its name does not begin with "base_model.model."`)
-	case strings.Contains(rest, "lora_magnitude_vector"):
-		return "", "", "", errors.New("weight-decomposed adapters (DoRA) are not supported")
 	case strings.Contains(rest, "lora_embedding_"):
 		return "", "", "", errors.New("adapters of the embedding are not supported")
 	case strings.HasSuffix(rest, ".bias"):
 		return "", "", "", errors.New("changed biases are not supported")
 	}
-	for _, which := range []string{"A", "B"} {
-		module, ok := strings.CutSuffix(rest, ".lora_"+which+".weight")
+	for _, part := range peftParts {
+		module, ok := strings.CutSuffix(rest, part.suffix)
 		if !ok {
 			continue
 		}
@@ -327,7 +341,7 @@ func peftTarget(name string) (module, target, which string, err error) {
 		if !ok || !adaptable(target) {
 			return "", "", "", errors.New("no supported model has this module, or it cannot be adapted")
 		}
-		return module, target, which, nil
+		return module, target, part.which, nil
 	}
 	return "", "", "", errors.New("it is neither lora_A nor lora_B; modules trained whole are not supported")
 }
