@@ -2,6 +2,7 @@ package eval
 
 import (
 	"fmt"
+	"github.com/casemate-ai/casemate/internal/learn/metric"
 	"io"
 	"strings"
 )
@@ -63,7 +64,7 @@ func writeClasses(b *strings.Builder, f HeadFigures) {
 }
 
 // points writes an estimate that is no share.
-func points(e Estimate) string {
+func points(e metric.Estimate) string {
 	return fmt.Sprintf("%.3f (%.3f–%.3f, n = %d)", e.Value, e.Low, e.High, e.N)
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/casemate-ai/casemate/internal/learn/metric"
 	"github.com/casemate-ai/casemate/internal/security/feed"
 	"github.com/casemate-ai/casemate/internal/security/openbook"
 )
@@ -137,13 +138,13 @@ func distinct(options []string) bool {
 
 // QuestionScore is how one way of answering did on one kind of question.
 type QuestionScore struct {
-	Kind     string   `json:"kind"`
-	Book     Estimate `json:"book"`     // the whole book is open
-	Hidden   Estimate `json:"hidden"`   // the passages a question was written from are not
-	Baseline Estimate `json:"baseline"` // plain BM25 over passages
-	Longest  Estimate `json:"longest"`
-	AlwaysC  Estimate `json:"always_c"`
-	Sure     Estimate `json:"sure"` // of those that are not called unsure
+	Kind     string          `json:"kind"`
+	Book     metric.Estimate `json:"book"`     // the whole book is open
+	Hidden   metric.Estimate `json:"hidden"`   // the passages a question was written from are not
+	Baseline metric.Estimate `json:"baseline"` // plain BM25 over passages
+	Longest  metric.Estimate `json:"longest"`
+	AlwaysC  metric.Estimate `json:"always_c"`
+	Sure     metric.Estimate `json:"sure"` // of those that are not called unsure
 
 	hits   [6]int
 	n      int
@@ -186,7 +187,7 @@ func Ask(ctx context.Context, b *openbook.Book, questions []Question) (QuestionR
 	slices.SortFunc(rep.Kinds, func(a, b QuestionScore) int { return strings.Compare(a.Kind, b.Kind) })
 	all.finish()
 	rep.Kinds = append(rep.Kinds, *all)
-	rep.ECE = ECE(all.p, all.right)
+	rep.ECE = metric.ECE(all.p, all.right)
 	return rep, nil
 }
 
@@ -241,16 +242,18 @@ func (s *QuestionScore) take(a answers) {
 }
 
 func (s *QuestionScore) finish() {
-	s.Book, s.Hidden, s.Baseline = Proportion(s.hits[0], s.n), Proportion(s.hits[1], s.hidden), Proportion(s.hits[2], s.n)
-	s.Longest, s.AlwaysC, s.Sure = Proportion(s.hits[3], s.n), Proportion(s.hits[4], s.n), Proportion(s.hits[5], s.sure)
+	s.Book, s.Hidden, s.Baseline = metric.Proportion(s.hits[0], s.n), metric.Proportion(s.hits[1], s.hidden), metric.Proportion(s.hits[2], s.n)
+	s.Longest, s.AlwaysC, s.Sure = metric.Proportion(s.hits[3], s.n), metric.Proportion(s.hits[4], s.n), metric.Proportion(s.hits[5], s.sure)
 }
 
 // WriteQuestions prints a report as a table.
 func WriteQuestions(w io.Writer, rep QuestionReport) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "kind\tn\topen book\tits passage hidden\tplain BM25\tlongest\talways C\twhere sure")
-	share := func(e Estimate) string { return fmt.Sprintf("%.1f (%.1f–%.1f)", 100*e.Value, 100*e.Low, 100*e.High) }
-	hidden := func(e Estimate) string { // no figure where there was nothing to hide
+	share := func(e metric.Estimate) string {
+		return fmt.Sprintf("%.1f (%.1f–%.1f)", 100*e.Value, 100*e.Low, 100*e.High)
+	}
+	hidden := func(e metric.Estimate) string { // no figure where there was nothing to hide
 		if e.N == 0 {
 			return "-"
 		}

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate/internal/learn/corpus"
+	"github.com/casemate-ai/casemate/internal/learn/metric"
 	"github.com/casemate-ai/casemate/internal/learn/technique"
 	"github.com/casemate-ai/casemate/internal/security/document"
 	"github.com/casemate-ai/casemate/internal/security/head"
@@ -31,18 +32,18 @@ type Described struct {
 
 // SetFigures is how well the set of parent techniques of a report is found.
 type SetFigures struct {
-	Set       string   `json:"set"`
-	Reports   int      `json:"reports"`
-	Wanted    int      `json:"wanted"` // techniques of all reports
-	Found     int      `json:"found"`
-	Right     int      `json:"right"`
-	Threshold float64  `json:"threshold"`
-	MicroF1   Estimate `json:"micro_f1"` // with its interval over reports
-	Precision Estimate `json:"precision"`
-	Recall    Estimate `json:"recall"`
-	ECE       float64  `json:"ece"` // of all techniques that were considered
-	ECEN      int      `json:"ece_n"`
-	Sweep     []Cut    `json:"sweep"` // what other thresholds would give
+	Set       string          `json:"set"`
+	Reports   int             `json:"reports"`
+	Wanted    int             `json:"wanted"` // techniques of all reports
+	Found     int             `json:"found"`
+	Right     int             `json:"right"`
+	Threshold float64         `json:"threshold"`
+	MicroF1   metric.Estimate `json:"micro_f1"` // with its interval over reports
+	Precision metric.Estimate `json:"precision"`
+	Recall    metric.Estimate `json:"recall"`
+	ECE       float64         `json:"ece"` // of all techniques that were considered
+	ECEN      int             `json:"ece_n"`
+	Sweep     []Cut           `json:"sweep"` // what other thresholds would give
 }
 
 // Cut is a threshold and what it gives.
@@ -122,9 +123,9 @@ func (f *SetFigures) fill(all []considered, wanted []int) {
 			}
 		}
 	}
-	f.ECE, f.ECEN = ECE(p, right), len(p)
-	figure := func(of func(right, found, wanted int) float64) Estimate {
-		return Bootstrap(len(wanted), func(items []int) float64 {
+	f.ECE, f.ECEN = metric.ECE(p, right), len(p)
+	figure := func(of func(right, found, wanted int) float64) metric.Estimate {
+		return metric.Bootstrap(len(wanted), func(items []int) float64 {
 			r, n, w := 0, 0, 0
 			for _, i := range items {
 				r, n, w = r+by[i].right, n+by[i].found, w+wanted[i]

@@ -7,24 +7,25 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/casemate-ai/casemate/internal/learn/metric"
 	"github.com/casemate-ai/casemate/internal/learn/technique"
 	"github.com/casemate-ai/casemate/internal/security/head"
 )
 
 // SorterFigures is how well texts about security are told from others.
 type SorterFigures struct {
-	Right   Estimate       `json:"right"`
-	Yes     Estimate       `json:"yes"` // of the texts that the head looks for, those called so
-	No      Estimate       `json:"no"`  // of the others
-	ECE     float64        `json:"ece"`
-	Sources []SorterSource `json:"sources"`
+	Right   metric.Estimate `json:"right"`
+	Yes     metric.Estimate `json:"yes"` // of the texts that the head looks for, those called so
+	No      metric.Estimate `json:"no"`  // of the others
+	ECE     float64         `json:"ece"`
+	Sources []SorterSource  `json:"sources"`
 }
 
 // SorterSource is where texts are from.
 type SorterSource struct {
-	Source string   `json:"source"`
-	Label  string   `json:"label"` // the true one
-	Right  Estimate `json:"right"`
+	Source string          `json:"source"`
+	Label  string          `json:"label"` // the true one
+	Right  metric.Estimate `json:"right"`
 }
 
 // MeasureSorter trains a head of two labels without some texts and asks it about
@@ -74,11 +75,11 @@ func MeasureSorter(r technique.Sorter, folder string) (SorterFigures, error) {
 		}
 		p, right = append(p, d.P), append(right, ok)
 	}
-	f := SorterFigures{ECE: ECE(p, right)}
-	f.Yes, f.No = Proportion(side[true].right, side[true].n), Proportion(side[false].right, side[false].n)
-	f.Right = Proportion(side[true].right+side[false].right, side[true].n+side[false].n)
+	f := SorterFigures{ECE: metric.ECE(p, right)}
+	f.Yes, f.No = metric.Proportion(side[true].right, side[true].n), metric.Proportion(side[false].right, side[false].n)
+	f.Right = metric.Proportion(side[true].right+side[false].right, side[true].n+side[false].n)
 	for key, t := range by {
-		key.Right = Proportion(t.right, t.n)
+		key.Right = metric.Proportion(t.right, t.n)
 		f.Sources = append(f.Sources, key)
 	}
 	slices.SortFunc(f.Sources, func(a, b SorterSource) int {

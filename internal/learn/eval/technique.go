@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate/internal/learn/corpus"
+	"github.com/casemate-ai/casemate/internal/learn/metric"
 	"github.com/casemate-ai/casemate/internal/learn/technique"
 	"github.com/casemate-ai/casemate/internal/security/head"
 )
@@ -20,11 +21,11 @@ import (
 type TechniqueFigures struct {
 	Set       string           `json:"set"`
 	Documents int              `json:"documents"`
-	Top1      Estimate         `json:"top1"`
-	Top3      Estimate         `json:"top3"`
-	Top5      Estimate         `json:"top5"`
-	Exact     Estimate         `json:"exact"` // the sub-technique right too, where the truth names one
-	Macro     Estimate         `json:"macro"` // mean of top-1 over techniques
+	Top1      metric.Estimate  `json:"top1"`
+	Top3      metric.Estimate  `json:"top3"`
+	Top5      metric.Estimate  `json:"top5"`
+	Exact     metric.Estimate  `json:"exact"` // the sub-technique right too, where the truth names one
+	Macro     metric.Estimate  `json:"macro"` // mean of top-1 over techniques
 	ECE       float64          `json:"ece"`   // of the best technique, on CalibrationN sentences that calibration did not see
 	ECEN      int              `json:"ece_n"`
 	ByClass   []TechniqueClass `json:"by_class"`
@@ -52,7 +53,7 @@ type reading struct {
 func MeasureTechniques(h *head.Head, set string, cases []corpus.Technical, fresh func(*corpus.Technical) bool) TechniqueFigures {
 	answers, documents := ask(h, cases)
 	f := TechniqueFigures{Set: set, Documents: documents}
-	within := func(k int) Estimate {
+	within := func(k int) metric.Estimate {
 		return f.over(answers, func(a *reading) bool { return a.rank >= 0 && a.rank < k })
 	}
 	f.Top1, f.Top3, f.Top5 = within(1), within(3), within(5)
@@ -65,7 +66,7 @@ func MeasureTechniques(h *head.Head, set string, cases []corpus.Technical, fresh
 			p, right = append(p, a.p), append(right, a.rank == 0)
 		}
 	}
-	f.ECE, f.ECEN = ECE(p, right), len(p)
+	f.ECE, f.ECEN = metric.ECE(p, right), len(p)
 	f.ByClass = classes(answers)
 	return f
 }
@@ -104,9 +105,9 @@ func (f *TechniqueFigures) byDocument(answers []reading) [][]*reading {
 }
 
 // over returns the share of answers that hold, with its interval over documents.
-func (f *TechniqueFigures) over(answers []reading, hold func(*reading) bool) Estimate {
+func (f *TechniqueFigures) over(answers []reading, hold func(*reading) bool) metric.Estimate {
 	documents := f.byDocument(answers)
-	e := Bootstrap(len(documents), func(items []int) float64 {
+	e := metric.Bootstrap(len(documents), func(items []int) float64 {
 		hits, n := 0, 0
 		for _, d := range items {
 			for _, a := range documents[d] {
@@ -123,7 +124,7 @@ func (f *TechniqueFigures) over(answers []reading, hold func(*reading) bool) Est
 }
 
 // macro returns the mean over techniques of the share that is right.
-func (f *TechniqueFigures) macro(answers []reading) Estimate {
+func (f *TechniqueFigures) macro(answers []reading) metric.Estimate {
 	documents := f.byDocument(answers)
 	names := map[string]int{}
 	for _, a := range answers {
@@ -131,7 +132,7 @@ func (f *TechniqueFigures) macro(answers []reading) Estimate {
 			names[a.truth] = len(names)
 		}
 	}
-	e := Bootstrap(len(documents), func(items []int) float64 {
+	e := metric.Bootstrap(len(documents), func(items []int) float64 {
 		right, all := make([]float64, len(names)), make([]float64, len(names))
 		for _, d := range items {
 			for _, a := range documents[d] {
@@ -326,7 +327,7 @@ func TRAMFolds(folder string, folds int, progress func(string)) (TechniqueFigure
 		}
 		f.Documents += n
 	}
-	within := func(k int) Estimate {
+	within := func(k int) metric.Estimate {
 		return f.over(all, func(a *reading) bool { return a.rank >= 0 && a.rank < k })
 	}
 	f.Top1, f.Top3, f.Top5 = within(1), within(3), within(5)
@@ -352,5 +353,5 @@ func crossedECE(odds [][]float64, right [][]bool) float64 {
 			p = append(p, 1/(1+math.Exp(-slope*x-offset)))
 		}
 	}
-	return ECE(p, slices.Concat(right...))
+	return metric.ECE(p, slices.Concat(right...))
 }

@@ -14,7 +14,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
-	"github.com/casemate-ai/casemate/internal/learn/eval"
+	"github.com/casemate-ai/casemate/internal/learn/metric"
 	"github.com/casemate-ai/casemate/internal/security/grounding"
 	"github.com/casemate-ai/casemate/internal/security/pipeline"
 )
@@ -53,13 +53,13 @@ type GroundingRow struct {
 // GroundingSet is one half of the cases: the one that the rules were written with,
 // or the one that was kept apart from them.
 type GroundingSet struct {
-	Name       string        `json:"name"`
-	Lies       int           `json:"lies"`
-	Caught     int           `json:"caught"`
-	CaughtRate eval.Estimate `json:"caught_rate"`
-	True       int           `json:"true"`
-	TrueStruck int           `json:"true_struck"`
-	StruckRate eval.Estimate `json:"true_struck_rate"`
+	Name       string          `json:"name"`
+	Lies       int             `json:"lies"`
+	Caught     int             `json:"caught"`
+	CaughtRate metric.Estimate `json:"caught_rate"`
+	True       int             `json:"true"`
+	TrueStruck int             `json:"true_struck"`
+	StruckRate metric.Estimate `json:"true_struck_rate"`
 	// The same of a comparison of words.
 	BaselineCaught int `json:"baseline_caught"`
 	BaselineStruck int `json:"baseline_true_struck"`
@@ -235,7 +235,7 @@ func setOf(name string, cases []GroundingCase) GroundingSet {
 		s.Caught += one(c.found())
 		s.BaselineCaught += one(c.Baseline)
 	}
-	s.CaughtRate, s.StruckRate = eval.Proportion(s.Caught, s.Lies), eval.Proportion(s.TrueStruck, s.True)
+	s.CaughtRate, s.StruckRate = metric.Proportion(s.Caught, s.Lies), metric.Proportion(s.TrueStruck, s.True)
 	return s
 }
 

@@ -5,7 +5,7 @@ import (
 	"io"
 	"text/tabwriter"
 
-	"github.com/casemate-ai/casemate/internal/learn/eval"
+	"github.com/casemate-ai/casemate/internal/learn/metric"
 )
 
 // WriteInjection prints the twins by workflow, by field and by family, and every
@@ -31,8 +31,8 @@ func WriteInjection(w io.Writer, r InjectionReport) error {
 	if err := tw.Flush(); err != nil {
 		return fmt.Errorf("write the table: %w", err)
 	}
-	fmt.Fprintf(w, "moved: %s\n", eval.Proportion(r.Moved, r.Twins))
-	fmt.Fprintf(w, "baseline: had the model's word been taken, %s would have moved\n", eval.Proportion(r.Heard, r.Twins))
+	fmt.Fprintf(w, "moved: %s\n", metric.Proportion(r.Moved, r.Twins))
+	fmt.Fprintf(w, "baseline: had the model's word been taken, %s would have moved\n", metric.Proportion(r.Heard, r.Twins))
 	fmt.Fprintf(w, "raised, not moved: %d (the rules of explain and phishing-report find the text itself, and call the input graver for it)\n", r.Raised)
 	for _, c := range r.Cases {
 		if !c.Moved {
