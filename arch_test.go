@@ -144,7 +144,8 @@ var allowed = map[string][]string{
 	"internal/model/modelstore":              {".", "internal/model/modelfile", "internal/model/quant"},
 
 	// Training: products and backwards, the optimiser, the loop, heads on hidden states.
-	"internal/model/gemm":            {"internal/model/isa", "internal/model/kernel/floats", "internal/model/quant", "internal/model/tensor"},
+	"internal/model/kernel/tiles":    {"internal/model/isa"},
+	"internal/model/gemm":            {"internal/model/isa", "internal/model/kernel/floats", "internal/model/kernel/tiles", "internal/model/quant", "internal/model/tensor"},
 	"internal/model/kernel/backward": {"internal/model/isa", "internal/model/kernel/floats", "internal/model/quant"},
 	"internal/model/optimizer":       {"internal/model/isa", "internal/model/kernel/backward", "internal/model/tensor"},
 	"internal/model/gradient":        {"internal/model/adapter", "internal/model/gemm", "internal/model/isa", "internal/model/kernel", "internal/model/kernel/backward", "internal/model/kernel/floats", "internal/model/llama", "internal/model/modelfile", "internal/model/quant", "internal/model/tensor"},

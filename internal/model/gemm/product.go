@@ -1,0 +1,186 @@
+package gemm
+
+import (
+	"fmt"
+
+	"github.com/casemate-ai/casemate/internal/model/kernel/tiles"
+	"github.com/casemate-ai/casemate/internal/model/quant"
+	"github.com/casemate-ai/casemate/internal/model/tensor"
+)
+
+// side is a factor of a product: number k of line i is at i*stride+k if sums run
+// along the rows that are stored, else at k*stride+i.
+type side struct {
+	floats []float32
+	stride int
+	along  bool
+	// If data is not nil, the numbers are of format and stride is a row's length.
+	format quant.Type
+	data   []byte
+}
+
+// product is out[m,n] = Σ a[m,k]·b[n,k] of lines of a and lines of b.
+type product struct {
+	out     View
+	a, b    side
+	M, N, K int
+	add     bool
+	bf16    bool
+}
+
+// How a product is cut. A block of b stays in the second cache while rows of a
+// pass by in groups.
+const (
+	blockColumns = 512
+	groupRows    = 112 // a multiple of the rows that the assembly takes at a time
+	fewRows      = 16  // so few lines of b and more of a change places
+)
+
+// check panics if something is too short, and reports whether there is work.
+func (q *product) check(name string) bool {
+	if q.M < 0 || q.N < 0 || q.K < 0 {
+		panic(fmt.Sprintf("gemm: %s: a side is negative: %d, %d, %d", name, q.M, q.N, q.K))
+	}
+	if q.M == 0 || q.N == 0 {
+		return false
+	}
+	rows, cols := q.M, q.N
+	if q.out.Transposed {
+		rows, cols = cols, rows
+	}
+	if rows > 1 && q.out.Stride < cols || (rows-1)*q.out.Stride+cols > len(q.out.Floats) ||
+		!q.a.holds(q.M, q.K) || q.b.data == nil && !q.b.holds(q.N, q.K) {
+		panic(fmt.Sprintf("gemm: %s: too few numbers for %d x %d, sums of %d: %d, %d and %d, distances %d, %d and %d",
+			name, q.M, q.N, q.K, len(q.out.Floats), len(q.a.floats), len(q.b.floats), q.out.Stride, q.a.stride, q.b.stride))
+	}
+	return true
+}
+
+// holds reports whether there are so many lines of K numbers.
+func (s side) holds(lines, K int) bool {
+	rows, cols := lines, K
+	if !s.along {
+		rows, cols = cols, rows
+	}
+	return rows == 0 || cols == 0 || s.stride >= 0 && (rows-1)*s.stride+cols <= len(s.floats)
+}
+
+// turned returns the product with its sides changed, if b has so few lines that
+// most of a panel would be empty. Factors commute, so no bit changes.
+func (q product) turned() product {
+	if q.N < fewRows && q.M > q.N && q.b.data == nil && !q.a.along {
+		q.a, q.b, q.M, q.N = q.b, q.a, q.N, q.M
+		q.out.Transposed = !q.out.Transposed
+	}
+	return q
+}
+
+// run divides a product among the workers: each takes a part of the result.
+func run(p *tensor.Pool, name string, q product) error {
+	if !q.check(name) {
+		return nil
+	}
+	q = q.turned()
+	rows, cols := q.divide(p.Threads())
+	across := (q.N + cols - 1) / cols
+	return p.Do(across*((q.M+rows-1)/rows), func(w *tensor.Worker, i int) {
+		m, n := i/across*rows, i%across*cols
+		q.block(w, m, min(m+rows, q.M), n, min(n+cols, q.N))
+	})
+}
+
+// divide returns how many rows and columns of the result make a part.
+func (q *product) divide(threads int) (rows, cols int) {
+	cols = min(blockColumns, roundUp(q.N, tiles.Lanes))
+	parts := (q.N + cols - 1) / cols
+	want := 4 * threads
+	if threads == 1 {
+		want = 1
+	}
+	down := (want + parts - 1) / parts
+	rows = max(roundUp((q.M+down-1)/down, groupRows/2), groupRows/2)
+	return rows, cols
+}
+
+func roundUp(n, to int) int { return (n + to - 1) / to * to }
+
+// block computes the part of the result of rows m to m1 and columns n to n1.
+func (q *product) block(w *tensor.Worker, m, m1, n, n1 int) {
+	if q.K == 0 {
+		q.clear(m, m1, n, n1)
+		return
+	}
+	for ; n < n1; n += blockColumns {
+		q.strip(w, m, m1, n, min(n+blockColumns, n1))
+	}
+}
+
+// clear is block of sums of nothing.
+func (q *product) clear(m, m1, n, n1 int) {
+	if q.add {
+		return
+	}
+	if q.out.Transposed {
+		m, m1, n, n1 = n, n1, m, m1
+	}
+	for ; m < m1; m++ {
+		clear(q.out.Floats[m*q.out.Stride:][n:n1])
+	}
+}
+
+// strip is block for at most blockColumns columns.
+func (q *product) strip(w *tensor.Worker, m, m1, n, n1 int) {
+	panels := (n1 - n + tiles.Lanes - 1) / tiles.Lanes
+	rows := min(groupRows, m1-m)
+	length := min(tiles.Run, q.K)
+	mem := newMemory(w, q, panels, rows, length)
+	for k := 0; k < q.K; k += length {
+		K := min(length, q.K-k)
+		q.packRight(&mem, n, n1, k, K)
+		for i := m; i < m1; i += rows {
+			M := min(rows, m1-i)
+			q.packLeft(&mem, i, M, k, K)
+			q.tile(&mem, tiles.Shape{M: M, Panels: panels, K: K, AStride: mem.aStride, Add: q.add || k > 0}, i, n, n1)
+		}
+	}
+}
+
+// tile multiplies what is packed. What does not lie in the result as the
+// arithmetic wants it passes through memory.
+func (q *product) tile(mem *memory, s tiles.Shape, m, n, n1 int) {
+	whole := (n1 - n) / tiles.Lanes
+	if q.out.Transposed {
+		whole = 0
+	}
+	if whole > 0 {
+		in := s
+		in.Panels, in.OutStride = whole, q.out.Stride
+		tiles.Floats(q.out.Floats[m*q.out.Stride+n:], mem.a, mem.b, in)
+	}
+	if whole == s.Panels {
+		return
+	}
+	in := s
+	in.Panels, in.OutStride = s.Panels-whole, (s.Panels-whole)*tiles.Lanes
+	in.Add = false
+	tiles.Floats(mem.edge, mem.a, mem.b[whole*s.K*tiles.Lanes:], in)
+	q.scatter(mem.edge, in.OutStride, m, s.M, n+whole*tiles.Lanes, n1, s.Add)
+}
+
+// scatter writes or adds to the result what has passed through memory.
+func (q *product) scatter(from []float32, stride, m, M, n, n1 int, add bool) {
+	down, right := q.out.Stride, 1
+	if q.out.Transposed {
+		down, right = 1, q.out.Stride
+	}
+	for i := range M {
+		at := (m+i)*down + n*right
+		for j, v := range from[i*stride:][:n1-n] {
+			to := &q.out.Floats[at+j*right]
+			if add {
+				v = *to + v
+			}
+			*to = v
+		}
+	}
+}
