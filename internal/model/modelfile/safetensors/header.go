@@ -29,6 +29,7 @@ type headerReader struct {
 	dec      *jsontext.Decoder
 	entries  []entry
 	metadata map[string]string
+	bytes    bool // tensors of bytes are taken
 }
 
 func newDecoder(header []byte) *jsontext.Decoder {
@@ -192,6 +193,10 @@ func (h *headerReader) dtype() (quant.Type, error) {
 		return quant.F16, nil
 	case "BF16":
 		return quant.BF16, nil
+	case "U8":
+		if h.bytes {
+			return U8, nil
+		}
 	}
 	return 0, fmt.Errorf("numbers are %.20q; only F32, F16 and BF16 are read", name)
 }
@@ -237,8 +242,11 @@ func (e *entry) check() error {
 	if e.end < e.begin {
 		return fmt.Errorf("its bytes end at %d, before they begin at %d", e.end, e.begin)
 	}
-	_, bytes := e.dtype.Block()
-	size := uint64(bytes)
+	size := uint64(1)
+	if e.dtype != U8 {
+		_, bytes := e.dtype.Block()
+		size = uint64(bytes)
+	}
 	for _, n := range e.shape {
 		high, low := bits.Mul64(size, uint64(n))
 		if high != 0 {

@@ -39,10 +39,14 @@ const (
 // when it is read, and which is therefore never read here.
 var ErrPickle = errors.New("this is a Python pickle, which can run code when it is read; convert it to safetensors where it can be trusted")
 
+// U8 is the type of tensors of bytes. It is no number format of a model: Parse
+// refuses it, and ParseBytes takes it.
+const U8 quant.Type = 1 << 16
+
 // Tensor is one array of numbers.
 type Tensor struct {
 	Name  string
-	Type  quant.Type // F32, F16 or BF16
+	Type  quant.Type // F32, F16 or BF16, or U8
 	Shape []int      // the slowest dimension first; none for a single number
 	Data  []byte     // little-endian numbers, a part of what Parse was given
 }
@@ -57,7 +61,12 @@ type File struct {
 // Parse reads the header of a file that lies in memory or is mapped, and checks
 // that the tensors cover the rest of data without a gap, an overlap or a byte
 // left over. It does not look at the numbers, and keeps slices of data.
-func Parse(data []byte) (*File, error) {
+func Parse(data []byte) (*File, error) { return parse(data, false) }
+
+// ParseBytes is Parse of a file that may have tensors of bytes.
+func ParseBytes(data []byte) (*File, error) { return parse(data, true) }
+
+func parse(data []byte, bytes bool) (*File, error) {
 	if Pickle(data) {
 		return nil, ErrPickle
 	}
@@ -77,7 +86,7 @@ func Parse(data []byte) (*File, error) {
 	if header[0] != '{' {
 		return nil, errors.New("read header: it does not begin with a brace")
 	}
-	h := headerReader{dec: newDecoder(header)}
+	h := headerReader{dec: newDecoder(header), bytes: bytes}
 	if err := h.read(); err != nil {
 		return nil, fmt.Errorf("read header: %w", err)
 	}

@@ -327,3 +327,21 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestBytesAreForThoseWhoAskForThem: a model has no tensors of bytes.
+func TestBytesAreForThoseWhoAskForThem(t *testing.T) {
+	var b bytes.Buffer
+	if err := safetensors.Write(&b, []safetensors.Tensor{{Name: "model", Type: safetensors.U8, Shape: []int{3}, Data: []byte("abc")}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	f, err := safetensors.ParseBytes(b.Bytes())
+	if err != nil || string(f.Tensors[0].Data) != "abc" || f.Tensors[0].Type != safetensors.U8 {
+		t.Errorf("ParseBytes = %+v, %v; want the bytes back", f, err)
+	}
+	if _, err := safetensors.Parse(b.Bytes()); err == nil || !strings.Contains(err.Error(), `"U8"`) {
+		t.Errorf("Parse = %v, want that it names the type", err)
+	}
+	if err := safetensors.Write(&b, []safetensors.Tensor{{Name: "model", Type: safetensors.U8, Shape: []int{4}, Data: []byte("abc")}}, nil); err == nil {
+		t.Error("three bytes were written as four")
+	}
+}

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/casemate-ai/casemate/internal/model/quant"
 )
 
 // headerAlign is what a header is padded to with spaces, so that the numbers
@@ -18,7 +20,7 @@ const headerAlign = 8
 
 // Write writes a file: the tensors in the given order, the metadata's entries
 // sorted by key. The same input gives the same bytes. It fails before it writes
-// anything if Parse would refuse the file.
+// anything if ParseBytes would refuse the file.
 func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	header, err := encodeHeader(tensors, metadata)
 	if err != nil {
@@ -67,7 +69,7 @@ func encodeHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) 
 	return out, nil
 }
 
-// checkWrite refuses what Parse would refuse, but for sizes.
+// checkWrite refuses what ParseBytes would refuse, but for sizes.
 func checkWrite(tensors []Tensor, metadata map[string]string) error {
 	if len(tensors) > MaxTensors || len(metadata) > MaxMetadata {
 		return fmt.Errorf("%d tensors and %d entries of metadata, limits %d and %d", len(tensors), len(metadata), MaxTensors, MaxMetadata)
@@ -99,8 +101,16 @@ func readable(t Tensor) bool {
 			return false
 		}
 	}
-	known := t.Type.String()
-	return len(t.Shape) <= MaxDimensions && (known == "F32" || known == "F16" || known == "BF16")
+	known := typeName(t.Type)
+	return len(t.Shape) <= MaxDimensions && (known == "F32" || known == "F16" || known == "BF16" || known == "U8")
+}
+
+// typeName returns how a header calls a type.
+func typeName(t quant.Type) string {
+	if t == U8 {
+		return "U8"
+	}
+	return t.String()
 }
 
 func appendMetadata(out []byte, metadata map[string]string) []byte {
@@ -118,7 +128,7 @@ func appendMetadata(out []byte, metadata map[string]string) []byte {
 // append appends the entry as a member of the header, with a comma.
 func (e *entry) append(out []byte) []byte {
 	out = quote(out, e.name)
-	out = fmt.Appendf(out, `:{"dtype":"%v","shape":[`, e.dtype)
+	out = fmt.Appendf(out, `:{"dtype":"%s","shape":[`, typeName(e.dtype))
 	for i, n := range e.shape {
 		if i > 0 {
 			out = append(out, ',')
