@@ -153,6 +153,10 @@ func (m *Model) SetTemper(group int, t float32) { m.temper[group] = t }
 // their weights.
 func (m *Model) Rows() int { return len(m.rarity) }
 
+// Vectors returns the word vectors that the model reads with, for another model
+// to be trained on.
+func (m *Model) Vectors() *Vectors { return m.vectors }
+
 // Weights returns the number of weights of features.
 func (m *Model) Weights() int { return len(m.weight) }
 

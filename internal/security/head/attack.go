@@ -119,6 +119,16 @@ func newTechniques(name string, m *linear.Model) (*techniques, error) {
 	return t, nil
 }
 
+// Vectors returns the word vectors of the attack head, which were learnt from
+// running text without labels: others may be trained on them. It is nil for the
+// other heads.
+func (h *Head) Vectors() *linear.Vectors {
+	if h.techniques == nil {
+		return nil
+	}
+	return h.techniques.model.Vectors()
+}
+
 // Technique is what the attack head says of one technique.
 type Technique struct {
 	ID    string  // its best form: a sub-technique if that has most of the probability
