@@ -18,6 +18,10 @@ type Cache struct {
 	capacity int
 	length   int
 	pages    []*Page
+	// adapter is what the tokens were computed with, if filled is set; of pages
+	// that were adopted nobody knows.
+	adapter *Adapter
+	filled  bool
 }
 
 // numbers is the memory of a page: for each layer and head the keys of all

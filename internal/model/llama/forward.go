@@ -48,6 +48,9 @@ type Sequence struct {
 	// as long as Tokens.
 	Choices [][]int
 	Hidden  []HiddenRequest
+	// Adapter changes the model for this sequence; nil means Options.Adapter. The
+	// tokens in Cache must have been computed with the same one.
+	Adapter *Adapter
 }
 
 // Result is what a pass computed of one sequence.
@@ -182,8 +185,14 @@ func (m *Model) checkSequence(s *Sequence, used map[*Cache]bool) error {
 		}
 		s.Cache = c
 	}
-	c := s.Cache
+	c, a := s.Cache, m.adapterOf(s)
 	switch {
+	case a != nil && a.model != m:
+		return fmt.Errorf("the adapter is another model's")
+	case a != nil && a.closed:
+		return ErrAdapterClosed
+	case c.filled && c.adapter != a && c.length > 0:
+		return fmt.Errorf("the cache was filled with another adapter")
 	case c.model != m:
 		return fmt.Errorf("the cache is another model's")
 	case used[c]:
@@ -192,6 +201,7 @@ func (m *Model) checkSequence(s *Sequence, used map[*Cache]bool) error {
 		return &ContextError{Have: c.capacity, Want: c.length + len(s.Tokens)}
 	}
 	used[c] = true
+	c.adapter, c.filled = a, true
 	return nil
 }
 
@@ -209,7 +219,7 @@ func (p *plan) next(n int) *chunk {
 		for range take {
 			k.owner = append(k.owner, len(k.runs))
 		}
-		k.runs = append(k.runs, run{p.current, s.Cache, p.index, s.Cache.length, len(k.ids), take})
+		k.runs = append(k.runs, run{p.current, s.Cache, p.wants[p.current].adapter, p.index, s.Cache.length, len(k.ids), take})
 		k.ids = append(k.ids, s.Tokens[p.index:p.index+take]...)
 		p.index += take
 	}

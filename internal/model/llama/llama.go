@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/casemate-ai/casemate/internal/model/adapter"
 	"github.com/casemate-ai/casemate/internal/model/isa"
@@ -29,7 +30,8 @@ type Options struct {
 	// Chunk is how many tokens go through the layers together; more take more
 	// scratch memory and read the weights fewer times. 0 means DefaultChunk.
 	Chunk int
-	// Adapter changes the model's matrices as they are used; nil means none.
+	// Adapter changes the model's matrices as they are used, for sequences that
+	// have no adapter of their own; nil means none.
 	Adapter *adapter.Adapter
 	// Exact multiplies weights of blocks in float32, as the file has them: many
 	// times slower, and nothing is rounded that the file does not round.
@@ -65,6 +67,10 @@ type Model struct {
 	outputNorm []float32
 	output     linear
 
+	targets map[string]target // maps by the names of their matrices
+	adapter *Adapter          // of sequences without their own; nil if none
+	serials atomic.Uint64     // of adapters
+
 	turn    chan struct{} // holds one value while no pass is under way
 	scratch scratch
 }
@@ -92,13 +98,19 @@ func (m *Model) load(o Options) error {
 	var matrices []*tensor.Matrix
 	var err error
 	// Within the pool, a file that is cut while it is read is an error.
-	if fault := m.pool.Do(1, func(*tensor.Worker, int) { matrices, err = m.loadWeights(m.file, o.Adapter) }); fault != nil {
+	if fault := m.pool.Do(1, func(*tensor.Worker, int) { matrices, err = m.loadWeights(m.file) }); fault != nil {
 		err = fault
 	}
 	if err != nil {
 		return err
 	}
+	if err := m.loadAdapter(o.Adapter); err != nil { // first: it takes less time to fail
+		return err
+	}
 	m.store, err = tensor.NewStore(m.pool, matrices, tensor.Packing{Exact: o.Exact, Progress: o.Progress, Done: m.file.Release})
+	if err != nil {
+		m.closeAdapter()
+	}
 	return err
 }
 
@@ -130,6 +142,7 @@ func (m *Model) Close() error {
 	<-m.turn
 	m.pool.Close()
 	m.store.Close()
+	m.closeAdapter()
 	m.turn <- struct{}{}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 type run struct {
 	sequence int // of the batch
 	cache    *Cache
+	adapter  *Adapter
 	index    int // of the first token in Sequence.Tokens
 	position int // of the first token in the cache
 	row      int // of the first token in the chunk
@@ -24,6 +25,7 @@ type chunk struct {
 	owner []int // [T] index into runs
 
 	attention *attention
+	groups    []group // rows by adapter
 }
 
 // scratch is the activations of a chunk of T tokens.
@@ -33,7 +35,8 @@ type scratch struct {
 	key, value       []float32 // [T,KV·D]
 	gate, up         []float32 // [T,F]
 	cos, sin         []float32 // [T,dims/2]
-	low, change      []float32 // [T,rank], [T,rows]: of adapters
+	low, change      []float32 // [rows,rank], [rows,map's rows]: of a group's maps
+	gathered         []float32 // [rows,cols]: of a group
 	parts            []float32 // of attention
 	logits           []float32 // [logitRows,V]
 }
@@ -73,6 +76,7 @@ func (m *Model) through(ctx context.Context, k *chunk, tap func(layer int, x []f
 	T, s, C := len(k.ids), &m.scratch, m.config.Width
 	s.fit(m, T)
 	k.attention = m.planAttention(k.runs)
+	k.groups = groupRows(T, func(t int) *Adapter { return k.runs[k.owner[t]].adapter })
 	n := len(m.rope.frequencies)
 	err := m.pool.Do(T, func(_ *tensor.Worker, t int) {
 		m.embedding.Row(s.x[t*C:(t+1)*C], k.ids[t])
@@ -104,7 +108,7 @@ func (m *Model) block(i int, k *chunk) error {
 	if err := m.norm(l.attentionNorm, T); err != nil {
 		return err
 	}
-	if err := m.project(s.normed, T, into{&l.query, s.query}, into{&l.key, s.key}, into{&l.value, s.value}); err != nil {
+	if err := m.project(s.normed, T, k.groups, into{&l.query, s.query}, into{&l.key, s.key}, into{&l.value, s.value}); err != nil {
 		return err
 	}
 	if err := m.place(i, k); err != nil {
@@ -113,13 +117,13 @@ func (m *Model) block(i int, k *chunk) error {
 	if err := m.attendAll(i, k.attention); err != nil {
 		return err
 	}
-	if err := m.project(s.attended, T, into{&l.attentionOut, s.added}); err != nil {
+	if err := m.project(s.attended, T, k.groups, into{&l.attentionOut, s.added}); err != nil {
 		return err
 	}
 	if err := m.addNorm(l.feedNorm, T); err != nil {
 		return err
 	}
-	if err := m.project(s.normed, T, into{&l.gate, s.gate}, into{&l.up, s.up}); err != nil {
+	if err := m.project(s.normed, T, k.groups, into{&l.gate, s.gate}, into{&l.up, s.up}); err != nil {
 		return err
 	}
 	F := m.config.FeedForward
@@ -131,7 +135,7 @@ func (m *Model) block(i int, k *chunk) error {
 	if err != nil {
 		return err
 	}
-	if err := m.project(s.gate, T, into{&l.down, s.added}); err != nil {
+	if err := m.project(s.gate, T, k.groups, into{&l.down, s.added}); err != nil {
 		return err
 	}
 	return m.addNorm(nil, T)
@@ -195,8 +199,9 @@ type into struct {
 	out []float32
 }
 
-// project applies maps that share their input, [T,cols]: three at most.
-func (m *Model) project(x []float32, T int, maps ...into) error {
+// project applies maps that share their input, [T,cols]: three at most. groups
+// says which rows have adapters.
+func (m *Model) project(x []float32, T int, groups []group, maps ...into) error {
 	var products [3]tensor.Product
 	for i, p := range maps {
 		products[i] = tensor.Product{Matrix: p.l.w, Out: p.out}
@@ -204,38 +209,10 @@ func (m *Model) project(x []float32, T int, maps ...into) error {
 	if err := m.pool.Multiply(x, T, products[:len(maps)]...); err != nil {
 		return err
 	}
-	for _, p := range maps {
-		if err := m.adapt(p, x, T); err != nil {
+	for i := range groups {
+		if err := m.adapt(&groups[i], x, maps); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// adapt adds a map's bias and an adapter's change.
-func (m *Model) adapt(p into, x []float32, T int) error {
-	rows := p.l.w.Rows
-	var change []float32
-	if p.l.a != nil {
-		low := floats32(&m.scratch.low, T*p.l.a.Rows)
-		change = floats32(&m.scratch.change, T*rows)
-		if err := p.l.a.Mul(m.pool, low, x, T); err != nil {
-			return err
-		}
-		if err := p.l.b.Mul(m.pool, change, low, T); err != nil {
-			return err
-		}
-	}
-	if p.l.bias == nil && change == nil {
-		return nil
-	}
-	return m.pool.Do(T, func(_ *tensor.Worker, t int) {
-		out := p.out[t*rows : (t+1)*rows]
-		if p.l.bias != nil {
-			floats.Add(out, p.l.bias)
-		}
-		if change != nil {
-			floats.Blend(out, change[t*rows:(t+1)*rows], 1, p.l.scale)
-		}
-	})
+	return m.biased(T, maps)
 }

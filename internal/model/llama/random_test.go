@@ -167,6 +167,11 @@ func randomAdapter(m *modelfile.Model, seed uint64) *adapter.Adapter {
 		for range d.Out * d.Rank {
 			d.B = append(d.B, float32(r.NormFloat64()))
 		}
+		if d.In >= 16 && r.IntN(2) == 0 { // short rows may have almost no length, and any error grows with what they are stretched by
+			for range d.Out {
+				d.Magnitude = append(d.Magnitude, float32(1.5+0.3*r.NormFloat64()))
+			}
+		}
 		a.Deltas = append(a.Deltas, d)
 	}
 	return a

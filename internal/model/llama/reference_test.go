@@ -58,9 +58,6 @@ func (r *reference) apply(name string, x []float64) []float64 {
 			sum += v * rounded[j]
 		}
 		out[i] = sum
-		if b := r.w[name+".bias"]; b != nil {
-			out[i] += b[i]
-		}
 	}
 	if d := r.deltas[name+".weight"]; d != nil {
 		for k := range d.Rank {
@@ -72,8 +69,28 @@ func (r *reference) apply(name string, x []float64) []float64 {
 				out[i] += float64(d.Scale) * float64(d.B[i*d.Rank+k]) * low
 			}
 		}
+		for i, magnitude := range d.Magnitude {
+			out[i] *= float64(magnitude) / changedLength(d, w[i*len(x):(i+1)*len(x)], i)
+		}
+	}
+	if b := r.w[name+".bias"]; b != nil {
+		for i := range out {
+			out[i] += b[i]
+		}
 	}
 	return out
+}
+
+// changedLength is the length of a row of W + scale·B·A.
+func changedLength(d *adapter.Delta, w []float64, row int) float64 {
+	sum := 0.0
+	for j, v := range w {
+		for k := range d.Rank {
+			v += float64(d.Scale) * float64(d.B[row*d.Rank+k]) * float64(d.A[k*d.In+j])
+		}
+		sum += v * v
+	}
+	return math.Sqrt(sum)
 }
 
 func (r *reference) norm(name string, x []float64) []float64 {

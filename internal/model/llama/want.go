@@ -14,6 +14,7 @@ type want struct {
 	logits  *collector // nil if none
 	choices [][]int
 	hidden  []*collector
+	adapter *Adapter // of the sequence
 	result  Result
 }
 
@@ -28,7 +29,7 @@ type collector struct {
 
 // newWant checks what a sequence asks for.
 func (m *Model) newWant(s *Sequence) (want, error) {
-	var w want
+	w := want{adapter: m.adapterOf(s)}
 	if err := m.wantChoices(&w, s); err != nil {
 		return w, err
 	}
@@ -244,7 +245,8 @@ func (m *Model) emit(rows []output) error {
 		return nil
 	}
 	out := floats32(&s.logits, len(logits)*V)
-	if err := m.project(s.added, len(logits), into{&m.output, out}); err != nil {
+	groups := groupRows(len(logits), func(i int) *Adapter { return logits[i].want.adapter })
+	if err := m.project(s.added, len(logits), groups, into{&m.output, out}); err != nil {
 		return err
 	}
 	return m.pool.Do(len(logits), func(_ *tensor.Worker, i int) {

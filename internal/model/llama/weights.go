@@ -5,18 +5,15 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/casemate-ai/casemate/internal/model/adapter"
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
-	"github.com/casemate-ai/casemate/internal/model/quant"
 	"github.com/casemate-ai/casemate/internal/model/tensor"
 )
 
-// linear is y = W·x + bias + scale·B·(A·x); bias, A and B may be nil.
+// linear is y = W·x + bias; bias may be nil. Adapters change W: see Adapter.
 type linear struct {
 	w     *tensor.Matrix
 	bias  []float32
-	a, b  *tensor.Matrix
-	scale float32
+	index int // among all maps
 }
 
 // layer is the weights of one block. queryNorm and keyNorm are nil where the
@@ -32,26 +29,17 @@ type layer struct {
 // loader finds tensors by name and remembers the first fault.
 type loader struct {
 	tensors map[string]*modelfile.Tensor
-	deltas  map[string]*adapter.Delta
+	targets map[string]target
 	pack    []*tensor.Matrix // those that products use
 	err     error
 }
 
 // loadWeights finds every tensor of the model. It returns the matrices that are
 // to be packed.
-func (l *Model) loadWeights(m *modelfile.Model, a *adapter.Adapter) ([]*tensor.Matrix, error) {
-	ld := &loader{tensors: map[string]*modelfile.Tensor{}, deltas: map[string]*adapter.Delta{}}
+func (l *Model) loadWeights(m *modelfile.Model) ([]*tensor.Matrix, error) {
+	ld := &loader{tensors: map[string]*modelfile.Tensor{}, targets: map[string]target{}}
 	for _, t := range m.Tensors {
 		ld.tensors[t.Name] = t
-	}
-	if a != nil {
-		deltas, err := a.For(m)
-		if err != nil {
-			return nil, fmt.Errorf("use adapter %q: %w", a.Path, err)
-		}
-		for _, d := range deltas {
-			ld.deltas[d.Name] = d
-		}
 	}
 	c := l.config
 	l.embedding = ld.matrix("token_embd.weight", c.Vocabulary, c.Width)
@@ -60,8 +48,7 @@ func (l *Model) loadWeights(m *modelfile.Model, a *adapter.Adapter) ([]*tensor.M
 		l.output = ld.linear("output", c.Vocabulary, c.Width)
 	} else {
 		l.output = linear{w: l.embedding}
-		ld.use(l.embedding)
-		ld.adapt(&l.output, "output.weight", c.Vocabulary, c.Width)
+		ld.target(&l.output, "output.weight", c.Vocabulary, c.Width)
 	}
 	for i := range c.Layers {
 		l.layers = append(l.layers, ld.layer(fmt.Sprintf("blk.%d.", i), c))
@@ -76,9 +63,7 @@ func (l *Model) loadWeights(m *modelfile.Model, a *adapter.Adapter) ([]*tensor.M
 	if ld.err != nil {
 		return nil, ld.err
 	}
-	for name := range ld.deltas {
-		return nil, fmt.Errorf("use adapter %q: it changes tensor %q, which cannot be adapted", a.Path, name)
-	}
+	l.targets = ld.targets
 	var err error
 	l.rope, err = newRope(c, divisors)
 	return ld.pack, err
@@ -104,44 +89,22 @@ func (ld *loader) layer(prefix string, c modelfile.Config) layer {
 	return l
 }
 
-// linear finds a matrix, its bias if the model has one, and its adapter.
+// linear finds a matrix, and its bias if the model has one.
 func (ld *loader) linear(name string, rows, cols int) linear {
 	l := linear{w: ld.matrix(name+".weight", rows, cols)}
-	ld.use(l.w)
 	if ld.tensors[name+".bias"] != nil {
 		l.bias = ld.vector(name+".bias", rows)
 	}
-	ld.adapt(&l, name+".weight", rows, cols)
+	ld.target(&l, name+".weight", rows, cols)
 	return l
 }
 
-// adapt takes the adapter's change to a matrix, if it has one.
-func (ld *loader) adapt(l *linear, name string, rows, cols int) {
-	d := ld.deltas[name]
-	if d == nil || ld.err != nil {
-		return
-	}
-	delete(ld.deltas, name)
-	if d.Out != rows || d.In != cols {
-		ld.err = fmt.Errorf("adapter of tensor %q is for %d rows and %d columns, want %d and %d", name, d.Out, d.In, rows, cols)
-		return
-	}
-	var errA, errB error
-	l.a, errA = tensor.NewMatrix(quant.F32, d.Rank, cols, float32Bytes(d.A))
-	l.b, errB = tensor.NewMatrix(quant.F32, rows, d.Rank, float32Bytes(d.B))
-	l.scale = d.Scale
-	if errA != nil || errB != nil {
-		ld.err = fmt.Errorf("adapter of tensor %q has the wrong size", name)
-		return
-	}
-	ld.use(l.a)
-	ld.use(l.b)
-}
-
-// use says that products use a matrix.
-func (ld *loader) use(m *tensor.Matrix) {
-	if m != nil {
-		ld.pack = append(ld.pack, m)
+// target numbers a map that products use, so that adapters can change it.
+func (ld *loader) target(l *linear, name string, rows, cols int) {
+	l.index = len(ld.targets)
+	ld.targets[name] = target{l.index, l.w, rows, cols}
+	if l.w != nil {
+		ld.pack = append(ld.pack, l.w)
 	}
 }
 
