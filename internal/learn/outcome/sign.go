@@ -27,12 +27,20 @@ const (
 
 const (
 	signatureAlgorithm = "ed25519"
-	// signatureContext keeps a signature of an evaluation from being one of
-	// anything else that the same key may sign.
-	signatureContext  = "casemate evaluation v1\n"
 	maxSignatureBytes = 4 << 10
 	maxKeyBytes       = 16 << 10
 	maxTrusted        = 256
+)
+
+// Subject is what a signature is of. It is part of what is signed, so that a
+// signature of one thing is none of another.
+type Subject string
+
+// What is signed.
+const (
+	SubjectEvaluation Subject = "evaluation" // the bytes of EvaluationFile
+	SubjectVersion    Subject = "version"    // the list of a version's files
+	SubjectService    Subject = "service"    // an entry of what is in service
 )
 
 // Errors of Trust.Verify.
@@ -158,17 +166,17 @@ func (k *Key) PublicPEM() ([]byte, error) {
 }
 
 // signed returns what a signature is over: a line that says what it is of, and
-// the digest of the file's own bytes.
-func signed(evaluation []byte) []byte {
-	return []byte(signatureContext + Digest(evaluation) + "\n")
+// one with the digest of the file's own bytes.
+func signed(of Subject, data []byte) []byte {
+	return []byte("casemate " + string(of) + " v1\n" + Digest(data) + "\n")
 }
 
-// Sign returns the signature file of an evaluation's bytes.
-func (k *Key) Sign(evaluation []byte) ([]byte, error) {
+// Sign returns the signature file of bytes.
+func (k *Key) Sign(of Subject, data []byte) ([]byte, error) {
 	var b strings.Builder
 	err := write(&b, "signature", signature{Format: formatVersion, Algorithm: signatureAlgorithm,
 		Key:       base64.StdEncoding.EncodeToString(k.public()),
-		Signature: base64.StdEncoding.EncodeToString(ed25519.Sign(k.private, signed(evaluation)))})
+		Signature: base64.StdEncoding.EncodeToString(ed25519.Sign(k.private, signed(of, data)))})
 	return []byte(b.String()), err
 }
 
@@ -232,16 +240,15 @@ func readPublic(path string) (ed25519.PublicKey, error) {
 	return key, nil
 }
 
-// Signer is whose signature an evaluation has.
+// Signer is whose signature something has.
 type Signer struct {
 	Name string `json:"name"` // of the trusted key
 	Key  string `json:"key"`  // "ed25519:…"
 }
 
-// Verify says who of the trusted signed these bytes of an evaluation with this
-// signature file. The error is ErrUntrusted or ErrForged, or says how the file is
-// broken.
-func (t *Trust) Verify(evaluation, sig []byte) (Signer, error) {
+// Verify says who of the trusted signed these bytes with this signature file. The
+// error is ErrUntrusted or ErrForged, or says how the file is broken.
+func (t *Trust) Verify(of Subject, data, sig []byte) (Signer, error) {
 	if len(sig) > maxSignatureBytes {
 		return Signer{}, fmt.Errorf("read signature: it is longer than %d bytes", maxSignatureBytes)
 	}
@@ -258,7 +265,7 @@ func (t *Trust) Verify(evaluation, sig []byte) (Signer, error) {
 	if i < 0 {
 		return Signer{}, ErrUntrusted
 	}
-	if !ed25519.Verify(t.keys[i].key, signed(evaluation), value) {
+	if !ed25519.Verify(t.keys[i].key, signed(of, data), value) {
 		return Signer{}, ErrForged
 	}
 	return Signer{t.keys[i].name, keyName(t.keys[i].key)}, nil

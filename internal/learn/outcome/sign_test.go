@@ -45,19 +45,22 @@ func TestSign(t *testing.T) {
 		t.Errorf("opened again the key is %s, was %s", again.Name(), key.Name())
 	}
 	evaluation := encode(t, sample())
-	sig, err := key.Sign(evaluation)
+	sig, err := key.Sign(outcome.SubjectEvaluation, evaluation)
 	if err != nil {
 		t.Fatal(err)
 	}
-	who, err := openTrust(t, data).Verify(evaluation, sig)
+	who, err := openTrust(t, data).Verify(outcome.SubjectEvaluation, evaluation, sig)
 	if err != nil || who.Key != key.Name() {
 		t.Errorf("Verify = %v, %v", who, err)
+	}
+	if _, err := openTrust(t, data).Verify(outcome.SubjectVersion, evaluation, sig); !errors.Is(err, outcome.ErrForged) {
+		t.Errorf("the signature of an evaluation is one of a version: %v", err)
 	}
 	for i := range evaluation {
 		if i%97 == 0 {
 			forged := bytes.Clone(evaluation)
 			forged[i] ^= 1
-			if _, err := openTrust(t, data).Verify(forged, sig); !errors.Is(err, outcome.ErrForged) {
+			if _, err := openTrust(t, data).Verify(outcome.SubjectEvaluation, forged, sig); !errors.Is(err, outcome.ErrForged) {
 				t.Fatalf("with byte %d changed: %v", i, err)
 			}
 		}
@@ -70,11 +73,11 @@ func TestTrustOthers(t *testing.T) {
 	here, there := t.TempDir(), t.TempDir()
 	key := openKey(t, there)
 	evaluation := encode(t, sample())
-	sig, err := key.Sign(evaluation)
+	sig, err := key.Sign(outcome.SubjectEvaluation, evaluation)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openTrust(t, here).Verify(evaluation, sig); !errors.Is(err, outcome.ErrUntrusted) {
+	if _, err := openTrust(t, here).Verify(outcome.SubjectEvaluation, evaluation, sig); !errors.Is(err, outcome.ErrUntrusted) {
 		t.Fatalf("Verify = %v, want ErrUntrusted", err)
 	}
 	text, err := key.PublicPEM()
@@ -88,7 +91,7 @@ func TestTrustOthers(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "lab.pem"), text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if who, err := openTrust(t, here).Verify(evaluation, sig); err != nil || who.Name != "lab" {
+	if who, err := openTrust(t, here).Verify(outcome.SubjectEvaluation, evaluation, sig); err != nil || who.Name != "lab" {
 		t.Errorf("Verify = %v, %v, want the key called lab", who, err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "broken.pem"), []byte("no key"), 0o600); err != nil {
@@ -103,7 +106,7 @@ func TestSignatureRefused(t *testing.T) {
 	data := t.TempDir()
 	key := openKey(t, data)
 	evaluation := encode(t, sample())
-	sig, err := key.Sign(evaluation)
+	sig, err := key.Sign(outcome.SubjectEvaluation, evaluation)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +120,7 @@ func TestSignatureRefused(t *testing.T) {
 		"short":   strings.Replace(string(sig), `"key":"`, `"key":"AAAA`, 1),
 		"long":    string(sig) + strings.Repeat(" ", 5000),
 	} {
-		if _, err := trust.Verify(evaluation, []byte(broken)); err == nil {
+		if _, err := trust.Verify(outcome.SubjectEvaluation, evaluation, []byte(broken)); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
