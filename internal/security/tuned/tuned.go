@@ -1,6 +1,12 @@
 // Package tuned is a team's own heads: the folder that one is kept in, its card,
 // and its answers. A head rests on the embedded encoder, or on the hidden states
 // of the one language model that its card names by digest.
+//
+// A folder may come from anywhere: what it holds is checked before it is used, and
+// a head whose weights are not those of its card, or whose base is another than
+// the one at hand, is refused by name.
+//
+// Format: docs/formats/heads.md in this project's repository.
 package tuned
 
 import "time"
@@ -23,8 +29,11 @@ const (
 	WeightsFile = "head.safetensors"
 )
 
-// EncoderLexical is Card.Encoder of heads that need no language model.
-const EncoderLexical = "lexical"
+// Encoders, as Card.Encoder has them. EncoderLexical needs no language model.
+const (
+	EncoderLexical = "lexical"
+	EncoderModel   = "model"
+)
 
 // Card is what a head says of itself: card.json.
 type Card struct {
@@ -42,12 +51,40 @@ type Card struct {
 	// Thresholds has, per label, the probability under which the head abstains
 	// (single, ordinal) or does not give the label (multi, spans).
 	Thresholds map[string]float64 `json:"thresholds,omitempty"`
-	// Temperature divides the logits.
+	// Temperature divides the logits of single and ordinal heads.
 	Temperature float64 `json:"temperature,omitempty"`
+	// Scales turn the logits of a multi head, one a label.
+	Scales []Scale `json:"scales,omitempty"`
+	// Values are what the outputs of a regression head on the embedded encoder
+	// stand for: its answer is their mean, weighted by their probabilities.
+	Values []float64 `json:"values,omitempty"`
+	// LeastKnown is the share of a text's features that the head must have met in
+	// training; a text of which it knows less is none that it can judge.
+	LeastKnown float64 `json:"least_known,omitempty"`
+	// Stack is an embedded head whose opinion counts beside the head's own.
+	Stack *Stack `json:"stack,omitempty"`
+	// Precision is what the thresholds were chosen for.
+	Precision float64 `json:"precision,omitempty"`
 	// Data says what the head was trained on, by digest.
 	Data DataCard `json:"data"`
 	// Limits are sentences: what the head cannot do, what was overridden.
 	Limits []string `json:"limits,omitempty"`
+}
+
+// Scale calibrates a logit: Slope times it, plus Offset.
+type Scale struct {
+	Slope  float64 `json:"slope"`
+	Offset float64 `json:"offset"`
+}
+
+// Stack names an embedded head, by the digest of its weights. The logit of a label
+// is Own times the head's, plus Other times the logarithm of the probability that
+// the embedded head gives the label.
+type Stack struct {
+	Head   string  `json:"head"`
+	Digest string  `json:"digest"` // "sha256:…"
+	Own    float64 `json:"own"`
+	Other  float64 `json:"other"`
 }
 
 // Base names a language model and what of it a head reads.
@@ -55,7 +92,7 @@ type Base struct {
 	Name   string `json:"name"`
 	Digest string `json:"digest"` // "sha256:…"
 	Layer  int    `json:"layer"`  // 1 to Layers; 0 after the output norm
-	Pool   string `json:"pool"`   // "last" or "mean"
+	Pool   string `json:"pool"`   // "last", "mean" or "text"; "" of spans, which read tokens
 	Width  int    `json:"width"`
 }
 
@@ -103,5 +140,8 @@ type Decision struct {
 	Spans        []Span        `json:"spans,omitempty"`
 	Alternatives []Alternative `json:"alternatives,omitempty"`
 	Because      []Reason      `json:"because,omitempty"`
-	Abstain      bool          `json:"abstain"`
+	Abstain      bool          `json:"abstain"`          // too unsure to act on: a person must look
+	Note         string        `json:"note,omitempty"`   // why it abstains, or what was left out
+	Head         string        `json:"head,omitempty"`   // its name
+	Digest       string        `json:"digest,omitempty"` // Head.Digest
 }
