@@ -28,6 +28,9 @@ type Engine interface {
 	Score(ctx context.Context, r ScoreRequest) ([]Score, error)
 	// Embed returns hidden states, pooled over the positions of each text.
 	Embed(ctx context.Context, r EmbedRequest) ([][]float32, error)
+	// Hidden returns hidden states of texts: of each several layers and poolings,
+	// or those of its tokens, from one pass.
+	Hidden(ctx context.Context, r HiddenRequest) ([]HiddenState, error)
 	// Close frees the model.
 	Close() error
 }
@@ -86,6 +89,8 @@ type GenerateRequest struct {
 	// alternatives beside it.
 	Logprobs     bool
 	Alternatives int
+	// Adapter is the name of a loaded adapter; "" is the engine's default.
+	Adapter string
 }
 
 // Sampling is how tokens are picked. The zero value is greedy.
@@ -129,6 +134,8 @@ type Generation struct {
 	Tokens       []TokenLogprob `json:"tokens,omitempty"`
 	PromptTokens int            `json:"prompt_tokens"`
 	AnswerTokens int            `json:"answer_tokens"`
+	// Adapter is the digest of the adapter that the request named.
+	Adapter string `json:"adapter,omitempty"`
 }
 
 // Prepared is a request as the model would read it.
@@ -152,6 +159,7 @@ type ScoreRequest struct {
 	Messages []Message // through the chat template, or else
 	Prefix   string    // as it is
 	Options  []string
+	Adapter  string // the name of a loaded adapter; "" is the engine's default
 }
 
 // Score is how probable an option is.
@@ -165,8 +173,12 @@ type Pool string
 
 // The poolings.
 const (
-	PoolLast Pool = "last"
-	PoolMean Pool = "mean"
+	PoolLast Pool = "last" // the last position
+	PoolMean Pool = "mean" // the mean over all positions
+	// PoolText is the mean over the text's own tokens, without the one that
+	// models put at the beginning, whose state dwarfs the others and says nothing
+	// of the text. It is that token's where the text has none of its own.
+	PoolText Pool = "text"
 )
 
 // EmbedRequest asks for hidden states.
@@ -176,4 +188,44 @@ type EmbedRequest struct {
 	// means after the output norm.
 	Layer int
 	Pool  Pool // "" is PoolLast
+	// Adapter is the name of a loaded adapter; "" is the engine's default.
+	Adapter string
+}
+
+// HiddenRequest asks for hidden states of texts. A text that is longer than the
+// context is refused: nothing is cut.
+type HiddenRequest struct {
+	Texts []string
+	// Layers are those whose output is wanted, as EmbedRequest.Layer counts them;
+	// none is the one after the output norm.
+	Layers []int
+	// Pools are how the positions become vectors; none is PoolText, or no vector
+	// at all where Tokens is set.
+	Pools []Pool
+	// Tokens asks for the state of each token, of each of Layers.
+	Tokens bool
+	// Adapter is the name of a loaded adapter; "" is the default.
+	Adapter string
+}
+
+// HiddenState is what was asked of a text.
+type HiddenState struct {
+	// Pooled has for each of the request's layers, and of each for each of its
+	// pools, a vector of Info.Width numbers.
+	Pooled [][][]float32
+	// Tokens are the text's own, where they are asked for: without the one at the
+	// beginning that models add.
+	Tokens []TokenState
+}
+
+// TokenState is the hidden states of a token, and where it stands in the text.
+type TokenState struct {
+	// Start and End are bytes of the text. Tokens follow one another without a
+	// gap, spaces being part of the token that they lead; one that has a part of a
+	// character has that part's bytes. Where a model reads another spelling than
+	// the text's, as with composed letters, tokens of a stretch that differs have
+	// all of it.
+	Start, End int
+	// States has for each of the request's layers a vector.
+	States [][]float32
 }

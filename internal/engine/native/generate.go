@@ -61,12 +61,20 @@ func (e *Engine) Generate(ctx context.Context, r engine.GenerateRequest, emit fu
 	if err := e.fits(len(prompt), extra); err != nil {
 		return engine.Generation{}, err
 	}
-	sequence, first, err := e.requests.Start(ctx, batch.Prompt{Tokens: prompt, Room: extra, Share: true, Logits: true})
+	adapter, digest, done, err := e.use(r.Adapter)
+	if err != nil {
+		return engine.Generation{}, err
+	}
+	defer done()
+	sequence, first, err := e.requests.Start(ctx, batch.Prompt{Tokens: prompt, Adapter: adapter, Room: extra, Share: true, Logits: true})
 	if err != nil {
 		return engine.Generation{}, e.explain(err)
 	}
 	a.sequence, a.logits = sequence, first.Logits
 	a.out.PromptTokens = len(prompt)
+	if r.Adapter != "" {
+		a.out.Adapter = digest
+	}
 	limit := r.MaxTokens
 	if limit == 0 {
 		limit = room

@@ -16,7 +16,6 @@ import (
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/engine"
 	"github.com/casemate-ai/casemate/internal/engine/native/batch"
-	"github.com/casemate-ai/casemate/internal/model/adapter"
 	"github.com/casemate-ai/casemate/internal/model/chat"
 	"github.com/casemate-ai/casemate/internal/model/grammar"
 	"github.com/casemate-ai/casemate/internal/model/llama"
@@ -29,7 +28,8 @@ import (
 type Options struct {
 	Name   string // what to call the model; empty means what its file says
 	Digest string // of the model's files, where the caller knows it
-	// Adapter is the path of a LoRA adapter; empty means none.
+	// Adapter is the path of a LoRA adapter that answers requests which name none;
+	// empty means the model as it is.
 	Adapter string
 	Threads int // processors to use; 0 means all
 	// Context is how many tokens a prompt and its answer may have together; 0
@@ -82,6 +82,7 @@ type Engine struct {
 	ends    []int          // ids that end an answer
 	spoken  []uint64       // ids that the tokenizer knows, where the model has more rows; else nil
 
+	adapters adapters
 	requests *batch.Batcher
 	schemas  schemas
 	close    sync.Once
@@ -123,17 +124,19 @@ func open(file *modelfile.Model, o Options) (*Engine, error) {
 	file.Digest = o.Digest // an adapter may be bound to it
 	e := &Engine{options: o, file: file, tok: tok}
 	if o.Adapter != "" {
-		if options.Adapter, err = e.adapt(o.Adapter); err != nil {
+		if _, err = e.readAdapter(o.Adapter); err != nil { // before the weights are loaded, which takes time
 			return nil, err
 		}
 	}
 	if e.model, err = llama.Load(file, options); err != nil {
 		return nil, input("use the model", err, "") // which the error names
 	}
-	e.prepare()
-	if options.Adapter != nil {
-		e.info.Adapter = options.Adapter.Digest
+	if o.Adapter != "" {
+		if err := e.load("", o.Adapter); err != nil {
+			return nil, errors.Join(err, e.model.Close())
+		}
 	}
+	e.prepare()
 	return e, nil
 }
 
@@ -147,18 +150,6 @@ func fitContext(o *Options, c modelfile.Config) error {
 		o.Context = c.Context
 	}
 	return nil
-}
-
-// adapt loads an adapter and holds it against the base.
-func (e *Engine) adapt(path string) (*adapter.Adapter, error) {
-	a, err := adapter.Load(path)
-	if err == nil {
-		err = a.Fits(e.file)
-	}
-	if err != nil {
-		return nil, input(fmt.Sprintf("use adapter %q", path), err, "an adapter fits the base that it was trained on")
-	}
-	return a, nil
 }
 
 // prepare fills what is derived from the file.
@@ -180,6 +171,9 @@ func (e *Engine) prepare() {
 		Vocabulary: c.Vocabulary, Layers: c.Layers, Width: c.Width, Together: sideBySide}
 	if e.info.Name == "" {
 		e.info.Name = c.Name
+	}
+	if x := e.adapters.all[""]; x != nil {
+		e.info.Adapter = x.Digest
 	}
 }
 
@@ -224,6 +218,7 @@ func (e *Engine) Tokenizer() *tokenizer.Tokenizer { return e.tok }
 func (e *Engine) Close() error {
 	e.close.Do(func() {
 		e.requests.Close()
+		e.adapters.closeAll()
 		e.closed = errors.Join(e.model.Close(), e.file.Close())
 	})
 	return e.closed

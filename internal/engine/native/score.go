@@ -83,7 +83,12 @@ func (e *Engine) Score(ctx context.Context, r engine.ScoreRequest) ([]engine.Sco
 	if err := e.fits(len(prefix), longest); err != nil {
 		return nil, err
 	}
-	each, err := e.requests.Score(ctx, prefix, options)
+	adapter, _, done, err := e.use(r.Adapter)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	each, err := e.requests.ScoreAdapted(ctx, adapter, prefix, options)
 	if err != nil {
 		return nil, e.explain(err)
 	}
@@ -109,35 +114,17 @@ func (e *Engine) continuation(prefix []int, text, option string) []int {
 
 // Embed returns one vector for each text, each from one pass through all layers.
 func (e *Engine) Embed(ctx context.Context, r engine.EmbedRequest) ([][]float32, error) {
-	layer, err := e.layer(r.Layer)
+	pool := r.Pool
+	if pool == "" {
+		pool = engine.PoolLast
+	}
+	states, err := e.Hidden(ctx, engine.HiddenRequest{Texts: r.Texts, Layers: []int{r.Layer}, Pools: []engine.Pool{pool}, Adapter: r.Adapter})
 	if err != nil {
 		return nil, err
 	}
-	pool := llama.PoolLast
-	switch r.Pool {
-	case "", engine.PoolLast:
-	case engine.PoolMean:
-		pool = llama.PoolMean
-	default:
-		return nil, usage(fmt.Sprintf("no pooling %q", r.Pool), "there are last and mean")
-	}
-	texts := make([][]int, len(r.Texts))
-	for i, text := range r.Texts {
-		texts[i] = e.textTokens(text, false)
-		if err := e.fits(len(texts[i]), 0); err != nil {
-			return nil, err
-		}
-	}
-	out := make([][]float32, len(texts))
-	err = together(ctx, len(texts), func(ctx context.Context, i int) error {
-		got, err := e.compute(ctx, batch.Prompt{Tokens: texts[i], Hidden: []llama.HiddenRequest{{Layer: layer, Pool: pool}}})
-		if err == nil {
-			out[i] = got.Hidden[0]
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
+	out := make([][]float32, len(states))
+	for i, s := range states {
+		out[i] = s.Pooled[0][0]
 	}
 	return out, nil
 }
@@ -224,7 +211,12 @@ func (e *Engine) Logits(ctx context.Context, tokens, layers []int) (Logits, erro
 		}
 		want = append(want, llama.HiddenRequest{Layer: layer, Pool: llama.PoolLast})
 	}
-	r, err := e.compute(ctx, batch.Prompt{Tokens: tokens, Logits: true, Hidden: want})
+	adapter, _, done, err := e.use("")
+	if err != nil {
+		return Logits{}, err
+	}
+	defer done()
+	r, err := e.compute(ctx, batch.Prompt{Tokens: tokens, Adapter: adapter, Logits: true, Hidden: want})
 	if err != nil {
 		return Logits{}, err
 	}

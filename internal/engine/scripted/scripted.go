@@ -31,6 +31,8 @@ type Reply struct {
 	Logprobs []float64
 	// Vectors answer an EmbedRequest.
 	Vectors [][]float32
+	// States answer a HiddenRequest.
+	States []engine.HiddenState
 	// Err ends the request. Text that comes with it has been emitted before.
 	Err error
 }
@@ -209,6 +211,35 @@ func (s *Script) Embed(ctx context.Context, r engine.EmbedRequest) ([][]float32,
 		return nil, fmt.Errorf("the script has %d vectors, %d texts were given", len(reply.Vectors), len(r.Texts))
 	}
 	return reply.Vectors, nil
+}
+
+// Hidden gives the next reply's states. It is an error if they are fewer or more
+// than the texts, or have not the layers, poolings and tokens that are asked for.
+func (s *Script) Hidden(ctx context.Context, r engine.HiddenRequest) ([]engine.HiddenState, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	reply, err := s.take(strings.Join(r.Texts, "\n"))
+	s.mu.Unlock()
+	switch {
+	case err != nil:
+		return nil, err
+	case reply.Err != nil:
+		return nil, reply.Err
+	case len(reply.States) != len(r.Texts):
+		return nil, fmt.Errorf("the script has states of %d texts, %d were given", len(reply.States), len(r.Texts))
+	}
+	pools := len(r.Pools)
+	if pools == 0 && !r.Tokens {
+		pools = 1
+	}
+	for _, state := range reply.States {
+		if len(state.Pooled) != max(1, len(r.Layers)) || len(state.Pooled[0]) != pools || (state.Tokens != nil) != r.Tokens {
+			return nil, fmt.Errorf("the script's states are not those of %d layers and %d poolings", max(1, len(r.Layers)), pools)
+		}
+	}
+	return reply.States, nil
 }
 
 // Close ends the script: it answers no more.

@@ -137,18 +137,22 @@ type Sequence struct {
 	ticket   uint64
 	tokens   []int
 	cache    *llama.Cache
-	share    bool // its pages may be others', and others may have them
-	need     int  // pages, for all that it may come to
-	spare    int  // pages more, for branches
-	grows    bool // it asks for one token after another
-	admitted bool // it has memory
-	between  bool // it has been given logits and will ask for what follows its next token
-	job      *job // under way
+	adapter  *llama.Adapter // nil: the model's own, if it has one
+	share    bool           // its pages may be others', and others may have them
+	need     int            // pages, for all that it may come to
+	spare    int            // pages more, for branches
+	grows    bool           // it asks for one token after another
+	admitted bool           // it has memory
+	between  bool           // it has been given logits and will ask for what follows its next token
+	job      *job           // under way
 }
 
 // Prompt is what a sequence begins with, and what is wanted of it.
 type Prompt struct {
 	Tokens []int
+	// Adapter changes the model for this sequence; nil means the one that the
+	// model was loaded with, if any. It must stay open until the sequence ends.
+	Adapter *llama.Adapter
 	// Room is how many tokens may follow. Their memory is seen to before anything
 	// is computed.
 	Room int
@@ -157,8 +161,9 @@ type Prompt struct {
 	Share bool
 	// Logits asks for those after the last token.
 	Logits bool
-	// Hidden asks for hidden states, pooled over all tokens (llama.PoolMean,
-	// which needs a sequence that does not share) or of the last.
+	// Hidden asks for hidden states of the last token, or, of a sequence that does
+	// not share, of each (llama.PoolNone) or their mean (llama.PoolMean). Positions
+	// are those that a mean is over, ascending from 0; nil means all.
 	Hidden []llama.HiddenRequest
 
 	choices []int // tokens whose log-probabilities after the last token are wanted
@@ -169,7 +174,10 @@ type Prompt struct {
 // Result is what was computed.
 type Result struct {
 	Logits []float32   // [V] after the last token
-	Hidden [][]float32 // [C] for each request
+	Hidden [][]float32 // [C] for each request; nil with llama.PoolNone
+	// States has [C] of each token for the requests with llama.PoolNone, nil for
+	// the others.
+	States [][][]float32
 }
 
 // Start computes a prompt. The sequence is to be ended if there is no error. A
@@ -191,10 +199,10 @@ func (b *Batcher) start(ctx context.Context, p Prompt) (*Sequence, *job, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &Sequence{b: b, tokens: slices.Clone(p.Tokens), cache: cache, share: p.Share, grows: p.Logits && p.Room > 0,
+	s := &Sequence{b: b, tokens: slices.Clone(p.Tokens), cache: cache, adapter: p.Adapter, share: p.Share, grows: p.Logits && p.Room > 0,
 		need: pages(len(p.Tokens) + p.Room), spare: p.spare}
 	j := newJob(s, s.tokens)
-	j.logits, j.hidden, j.least = p.Logits, p.Hidden, p.least
+	j.logits, j.gather, j.least = p.Logits, newGathering(p.Hidden), p.least
 	if len(p.choices) > 0 {
 		j.choices = make([][]int, len(s.tokens))
 		j.choices[len(s.tokens)-1] = p.choices
@@ -216,11 +224,37 @@ func (b *Batcher) check(p Prompt) error {
 		return &llama.ContextError{Have: b.options.Context, Want: n}
 	}
 	for _, h := range p.Hidden {
-		if h.Pool != llama.PoolLast && (h.Pool != llama.PoolMean || p.Share) || h.Positions != nil {
-			return fmt.Errorf("hidden states pooled by %q are not to be had here", h.Pool)
+		if err := checkHidden(h, p); err != nil {
+			return err
 		}
 	}
 	return b.known(p.Tokens)
+}
+
+// checkHidden refuses what cannot be gathered over several passes.
+func checkHidden(h llama.HiddenRequest, p Prompt) error {
+	switch h.Pool {
+	case llama.PoolLast, llama.PoolMean, llama.PoolNone:
+	default:
+		return fmt.Errorf("hidden states pooled by %q are not to be had here", h.Pool)
+	}
+	if p.Share && h.Pool != llama.PoolLast {
+		return errors.New("a sequence that shares has not all hidden states")
+	}
+	if h.Positions == nil {
+		return nil
+	}
+	if h.Pool != llama.PoolMean || len(h.Positions) == 0 {
+		return errors.New("positions are those of a mean")
+	}
+	before := -1
+	for _, i := range h.Positions {
+		if i <= before || i >= len(p.Tokens) {
+			return fmt.Errorf("positions of a mean ascend from 0 to the last token: %d", i)
+		}
+		before = i
+	}
+	return nil
 }
 
 // known wants all tokens to be the model's.
@@ -281,7 +315,7 @@ func (s *Sequence) End(keep bool) {
 		s.job = nil
 	}
 	if n := s.cache.Len(); keep && s.share && n > 0 {
-		s.b.tree.Insert(s.tokens[:n], s.cache.Pages())
+		s.b.tree.Insert(s.keys(s.tokens[:n]), s.cache.Pages())
 	}
 	b := s.b
 	b.mu.Lock()

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/casemate-ai/casemate/internal/engine/native/batch"
+	"github.com/casemate-ai/casemate/internal/model/adapter"
 	"github.com/casemate-ai/casemate/internal/model/kernel"
 	"github.com/casemate-ai/casemate/internal/model/llama"
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
@@ -75,6 +76,7 @@ func tokensOf(n int, seed uint64) []int {
 // request is one of three kinds: options to score, hidden states, or an answer.
 type request struct {
 	tokens  []int
+	adapter *llama.Adapter
 	answer  int
 	options [][]int
 	hidden  []llama.HiddenRequest
@@ -91,10 +93,10 @@ func (r request) run(ctx context.Context, b *batch.Batcher) (outcome, error) {
 	var o outcome
 	if r.options != nil {
 		var err error
-		o.Scores, err = b.Score(ctx, r.tokens, r.options)
+		o.Scores, err = b.ScoreAdapted(ctx, r.adapter, r.tokens, r.options)
 		return o, err
 	}
-	s, first, err := b.Start(ctx, batch.Prompt{Tokens: r.tokens, Room: r.answer, Share: r.hidden == nil, Logits: true, Hidden: r.hidden})
+	s, first, err := b.Start(ctx, batch.Prompt{Tokens: r.tokens, Adapter: r.adapter, Room: r.answer, Share: r.hidden == nil, Logits: true, Hidden: r.hidden})
 	if err != nil {
 		return o, err
 	}
@@ -121,6 +123,27 @@ func largest(x []float32) int {
 		}
 	}
 	return best
+}
+
+// adapted makes an adapter of a model ready, of values in its first layer, with
+// numbers that are large enough to change every answer.
+func adapted(tb testing.TB, m *llama.Model, seed uint64) *llama.Adapter {
+	tb.Helper()
+	c := m.Config()
+	d := &adapter.Delta{Name: "blk.0.attn_v.weight", Rank: 2, In: c.Width, Out: c.KVHeads * c.HeadSize, Scale: 1}
+	r := rand.New(rand.NewPCG(seed, 2))
+	for range d.Rank * d.In {
+		d.A = append(d.A, float32(r.NormFloat64()))
+	}
+	for range d.Rank * d.Out {
+		d.B = append(d.B, float32(r.NormFloat64()))
+	}
+	a, err := m.NewAdapter(&adapter.Adapter{Path: "random", Deltas: []*adapter.Delta{d}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(a.Close)
+	return a
 }
 
 // drawRequest draws one that often begins like others.
@@ -151,8 +174,12 @@ func drawRequest(t *rapid.T) request {
 // the end is what is kept.
 func TestSameBits(t *testing.T) {
 	m := tiny(t, modeltest.Options{Context: 512})
+	adapters := []*llama.Adapter{nil, adapted(t, m, 1), adapted(t, m, 2)}
 	rapid.Check(t, func(t *rapid.T) {
 		requests := rapid.SliceOfN(rapid.Custom(drawRequest), 1, 8).Draw(t, "requests")
+		for i := range requests {
+			requests[i].adapter = adapters[rapid.IntRange(0, len(adapters)-1).Draw(t, "adapter")]
+		}
 		want := make([]outcome, len(requests))
 		for i, r := range requests {
 			alone := batch.New(m, optionsFor(m, 0))

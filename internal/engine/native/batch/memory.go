@@ -29,7 +29,7 @@ func (l *ledger) admit(j *job) error {
 	var found []*llama.Page
 	n := 0
 	if s.share {
-		found, n = b.tree.Find(j.tokens[:len(j.tokens)-1])
+		found, n = b.tree.Find(s.keys(j.tokens[:len(j.tokens)-1]))
 	}
 	whole := n / prefix.Block // one in part will be copied
 	need := int64(s.need-whole+j.least) * b.options.PageBytes

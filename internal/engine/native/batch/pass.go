@@ -19,11 +19,10 @@ type job struct {
 	step    bool // the next token of a sequence that grows
 	branch  bool // of a sequence that began as a fork
 	logits  bool
-	hidden  []llama.HiddenRequest
+	gather  *gathering
 	choices [][]int // nil, or for each token
 	least   int     // pages for branches
 
-	sums   [][]float64 // [C] of hidden states whose mean is wanted
 	out    Result
 	scores [][]float64 // for choices
 
@@ -36,7 +35,7 @@ type job struct {
 }
 
 func newJob(s *Sequence, tokens []int) *job {
-	return &job{seq: s, tokens: tokens, done: make(chan struct{})}
+	return &job{seq: s, tokens: tokens, gather: &gathering{}, done: make(chan struct{})}
 }
 
 // finish tells that a job is done. The caller holds Batcher.mu.
@@ -248,7 +247,7 @@ func (b *Batcher) comes(j *job, members []member) bool {
 	known := -1
 	for _, m := range members {
 		s := m.job.seq
-		if !s.share {
+		if !s.share || s.adapter != j.seq.adapter {
 			continue
 		}
 		same := prefix.Common(s.tokens, j.tokens[:len(j.tokens)-1]) / prefix.Block
@@ -256,7 +255,7 @@ func (b *Batcher) comes(j *job, members []member) bool {
 			continue
 		}
 		if known < 0 {
-			known = b.tree.Known(j.tokens) / prefix.Block
+			known = b.tree.Known(j.seq.keys(j.tokens)) / prefix.Block
 		}
 		if same > known {
 			return true
@@ -268,7 +267,7 @@ func (b *Batcher) comes(j *job, members []member) bool {
 // sequence is what the model is to compute of a job's next n tokens.
 func (j *job) sequence(n int) llama.Sequence {
 	end := j.from + n
-	s := llama.Sequence{Cache: j.seq.cache, Tokens: j.tokens[j.from:end]}
+	s := llama.Sequence{Cache: j.seq.cache, Adapter: j.seq.adapter, Tokens: j.tokens[j.from:end]}
 	if j.choices != nil {
 		s.Choices = j.choices[j.from:end]
 	}
@@ -276,13 +275,7 @@ func (j *job) sequence(n int) llama.Sequence {
 	if j.logits && last {
 		s.Logits = []int{-1}
 	}
-	for _, h := range j.hidden {
-		if h.Pool == llama.PoolMean {
-			s.Hidden = append(s.Hidden, llama.HiddenRequest{Layer: h.Layer})
-		} else if last {
-			s.Hidden = append(s.Hidden, h)
-		}
-	}
+	s.Hidden = j.gather.wants(last)
 	return s
 }
 
@@ -294,45 +287,10 @@ func (j *job) take(n int, r llama.Result) {
 	if last && j.logits {
 		j.out.Logits = r.Logits[0]
 	}
-	if j.sums == nil {
-		j.sums = make([][]float64, len(j.hidden))
+	j.gather.take(j.from-n, r.Hidden, last)
+	if last {
+		j.out.Hidden, j.out.States = j.gather.done()
 	}
-	rows := r.Hidden
-	for i, h := range j.hidden {
-		switch {
-		case h.Pool == llama.PoolMean:
-			j.sums[i] = sum(j.sums[i], rows[0])
-			if last {
-				j.out.Hidden = append(j.out.Hidden, mean(j.sums[i], len(j.tokens)))
-			}
-		case last:
-			j.out.Hidden = append(j.out.Hidden, rows[0][0])
-		default:
-			continue
-		}
-		rows = rows[1:]
-	}
-}
-
-// sum adds rows, in their order, as a pass over all of them would.
-func sum(to []float64, rows [][]float32) []float64 {
-	if to == nil {
-		to = make([]float64, len(rows[0]))
-	}
-	for _, row := range rows {
-		for i, v := range row {
-			to[i] += float64(v)
-		}
-	}
-	return to
-}
-
-func mean(sum []float64, n int) []float32 {
-	out := make([]float32, len(sum))
-	for i, v := range sum {
-		out[i] = float32(v / float64(n))
-	}
-	return out
 }
 
 // deliver hands out what a pass computed, and puts jobs that are not done back.
@@ -385,6 +343,6 @@ func (b *Batcher) take(results []llama.Result) {
 // keep lets others have the whole blocks of a prompt that are computed.
 func (b *Batcher) keep(s *Sequence) {
 	if n := s.cache.Len() / prefix.Block; n > 0 && b.options.Keep > 0 {
-		b.tree.Insert(s.tokens[:n*prefix.Block], s.cache.Pages()[:n])
+		b.tree.Insert(s.keys(s.tokens[:n*prefix.Block]), s.cache.Pages()[:n])
 	}
 }

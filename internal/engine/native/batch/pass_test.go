@@ -332,7 +332,9 @@ func TestRefuses(t *testing.T) {
 	if _, _, err := b.Start(ctx, batch.Prompt{}); err == nil {
 		t.Error("no tokens: no error")
 	}
-	for _, p := range []batch.Prompt{{Share: true, Hidden: []llama.HiddenRequest{{Pool: llama.PoolMean}}}, {Hidden: []llama.HiddenRequest{{}}}} {
+	for _, p := range []batch.Prompt{{Share: true, Hidden: []llama.HiddenRequest{{Pool: llama.PoolMean}}}, {Share: true, Hidden: []llama.HiddenRequest{{}}},
+		{Hidden: []llama.HiddenRequest{{Positions: []int{0}}}}, {Hidden: []llama.HiddenRequest{{Pool: llama.PoolMean, Positions: []int{1}}}},
+		{Hidden: []llama.HiddenRequest{{Pool: llama.PoolMean, Positions: []int{0, 0}}}}, {Hidden: []llama.HiddenRequest{{Pool: "max"}}}} {
 		p.Tokens = []int{1}
 		if _, _, err := b.Start(ctx, p); err == nil {
 			t.Errorf("%+v: no error", p)

@@ -3,6 +3,8 @@ package batch
 import (
 	"context"
 	"slices"
+
+	"github.com/casemate-ai/casemate/internal/model/llama"
 )
 
 // maxSpare is how many pages the branches of one Score may have at a time, if
@@ -13,6 +15,11 @@ const maxSpare = 192
 // the prefix. The prefix is computed once, and so is what options have in
 // common; they run as many at a time as a pass has room for.
 func (b *Batcher) Score(ctx context.Context, tokens []int, options [][]int) ([][]float64, error) {
+	return b.ScoreAdapted(ctx, nil, tokens, options)
+}
+
+// ScoreAdapted is Score with an adapter; nil means none but the model's own.
+func (b *Batcher) ScoreAdapted(ctx context.Context, adapter *llama.Adapter, tokens []int, options [][]int) ([][]float64, error) {
 	longest := 0
 	for _, o := range options {
 		if err := b.known(o); err != nil {
@@ -25,7 +32,7 @@ func (b *Batcher) Score(ctx context.Context, tokens []int, options [][]int) ([][
 	}
 	root, paths := newTrie(options)
 	least, all := root.branchPages(len(tokens))
-	s, j, err := b.start(ctx, Prompt{Tokens: tokens, Share: true, choices: root.tokens(), least: least, spare: max(least, min(all, maxSpare))})
+	s, j, err := b.start(ctx, Prompt{Tokens: tokens, Adapter: adapter, Share: true, choices: root.tokens(), least: least, spare: max(least, min(all, maxSpare))})
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +139,7 @@ func (r *branching) begin(ctx context.Context) {
 	if x.parent != nil {
 		before = x.parent.seq
 	}
-	x.seq = &Sequence{b: s.b, ticket: s.ticket, cache: before.cache.Fork(), admitted: true}
+	x.seq = &Sequence{b: s.b, ticket: s.ticket, cache: before.cache.Fork(), adapter: s.adapter, admitted: true}
 	r.begun(x)
 	r.pages += x.pages
 	j := newJob(x.seq, nil)
