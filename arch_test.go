@@ -149,7 +149,7 @@ var allowed = map[string][]string{
 	"internal/model/kernel/backward": {"internal/model/isa", "internal/model/kernel/floats", "internal/model/quant"},
 	"internal/model/optimizer":       {"internal/model/isa", "internal/model/kernel/backward", "internal/model/tensor"},
 	"internal/model/gradient":        {"internal/model/adapter", "internal/model/gemm", "internal/model/isa", "internal/model/kernel", "internal/model/kernel/backward", "internal/model/kernel/floats", "internal/model/llama", "internal/model/modelfile", "internal/model/quant", "internal/model/tensor"},
-	"internal/model/train":           {"internal/model/adapter", "internal/model/gradient", "internal/model/modelfile", "internal/model/modelfile/safetensors", "internal/model/optimizer", "internal/model/quant", "internal/model/tokenizer"},
+	"internal/model/train":           {".", "internal/model/gradient", "internal/model/modelfile/mapped", "internal/model/modelfile/safetensors", "internal/model/optimizer", "internal/model/quant", "internal/model/tensor"},
 	"internal/model/probe":           {"internal/model/gemm", "internal/model/isa", "internal/model/kernel", "internal/model/kernel/backward", "internal/model/kernel/floats", "internal/model/modelfile/safetensors", "internal/model/optimizer", "internal/model/quant", "internal/model/tensor"},
 	"internal/model/activation":      {"internal/model/quant"},
 

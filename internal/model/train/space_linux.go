@@ -1,0 +1,17 @@
+package train
+
+import "syscall"
+
+// freeSpace returns the bytes that a user can still write to the file system of a
+// folder, and false where the system does not say.
+func freeSpace(dir string) (int64, bool) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil || s.Bsize <= 0 {
+		return 0, false
+	}
+	const most = 1 << 62
+	if s.Bavail > most/uint64(s.Bsize) {
+		return most, true
+	}
+	return int64(s.Bavail) * int64(s.Bsize), true
+}
