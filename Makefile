@@ -31,7 +31,7 @@ test:
 # there is AVX2, the portable code also meets its digests as the compiler makes it
 # for such processors, with products and sums fused where the source lets it.
 test-levels:
-	@set -e; for level in generic avx2 avx512 avx512vnni; do \
+	@set -e; for level in generic avx2 avx512 avx512vnni avx512bf16; do \
 		export CASEMATE_REQUIRE=$$level; \
 		if [ $$level != generic ] && ! go test -count=1 -run '^TestCheck$$' ./internal/model/isa >/dev/null 2>&1; then \
 			echo "$$level: skipped, this processor lacks it"; continue; fi; \

@@ -10,7 +10,7 @@ import "github.com/casemate-ai/casemate/internal/model/isa"
 // and addition: the arithmetic does not, but the processor could.
 func probesOf(l isa.Level) probes {
 	switch l {
-	case isa.AVX512VNNI:
+	case isa.AVX512VNNI, isa.AVX512BF16:
 		return probes{name: l.String(), read: read(readAVX512), int8: loop{int8VNNI, 24 * 128}, float32: loop{fmaAVX512, 24 * 32}}
 	case isa.AVX512:
 		return probes{name: l.String(), read: read(readAVX512), int8: loop{int8AVX512, 10 * 128}, float32: loop{fmaAVX512, 24 * 32}}

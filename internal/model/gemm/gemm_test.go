@@ -68,7 +68,7 @@ func TestProducts(t *testing.T) {
 	p := tensor.NewPool(2)
 	defer p.Close()
 	for _, s := range sizes {
-		for _, o := range []gemm.Options{{}, {Accumulate: true}} {
+		for _, o := range []gemm.Options{{}, {Accumulate: true}, {BF16: true}, {BF16: true, Accumulate: true}} {
 			checkProducts(t, p, s[0], s[1], s[2], o)
 		}
 	}

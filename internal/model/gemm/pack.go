@@ -10,82 +10,140 @@ import (
 
 // memory is what a worker needs for a strip: pieces of its scratch.
 type memory struct {
-	a, b, edge []float32
-	row        []float32 // of weights that are turned into numbers
-	aStride    int
+	a, b           []float32 // packed
+	aPairs, bPairs []uint32  // the same memory
+	aStride        int       // from a packed row to the next
+	edge           []float32 // results that do not lie as they should
+	rows           []float32 // weights that are turned into numbers, Lanes rows or two
+	pairs          []uint32  // what becomes packed
 }
 
 // apart keeps packed rows from lying a power of two apart, whose multiples share
 // one set of the first cache.
 const apart = 16
 
-// newMemory divides a worker's scratch.
+// newMemory divides a worker's scratch, for sums of at most length products.
 func newMemory(w *tensor.Worker, q *product, panels, rows, length int) memory {
-	mem := memory{aStride: length + apart}
+	steps := (length + q.step() - 1) / q.step()
+	mem := memory{aStride: steps + apart}
+	width := panels * tiles.Lanes
 	edge := rows * tiles.Lanes
 	if q.out.Transposed {
-		edge *= panels
+		edge = rows * width
 	}
-	row := 0
+	sizes := [5]int{rows * mem.aStride, width * steps, edge}
 	if q.b.data != nil {
 		elements, _ := q.b.format.Block()
-		row = max(tiles.Lanes*(length+2*elements), panels*tiles.Lanes+2*elements)
+		sizes[3] = max(tiles.Lanes*(length+2*elements), 2*(width+2*elements))
 	}
-	sizes := []int{rows * mem.aStride, panels * tiles.Lanes * length, edge, row}
-	total := 16
+	if q.bf16 {
+		sizes[4] = max(tiles.Lanes*steps, steps*roundUp(rows, tiles.Lanes))
+	}
+	total := 0
 	for _, n := range sizes {
-		total += roundUp(n, 16)
+		total += roundUp(n, tiles.Lanes)
 	}
-	all := w.Bytes(4 * total)
-	// Cache lines begin at multiples of 64 bytes.
-	skip := int(-uintptr(unsafe.Pointer(&all[0])) % 64)
-	free := unsafe.Slice((*float32)(unsafe.Pointer(&all[skip])), total-16)
-	for i, to := range []*[]float32{&mem.a, &mem.b, &mem.edge, &mem.row} {
-		*to, free = free[:sizes[i]], free[roundUp(sizes[i], 16):]
+	all := w.Bytes(4*total + cacheLine)
+	skip := int(-uintptr(unsafe.Pointer(&all[0])) % cacheLine)
+	free := unsafe.Slice((*float32)(unsafe.Pointer(&all[skip])), total)
+	var parts [5][]float32
+	for i, n := range sizes {
+		parts[i], free = free[:n], free[roundUp(n, tiles.Lanes):]
 	}
+	mem.a, mem.b, mem.edge, mem.rows = parts[0], parts[1], parts[2], parts[3]
+	mem.aPairs, mem.bPairs, mem.pairs = asPairs(parts[0]), asPairs(parts[1]), asPairs(parts[4])
 	return mem
 }
 
-// packLeft copies K numbers from k on of M lines of a.
+const cacheLine = 64
+
+// asPairs returns the memory of numbers as that of pairs.
+func asPairs(x []float32) []uint32 {
+	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
+}
+
+// packLeft packs M rows of K numbers from k on of lines of a.
 func (q *product) packLeft(mem *memory, m, M, k, K int) {
-	if q.a.along {
+	from := q.a.floats
+	switch {
+	case q.a.along && q.bf16:
 		for i := range M {
-			copy(mem.a[i*mem.aStride:][:K], q.a.floats[(m+i)*q.a.stride+k:])
+			tiles.PairRow(mem.aPairs[i*mem.aStride:], from[(m+i)*q.a.stride+k:][:K])
 		}
-		return
-	}
-	for j := range K {
-		for i, v := range q.a.floats[(k+j)*q.a.stride+m:][:M] {
-			mem.a[i*mem.aStride+j] = v
+	case q.a.along:
+		for i := range M {
+			copy(mem.a[i*mem.aStride:][:K], from[(m+i)*q.a.stride+k:])
 		}
+	case q.bf16:
+		steps := q.packPairs(mem, from[k*q.a.stride+m:], M, K)
+		tiles.Transpose(mem.aPairs, mem.pairs, mem.aStride, roundUp(M, tiles.Lanes), steps, M)
+	default:
+		tiles.Transpose(mem.a, from[k*q.a.stride+m:], mem.aStride, q.a.stride, K, M)
 	}
+}
+
+// packPairs makes pairs of K rows of M numbers, two rows at a time.
+func (q *product) packPairs(mem *memory, from []float32, M, K int) (steps int) {
+	width := roundUp(M, tiles.Lanes)
+	for j := 0; j < K; j += 2 {
+		first, second := from[j*q.a.stride:][:M], []float32(nil)
+		if j+1 < K {
+			second = from[(j+1)*q.a.stride:][:M]
+		}
+		tiles.SpreadPairs(mem.pairs[j/2*width:], first, second, tiles.Lanes)
+	}
+	return (K + 1) / 2
 }
 
 // packRight makes panels of K numbers from k on of lines n to n1 of b.
 func (q *product) packRight(mem *memory, n, n1, k, K int) {
-	if !q.b.along {
-		for j := range K {
-			row := q.b.numbers(mem.row, k+j, n, n1-n)
-			for at := 0; at < len(row); at += tiles.Lanes {
-				to := mem.b[(at*K)+j*tiles.Lanes:][:tiles.Lanes]
-				clear(to[copy(to, row[at:]):])
-			}
+	if q.b.along {
+		for i := n; i < n1; i += tiles.Lanes {
+			q.packPanel(mem, (i-n)/tiles.Lanes, i, min(tiles.Lanes, n1-i), k, K)
 		}
 		return
 	}
-	for i := n; i < n1; i += tiles.Lanes {
-		to := mem.b[(i-n)*K:][:tiles.Lanes*K]
-		for r := range tiles.Lanes {
-			if i+r >= n1 {
-				for j := range K {
-					to[j*tiles.Lanes+r] = 0
-				}
-				continue
-			}
-			for j, v := range q.b.numbers(mem.row, i+r, k, K) {
-				to[j*tiles.Lanes+r] = v
-			}
+	if !q.bf16 {
+		for j := range K {
+			tiles.Spread(mem.b[j*tiles.Lanes:], q.b.numbers(mem.rows, k+j, n, n1-n), K*tiles.Lanes)
 		}
+		return
+	}
+	steps := (K + 1) / 2
+	half := len(mem.rows) / 2
+	for j := range steps {
+		first, second := q.b.numbers(mem.rows[:half], k+2*j, n, n1-n), []float32(nil)
+		if 2*j+1 < K {
+			second = q.b.numbers(mem.rows[half:], k+2*j+1, n, n1-n)
+		}
+		tiles.SpreadPairs(mem.bPairs[j*tiles.Lanes:], first, second, steps*tiles.Lanes)
+	}
+}
+
+// packPanel makes a panel of lines of b whose numbers follow one another.
+func (q *product) packPanel(mem *memory, panel, n, lines, k, K int) {
+	steps := (K + q.step() - 1) / q.step()
+	at := panel * steps * tiles.Lanes
+	if lines < tiles.Lanes {
+		clear(mem.b[at:][:steps*tiles.Lanes])
+	}
+	if !q.bf16 && q.b.data == nil {
+		tiles.Transpose(mem.b[at:], q.b.floats[n*q.b.stride+k:], tiles.Lanes, q.b.stride, lines, K)
+		return
+	}
+	apart := len(mem.rows) / tiles.Lanes
+	for r := range lines {
+		row := q.b.numbers(mem.rows[r*apart:], n+r, k, K)
+		if q.bf16 {
+			tiles.PairRow(mem.pairs[r*steps:][:steps], row)
+		} else {
+			copy(mem.rows[r*apart:][:K], row)
+		}
+	}
+	if q.bf16 {
+		tiles.Transpose(mem.bPairs[at:], mem.pairs, tiles.Lanes, steps, lines, steps)
+	} else {
+		tiles.Transpose(mem.b[at:], mem.rows, tiles.Lanes, apart, lines, K)
 	}
 }
 

@@ -132,16 +132,35 @@ func (q *product) clear(m, m1, n, n1 int) {
 func (q *product) strip(w *tensor.Worker, m, m1, n, n1 int) {
 	panels := (n1 - n + tiles.Lanes - 1) / tiles.Lanes
 	rows := min(groupRows, m1-m)
-	length := min(tiles.Run, q.K)
-	mem := newMemory(w, q, panels, rows, length)
+	length := tiles.Run * q.step()
+	mem := newMemory(w, q, panels, rows, min(length, q.K))
 	for k := 0; k < q.K; k += length {
 		K := min(length, q.K-k)
+		s := tiles.Shape{Panels: panels, K: (K + q.step() - 1) / q.step(), AStride: mem.aStride, Add: q.add || k > 0}
 		q.packRight(&mem, n, n1, k, K)
 		for i := m; i < m1; i += rows {
-			M := min(rows, m1-i)
-			q.packLeft(&mem, i, M, k, K)
-			q.tile(&mem, tiles.Shape{M: M, Panels: panels, K: K, AStride: mem.aStride, Add: q.add || k > 0}, i, n, n1)
+			s.M = min(rows, m1-i)
+			q.packLeft(&mem, i, s.M, k, K)
+			q.tile(&mem, s, i, n, n1)
 		}
+	}
+}
+
+// step is how many products of a sum are made at a time.
+func (q *product) step() int {
+	if q.bf16 {
+		return 2
+	}
+	return 1
+}
+
+// multiply multiplies the packed rows by panels from so many on.
+func (q *product) multiply(out []float32, mem *memory, from int, s tiles.Shape) {
+	at := from * s.K * tiles.Lanes
+	if q.bf16 {
+		tiles.Pairs(out, mem.aPairs, mem.bPairs[at:], s)
+	} else {
+		tiles.Floats(out, mem.a, mem.b[at:], s)
 	}
 }
 
@@ -155,7 +174,7 @@ func (q *product) tile(mem *memory, s tiles.Shape, m, n, n1 int) {
 	if whole > 0 {
 		in := s
 		in.Panels, in.OutStride = whole, q.out.Stride
-		tiles.Floats(q.out.Floats[m*q.out.Stride+n:], mem.a, mem.b, in)
+		q.multiply(q.out.Floats[m*q.out.Stride+n:], mem, 0, in)
 	}
 	if whole == s.Panels {
 		return
@@ -163,7 +182,7 @@ func (q *product) tile(mem *memory, s tiles.Shape, m, n, n1 int) {
 	in := s
 	in.Panels, in.OutStride = s.Panels-whole, (s.Panels-whole)*tiles.Lanes
 	in.Add = false
-	tiles.Floats(mem.edge, mem.a, mem.b[whole*s.K*tiles.Lanes:], in)
+	q.multiply(mem.edge, mem, whole, in)
 	q.scatter(mem.edge, in.OutStride, m, s.M, n+whole*tiles.Lanes, n1, s.Add)
 }
 

@@ -18,13 +18,14 @@ const (
 	AVX2                    // 256 bits; also FMA and F16C
 	AVX512                  // 512 bits: F, BW, DQ, VL
 	AVX512VNNI              // 8-bit products in one instruction
+	AVX512BF16              // and those of bfloat16
 )
 
 // Variable is the environment variable that names a level: a test on a machine
 // that lacks it fails, and so does opening a model.
 const Variable = "CASEMATE_REQUIRE"
 
-var names = []string{"generic", "avx2", "avx512", "avx512vnni"}
+var names = []string{"generic", "avx2", "avx512", "avx512vnni", "avx512bf16"}
 
 // String returns the name that CASEMATE_REQUIRE knows the level by.
 func (l Level) String() string {
@@ -73,5 +74,5 @@ func choose(name string, most Level) (Level, error) {
 		}
 		return Level(l), nil
 	}
-	return most, fmt.Errorf("%s=%s: want generic, avx2, avx512 or avx512vnni", Variable, name)
+	return most, fmt.Errorf("%s=%s: want generic, avx2, avx512, avx512vnni or avx512bf16", Variable, name)
 }

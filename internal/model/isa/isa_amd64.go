@@ -14,6 +14,8 @@ func best() Level {
 		return AVX2
 	case !c.HasAVX512VNNI:
 		return AVX512
+	case !c.HasAVX512BF16:
+		return AVX512VNNI
 	}
-	return AVX512VNNI
+	return AVX512BF16
 }

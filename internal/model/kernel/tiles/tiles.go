@@ -16,15 +16,12 @@ import (
 // Lanes is how many columns make a panel.
 const Lanes = 16
 
-// Run is how many products of Floats, and PairRun how many of Pairs, a caller
-// gives at a time: their sum is made before it is added to the result.
-const (
-	Run     = 256
-	PairRun = 512
-)
+// Run is how many products of Floats, and of Pairs how many pairs of products, a
+// caller gives at a time: their sum is made before it is added to the result.
+const Run = 256
 
-// Shape says how the numbers of a product lie: M rows of a, K numbers each, meet
-// Panels panels of b. Distances are in numbers.
+// Shape says how the numbers of a product lie: M rows of a, K numbers or pairs
+// each, meet Panels panels of b. Distances are in numbers, too, or pairs.
 type Shape struct {
 	M, Panels, K int
 	AStride      int  // from a row of a to the next
@@ -43,9 +40,29 @@ var chosen = isa.Chosen()
 // Products are rounded to float32 and added in float32 from +0, in the order of
 // k; the sum is added to the result if Add, else it is the result. The slices
 // must not overlap. It panics if one is too short.
-func Floats(out, a, b []float32, s Shape) {
-	if s.check("Floats", len(out), len(a), len(b)) {
+func Floats(out, a, b []float32, s Shape) { floats(chosen, out, a, b, s) }
+
+func floats(l isa.Level, out, a, b []float32, s Shape) {
+	if s.check("Floats", len(out), len(a), len(b)) && !floatsVector(l, out, a, b, s) {
 		floatsPortable(out, a, b, s)
+	}
+}
+
+// Pairs is Floats for pairs of bfloat16, Pair having made each of two numbers that
+// follow one another along k.
+//
+// From +0 on, each product is added to the sum as if exactly, and what results is
+// rounded to float32 once: of each pair the later one first, then the one before
+// it. Numbers, and results so rounded, that are less than the smallest normal one
+// are zeros of their sign. The sum is added to the result as Floats does, with
+// nothing made zero. The slices must not overlap. It panics if one is too short.
+//
+// Source: VDPBF16PS of AVX512_BF16, as processors do it.
+func Pairs(out []float32, a, b []uint32, s Shape) { pairs(chosen, out, a, b, s) }
+
+func pairs(l isa.Level, out []float32, a, b []uint32, s Shape) {
+	if s.check("Pairs", len(out), len(a), len(b)) && !pairsVector(l, out, a, b, s) {
+		pairsPortable(out, a, b, s)
 	}
 }
 

@@ -1,0 +1,17 @@
+//go:build !amd64 || purego
+
+package tiles
+
+import "github.com/casemate-ai/casemate/internal/model/isa"
+
+func floatsVector(isa.Level, []float32, []float32, []float32, Shape) bool { return false }
+
+func pairsVector(isa.Level, []float32, []uint32, []uint32, Shape) bool { return false }
+
+func transposeVector[W Word](isa.Level, []W, []W, int, int, int, int) (cols, rows int) { return 0, 0 }
+
+func spreadVector(isa.Level, []float32, []float32, int) int { return 0 }
+
+func spreadPairsVector(isa.Level, []uint32, []float32, []float32, int) int { return 0 }
+
+func pairRowVector(isa.Level, []uint32, []float32) int { return 0 }
