@@ -163,9 +163,10 @@ var allowed = map[string][]string{
 	// Fine-tuning, as a person meets it.
 	"internal/security/tuned":    {".", "internal/engine", "internal/model/lexical", "internal/model/linear", "internal/model/modelfile/safetensors", "internal/model/probe", "internal/security/head"},
 	"internal/learn/dataset":     {"."},
-	"internal/learn/split":       {"internal/learn/dataset"},
+	"internal/learn/near":        {},
+	"internal/learn/split":       {"internal/learn/dataset", "internal/learn/near"},
 	"internal/learn/metric":      {},
-	"internal/learn/inspect":     {".", "internal/learn/dataset", "internal/learn/metric", "internal/learn/split", "internal/model/lexical"},
+	"internal/learn/inspect":     {".", "internal/learn/dataset", "internal/learn/metric", "internal/learn/near", "internal/learn/split", "internal/model/lexical"},
 	"internal/learn/outcome":     {".", "internal/learn/metric"},
 	"internal/learn/instruct":    {".", "internal/learn/dataset", "internal/model/chat", "internal/model/tokenizer", "internal/model/train"},
 	"internal/learn/tune":        {".", "internal/engine", "internal/learn/dataset", "internal/learn/inspect", "internal/learn/instruct", "internal/learn/metric", "internal/learn/outcome", "internal/learn/split", "internal/model/activation", "internal/model/adapter", "internal/model/gradient", "internal/model/lexical", "internal/model/linear", "internal/model/probe", "internal/model/train", "internal/security/head", "internal/security/tuned"},
