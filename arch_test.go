@@ -150,7 +150,9 @@ var allowed = map[string][]string{
 	"internal/model/optimizer":       {"internal/model/isa", "internal/model/kernel/backward", "internal/model/tensor"},
 	"internal/model/gradient":        {"internal/model/adapter", "internal/model/gemm", "internal/model/isa", "internal/model/kernel", "internal/model/kernel/backward", "internal/model/kernel/floats", "internal/model/llama", "internal/model/modelfile", "internal/model/quant", "internal/model/tensor"},
 	"internal/model/train":           {".", "internal/model/gradient", "internal/model/modelfile/mapped", "internal/model/modelfile/safetensors", "internal/model/optimizer", "internal/model/quant", "internal/model/tensor"},
-	"internal/model/probe":           {"internal/model/gemm", "internal/model/isa", "internal/model/kernel", "internal/model/kernel/backward", "internal/model/kernel/floats", "internal/model/modelfile/safetensors", "internal/model/optimizer", "internal/model/quant", "internal/model/tensor"},
+	"internal/model/probe":           {"internal/model/gemm", "internal/model/isa", "internal/model/kernel", "internal/model/kernel/backward", "internal/model/kernel/floats", "internal/model/modelfile/safetensors", "internal/model/minimize", "internal/model/optimizer", "internal/model/quant", "internal/model/tensor"},
+	"internal/model/minimize":        {"internal/model/tensor"},
+	"internal/model/tagger":          {"internal/model/kernel", "internal/model/minimize", "internal/model/modelfile/safetensors", "internal/model/quant", "internal/model/tensor"},
 	"internal/model/activation":      {"internal/model/quant"},
 
 	"internal/engine":               {},
@@ -161,7 +163,7 @@ var allowed = map[string][]string{
 	"internal/engine/enginetest":    {"internal/engine/native", "internal/model/modelfile/modeltest"},
 
 	// Fine-tuning, as a person meets it.
-	"internal/security/tuned":    {".", "internal/engine", "internal/model/lexical", "internal/model/linear", "internal/model/modelfile/safetensors", "internal/model/probe", "internal/security/head"},
+	"internal/security/tuned":    {".", "internal/engine", "internal/model/lexical", "internal/model/linear", "internal/model/modelfile/safetensors", "internal/model/probe", "internal/model/tagger", "internal/security/head"},
 	"internal/learn/dataset":     {"."},
 	"internal/learn/near":        {},
 	"internal/learn/split":       {"internal/learn/dataset", "internal/learn/near"},
@@ -169,7 +171,7 @@ var allowed = map[string][]string{
 	"internal/learn/inspect":     {".", "internal/learn/dataset", "internal/learn/metric", "internal/learn/near", "internal/learn/split", "internal/model/lexical"},
 	"internal/learn/outcome":     {".", "internal/learn/metric"},
 	"internal/learn/instruct":    {".", "internal/learn/dataset", "internal/model/chat", "internal/model/tokenizer", "internal/model/train"},
-	"internal/learn/tune":        {".", "internal/engine", "internal/learn/dataset", "internal/learn/inspect", "internal/learn/instruct", "internal/learn/metric", "internal/learn/outcome", "internal/learn/split", "internal/model/activation", "internal/model/adapter", "internal/model/gradient", "internal/model/lexical", "internal/model/linear", "internal/model/probe", "internal/model/train", "internal/security/head", "internal/security/tuned"},
+	"internal/learn/tune":        {".", "internal/engine", "internal/learn/dataset", "internal/learn/inspect", "internal/learn/instruct", "internal/learn/metric", "internal/learn/outcome", "internal/learn/split", "internal/model/activation", "internal/model/adapter", "internal/model/gradient", "internal/model/lexical", "internal/model/linear", "internal/model/probe", "internal/model/tagger", "internal/model/train", "internal/security/head", "internal/security/tuned"},
 	"internal/learn/tune/report": {".", "internal/learn/inspect", "internal/learn/metric", "internal/learn/outcome", "internal/learn/tune", "internal/security/phrase", "internal/security/tuned"},
 	"internal/learn/registry":    {".", "internal/learn/metric", "internal/learn/outcome", "internal/security/tuned"},
 	"internal/learn/cluster":     {".", "internal/learn/dataset", "internal/learn/outcome", "internal/learn/split", "internal/model/adapter"},
