@@ -23,7 +23,8 @@ func TestMain(m *testing.M) {
 		"casemate": func() {
 			os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 		},
-		"tinymodel": tinyModel,
+		"tinymodel":   tinyModel,
+		"tinyadapter": tinyAdapter,
 	})
 }
 

@@ -23,7 +23,8 @@ type job struct {
 	columns int
 	// head is how many rows a head of queries or keys has, where its halves are
 	// to be interleaved; 0 leaves the rows where they are.
-	head int
+	head   int
+	change Rows // nil leaves the numbers as they are
 }
 
 // newJob checks that a tensor's bytes are what its shape says. Files were
@@ -68,7 +69,7 @@ func newJob(t *modelfile.Tensor, to quant.Type, head int) (job, error) {
 func (j *job) size() int { return j.to.Size(j.numbers) }
 
 // copies says whether the tensor is written as it is.
-func (j *job) copies() bool { return j.from == j.to && j.head == 0 }
+func (j *job) copies() bool { return j.from == j.to && j.head == 0 && j.change == nil }
 
 // chunks returns how many chunks the job has.
 func (j *job) chunks() int { return (j.numbers + chunk - 1) / chunk }
@@ -84,14 +85,20 @@ func (j *job) span(i int) (first, n int) {
 // Chunks begin at multiples of every block, and so do rows, so that each piece
 // of a row is made of whole blocks.
 func (j *job) read(dst []float32, first int) {
-	if j.head == 0 {
+	if j.head == 0 && j.change == nil {
 		quant.Dequantize(dst, j.from, j.bytes(first, len(dst)))
 		return
 	}
 	for len(dst) > 0 {
 		row, column := first/j.columns, first%j.columns
+		if j.head > 0 {
+			row = j.sourceRow(row)
+		}
 		n := min(len(dst), j.columns-column)
-		quant.Dequantize(dst[:n], j.from, j.bytes(j.sourceRow(row)*j.columns+column, n))
+		quant.Dequantize(dst[:n], j.from, j.bytes(row*j.columns+column, n))
+		if j.change != nil {
+			j.change(dst[:n], row, column)
+		}
 		dst, first = dst[n:], first+n
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 
@@ -33,10 +34,24 @@ type Options struct {
 	Threads int
 	// AllowRequantize takes a model that was quantised before.
 	AllowRequantize bool
+	// Change has, by the names of tensors, what changes their numbers before they
+	// are written: see Rows.
+	Change map[string]Rows
+	// Properties are added to the file's metadata, in place of those that have the
+	// same key.
+	Properties []modelfile.Property
 	// Progress, unless nil, is told how many of all numbers are done. It is
 	// called by one thread at a time.
 	Progress func(done, all int64)
 }
+
+// Rows changes a piece of a row of a tensor.
+//
+//	w  numbers of the row from column on; rows are counted from 0 as the model
+//	   that is read has them
+//
+// It is called by several threads at once, once for each number.
+type Rows func(w []float32, row, column int)
 
 // Quantize writes the model to a GGUF file at path. The file appears when it is
 // whole: until then its bytes are in a temporary file beside it, which is
@@ -58,6 +73,7 @@ func Quantize(ctx context.Context, m *modelfile.Model, path string, o Options) (
 	if err != nil {
 		return nil, err
 	}
+	entries = withProperties(entries, o.Properties)
 	if err := checkTarget(m, path); err != nil {
 		return nil, err
 	}
@@ -101,6 +117,7 @@ func plan(m *modelfile.Model, o Options) ([]job, error) {
 		if err != nil {
 			return nil, err
 		}
+		j.change = o.Change[t.Name]
 		jobs = append(jobs, j)
 	}
 	if len(jobs) == 0 {
@@ -113,6 +130,9 @@ func plan(m *modelfile.Model, o Options) ([]job, error) {
 func write(ctx context.Context, m *modelfile.Model, f *os.File, entries []modelfile.Property, jobs []job, o Options) (*Report, error) {
 	layout, err := layOut(entries, jobs)
 	if err != nil {
+		return nil, err
+	}
+	if err := foresee(filepath.Dir(f.Name()), layout.Size); err != nil {
 		return nil, err
 	}
 	if _, err := f.Write(layout.Header); err != nil {
@@ -149,6 +169,33 @@ func write(ctx context.Context, m *modelfile.Model, f *os.File, entries []modelf
 	r := report(o.Mixture, jobs, losses)
 	r.FileBytes = layout.Size
 	return r, nil
+}
+
+// SpaceError says that a file does not fit the disk. Nothing was written.
+type SpaceError struct {
+	Need, Free int64 // bytes
+}
+
+// Error says how much is missing.
+func (e *SpaceError) Error() string {
+	return fmt.Sprintf("the file takes %d bytes, and %d are free on its disk", e.Need, e.Free)
+}
+
+// foresee refuses a file that the disk has no room for, where the system says how
+// much it has.
+func foresee(dir string, need int64) error {
+	if free, known := freeBytes(dir); known && need > free {
+		return &SpaceError{need, free}
+	}
+	return nil
+}
+
+// withProperties adds entries in place of those of the same key.
+func withProperties(entries, more []modelfile.Property) []modelfile.Property {
+	for _, p := range more {
+		entries = slices.DeleteFunc(entries, func(e modelfile.Property) bool { return e.Key == p.Key })
+	}
+	return append(entries, more...)
 }
 
 // layOut plans the file.
