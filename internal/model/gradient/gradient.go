@@ -30,9 +30,11 @@ type Options struct {
 	// Checkpoint keeps only the inputs of layers and computes the rest again in
 	// the backward pass: less memory, a third more work.
 	Checkpoint bool
-	// BF16 rounds what goes into products to BF16 and sums in float32;
-	// parameters, gradients, norms and the loss stay float32.
+	// BF16 rounds what goes into products with weights to BF16 and sums in float32;
+	// parameters, gradients, norms, attention, adapters and the loss stay float32.
 	BF16 bool
+	// Separate gives a new model an output matrix of its own; a file says itself.
+	Separate bool
 }
 
 // Sequence is tokens that belong together: attention does not leave a document.
