@@ -121,7 +121,7 @@ func Find(ctx context.Context, t *dataset.Table, o FindOptions) (Grouping, error
 		if err := ctx.Err(); err != nil {
 			return Grouping{}, err
 		}
-		u = g.join(u, s.by, func(u *near.Union) { joinKeys(u, t, s.keys) }, o.Keep, column != "")
+		u = g.joinShared(u, t, s, o.Keep, column != "")
 	}
 	return g.number(u), nil
 }
@@ -157,6 +157,56 @@ func (g *Grouping) join(u *near.Union, by string, use func(*near.Union), keep, a
 	}
 	g.By = append(g.By, by)
 	return next
+}
+
+// joinShared joins what shares keys. Where rows with several keys, or of the same
+// text under different keys, would chain most rows into one group, each set of rows
+// goes with one of its keys alone.
+func (g *Grouping) joinShared(u *near.Union, t *dataset.Table, s sharing, keep, asked bool) *near.Union {
+	all := func(u *near.Union) { joinKeys(u, t, s.keys) }
+	if next := u.Clone(); !keep {
+		all(next)
+		home := u.Clone()
+		joinHomes(home, t, s.keys)
+		if rows := float64(len(t.Rows)); float64(next.Largest()) > MaxGroup*rows && float64(home.Largest()) <= MaxGroup*rows {
+			return g.join(u, s.by+", what stands under several goes with one of them", func(u *near.Union) { joinHomes(u, t, s.keys) }, keep, asked)
+		}
+	}
+	return g.join(u, s.by, all, keep, asked)
+}
+
+// joinHomes joins the sets of u whose commonest key is the same.
+func joinHomes(u *near.Union, t *dataset.Table, keys func(*dataset.Row) []string) {
+	counts := map[int]map[string]int{}
+	for i := range t.Rows {
+		for n, k := range keys(&t.Rows[i]) {
+			if n == maxKeys {
+				break
+			}
+			first := u.Find(i)
+			if counts[first] == nil {
+				counts[first] = map[string]int{}
+			}
+			counts[first][k]++
+		}
+	}
+	firsts := map[string]int{}
+	for i := range t.Rows {
+		if counts[i] == nil { // only the first row of a set has counts
+			continue
+		}
+		home, most := "", 0
+		for k, n := range counts[i] {
+			if n > most || n == most && k < home {
+				home, most = k, n
+			}
+		}
+		if first, ok := firsts[home]; ok {
+			u.Join(first, i)
+		} else {
+			firsts[home] = i
+		}
+	}
 }
 
 // joinKeys joins rows that have a key in common.

@@ -193,6 +193,30 @@ func TestGrouping(t *testing.T) {
 	}
 }
 
+// TestHomes keeps reports apart that only a sentence of all of them would chain.
+func TestHomes(t *testing.T) {
+	rows := table(400, 40, 3, false)
+	for i := range rows.Rows {
+		if i%9 == 0 {
+			rows.Rows[i].Text = "the implant starts with the system"
+		}
+	}
+	g := find(t, rows, split.FindOptions{})
+	if g.N < 35 || g.N > 41 || !strings.Contains(strings.Join(g.By, ","), "goes with one of them") {
+		t.Errorf("%d groups by %q, unused %q", g.N, g.By, g.Unused)
+	}
+	same := -1
+	for i, r := range rows.Rows {
+		if r.Text != "the implant starts with the system" {
+			continue
+		}
+		if same >= 0 && g.Of[i] != same {
+			t.Fatalf("the same text is in groups %d and %d", same, g.Of[i])
+		}
+		same = g.Of[i]
+	}
+}
+
 // TestGiven keeps the parts that the data give.
 func TestGiven(t *testing.T) {
 	rows := table(200, 0, 2, false)
