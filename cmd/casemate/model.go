@@ -18,6 +18,7 @@ type modelCmd struct {
 	Show     modelShowCmd     `cmd:"" help:"Tell what a model is: architecture, sizes, memory needed, licence, template."`
 	Verify   modelVerifyCmd   `cmd:"" help:"Read all files of a model of the store and compare them with their digests."`
 	Quantize modelQuantizeCmd `cmd:"" help:"Write a model with fewer bits a weight."`
+	Adapter  modelAdapterCmd  `cmd:"" help:"Tell what a LoRA adapter is, whether it fits a model, and write it in the other form."`
 	Merge    modelMergeCmd    `cmd:"" help:"Write a base and a LoRA adapter as one model, and measure the difference."`
 	Synth    modelSynthCmd    `cmd:"" help:"Write a random model in the shape of a published one, for measuring."`
 	Bench    modelBenchCmd    `cmd:"" help:"Measure how fast a model runs here, and how near that is to what the machine can do."`
