@@ -5,7 +5,8 @@
 //	go run ./cmd/heads-train --from ../shared/data --out internal/security/head
 //	go run ./cmd/heads-train --from ../shared/data --out /tmp/heads --head cwe --until 2023-06-01
 //
-// The weights go to weights/NAME.bin below --out. They depend on the data and
+// The weights go to weights/NAME.bin below --out, and a sample of what attack and
+// cwe were trained on to weights/NAME.seen (with --seen that alone). They depend on the data and
 // the flags alone, to the byte, however many cores there are.
 package main
 
@@ -23,6 +24,7 @@ import (
 
 	"github.com/casemate-ai/casemate/internal/learn/technique"
 	"github.com/casemate-ai/casemate/internal/model/lexical"
+	"github.com/casemate-ai/casemate/internal/security/head"
 )
 
 // cut is the date from which nothing is trained on: what was published later is
@@ -33,6 +35,7 @@ const cut = "2024-10-01"
 type job struct {
 	from  string // folder of the data sets
 	until string // texts published before are trained on
+	seen  bool   // write only what was trained on
 	quick bool   // one member, and no second training on all of it: for trying things
 	log   io.Writer
 }
@@ -41,6 +44,9 @@ type job struct {
 type trainee struct {
 	name  string
 	train func(j job) (model, error)
+	// seen returns the texts that it is trained on, and of how many runs of words
+	// in them one is kept; nil where none are.
+	seen func(j job) (texts []string, rate uint32, err error)
 }
 
 // model is what training makes.
@@ -62,12 +68,12 @@ func lexicalModel(train func(j job) (*lexical.Model, error)) func(j job) (model,
 
 // trainees are the heads, in the order in which they are trained.
 var trainees = []trainee{
-	{"cwe", lexicalModel(trainCWE)},
-	{"cvss", lexicalModel(trainCVSS)},
-	{"ssvc", lexicalModel(trainSSVC)},
-	{"attack", trainAttack},
-	{"relevant", lexicalModel(trainSorter(technique.Relevant()))},
-	{"behaviour", lexicalModel(trainSorter(technique.Behaviour()))},
+	{"cwe", lexicalModel(trainCWE), seenCWE},
+	{"cvss", lexicalModel(trainCVSS), nil},
+	{"ssvc", lexicalModel(trainSSVC), nil},
+	{"attack", trainAttack, seenAttack},
+	{"relevant", lexicalModel(trainSorter(technique.Relevant())), nil},
+	{"behaviour", lexicalModel(trainSorter(technique.Behaviour())), nil},
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -80,6 +86,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&j.from, "from", filepath.Join("..", "shared", "data"), "`folder` of the data sets")
 	flags.StringVar(&j.until, "until", cut, "train on what was published before this `date`")
 	flags.BoolVar(&j.quick, "quick", false, "train one small model on the older part alone, to try things")
+	flags.BoolVar(&j.seen, "seen", false, "train nothing: write only the samples of what is trained on")
 	out := flags.String("out", "", "`folder` to write weights/NAME.bin to")
 	only := flags.String("head", "", "train only these heads, `names` with commas between")
 	if err := flags.Parse(args); err != nil {
@@ -123,6 +130,18 @@ func chosen(only string) ([]trainee, error) {
 
 func trainOne(t trainee, j job, out string) error {
 	fmt.Fprintf(j.log, "%s: texts before %s\n", t.name, j.until)
+	if t.seen != nil {
+		texts, rate, err := t.seen(j)
+		if err != nil {
+			return err
+		}
+		if err := replace(filepath.Join(out, "weights", t.name+".seen"), head.SeenFile(texts, rate)); err != nil {
+			return err
+		}
+	}
+	if j.seen {
+		return nil
+	}
 	m, err := t.train(j)
 	if err != nil {
 		return err
