@@ -27,9 +27,9 @@ const (
 
 const (
 	signatureAlgorithm = "ed25519"
-	maxSignatureBytes = 4 << 10
-	maxKeyBytes       = 16 << 10
-	maxTrusted        = 256
+	maxSignatureBytes  = 4 << 10
+	maxKeyBytes        = 16 << 10
+	maxTrusted         = 256
 )
 
 // Subject is what a signature is of. It is part of what is signed, so that a
