@@ -21,6 +21,7 @@ type modelCmd struct {
 	Adapter  modelAdapterCmd  `cmd:"" help:"Tell what a LoRA adapter is, whether it fits a model, and write it in the other form."`
 	Merge    modelMergeCmd    `cmd:"" help:"Write a base and a LoRA adapter as one model, and measure the difference."`
 	Synth    modelSynthCmd    `cmd:"" help:"Write a random model in the shape of a published one, for measuring."`
+	Train    modelTrainCmd    `cmd:"" help:"Train a small model from nothing, or all weights of one, on texts."`
 	Bench    modelBenchCmd    `cmd:"" help:"Measure how fast a model runs here, and how near that is to what the machine can do."`
 	Remove   modelRemoveCmd   `cmd:"" help:"Take a model out of the store."`
 	Logits   modelLogitsCmd   `cmd:"" help:"Make one forward pass and print its logits and hidden states, for checking."`
