@@ -207,7 +207,7 @@ func (r *Registry) Names(k Kind) ([]string, error) {
 	}
 	var out []string
 	for _, e := range entries {
-		if e.IsDir() && namePattern.MatchString(e.Name()) && len(out) < maxNames {
+		if e.IsDir() && isName(e.Name()) && len(out) < maxNames {
 			out = append(out, e.Name())
 		}
 	}
@@ -262,7 +262,7 @@ func (r *Registry) unknown(k Kind, name string) error {
 // are enough if no other begins so; all else is a folder.
 func (r *Registry) Resolve(k Kind, ref string) (*Version, error) {
 	name, id, exact := strings.Cut(ref, "@")
-	if !namePattern.MatchString(name) || exact && !versionPattern.MatchString(id) {
+	if !isName(name) || exact && !versionPattern.MatchString(id) {
 		return resolveFolder(k, ref)
 	}
 	if !exact {

@@ -180,7 +180,7 @@ func parseRecord(data []byte) (*record, error) {
 	switch {
 	case rec.Format != formatVersion:
 		return nil, fmt.Errorf("its format is %d, this program reads %d", rec.Format, formatVersion)
-	case rec.Kind != KindHead && rec.Kind != KindAdapter || !namePattern.MatchString(rec.Name) || !outcome.IsDigest(rec.Digest):
+	case rec.Kind != KindHead && rec.Kind != KindAdapter || !isName(rec.Name) || !outcome.IsDigest(rec.Digest):
 		return nil, errors.New("its kind, name or digest is none")
 	case len(rec.Files) == 0 || len(rec.Files) > maxFiles:
 		return nil, fmt.Errorf("it lists %d files, there must be 1 to %d", len(rec.Files), maxFiles)

@@ -58,9 +58,6 @@ type Registry struct {
 // Open returns the registry of a data directory, which may not exist yet.
 func Open(data string) *Registry { return &Registry{data: data} }
 
-// namePattern is what a name looks like: it is a folder on every system.
-var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
-
 // versionPattern is what a version or the beginning of one looks like.
 var versionPattern = regexp.MustCompile(`^[0-9a-f]{4,64}$`)
 
@@ -75,11 +72,17 @@ const (
 
 // CheckName returns what is wrong with the name of a head or adapter.
 func CheckName(name string) error {
-	if namePattern.MatchString(name) && !isDevice(name) {
+	if isName(name) {
 		return nil
 	}
 	return &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("%q cannot be a name", name),
-		Hint: "take lower-case letters, digits, - and _, at most 63, a letter or digit first"}
+		Hint: "take lower-case letters, digits, dots, - and _, at most 64, a letter or digit first"}
+}
+
+// isName says whether s is a name: it is a folder on every system.
+func isName(s string) bool {
+	base, _, _ := strings.Cut(s, ".")
+	return tuned.IsName(s) && !strings.HasSuffix(s, ".") && !isDevice(base)
 }
 
 // isDevice says whether Windows takes a name for a device.

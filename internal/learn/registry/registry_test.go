@@ -310,7 +310,7 @@ func TestAddRefuses(t *testing.T) {
 			t.Errorf("%s: added as %v", name, v)
 		}
 	}
-	for _, name := range []string{"", "..", "a/b", "A", "-x", "con", strings.Repeat("x", 64), "a.b", "x\x00"} {
+	for _, name := range []string{"", "..", "a/b", "A", "-x", "con", strings.Repeat("x", 65), "a.", "nul.txt", "x\x00"} {
 		if _, err := r.Add(t.Context(), registry.KindHead, name, good, day); err == nil {
 			t.Errorf("the name %q is taken", name)
 		}

@@ -122,7 +122,7 @@ func parseService(data []byte, trust *outcome.Trust) (*Service, error) {
 	if err := json.Unmarshal(data, s, json.RejectUnknownMembers(true)); err != nil {
 		return nil, errors.New("it is not of the format")
 	}
-	if s.Format != formatVersion || s.Kind != KindHead && s.Kind != KindAdapter || !namePattern.MatchString(s.Name) || len(s.History) == 0 || len(s.History) > maxHistory {
+	if s.Format != formatVersion || s.Kind != KindHead && s.Kind != KindAdapter || !isName(s.Name) || len(s.History) == 0 || len(s.History) > maxHistory {
 		return nil, errors.New("its format, kind, name or length is not one that this program reads")
 	}
 	prior := ""
