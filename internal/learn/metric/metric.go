@@ -130,7 +130,9 @@ func Bootstrap(n int, figure func(items []int) float64) Estimate {
 }
 
 // Grouped is Bootstrap over groups: it draws as many groups as there are, with
-// repeats, and figure gets all rows of those drawn.
+// repeats, and figure gets all rows of those drawn. The interval reaches to the
+// value where resamples are on one side of it, as those of a figure that is biased
+// in few rows are.
 func Grouped(groups []int, figure func(rows []int) float64) Estimate {
 	members := byGroup(groups)
 	rows := all(len(groups))
@@ -139,6 +141,7 @@ func Grouped(groups []int, figure func(rows []int) float64) Estimate {
 		return e
 	}
 	e.Low, e.High = percentiles(resample(members, rows, figure))
+	e.Low, e.High = min(e.Low, e.Value), max(e.High, e.Value)
 	return e
 }
 

@@ -1,0 +1,314 @@
+package tune
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+
+	"github.com/casemate-ai/casemate/internal/learn/inspect"
+	"github.com/casemate-ai/casemate/internal/learn/metric"
+	"github.com/casemate-ai/casemate/internal/learn/outcome"
+	"github.com/casemate-ai/casemate/internal/security/tuned"
+)
+
+// trainTexts trains a head that answers whole texts.
+func (j *job) trainTexts(report *inspect.Report) (*Trained, error) {
+	recipes, err := j.recipes()
+	if err != nil {
+		return nil, err
+	}
+	j.tell.stage("trying recipes", shareInspect)
+	best, all, err := j.choose(recipes)
+	if err != nil {
+		return nil, err
+	}
+	r, h := recipes[best], all[best]
+	why := fmt.Sprintf("best of %d by cross-validation on the %d rows to learn from", len(recipes), len(j.learn))
+	stack := j.tryStack(h)
+	if stack != nil {
+		h = stack.held
+	}
+	j.set("recipe", r.name, why)
+	curve, err := j.curve(r, all[best], shareInspect+shareChoose)
+	if err != nil {
+		return nil, err
+	}
+	j.tell.stage("training on all rows to learn from", shareInspect+shareChoose+shareCurve)
+	m, err := r.train(j.learn, j.tell.loss)
+	if err != nil {
+		return nil, err
+	}
+	card := j.card()
+	if stack != nil {
+		card.Stack = &stack.card
+	}
+	p := j.calibrate(&card, h)
+	classes := j.thresholds(&card, p)
+	j.leastKnown(&card, h)
+	w, err := m.finish(&card)
+	if err != nil {
+		return nil, err
+	}
+	head, err := tuned.New(card, w)
+	if err != nil {
+		return nil, err
+	}
+	res := &Result{Format: 1, Name: j.o.Name, Task: j.task, Inspection: report, Curve: curve, Classes: classes}
+	tried := j.tried(recipes, all, best)
+	return j.finish(res, head, tried, p)
+}
+
+// tried lists the recipes that were not chosen, then the one that was.
+func (j *job) tried(recipes []recipe, all []*held, best int) []Candidate {
+	var out []Candidate
+	for n, r := range recipes {
+		e := j.mean(all[n])
+		c := Candidate{Name: r.name, About: r.about, Choice: &e}
+		if n != best {
+			c.Skipped = "another recipe was better by cross-validation; the test part is looked at with one alone"
+			out = append(out, c)
+		}
+	}
+	e := j.mean(all[best])
+	return append(out, Candidate{Name: recipes[best].name, About: recipes[best].about, Choice: &e})
+}
+
+// card begins the card of the head.
+func (j *job) card() tuned.Card {
+	return tuned.Card{
+		Name: j.o.Name, Task: j.task, Created: j.o.Created.UTC(), Labels: j.labels, Encoder: tuned.EncoderLexical, Limits: j.limits,
+		Data: tuned.DataCard{Path: filepath.Base(j.table.Path), Digest: j.table.Digest, Rows: len(j.table.Rows),
+			Train: len(j.parts.Train), Validation: len(j.parts.Validation), Test: len(j.parts.Test), Seed: j.o.Seed},
+	}
+}
+
+// leastKnown sets the share of known features under which the head abstains: half
+// of what one in a hundred held-out rows has at most.
+func (j *job) leastKnown(c *tuned.Card, h *held) {
+	const one, most = 100, 0.5
+	known := slices.Sorted(slices.Values(h.known))
+	c.LeastKnown = min(most, math.Round(known[len(known)/one]*most*1000)/1000)
+	j.set("least known", fmt.Sprintf("%.0f %%", 100*c.LeastKnown), "half of what the strangest in a hundred held-out rows has: a text of which the head knows less is none that it can judge, and it abstains")
+}
+
+// finish measures the head and the baselines on the test part, once, and makes the
+// result and the files.
+func (j *job) finish(res *Result, h *tuned.Head, tried []Candidate, p [][]float64) (*Trained, error) {
+	const shareTrain = 0.1
+	j.tell.stage("measuring on the test part", shareInspect+shareChoose+shareCurve+shareTrain)
+	baselines, err := j.baselines()
+	if err != nil {
+		return nil, err
+	}
+	ev, err := Evaluate(j.ctx, j.o.Engine, h, j.table, j.parts.Test, j.grouping.Of)
+	if err != nil {
+		return nil, err
+	}
+	tried[len(tried)-1].Evaluation = ev
+	res.Card = h.Card()
+	res.Candidates = append(baselines, tried...)
+	res.Chosen = len(res.Candidates) - 1
+	res.Division = Division{
+		Train: j.part(j.parts.Train), Validation: j.part(j.parts.Validation), Test: j.part(j.parts.Test),
+		By: j.parts.By, GroupedBy: j.grouping.By, Notes: j.parts.Notes,
+	}
+	if err := res.compare(); err != nil {
+		return nil, err
+	}
+	j.measureClasses(res, ev)
+	if res.Mistakes, err = j.mistakes(h, ev); err != nil {
+		return nil, err
+	}
+	res.Settings = j.settings
+	res.Verdict = j.verdict(res)
+	t := &Trained{Result: res, Head: h}
+	t.files, err = j.files(t, p)
+	return t, err
+}
+
+func (j *job) part(rows []int) Part { return Part{len(rows), j.groups(rows)} }
+
+// compare holds the chosen candidate against every other that was measured.
+func (r *Result) compare() error {
+	chosen := r.Candidates[r.Chosen].Evaluation
+	for i := range r.Candidates {
+		c := &r.Candidates[i]
+		if i == r.Chosen || c.Evaluation == nil {
+			continue
+		}
+		g, err := outcome.Compare(chosen, c.Evaluation)
+		if err != nil {
+			return err
+		}
+		r.Comparisons = append(r.Comparisons, Comparison{With: c.Name, Baseline: c.Baseline, Measure: g.Measure, Difference: g.Difference, McNemar: g.McNemar})
+	}
+	return nil
+}
+
+// measureClasses says how each label fares on the test part.
+func (j *job) measureClasses(res *Result, ev *outcome.Evaluation) {
+	if len(res.Classes) == 0 {
+		return
+	}
+	a, labels := ev.Labelled(true)
+	measured := a.Classes()
+	count := func(rows []int, k int) int {
+		n := 0
+		for _, i := range rows {
+			if contains(j.sets[i], k) {
+				n++
+			}
+		}
+		return n
+	}
+	for k := range res.Classes {
+		res.Classes[k].Test = measured[k]
+		res.Classes[k].Train, res.Classes[k].Validation = count(j.parts.Train, k), count(j.parts.Validation, k)
+	}
+	if j.task == tuned.TaskMulti {
+		return
+	}
+	plain, _ := ev.Labelled(false)
+	confusion := plain.Confusion()
+	res.Confusion = make([][]int, len(res.Classes))
+	for k := range res.Confusion {
+		res.Confusion[k] = confusion[k][:len(res.Classes)]
+	}
+	for k := len(res.Classes); k < len(labels); k++ {
+		j.limits = append(j.limits, "The test part has a label that no row to learn from has: its rows count as wrong.")
+		res.Verdict.Reasons = append(res.Verdict.Reasons, fmt.Sprintf("The test part has rows of the label %q, which no row to learn from has; they count as wrong.", labels[k]))
+	}
+}
+
+// shownMistakes is how many wrong answers the result holds.
+const shownMistakes = 20
+
+// mistakes returns the surest wrong answers with the words that moved them.
+func (j *job) mistakes(h *tuned.Head, ev *outcome.Evaluation) ([]Mistake, error) {
+	var wrong []int
+	for n := range ev.Rows {
+		if !ev.Rows[n].Right() {
+			wrong = append(wrong, n)
+		}
+	}
+	slices.SortStableFunc(wrong, func(a, b int) int {
+		if j.task == tuned.TaskRegression {
+			return cmp.Compare(ev.Score(&ev.Rows[a]), ev.Score(&ev.Rows[b]))
+		}
+		return cmp.Compare(ev.Rows[b].P, ev.Rows[a].P)
+	})
+	wrong = wrong[:min(len(wrong), shownMistakes)]
+	var out []Mistake
+	for _, n := range wrong {
+		text := j.table.Rows[j.parts.Test[n]].Text
+		r := &ev.Rows[n]
+		m := Mistake{Number: r.Number, Text: text, Truth: r.Truth, Answer: r.Answer, P: r.P}
+		if !h.NeedsModel() { // the words of a long model are dear: `classify --because` has them
+			d, err := h.Classify(j.ctx, nil, []string{text}, tuned.Options{Alternatives: -1})
+			if err != nil {
+				return nil, err
+			}
+			m.Because = d[0].Because
+		}
+		out = append(out, m)
+	}
+	return out, nil
+}
+
+// files makes the files of the head's folder.
+func (j *job) files(t *Trained, p [][]float64) ([]tuned.File, error) {
+	res := t.Result
+	var baselines []*outcome.Evaluation
+	for _, c := range res.Candidates {
+		if c.Baseline && c.Evaluation != nil {
+			baselines = append(baselines, c.Evaluation)
+		}
+	}
+	seen := &outcome.Seen{Data: j.table.Digest}
+	texts := make([]string, len(j.learn))
+	for n, i := range j.learn {
+		texts[n] = j.table.Rows[i].Text
+		seen.Texts = append(seen.Texts, outcome.TextDigest(texts[n]))
+		seen.Groups = append(seen.Groups, j.grouping.Of[i])
+	}
+	files := t.Head.Files()
+	for _, f := range []struct {
+		name  string
+		write func(w *bytes.Buffer) error
+	}{
+		{outcome.EvaluationFile, func(w *bytes.Buffer) error { return outcome.Write(w, res.Candidates[res.Chosen].Evaluation) }},
+		{outcome.BaselinesFile, func(w *bytes.Buffer) error { return outcome.WriteBaselines(w, baselines) }},
+		{outcome.SeenFile, func(w *bytes.Buffer) error { return outcome.WriteSeen(w, seen) }},
+		{outcome.ReferenceFile, func(w *bytes.Buffer) error {
+			return outcome.WriteReference(w, outcome.NewReference(texts, j.observed(t.Head, p)))
+		}},
+	} {
+		var b bytes.Buffer
+		if err := f.write(&b); err != nil {
+			return nil, err
+		}
+		files = append(files, tuned.File{Name: f.name, Data: b.Bytes()})
+	}
+	return files, nil
+}
+
+// observed returns the held-out answers to the rows to learn from, which live
+// inputs are compared with; of heads without probabilities those to the test part.
+func (j *job) observed(h *tuned.Head, p [][]float64) []outcome.Observed {
+	var out []outcome.Observed
+	for n, i := range j.learn {
+		if p == nil {
+			break
+		}
+		d := h.Decide(tuned.Scores{P: p[n]}, tuned.Options{Alternatives: -1, Because: -1})
+		o := outcome.Observed{Text: j.table.Rows[i].Text, P: d.P, Abstain: d.Abstain}
+		if j.task == tuned.TaskMulti {
+			for _, l := range d.Labels {
+				o.Answer = append(o.Answer, l.Label)
+			}
+		} else {
+			o.Answer = []string{d.Label}
+		}
+		out = append(out, o)
+	}
+	if p == nil {
+		for _, i := range j.learn {
+			out = append(out, outcome.Observed{Text: j.table.Rows[i].Text, Answer: truthOf(j.task, &j.table.Rows[i])})
+		}
+	}
+	return out
+}
+
+// stacked is a head beside an embedded one.
+type stacked struct {
+	card tuned.Stack
+	held *held
+}
+
+// tryStack weighs the opinion of an embedded head on the labels in, if there is one
+// that saw none of the rows and it makes held-out answers better.
+func (j *job) tryStack(h *held) *stacked {
+	return nil
+}
+
+// betterBy returns how much better the second held answers are, over groups.
+func (j *job) betterBy(a, b *held) metric.Difference {
+	of := func(h *held) func(rows []int) float64 {
+		return func(rows []int) float64 {
+			sum := 0.0
+			for _, n := range rows {
+				sum += h.scores[n]
+			}
+			return sum / float64(max(1, len(rows)))
+		}
+	}
+	return metric.Paired(j.groupsOf(j.learn), of(b), of(a))
+}
+
+// recipes are what may help: on hidden states if there is a model, else on words.
+func (j *job) recipes() ([]recipe, error) {
+	return j.wordRecipes()
+}
