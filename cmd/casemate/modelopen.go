@@ -60,7 +60,7 @@ func (f *modelOptions) open(s *streams, model string) (*native.Engine, error) {
 	switch {
 	case m != nil:
 		name, digest = m.Name, m.Digest
-	case f.pinned:
+	case f.pinned || f.Adapter != "": // an adapter may be bound to the digest
 		if digest, err = modelstore.Digest(s.ctx, path, lateBar(s.stderr, "taking the model's digest", progressbar.OptionShowBytes(true))); err != nil {
 			return nil, err
 		}

@@ -135,6 +135,8 @@ type trained struct {
 	BestStep   int      `json:"best_step,omitempty"`
 	BestLoss   *float64 `json:"best_validation_loss,omitempty"`
 	Already    bool     `json:"already_done"`
+
+	preference bool // the loss is no token's
 }
 
 // newTrained describes a finished run.
@@ -168,7 +170,11 @@ func (t trained) print(w io.Writer) {
 	fmt.Fprintln(w)
 	fmt.Fprintf(w, "loss        %.4f in the last step\n", t.Loss)
 	if t.BestLoss != nil {
-		fmt.Fprintf(w, "validation  %.4f after step %d, which is the result (perplexity %.2f)\n", *t.BestLoss, t.BestStep, math.Exp(*t.BestLoss))
+		fmt.Fprintf(w, "validation  %.4f after step %d, which is the result", *t.BestLoss, t.BestStep)
+		if !t.preference {
+			fmt.Fprintf(w, " (perplexity %.2f)", math.Exp(*t.BestLoss))
+		}
+		fmt.Fprintln(w)
 	}
 	fmt.Fprintf(w, "digest      %s\n", t.Digest)
 }
