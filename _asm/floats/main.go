@@ -1,5 +1,6 @@
-// Command floats writes the assembly of internal/model/kernel/floats: one part a
-// run, with the flags of avo for where to.
+// Command floats writes the assembly of internal/model/kernel/floats and of
+// internal/model/kernel/backward: one part a run, with the flags of avo for where
+// to.
 package main
 
 import (
@@ -11,8 +12,9 @@ import (
 
 // parts are the files of assembly, each with its functions.
 var parts = map[string]func(){
-	"panels":  panels,
-	"vectors": vectors,
+	"panels":   panels,
+	"vectors":  vectors,
+	"backward": backward,
 }
 
 func main() {

@@ -133,10 +133,16 @@ func Log(x float64) float64 {
 	}
 	s := (m - 1) / (m + 1)
 	s2 := float64(s * s)
-	sum := 0.0
-	for k := 21.0; k >= 3; k -= 2 {
-		sum = float64(s2 * (sum + 1/k))
-	}
+	sum := 1.0/19 + float64(s2*(1.0/21))
+	sum = 1.0/17 + float64(s2*sum)
+	sum = 1.0/15 + float64(s2*sum)
+	sum = 1.0/13 + float64(s2*sum)
+	sum = 1.0/11 + float64(s2*sum)
+	sum = 1.0/9 + float64(s2*sum)
+	sum = 1.0/7 + float64(s2*sum)
+	sum = 1.0/5 + float64(s2*sum)
+	sum = 1.0/3 + float64(s2*sum)
+	sum = float64(s2 * sum)
 	return float64(float64(e)*math.Ln2) + float64(2*float64(s+float64(s*sum)))
 }
 

@@ -74,5 +74,5 @@ func largest(l isa.Level, x []float32) float32 {
 	for n := largestVectors(l, &top, x); n > 0; n = largestVectors(l, &top, x) {
 		x = x[n:]
 	}
-	return largestGeneric(top, x)
+	return largestGeneric(top, x) + 0 // of two zeros either is the largest: always the positive one
 }

@@ -1,3 +1,5 @@
+//go:build !amd64 || purego
+
 package backward
 
 import "github.com/casemate-ai/casemate/internal/model/isa"
