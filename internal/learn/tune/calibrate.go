@@ -16,19 +16,23 @@ const (
 )
 
 // temperature returns the number that logits are to be divided by so that the
-// truth is as likely as can be, by golden section on its logarithm.
+// truth is as likely as can be, by golden section on its logarithm. As much as one
+// row in all is taken to have any label, so that answers which are all right do
+// not become certainties.
 func temperature(logits [][]float64, truth []int) float64 {
+	any := 1 / float64(len(logits)+2)
 	loss := func(logT float64) float64 {
 		t, sum := math.Exp(logT), 0.0
 		for n, row := range logits {
 			if truth[n] < 0 || row == nil {
 				continue
 			}
-			most, z := row[argmax(row)], 0.0
+			most, z, mean := row[argmax(row)], 0.0, 0.0
 			for _, x := range row {
 				z += math.Exp((x - most) / t)
+				mean += x / float64(len(row))
 			}
-			sum += math.Log(z) - (row[truth[n]]-most)/t
+			sum += math.Log(z) - (float64((1-any)*row[truth[n]])+float64(any*mean)-most)/t
 		}
 		return sum
 	}
@@ -175,9 +179,11 @@ func contains(set []int, k int) bool {
 }
 
 // thresholds sets the probability from which each label is given. A label whose
-// own answers cannot be sure of the precision takes the threshold of all answers,
-// and if that cannot either, the one that comes nearest.
+// own answers cannot be sure of the precision takes the threshold of all answers.
 func (j *job) thresholds(c *tuned.Card, p [][]float64) []Class {
+	if j.task == tuned.TaskRegression {
+		return nil
+	}
 	classes := make([]Class, len(j.labels))
 	c.Thresholds = map[string]float64{}
 	c.Precision = j.o.Precision
@@ -203,8 +209,12 @@ func (j *job) thresholds(c *tuned.Card, p [][]float64) []Class {
 	}
 	text := fmt.Sprintf("%d of %d labels are sure of it by their own answers; the others take the threshold of all answers, %.2f", alone, len(j.labels), shared)
 	if !reached {
-		text += fmt.Sprintf(", which does not reach it: answers above it are right in %s of the held-out rows", percent(sure))
-		j.limits = append(j.limits, fmt.Sprintf("A precision of %g could not be reached: the nearest is %s.", j.o.Precision, percent(sure)))
+		text += ": no threshold is sure of it, so it is the precision itself"
+		limit := fmt.Sprintf("A precision of %g cannot be vouched for: too few held-out answers are that sure.", j.o.Precision)
+		if sure.N > 0 {
+			limit = fmt.Sprintf("A precision of %g cannot be vouched for: of %d held-out answers that say they are as likely, %s are right.", j.o.Precision, sure.N, percent(sure))
+		}
+		j.limits = append(j.limits, limit)
 	}
 	j.set("thresholds", text, fmt.Sprintf("the lowest at which the lower end of the 95 %% interval on %d held-out answers is at least %g", len(j.learn), j.o.Precision))
 	return classes
@@ -253,20 +263,13 @@ func middle(p []float64) int {
 	return len(p) - 1
 }
 
-// pick returns the threshold that is sure of a precision, or the one whose lower
-// bound comes nearest.
+// pick returns the threshold that is sure of a precision. Where none is, it is the
+// precision itself: the head then answers only what it thinks as likely as that.
 func pick(a answers, precision float64) (float64, metric.Estimate, bool) {
 	if t, e, ok := metric.Threshold(a.groups, a.p, a.right, precision); ok {
 		return t, e, true
 	}
-	best, sure := 1.0, metric.Estimate{}
-	for step := range 20 {
-		t := float64(step) / 20
-		if e := at(a, t); e.N > 0 && e.Low > sure.Low {
-			best, sure = t, e
-		}
-	}
-	return best, sure, false
+	return precision, at(a, precision), false
 }
 
 // at returns the precision of the answers of at least a probability.

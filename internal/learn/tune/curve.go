@@ -157,6 +157,9 @@ func (c *Curve) say(gain, left float64, errors bool) {
 // rarest returns the labels with the fewest rows to learn from, fewest first.
 func (j *job) rarest(most int) (labels []string, rows []int) {
 	counts := make([]int, len(j.labels))
+	if j.sets == nil { // numbers
+		return nil, nil
+	}
 	for _, i := range j.learn {
 		for _, k := range j.sets[i] {
 			counts[k]++

@@ -90,8 +90,8 @@ type Class struct {
 	Test       metric.Class `json:"test"`
 	// Threshold is the probability from which the label is given, and Sure what
 	// precision that had on the validation part. Reached is false where no
-	// threshold was surely as precise as asked for; Threshold is then the least
-	// bad, and the head abstains more.
+	// threshold of the label's own was surely as precise as asked for; Threshold is
+	// then that of all answers.
 	Threshold float64         `json:"threshold"`
 	Sure      metric.Estimate `json:"sure"`
 	Reached   bool            `json:"reached"`

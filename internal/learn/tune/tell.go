@@ -39,7 +39,8 @@ func (t *teller) within(share float64, name string, done, total int) {
 	if name != "" {
 		t.now.Stage = name
 	}
-	t.now.Share = t.base + share*float64(done)/float64(max(1, total))
+	// A stage may be of several that each begin anew.
+	t.now.Share = max(t.now.Share, t.base+share*float64(done)/float64(max(1, total)))
 	t.say()
 }
 

@@ -95,7 +95,7 @@ func (j *job) advise(res *Result, v *Verdict) {
 		v.Next = append(v.Next, "Label more rows: the score is still growing.")
 	}
 	const few = 20
-	if labels, rows := j.rarest(few); len(labels) > 0 && j.task != tuned.TaskRegression {
+	if labels, rows := j.rarest(few); len(labels) > 0 {
 		most := min(len(labels), 5)
 		var parts []string
 		for i := range most {
