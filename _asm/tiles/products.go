@@ -69,9 +69,9 @@ var (
 func (k kernel) function(name, level string, load func(kernel, Mem, int), products func(kernel, int, int, Mem)) {
 	k.name, k.load, k.products = name, load, products
 	full := fmt.Sprintf("%sx%d%s", name, k.panels, level)
-	TEXT(full, NOSPLIT, "func(out *float32, a, b *byte, steps, outStride, aStride, rows, groups, add int)")
+	TEXT(full, NOSPLIT, "func(out *float32, a, b *byte, steps, outStride, aStride, rows, groups, add int, next *byte, nextStride, nextStep int)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("%s multiplies rows rows of a, 1 to %d, by groups times %d panels of so many steps of %d bytes. Distances are in bytes; add is 0 or 1.",
+	Doc(fmt.Sprintf("%s multiplies rows rows of a, 1 to %d, by groups times %d panels of so many steps of %d bytes. Distances are in bytes; add is 0 or 1. With every group of panels two lines of each of so many rows at next are asked for, which moves by nextStep.",
 		full, k.most, k.panels, panelStep))
 	var modes Mem
 	if k.flushes {
@@ -127,6 +127,7 @@ func (k kernel) block(modes Mem) {
 		SHLQ(Imm(6), at)
 		LEAQ(Mem{Base: bAt[0], Index: at, Scale: 1}, bAt[1])
 	}
+	k.ask()
 	for i := range k.sums() {
 		k.zero(k.vec[i])
 	}
@@ -159,6 +160,33 @@ func (k kernel) block(modes Mem) {
 	ADDQ(U32(uint32(4*lanes*k.panels)), outAt)
 	DECQ(groups)
 	JNE(LabelRef(name("group")))
+}
+
+// ask asks for the results' lines, and for two lines of each of some rows that
+// will be read later.
+func (k kernel) ask() {
+	MOVQ(outAt, at)
+	for t := range k.rows {
+		for line := range (4*lanes*k.panels + 63) / 64 {
+			PREFETCHT0(Mem{Base: at, Disp: 64 * line})
+		}
+		if t < k.rows-1 {
+			ADDQ(outStride, at)
+		}
+	}
+	Load(Param("next"), at)
+	Load(Param("nextStride"), count)
+	for t := range k.rows {
+		PREFETCHT1(Mem{Base: at})
+		PREFETCHT1(Mem{Base: at, Disp: 64})
+		if t < k.rows-1 {
+			ADDQ(count, at)
+		}
+	}
+	Load(Param("next"), at)
+	Load(Param("nextStep"), count)
+	ADDQ(count, at)
+	Store(at, Param("next"))
 }
 
 // parts is how many registers the lanes of the panels take.

@@ -141,7 +141,14 @@ func (q *product) strip(w *tensor.Worker, m, m1, n, n1 int) {
 		for i := m; i < m1; i += rows {
 			s.M = min(rows, m1-i)
 			q.packLeft(&mem, i, s.M, k, K)
-			q.tile(&mem, s, i, n, n1)
+			for at := 0; at < s.M; at += tiles.Rows {
+				in := s
+				in.M = min(tiles.Rows, s.M-at)
+				if i+rows < m1 {
+					in.Next, in.NextStride, in.NextStep = q.next(i+rows, at, k, K)
+				}
+				q.tile(&mem, in, at, i+at, n, n1)
+			}
 		}
 	}
 }
@@ -154,19 +161,34 @@ func (q *product) step() int {
 	return 1
 }
 
-// multiply multiplies the packed rows by panels from so many on.
-func (q *product) multiply(out []float32, mem *memory, from int, s tiles.Shape) {
-	at := from * s.K * tiles.Lanes
+// multiply multiplies packed rows by panels, both from a number on.
+func (q *product) multiply(out []float32, mem *memory, row, panel int, s tiles.Shape) {
+	row, panel = row*s.AStride, panel*s.K*tiles.Lanes
 	if q.bf16 {
-		tiles.Pairs(out, mem.aPairs, mem.bPairs[at:], s)
+		tiles.Pairs(out, mem.aPairs[row:], mem.bPairs[panel:], s)
 	} else {
-		tiles.Floats(out, mem.a, mem.b[at:], s)
+		tiles.Floats(out, mem.a[row:], mem.b[panel:], s)
 	}
 }
 
-// tile multiplies what is packed. What does not lie in the result as the
-// arithmetic wants it passes through memory.
-func (q *product) tile(mem *memory, s tiles.Shape, m, n, n1 int) {
+// next returns which part of what packLeft will read at row m is to be asked for
+// with the tile whose first row is row at of those before.
+func (q *product) next(m, at, k, K int) (from []float32, stride, step int) {
+	stride = q.a.stride
+	if q.a.along {
+		from = q.a.floats[min((m+at)*stride+k, len(q.a.floats)):]
+		return from, stride, K * tiles.Lanes / blockColumns * 2
+	}
+	// The tiles share rows and, 32 numbers each, columns of a.
+	tile := at / tiles.Rows
+	const across = (groupRows + 31) / 32
+	k += tile / across * (K / 2)
+	return q.a.floats[min(k*stride+m+tile%across*32, len(q.a.floats)):], stride, tiles.Rows * stride
+}
+
+// tile multiplies packed rows from number at on. What does not lie in the result
+// as the arithmetic wants it passes through memory.
+func (q *product) tile(mem *memory, s tiles.Shape, at, m, n, n1 int) {
 	whole := (n1 - n) / tiles.Lanes
 	if q.out.Transposed {
 		whole = 0
@@ -174,7 +196,7 @@ func (q *product) tile(mem *memory, s tiles.Shape, m, n, n1 int) {
 	if whole > 0 {
 		in := s
 		in.Panels, in.OutStride = whole, q.out.Stride
-		q.multiply(q.out.Floats[m*q.out.Stride+n:], mem, 0, in)
+		q.multiply(q.out.Floats[m*q.out.Stride+n:], mem, at, 0, in)
 	}
 	if whole == s.Panels {
 		return
@@ -182,7 +204,7 @@ func (q *product) tile(mem *memory, s tiles.Shape, m, n, n1 int) {
 	in := s
 	in.Panels, in.OutStride = s.Panels-whole, (s.Panels-whole)*tiles.Lanes
 	in.Add = false
-	q.multiply(mem.edge, mem, whole, in)
+	q.multiply(mem.edge, mem, at, whole, in)
 	q.scatter(mem.edge, in.OutStride, m, s.M, n+whole*tiles.Lanes, n1, s.Add)
 }
 

@@ -4,42 +4,42 @@
 
 package tiles
 
-// floatsx2AVX512 multiplies rows rows of a, 1 to 14, by groups times 2 panels of so many steps of 64 bytes. Distances are in bytes; add is 0 or 1.
+// floatsx2AVX512 multiplies rows rows of a, 1 to 14, by groups times 2 panels of so many steps of 64 bytes. Distances are in bytes; add is 0 or 1. With every group of panels two lines of each of so many rows at next are asked for, which moves by nextStep.
 //
 //go:noescape
-func floatsx2AVX512(out *float32, a *byte, b *byte, steps int, outStride int, aStride int, rows int, groups int, add int)
+func floatsx2AVX512(out *float32, a *byte, b *byte, steps int, outStride int, aStride int, rows int, groups int, add int, next *byte, nextStride int, nextStep int)
 
-// pairsx2AVX512BF16 multiplies rows rows of a, 1 to 14, by groups times 2 panels of so many steps of 64 bytes. Distances are in bytes; add is 0 or 1.
+// pairsx2AVX512BF16 multiplies rows rows of a, 1 to 14, by groups times 2 panels of so many steps of 64 bytes. Distances are in bytes; add is 0 or 1. With every group of panels two lines of each of so many rows at next are asked for, which moves by nextStep.
 //
 //go:noescape
-func pairsx2AVX512BF16(out *float32, a *byte, b *byte, steps int, outStride int, aStride int, rows int, groups int, add int)
+func pairsx2AVX512BF16(out *float32, a *byte, b *byte, steps int, outStride int, aStride int, rows int, groups int, add int, next *byte, nextStride int, nextStep int)
 
-// pairsx2AVX512 multiplies rows rows of a, 1 to 12, by groups times 2 panels of so many steps of 64 bytes. Distances are in bytes; add is 0 or 1.
+// pairsx2AVX512 multiplies rows rows of a, 1 to 12, by groups times 2 panels of so many steps of 64 bytes. Distances are in bytes; add is 0 or 1. With every group of panels two lines of each of so many rows at next are asked for, which moves by nextStep.
 //
 //go:noescape
-func pairsx2AVX512(out *float32, a *byte, b *byte, steps int, outStride int, aStride int, rows int, groups int, add int)
+func pairsx2AVX512(out *float32, a *byte, b *byte, steps int, outStride int, aStride int, rows int, groups int, add int, next *byte, nextStride int, nextStep int)
 
-// floatsx1AVX512 multiplies rows rows of a, 1 to 14, by groups times 1 panels of so many steps of 64 bytes. Distances are in bytes; add is 0 or 1.
+// floatsx1AVX512 multiplies rows rows of a, 1 to 14, by groups times 1 panels of so many steps of 64 bytes. Distances are in bytes; add is 0 or 1. With every group of panels two lines of each of so many rows at next are asked for, which moves by nextStep.
 //
 //go:noescape
-func floatsx1AVX512(out *float32, a *byte, b *byte, steps int, outStride int, aStride int, rows int, groups int, add int)
+func floatsx1AVX512(out *float32, a *byte, b *byte, steps int, outStride int, aStride int, rows int, groups int, add int, next *byte, nextStride int, nextStep int)
 
-// pairsx1AVX512BF16 multiplies rows rows of a, 1 to 14, by groups times 1 panels of so many steps of 64 bytes. Distances are in bytes; add is 0 or 1.
+// pairsx1AVX512BF16 multiplies rows rows of a, 1 to 14, by groups times 1 panels of so many steps of 64 bytes. Distances are in bytes; add is 0 or 1. With every group of panels two lines of each of so many rows at next are asked for, which moves by nextStep.
 //
 //go:noescape
-func pairsx1AVX512BF16(out *float32, a *byte, b *byte, steps int, outStride int, aStride int, rows int, groups int, add int)
+func pairsx1AVX512BF16(out *float32, a *byte, b *byte, steps int, outStride int, aStride int, rows int, groups int, add int, next *byte, nextStride int, nextStep int)
 
-// pairsx1AVX512 multiplies rows rows of a, 1 to 12, by groups times 1 panels of so many steps of 64 bytes. Distances are in bytes; add is 0 or 1.
+// pairsx1AVX512 multiplies rows rows of a, 1 to 12, by groups times 1 panels of so many steps of 64 bytes. Distances are in bytes; add is 0 or 1. With every group of panels two lines of each of so many rows at next are asked for, which moves by nextStep.
 //
 //go:noescape
-func pairsx1AVX512(out *float32, a *byte, b *byte, steps int, outStride int, aStride int, rows int, groups int, add int)
+func pairsx1AVX512(out *float32, a *byte, b *byte, steps int, outStride int, aStride int, rows int, groups int, add int, next *byte, nextStride int, nextStep int)
 
-// floatsx1AVX2 multiplies rows rows of a, 1 to 6, by groups times 1 panels of so many steps of 64 bytes. Distances are in bytes; add is 0 or 1.
+// floatsx1AVX2 multiplies rows rows of a, 1 to 6, by groups times 1 panels of so many steps of 64 bytes. Distances are in bytes; add is 0 or 1. With every group of panels two lines of each of so many rows at next are asked for, which moves by nextStep.
 //
 //go:noescape
-func floatsx1AVX2(out *float32, a *byte, b *byte, steps int, outStride int, aStride int, rows int, groups int, add int)
+func floatsx1AVX2(out *float32, a *byte, b *byte, steps int, outStride int, aStride int, rows int, groups int, add int, next *byte, nextStride int, nextStep int)
 
-// pairsx1AVX2 multiplies rows rows of a, 1 to 5, by groups times 1 panels of so many steps of 64 bytes. Distances are in bytes; add is 0 or 1.
+// pairsx1AVX2 multiplies rows rows of a, 1 to 5, by groups times 1 panels of so many steps of 64 bytes. Distances are in bytes; add is 0 or 1. With every group of panels two lines of each of so many rows at next are asked for, which moves by nextStep.
 //
 //go:noescape
-func pairsx1AVX2(out *float32, a *byte, b *byte, steps int, outStride int, aStride int, rows int, groups int, add int)
+func pairsx1AVX2(out *float32, a *byte, b *byte, steps int, outStride int, aStride int, rows int, groups int, add int, next *byte, nextStride int, nextStep int)

@@ -27,7 +27,17 @@ type Shape struct {
 	AStride      int  // from a row of a to the next
 	OutStride    int  // from a row of results to the next
 	Add          bool // to the results that are there
+	// Next is what the caller will read after this, for speed alone: as many rows
+	// as are multiplied at a time, Rows at most, NextStride apart, of which 32
+	// numbers are asked for with every two panels, and then those NextStep further
+	// on. They may lie beyond its end, and may be nil.
+	Next                 []float32
+	NextStride, NextStep int
 }
+
+// Rows is how many rows of a are multiplied at a time where there are most
+// registers. It is best to give a multiple of them, or less.
+const Rows = 14
 
 var chosen = isa.Chosen()
 

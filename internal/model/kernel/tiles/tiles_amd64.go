@@ -11,7 +11,7 @@ import (
 //go:generate go -C ../../../../_asm run ./tiles -part products -pkg tiles -out ../internal/model/kernel/tiles/products_amd64.s -stubs ../internal/model/kernel/tiles/products_stubs_amd64.go
 
 // function is one of the assembly's products.
-type function func(out *float32, a, b *byte, steps, outStride, aStride, rows, groups, add int)
+type function func(out *float32, a, b *byte, steps, outStride, aStride, rows, groups, add int, next *byte, nextStride, nextStep int)
 
 // kernels are the functions for one panel and for two at a time, if there is one,
 // and the most rows that they take. A step is one number of each row or a pair.
@@ -61,15 +61,19 @@ func (k kernels) run(out []float32, a, b *byte, s Shape) {
 		add = 1
 	}
 	rest := (*byte)(unsafe.Add(unsafe.Pointer(b), 2*pairs*s.K*4*Lanes))
+	next := (*byte)(unsafe.Pointer(unsafe.SliceData(s.Next)))
+	if next == nil {
+		next = a
+	}
 	for m := 0; m < s.M; m += k.rows {
 		rows := min(k.rows, s.M-m)
 		row := (*byte)(unsafe.Add(unsafe.Pointer(a), m*4*s.AStride))
 		to := out[m*s.OutStride:]
 		if pairs > 0 {
-			k.two(&to[0], row, b, s.K, 4*s.OutStride, 4*s.AStride, rows, pairs, add)
+			k.two(&to[0], row, b, s.K, 4*s.OutStride, 4*s.AStride, rows, pairs, add, next, 4*s.NextStride, 4*s.NextStep)
 		}
 		if single > 0 {
-			k.one(&to[2*pairs*Lanes], row, rest, s.K, 4*s.OutStride, 4*s.AStride, rows, single, add)
+			k.one(&to[2*pairs*Lanes], row, rest, s.K, 4*s.OutStride, 4*s.AStride, rows, single, add, next, 4*s.NextStride, 4*s.NextStep)
 		}
 	}
 }
