@@ -202,6 +202,7 @@ const minDivided = 20
 // divide gives rows to training and validation: as the data say, else by groups.
 // Rows that the data keep for a test are not looked at.
 func (j *loraJob) divide() error {
+	j.learnRows, j.tryRows = []int{}, []int{} // not nil, which would be all
 	if j.c.Validation == 0 || len(j.table.Rows) < minDivided {
 		for i, r := range j.table.Rows {
 			if r.Part != dataset.PartTest && r.Part != dataset.PartValidation {
@@ -218,7 +219,7 @@ func (j *loraJob) divide() error {
 	if err != nil {
 		return err
 	}
-	j.learnRows, j.tryRows = parts.Train, parts.Validation
+	j.learnRows, j.tryRows = append(j.learnRows, parts.Train...), append(j.tryRows, parts.Validation...)
 	for _, i := range parts.Test { // tune train measures; here only what the data keep is kept
 		if j.table.Rows[i].Part != dataset.PartTest {
 			j.learnRows = append(j.learnRows, i)

@@ -20,13 +20,13 @@ const (
 
 // Done is what a finished run leaves beside its manifest.
 type Done struct {
-	Manifest string `json:"manifest"` // digest of run.json
-	Output   string `json:"output"`   // digest of what was trained, as the caller takes it
-	Steps    int    `json:"steps"`
-	Stopped  bool   `json:"stopped"` // before all steps were made
-	Tokens   int64  `json:"tokens"`
+	Manifest string  `json:"manifest"` // digest of run.json
+	Output   string  `json:"output"`   // digest of what was trained, as the caller takes it
+	Steps    int     `json:"steps"`
+	Stopped  bool    `json:"stopped"` // before all steps were made
+	Tokens   int64   `json:"tokens"`
 	Loss     float64 `json:"loss"` // of the last step
-	Best     *Point `json:"best,omitempty"`
+	Best     *Point  `json:"best,omitempty"`
 }
 
 // Digest returns the digest of the manifest that a run with these options has.
