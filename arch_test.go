@@ -174,7 +174,7 @@ var allowed = map[string][]string{
 	"internal/learn/outcome":     {".", "internal/learn/metric"},
 	"internal/learn/instruct":    {".", "internal/learn/dataset", "internal/model/chat", "internal/model/tokenizer", "internal/model/train"},
 	"internal/learn/tune":        {".", "internal/engine", "internal/learn/dataset", "internal/learn/inspect", "internal/learn/instruct", "internal/learn/metric", "internal/learn/outcome", "internal/learn/split", "internal/model/activation", "internal/model/adapter", "internal/model/gradient", "internal/model/lexical", "internal/model/linear", "internal/model/probe", "internal/model/tagger", "internal/model/train", "internal/security/head", "internal/security/tuned"},
-	"internal/learn/tune/report": {".", "internal/learn/inspect", "internal/learn/metric", "internal/learn/outcome", "internal/learn/tune", "internal/security/phrase", "internal/security/tuned"},
+	"internal/learn/tune/report": {".", "internal/learn/inspect", "internal/learn/metric", "internal/learn/outcome", "internal/learn/tune", "internal/security/phrase", "internal/security/report", "internal/security/tuned"},
 	"internal/learn/registry":    {".", "internal/learn/metric", "internal/learn/outcome", "internal/security/tuned"},
 	"internal/learn/cluster":     {".", "internal/learn/dataset", "internal/learn/outcome", "internal/learn/split", "internal/model/adapter"},
 
@@ -191,6 +191,7 @@ var allowed = map[string][]string{
 	"conformance/jsonschema/run":   {"internal/model/grammar"},
 	"conformance/jsonschema/walk":  {"internal/model/grammar"},
 	"conformance/quantization/run": {"internal/model/quant"},
+	"conformance/training/run":     {"internal/model/gradient", "internal/model/modelfile"},
 }
 
 const (
