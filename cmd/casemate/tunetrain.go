@@ -1,0 +1,187 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/learn/dataset"
+	"github.com/casemate-ai/casemate/internal/learn/registry"
+	"github.com/casemate-ai/casemate/internal/learn/tune"
+	"github.com/casemate-ai/casemate/internal/security/report"
+	"github.com/casemate-ai/casemate/internal/security/tuned"
+)
+
+// tableFlags say how rows are read; none of them is needed.
+type tableFlags struct {
+	Rows      []string `arg:"" name:"data" help:"Labelled rows: CSV, TSV, JSON lines, CoNLL or Parquet."`
+	Text      string   `placeholder:"COLUMN" help:"The column of texts; default: found."`
+	Label     string   `placeholder:"COLUMN" help:"The column of labels; default: found."`
+	Kind      string   `enum:"auto,single,multi,ordinal,regression,spans" default:"auto" help:"What the labels are: single (one of several), multi (any number), ordinal (one of several in order), regression (a number), spans; default: found."`
+	Order     []string `placeholder:"LOW,…,HIGH" help:"The labels of --kind ordinal in their order."`
+	Separator string   `placeholder:"TEXT" help:"What stands between the labels of a cell; default: found."`
+	Group     string   `placeholder:"COLUMN" help:"The column whose equal cells stay in one part, such as a report or an incident; none: only equal texts do. Default: found."`
+}
+
+// read reads the rows.
+func (f *tableFlags) read(s *streams) (*dataset.Table, error) {
+	o := dataset.Options{Text: f.Text, Label: f.Label, Order: f.Order, Separator: f.Separator}
+	if f.Group != "none" {
+		o.Group = f.Group
+	}
+	if f.Kind != "auto" {
+		o.Kind = dataset.Kind(f.Kind)
+	}
+	return dataset.Read(s.ctx, f.Rows, o)
+}
+
+type tuneTrainCmd struct {
+	tableFlags
+	modelOptions
+	Encoder   string   `default:"lexical" placeholder:"lexical|MODEL" help:"What reads the texts: lexical (words and word vectors, seconds, no model), or a language model of the store or by its path. Default: lexical."`
+	Name      string   `placeholder:"NAME" help:"The head's name; default: made of the file's."`
+	Precision float64  `placeholder:"P" help:"The share of answers that must be right, such as 0.9: under the threshold for it the head leaves the text to a person. Default: 0.8; for several labels the best F1."`
+	Allow     []string `placeholder:"CODE,…" help:"Go on in spite of these findings of casemate tune check; the report names them."`
+	Seed      uint64   `placeholder:"N" help:"Of all that is left to chance; default: 1. The same rows and seed give the same bytes."`
+	Anew      bool     `help:"Divide the rows anew even where the data say which are for training and testing."`
+	Out       string   `placeholder:"DIR" help:"Write a copy of the head's folder here as well."`
+	NoTexts   bool     `help:"Keep row texts out of the report."`
+	JSON      bool     `help:"Print one JSON document."`
+}
+
+// Run trains a head, keeps it and says what came out.
+func (c *tuneTrainCmd) Run(s *streams) error {
+	if c.Out != "" {
+		if err := emptyPlace(c.Out); err != nil {
+			return err
+		}
+	}
+	table, err := c.read(s)
+	if err != nil {
+		return err
+	}
+	o := tune.Options{Name: c.Name, Precision: c.Precision, Seed: c.Seed, Allow: c.Allow, Group: c.Group, Anew: c.Anew, Created: time.Now().UTC().Truncate(time.Second)}
+	if c.Encoder != tuned.EncoderLexical {
+		e, closeEngine, err := c.openEncoder(s, &o)
+		if err != nil {
+			return err
+		}
+		defer closeEngine()
+		o.Engine = e
+	}
+	bar := newHeadBar(s.stderr)
+	trained, err := tune.Train(s.ctx, table, o, bar.show)
+	bar.done()
+	if err != nil {
+		return err
+	}
+	version, err := c.keep(s, trained, o.Created)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return writeJSON(s.stdout, map[string]any{"head": version, "result": trained.Result}, true)
+	}
+	return writeTrained(s.stdout, trained.Result, version)
+}
+
+// emptyPlace refuses a folder that holds something before hours are spent.
+func emptyPlace(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !os.IsNotExist(err) || len(entries) > 0 {
+		return &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("--out %q is there and holds something", dir), Hint: "name a folder that is not there yet"}
+	}
+	return nil
+}
+
+// keep writes the folder and takes it into the registry, which signs it.
+func (c *tuneTrainCmd) keep(s *streams, t *tune.Trained, at time.Time) (*registry.Version, error) {
+	files, err := c.pages(t, at)
+	if err != nil {
+		return nil, err
+	}
+	files = append(t.Files(), files...)
+	if c.Out != "" {
+		if err := tuned.WriteFolder(c.Out, files); err != nil {
+			return nil, err
+		}
+	}
+	data, err := c.dataDir()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data directory: %w", err)
+	}
+	temp, err := os.MkdirTemp(data, ".trained-*")
+	if err != nil {
+		return nil, fmt.Errorf("keep head %q: %w", t.Result.Name, err)
+	}
+	defer os.RemoveAll(temp) // the registry has a copy
+	dir := filepath.Join(temp, "head")
+	if err := tuned.WriteFolder(dir, files); err != nil {
+		return nil, err
+	}
+	return registry.Open(data).Add(s.ctx, registry.KindHead, t.Result.Name, dir, at)
+}
+
+// headBar shows on a terminal how far a training is, the time that is left, and
+// the loss of the model in training.
+type headBar struct{ bar *progressbar.ProgressBar }
+
+const barSteps = 1000
+
+func newHeadBar(stderr io.Writer) *headBar {
+	if !isTerminal(stderr) {
+		return &headBar{}
+	}
+	return &headBar{progressbar.NewOptions(barSteps, progressbar.OptionSetWriter(stderr), progressbar.OptionSetDescription("training"),
+		progressbar.OptionSetPredictTime(true), progressbar.OptionSetElapsedTime(true), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(barThrottle))}
+}
+
+func (b *headBar) show(p tune.Progress) {
+	if b.bar == nil {
+		return
+	}
+	what := report.Terminal(p.Stage)
+	if p.Loss != 0 {
+		what += fmt.Sprintf(", loss %.3f", p.Loss)
+	}
+	b.bar.Describe(fmt.Sprintf("%-44s", what))
+	b.bar.Set(int(barSteps * p.Share)) // a bar that cannot be drawn is no reason to stop
+}
+
+func (b *headBar) done() {
+	if b.bar != nil {
+		b.bar.Finish()
+	}
+}
+
+// writeTrained says what came out and what to do.
+func writeTrained(w io.Writer, r *tune.Result, v *registry.Version) error {
+	var b strings.Builder
+	say := func(format string, args ...any) { b.WriteString(report.Terminal(fmt.Sprintf(format, args...)) + "\n") }
+	say("%s", r.Verdict.Headline)
+	for _, line := range r.Verdict.Reasons {
+		say("  %s", line)
+	}
+	say("")
+	say("What was chosen:")
+	for _, x := range r.Settings {
+		say("  %-12s %s (%s)", x.Name, x.Value, x.Why)
+	}
+	say("")
+	say("Kept as %s, version %s, in %s", r.Name, v.ID, v.Dir)
+	say("Next:")
+	for _, line := range r.Verdict.Next {
+		say("  %s", line)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
