@@ -414,4 +414,5 @@ def main():
     sys.exit(table.failed)
 
 
-main()
+if __name__ == "__main__":
+    main()

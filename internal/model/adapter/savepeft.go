@@ -22,7 +22,6 @@ import (
 // of their names, as PEFT writes them.
 type peftOutput struct {
 	Alphas      map[string]float64 `json:"alpha_pattern"`
-	AutoMapping *string            `json:"auto_map"`
 	Base        string             `json:"base_model_name_or_path"`
 	Bias        string             `json:"bias"`
 	FanInFanOut bool               `json:"fan_in_fan_out"`
