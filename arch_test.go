@@ -141,7 +141,7 @@ var allowed = map[string][]string{
 	"internal/model/quantize":                {"internal/model/modelfile", "internal/model/modelfile/gguf", "internal/model/quant", "internal/model/tokenizer"},
 	"internal/model/merge":                   {"internal/model/adapter", "internal/model/kernel", "internal/model/llama", "internal/model/modelfile", "internal/model/quant", "internal/model/quantize"},
 	"internal/model/synth":                   {"internal/model/modelfile", "internal/model/modelfile/gguf", "internal/model/quant", "internal/model/quantize", "internal/model/tokenizer"},
-	"internal/model/bench":                   {"internal/engine/native/batch", "internal/model/isa", "internal/model/llama", "internal/model/modelfile", "internal/model/quant", "internal/model/tensor"},
+	"internal/model/bench":                   {"internal/engine/native/batch", "internal/model/gradient", "internal/model/isa", "internal/model/llama", "internal/model/modelfile", "internal/model/optimizer", "internal/model/quant", "internal/model/tensor"},
 	"internal/model/modelstore":              {".", "internal/model/modelfile", "internal/model/quant"},
 
 	// Training: products and backwards, the optimiser, the loop, heads on hidden states.

@@ -30,6 +30,15 @@ type modelBenchCmd struct {
 	CacheType string `enum:"f32,f16,q8_0" default:"f32" help:"The number format of keys and values: f32, f16 or q8_0."`
 	Compare   string `placeholder:"FILE" help:"An earlier document of --json: also show how many times as fast it is now."`
 	JSON      bool   `help:"Print one JSON document."`
+
+	Train     bool     `help:"Measure training in place of answering: steps of a LoRA adapter with AdamW."`
+	Full      bool     `help:"With --train: train all weights."`
+	Sequences int      `default:"8" placeholder:"N" help:"With --train: sequences of a step; default: 8."`
+	Length    int      `default:"256" placeholder:"N" help:"With --train: tokens of a sequence; default: 256."`
+	Rank      int      `default:"8" placeholder:"N" help:"With --train: rank of the adapter; default: 8."`
+	Targets   []string `default:"q,v" placeholder:"NAME,…" help:"With --train: matrices to adapt; default: q,v."`
+	BF16      bool     `name:"bf16" help:"With --train: round what goes into products to BF16."`
+	Recompute bool     `help:"With --train: keep less of the forward pass and compute it again."`
 }
 
 // benchDocument is what `model bench --json` prints.
@@ -40,6 +49,9 @@ type benchDocument struct {
 
 // Run measures and prints.
 func (c *modelBenchCmd) Run(s *streams) error {
+	if c.Train {
+		return c.train(s)
+	}
 	before, err := c.earlier()
 	if err != nil {
 		return err
