@@ -4,10 +4,16 @@
 package inspect
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"regexp"
+	"slices"
 
+	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/learn/dataset"
 	"github.com/casemate-ai/casemate/internal/learn/metric"
+	"github.com/casemate-ai/casemate/internal/learn/near"
 	"github.com/casemate-ai/casemate/internal/learn/split"
 )
 
@@ -19,6 +25,57 @@ const (
 	LevelRefuse Level = "refuse" // a result would be false: training stops unless it is allowed by name
 	LevelWarn   Level = "warn"   // a result would be worse
 	LevelNote   Level = "note"   // worth knowing
+)
+
+// The codes of findings, which --allow names.
+const (
+	CodeSkipped      = "skipped"       // rows that cannot be used
+	CodeFewRows      = "few-rows"      // rows or groups in all
+	CodeOneClass     = "one-class"     // nothing to tell apart
+	CodeSmallClasses = "small-classes" // labels with too few rows
+	CodeBalance      = "balance"       // one label has nearly all rows
+	CodeSpelling     = "spelling"      // labels that differ in case or space alone
+	CodeDuplicates   = "duplicates"    // the same text
+	CodeNear         = "near-duplicates"
+	CodeConflicts    = "conflicts"        // the same text under different labels
+	CodeNearConflict = "near-conflicts"   // nearly the same text under different labels
+	CodeLeakage      = "leakage"          // the same rows to learn from and to test on
+	CodeLabelColumn  = "label-column"     // another column is the label
+	CodeLabelInText  = "label-in-text"    // the text says its label
+	CodeGroups       = "groups"           // what rows share and is not kept together
+	CodeShort        = "short-texts"      // of a word or none
+	CodeContext      = "context"          // texts that are longer than what is read
+	CodeSecrets      = "secrets"          // keys, tokens, passwords
+	CodeMaybeSecret  = "possible-secrets" // what looks like one by its randomness alone
+	CodePersonal     = "personal-data"
+	CodePatterns     = "patterns" // the user's own
+	CodeLanguages    = "languages"
+	CodeSuspects     = "suspects" // labels that are probably wrong
+	CodeTrigger      = "trigger"  // words that go with one label against all else
+	CodeNeeds        = "needs"    // labels that more rows would help
+)
+
+// Bounds of what is tolerated. They are rules of thumb: docs/data.md says why each.
+const (
+	MinRows   = 50 // rows in all, below which a figure on the test part says nothing
+	MinGroups = 10 // groups in all
+	MinClass  = 5  // rows of a label, below which it cannot be in three parts and be measured
+
+	refuseSkipped   = 0.2  // share of the rows that cannot be used
+	refuseSmall     = 0.1  // share of the rows whose label has less than MinClass
+	refuseConflicts = 0.02 // share of the rows that have a twin under another label
+	refuseLeakage   = 0.01 // share of the rows to test on
+	refuseInText    = 0.9  // share of the rows whose text says the label
+	warnInText      = 0.1
+	warnBalance     = 0.9 // share of the rows that one label has
+	warnDuplicates  = 0.05
+	warnShort       = 0.3
+	warnForeign     = 0.02
+	nearlySame      = 0.9 // of the word pairs, from which on other labels are a conflict
+
+	// MaxRows bounds the row numbers that a finding lists, maxShown what it shows.
+	MaxRows  = 1000
+	maxShown = 5
 )
 
 // Finding is one thing that is wrong.
@@ -33,9 +90,6 @@ type Finding struct {
 	Allowed bool     `json:"allowed,omitempty"`
 }
 
-// MaxRows bounds the row numbers that a finding lists.
-const MaxRows = 1000
-
 // Class is a label and its rows.
 type Class struct {
 	Label  string `json:"label"`
@@ -43,11 +97,12 @@ type Class struct {
 	Groups int    `json:"groups"` // that have one of the rows: what independent examples there are
 	// F1 is out of fold, of a quick lexical classifier; nil where none was trained.
 	F1 *metric.Estimate `json:"f1,omitempty"`
-	// More is how many more rows the label needs: at most, by its interval.
+	// More is how many more rows the label needs; nil if no rule says.
 	More *Need `json:"more,omitempty"`
 }
 
-// Need is how many more rows a label needs, and by what rule.
+// Need is how many more rows a label needs, and by what rule. High is -1 where the
+// interval has no end: more rows alone may not help.
 type Need struct {
 	Rows int    `json:"rows"`
 	Low  int    `json:"low"`
@@ -60,8 +115,9 @@ type Suspect struct {
 	Row    int      `json:"row"` // number
 	Given  []string `json:"given"`
 	Likely string   `json:"likely"`
-	P      float64  `json:"p"`      // of Likely, out of fold
-	PGiven float64  `json:"pGiven"` // of the given label
+	P      float64  `json:"p"`       // of Likely, out of fold
+	PGiven float64  `json:"p_given"` // of the given label
+	Text   string   `json:"text"`    // its beginning, safe to print
 }
 
 // Language is how many rows are in a language or script.
@@ -76,8 +132,15 @@ type Point struct {
 	Accuracy metric.Estimate `json:"accuracy"`
 }
 
-// Report is all that was found. Findings are in the order of their level and then
-// of how much they touch.
+// Spread is the median, the 95th percentile and the largest of a measure.
+type Spread struct {
+	Median int `json:"median"`
+	P95    int `json:"p95"`
+	Max    int `json:"max"`
+}
+
+// Report is all that was found. Findings are in the order of their level, and what
+// refuses comes first.
 type Report struct {
 	Format    int               `json:"format"` // 1
 	Path      string            `json:"path"`
@@ -90,21 +153,17 @@ type Report struct {
 	Skipped   int               `json:"skipped"`
 	Groups    int               `json:"groups"`
 	GroupedBy []string          `json:"grouped_by"`
-	Classes   []Class           `json:"classes,omitempty"` // by label
+	Classes   []Class           `json:"classes,omitempty"` // as Table.Labels
 	Words     Spread            `json:"words"`             // of a text
 	Tokens    *Spread           `json:"tokens,omitempty"`  // of a text, if Options.Tokens counts them
 	Languages []Language        `json:"languages,omitempty"`
 	Curve     []Point           `json:"curve,omitempty"`
 	Suspects  []Suspect         `json:"suspects,omitempty"` // the most suspect first
-	Findings  []Finding         `json:"findings"`
-	Allowed   []string          `json:"allowed,omitempty"` // what --allow named
-}
-
-// Spread is the median, the 95th percentile and the largest of a measure.
-type Spread struct {
-	Median int `json:"median"`
-	P95    int `json:"p95"`
-	Max    int `json:"max"`
+	// Found is which share of labels that are wrong at random is among Suspects: it
+	// is measured by flipping some on purpose. Nil where that was not done.
+	Found    *metric.Estimate `json:"found,omitempty"`
+	Findings []Finding        `json:"findings"`
+	Allowed  []string         `json:"allowed,omitempty"` // what --allow named
 }
 
 // Options say how to check. The zero value checks all that needs no model.
@@ -129,22 +188,101 @@ type Options struct {
 // Pattern is a user's own of what must not be learnt.
 type Pattern struct {
 	Name       string
-	Expression string // Go's regular expressions
+	Expression *regexp.Regexp
 }
+
+// Codes are those that --allow may name.
+var Codes = []string{CodeSkipped, CodeFewRows, CodeOneClass, CodeSmallClasses, CodeBalance, CodeSpelling, CodeDuplicates, CodeNear, CodeConflicts, CodeNearConflict, CodeLeakage, CodeLabelColumn, CodeLabelInText, CodeGroups, CodeShort, CodeContext, CodeSecrets, CodeMaybeSecret, CodePersonal, CodePatterns, CodeLanguages, CodeSuspects, CodeTrigger, CodeNeeds}
 
 // Refused returns the findings that stop training: those at LevelRefuse that are
 // not allowed.
-func (r *Report) Refused() []Finding {
+func (r *Report) Refused() []Finding { return r.AtLeast(LevelRefuse) }
+
+// AtLeast returns the findings at or over a level that are not allowed.
+func (r *Report) AtLeast(level Level) []Finding {
 	var out []Finding
 	for _, f := range r.Findings {
-		if f.Level == LevelRefuse && !f.Allowed {
+		if rank(f.Level) <= rank(level) && !f.Allowed {
 			out = append(out, f)
 		}
 	}
 	return out
 }
 
+func rank(l Level) int { return slices.Index([]Level{LevelRefuse, LevelWarn, LevelNote}, l) }
+
+// inspector is a check under way.
+type inspector struct {
+	ctx    context.Context
+	t      *dataset.Table
+	g      split.Grouping
+	o      Options
+	report *Report
+	marks  [][]mark // of each row: stretches that must not be shown
+}
+
 // Check looks at a table for all that would make what is learnt from it wrong.
 func Check(ctx context.Context, t *dataset.Table, g split.Grouping, o Options) (*Report, error) {
-	return &Report{Format: 1, Path: t.Path, Digest: t.Digest, Files: t.Files, Kind: t.Kind, Rows: len(t.Rows)}, ctx.Err()
+	for _, code := range o.Allow {
+		if !slices.Contains(Codes, code) {
+			return nil, &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("no finding is called %q", code), Hint: "the name of a finding stands before it in the report of casemate tune check"}
+		}
+	}
+	if len(g.Of) != len(t.Rows) {
+		return nil, fmt.Errorf("check rows: %d rows and groups of %d", len(t.Rows), len(g.Of))
+	}
+	i := &inspector{ctx: ctx, t: t, g: g, o: o, marks: make([][]mark, len(t.Rows))}
+	i.report = &Report{Format: 1, Path: t.Path, Digest: t.Digest, Files: t.Files, Kind: t.Kind, Why: t.Why, Rows: len(t.Rows), Skipped: t.SkippedRows,
+		Groups: g.N, GroupedBy: g.By, Columns: map[string]string{}, Findings: []Finding{}, Allowed: slices.Clone(o.Allow)}
+	for name, column := range map[string]string{"text": t.Text, "label": t.Label, "group": t.Group, "part": t.Part} {
+		if column != "" {
+			i.report.Columns[name] = column
+		}
+	}
+	if i.g.Near == nil {
+		texts := make([]string, len(t.Rows))
+		for n := range t.Rows {
+			texts[n] = t.Rows[n].Text
+		}
+		sets, err := near.Find(ctx, texts)
+		if err != nil {
+			return nil, err
+		}
+		i.g.Near = sets
+	}
+	for _, step := range []func() error{i.secrets, i.sizes, i.classes, i.duplicates, i.conflicts, i.leakage, i.texts, i.languages, i.learn} {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortStableFunc(i.report.Findings, func(a, b Finding) int { return cmp.Compare(rank(a.Level), rank(b.Level)) })
+	return i.report, nil
+}
+
+// find adds a finding. rows are indices.
+func (i *inspector) find(f Finding, rows []int) {
+	for _, n := range rows[:min(len(rows), MaxRows)] {
+		f.Rows = append(f.Rows, i.t.Rows[n].Number)
+	}
+	if f.Count == 0 {
+		f.Count = len(rows)
+	}
+	f.Allowed = slices.Contains(i.o.Allow, f.Code)
+	i.report.Findings = append(i.report.Findings, f)
+}
+
+// progress tells what is done of a stage.
+func (i *inspector) progress(stage string, done, total int) {
+	if i.o.Progress != nil {
+		i.o.Progress(stage, done, total)
+	}
+}
+
+// labelled reports whether the rows have labels that a classifier could learn.
+func (i *inspector) labelled() bool {
+	k := i.t.Kind
+	return k == dataset.KindSingle || k == dataset.KindMulti || k == dataset.KindOrdinal
 }
