@@ -145,7 +145,7 @@ var allowed = map[string][]string{
 	"internal/model/modelstore":              {".", "internal/model/modelfile", "internal/model/quant"},
 
 	// Training: products and backwards, the optimiser, the loop, heads on hidden states.
-	"internal/model/kernel/tiles":    {"internal/model/isa"},
+	"internal/model/kernel/tiles":    {"internal/model/isa", "internal/model/quant"},
 	"internal/model/gemm":            {"internal/model/isa", "internal/model/kernel/floats", "internal/model/kernel/tiles", "internal/model/quant", "internal/model/tensor"},
 	"internal/model/kernel/backward": {"internal/model/isa", "internal/model/kernel/floats", "internal/model/quant"},
 	"internal/model/optimizer":       {"internal/model/isa", "internal/model/kernel/backward", "internal/model/tensor"},

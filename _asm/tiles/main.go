@@ -13,6 +13,7 @@ import (
 var parts = map[string]func(){
 	"products": products,
 	"pack":     pack,
+	"numbers":  numbers,
 }
 
 func main() {

@@ -148,5 +148,8 @@ func (w Weights) side(along bool) side {
 	if w.Floats != nil && w.Type == quant.F32 {
 		return side{floats: w.Floats, stride: w.Cols, along: along}
 	}
+	if floats := words[float32](w.Data); floats != nil && w.Type == quant.F32 {
+		return side{floats: floats, stride: w.Cols, along: along}
+	}
 	return side{format: w.Type, data: w.Data, stride: w.Cols, along: along}
 }

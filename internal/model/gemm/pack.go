@@ -1,6 +1,7 @@
 package gemm
 
 import (
+	"encoding/binary"
 	"unsafe"
 
 	"github.com/casemate-ai/casemate/internal/model/kernel/tiles"
@@ -131,6 +132,10 @@ func (q *product) packPanel(mem *memory, panel, n, lines, k, K int) {
 		tiles.Transpose(mem.b[at:], q.b.floats[n*q.b.stride+k:], tiles.Lanes, q.b.stride, lines, K)
 		return
 	}
+	if pairs, stride := q.b.pairs(n, k); pairs != nil && q.bf16 && K%2 == 0 {
+		tiles.Transpose(mem.bPairs[at:], pairs, tiles.Lanes, stride, lines, steps)
+		return
+	}
 	apart := len(mem.rows) / tiles.Lanes
 	for r := range lines {
 		row := q.b.numbers(mem.rows[r*apart:], n+r, k, K)
@@ -147,6 +152,25 @@ func (q *product) packPanel(mem *memory, panel, n, lines, k, K int) {
 	}
 }
 
+// pairs returns what is stored from number k of row n on, if it is pairs of
+// bfloat16 as they are packed, and the distance of rows.
+func (s side) pairs(n, k int) (pairs []uint32, stride int) {
+	if s.format != quant.BF16 || s.stride%2 != 0 || k%2 != 0 {
+		return nil, 0
+	}
+	return words[uint32](s.data[2*(n*s.stride+k):]), s.stride / 2
+}
+
+// words returns bytes as the numbers of 4 bytes that they are to this processor;
+// nil if they do not lie as it wants them, or files have another order.
+func words[W tiles.Word](data []byte) []W {
+	p := unsafe.Pointer(unsafe.SliceData(data))
+	if uintptr(p)%4 != 0 || binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+		return nil
+	}
+	return unsafe.Slice((*W)(p), len(data)/4)
+}
+
 // numbers returns n numbers from column at on of a row that is stored: in place,
 // or in memory.
 func (s side) numbers(memory []float32, row, at, n int) []float32 {
@@ -157,6 +181,6 @@ func (s side) numbers(memory []float32, row, at, n int) []float32 {
 	skip := at % elements
 	blocks := (skip + n + elements - 1) / elements
 	from := s.data[row*s.format.Size(s.stride)+at/elements*bytes:]
-	quant.Dequantize(memory[:blocks*elements], s.format, from[:blocks*bytes])
+	tiles.Numbers(memory[:blocks*elements], s.format, from[:blocks*bytes])
 	return memory[skip:][:n]
 }

@@ -9,6 +9,7 @@ var (
 	SpreadAt      = spread
 	SpreadPairsAt = spreadPairs
 	PairRowAt     = pairRow
+	NumbersAt     = numbers
 )
 
 func TransposeAt[W Word](l isa.Level, dst, src []W, dstStride, srcStride, rows, cols int) {

@@ -2,7 +2,10 @@
 
 package tiles
 
-import "github.com/casemate-ai/casemate/internal/model/isa"
+import (
+	"github.com/casemate-ai/casemate/internal/model/isa"
+	"github.com/casemate-ai/casemate/internal/model/quant"
+)
 
 func floatsVector(isa.Level, []float32, []float32, []float32, Shape) bool { return false }
 
@@ -15,3 +18,5 @@ func spreadVector(isa.Level, []float32, []float32, int) int { return 0 }
 func spreadPairsVector(isa.Level, []uint32, []float32, []float32, int) int { return 0 }
 
 func pairRowVector(isa.Level, []uint32, []float32) int { return 0 }
+
+func numbersVector(isa.Level, []float32, quant.Type, []byte) int { return 0 }
