@@ -211,15 +211,13 @@ func reliability(e *outcome.Evaluation) *chart {
 		}
 	}
 	v.Summary = "Stated probabilities against the share that came true, in ten ranges."
-	switch f, has := e.Figures["ece"]; {
+	switch {
 	case where == "":
 		v.Says = append(v.Says, "They hold within what so few rows can tell: every dot reaches the dashed line.")
 	case worst > 0:
 		v.Says = append(v.Says, "It is too sure of itself: "+where+".")
 	default:
 		v.Says = append(v.Says, "It is too modest: "+where+".")
-	case has && f.Value < 0.02 && where == "":
-		v.Says = append(v.Says, "They hold.")
 	}
 	if f, has := e.Figures["ece"]; has {
 		v.Says = append(v.Says, "On average the two differ by "+share(f)+". Larger dots are more answers.")

@@ -17,8 +17,13 @@ func clean(s string) string { return report.Terminal(s) }
 // percent writes a share.
 func percent(x float64) string { return fmt.Sprintf("%.1f %%", 100*x) }
 
-// amount writes a figure that is no share, in four digits.
-func amount(x float64) string { return fmt.Sprintf("%.4g", x) }
+// amount writes a figure that is no share, in three digits or as a whole number.
+func amount(x float64) string {
+	if math.Abs(x) >= 1000 {
+		return fmt.Sprintf("%.0f", x)
+	}
+	return fmt.Sprintf("%.3g", x)
+}
 
 // scale writes the scores of a task: shares, or errors that are kept as their
 // negative.

@@ -34,7 +34,10 @@ const (
 
 // Options says what of a result is shown. The zero value shows all that is known.
 type Options struct {
-	NoTexts bool      // leave out the texts of rows
+	NoTexts bool // leave out the texts of rows
+	// Redact takes secrets and personal data out of a row's text before it is
+	// shown; where it is nil, texts are left out.
+	Redact  func(text string) string
 	Command string    // the command that made it, for repeating it
 	Version string    // of the program
 	At      time.Time // when it was made; the zero time leaves it out
