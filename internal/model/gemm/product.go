@@ -2,6 +2,7 @@ package gemm
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/casemate-ai/casemate/internal/model/kernel/tiles"
 	"github.com/casemate-ai/casemate/internal/model/quant"
@@ -82,25 +83,49 @@ func run(p *tensor.Pool, name string, q product) error {
 	}
 	q = q.turned()
 	rows, cols := q.divide(p.Threads())
-	across := (q.N + cols - 1) / cols
-	return p.Do(across*((q.M+rows-1)/rows), func(w *tensor.Worker, i int) {
+	across := parts(q.N, cols)
+	return p.Do(across*parts(q.M, rows), func(w *tensor.Worker, i int) {
 		m, n := i/across*rows, i%across*cols
 		q.block(w, m, min(m+rows, q.M), n, min(n+cols, q.N))
 	})
 }
 
-// divide returns how many rows and columns of the result make a part.
+// divide returns how many rows and columns of the result make a part, so that all
+// workers are done soonest: what is best depends on how often parts pack the same.
 func (q *product) divide(threads int) (rows, cols int) {
-	cols = min(blockColumns, roundUp(q.N, tiles.Lanes))
-	parts := (q.N + cols - 1) / cols
-	want := 4 * threads
+	const (
+		multiplying = 6    // cost of a product
+		packing     = 250  // of packing a number, mostly of reading it
+		unrest      = 0.25 // of a round that others may hold up
+		leastCols   = 4 * tiles.Lanes
+		leastRows   = 2 * tiles.Rows
+	)
 	if threads == 1 {
-		want = 1
+		return q.M, min(blockColumns, roundUp(q.N, tiles.Lanes))
 	}
-	down := (want + parts - 1) / parts
-	rows = max(roundUp((q.M+down-1)/down, groupRows/2), groupRows/2)
+	best := math.Inf(1)
+	for across := parts(q.N, blockColumns); ; across++ {
+		c := roundUp(parts(q.N, across), tiles.Lanes)
+		for down := 1; ; down++ {
+			r := roundUp(parts(q.M, down), tiles.Rows)
+			rounds := float64(parts(parts(q.N, c)*parts(q.M, r), threads))
+			cost := (rounds + unrest) * (multiplying*float64(r)*float64(c) + packing*float64(r+c))
+			if cost < best {
+				best, rows, cols = cost, r, c
+			}
+			if r <= leastRows || down > 4*threads {
+				break
+			}
+		}
+		if c <= leastCols || across > 4*threads && c <= blockColumns/2 {
+			break
+		}
+	}
 	return rows, cols
 }
+
+// parts returns how many parts of at most so many there are in n.
+func parts(n, most int) int { return (n + most - 1) / most }
 
 func roundUp(n, to int) int { return (n + to - 1) / to * to }
 
@@ -130,13 +155,13 @@ func (q *product) clear(m, m1, n, n1 int) {
 
 // strip is block for at most blockColumns columns.
 func (q *product) strip(w *tensor.Worker, m, m1, n, n1 int) {
-	panels := (n1 - n + tiles.Lanes - 1) / tiles.Lanes
+	panels := parts(n1-n, tiles.Lanes)
 	rows := min(groupRows, m1-m)
 	length := tiles.Run * q.step()
 	mem := newMemory(w, q, panels, rows, min(length, q.K))
 	for k := 0; k < q.K; k += length {
 		K := min(length, q.K-k)
-		s := tiles.Shape{Panels: panels, K: (K + q.step() - 1) / q.step(), AStride: mem.aStride, Add: q.add || k > 0}
+		s := tiles.Shape{Panels: panels, K: parts(K, q.step()), AStride: mem.aStride, Add: q.add || k > 0}
 		q.packRight(&mem, n, n1, k, K)
 		for i := m; i < m1; i += rows {
 			s.M = min(rows, m1-i)
