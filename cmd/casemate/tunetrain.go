@@ -62,6 +62,12 @@ func (c *tuneTrainCmd) Run(s *streams) error {
 			return err
 		}
 	}
+	if c.Name == "" {
+		c.Name = tune.NameOf(c.Rows[0])
+	}
+	if err := registry.CheckName(c.Name); err != nil {
+		return err
+	}
 	table, err := c.read(s)
 	if err != nil {
 		return err

@@ -35,6 +35,7 @@ type workflowCmd struct {
 		pages   optionalPageFlags
 		failOn  failOnFlag
 		data    dataFlag
+		own     ownHeadFlags
 		model   workflowModelFlags
 		verbose verboseFlag
 	}
@@ -114,6 +115,8 @@ func newWorkflowCmd(w workflow.Workflow, asDocument bool) *workflowCmd {
 	switch {
 	case w.Model:
 		add(&c.flag.model)
+	case w.Heads:
+		add(&c.flag.own)
 	case w.Library:
 		add(&c.flag.data)
 	}
@@ -279,6 +282,9 @@ func (c *workflowCmd) env(s *streams) (env workflow.Env, end func(), err error) 
 			f()
 		}
 		closers = nil
+	}
+	if c.w.Heads {
+		env.Own = ownHeads{c.flag.own, s}
 	}
 	data := c.flag.data
 	if c.w.Model {

@@ -58,8 +58,8 @@ func (t *teller) say() {
 	}
 }
 
-// nameOf makes the name of a head of a file's.
-func nameOf(path string) string {
+// NameOf makes the name of a head of that of a file.
+func NameOf(path string) string {
 	base := strings.ToLower(filepath.Base(path))
 	base = strings.TrimSuffix(strings.TrimSuffix(base, ".gz"), filepath.Ext(strings.TrimSuffix(base, ".gz")))
 	var b strings.Builder

@@ -134,10 +134,10 @@ func (j *job) begin() error {
 		return "asked for"
 	}
 	if j.o.Name != "" && !tuned.IsName(j.o.Name) {
-		return usage(fmt.Sprintf("name a head %q", j.o.Name), "use lower-case letters, digits, dashes and underscores, a letter or a digit first, at most 63")
+		return usage(fmt.Sprintf("name a head %q", j.o.Name), "use lower-case letters, digits, dots, dashes and underscores, a letter or a digit first, at most 64")
 	}
 	if j.o.Name == "" {
-		j.o.Name = nameOf(j.table.Path)
+		j.o.Name = NameOf(j.table.Path)
 		j.set("name", j.o.Name, "made of the file's name")
 	} else {
 		j.set("name", j.o.Name, "asked for")
@@ -177,6 +177,7 @@ func (j *job) set(name, value, why string) {
 // Refusal is the error of a table that would give a false result. Report says why.
 type Refusal struct{ Report *inspect.Report }
 
+// Error returns the gravest finding and how many there are beside it.
 func (r *Refusal) Error() string {
 	list := r.Report.Refused()
 	text := list[0].Message

@@ -47,6 +47,9 @@ type ClassifyInput struct {
 	// first there is of text, description, sentence, message.
 	Field  string
 	Decide func(text string) head.Decision // may be called from several goroutines
+	// Answer, if not nil, answers instead of Decide: several texts at once, for
+	// heads that are not embedded. It may be called from several goroutines.
+	Answer func(texts []string) ([]Answered, error)
 	// Name returns the catalogue's name of a label, or nothing.
 	Name func(label string) string
 }
@@ -57,6 +60,14 @@ type Classified struct {
 	ID json.RawMessage `json:"id,omitempty"` // as the line gave it
 	head.Decision
 	Names map[string]string `json:"names,omitempty"` // of the labels named here, from the catalogue
+}
+
+// Answered is the answer to one text.
+type Answered struct {
+	Unsure bool // a person must look
+	// Object returns what the line becomes: id is the line's, note what has to be
+	// said of how it was read.
+	Object func(id json.RawMessage, note string) any
 }
 
 // LineError is what stands in the place of an answer where a line is broken.
@@ -233,6 +244,9 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 
 // decideAll answers a batch.
 func decideAll(in ClassifyInput, format ClassifyFormat, batch []input) []answer {
+	if in.Answer != nil {
+		return answerAll(in, format, batch)
+	}
 	answers := make([]answer, 0, len(batch))
 	for _, l := range batch {
 		// A blank line of JSON lines says nothing; a blank line of text is a
@@ -245,26 +259,72 @@ func decideAll(in ClassifyInput, format ClassifyFormat, batch []input) []answer 
 	return answers
 }
 
-// decideLine answers one line.
-func decideLine(in ClassifyInput, format ClassifyFormat, l input) answer {
-	id, text, err := json.RawMessage(nil), "", l.err
+// answerAll answers a batch at once. An error of the answering stands in the place
+// of each line of the batch.
+func answerAll(in ClassifyInput, format ClassifyFormat, batch []input) []answer {
+	type line struct {
+		id   json.RawMessage
+		note string
+		at   int // among the texts, −1 for an error
+		err  error
+		from input
+	}
+	var lines []line
+	var texts []string
+	for _, l := range batch {
+		if l.err == nil && format == ClassifyJSONL && len(bytes.TrimSpace(l.text)) == 0 {
+			continue
+		}
+		x := line{at: -1, from: l}
+		var text string
+		if x.id, text, x.note, x.err = readText(in, format, l); x.err == nil {
+			x.at = len(texts)
+			texts = append(texts, text)
+		}
+		lines = append(lines, x)
+	}
+	found, err := in.Answer(texts)
+	answers := make([]answer, 0, len(lines))
+	for _, x := range lines {
+		if x.err == nil {
+			x.err = err
+		}
+		if x.err != nil {
+			answers = append(answers, answer{line: encodeLine(LineError{ID: x.id, Error: x.err.Error(), Line: x.from.number}), broken: true})
+			continue
+		}
+		a := found[x.at]
+		answers = append(answers, answer{line: encodeLine(a.Object(x.id, x.note)), unsure: a.Unsure})
+	}
+	return answers
+}
+
+// readText returns the id and the text of a line, and what has to be said of how
+// it was read.
+func readText(in ClassifyInput, format ClassifyFormat, l input) (id json.RawMessage, text, note string, err error) {
 	switch {
-	case err != nil:
+	case l.err != nil:
+		return nil, "", "", l.err
 	case format == ClassifyJSONL:
 		id, text, err = textOf(l.text, in.Field)
 	default:
 		text = string(bytes.TrimPrefix(l.text, []byte("\uFEFF")))
 	}
+	if err == nil && !utf8.ValidString(text) {
+		text, note = strings.ToValidUTF8(text, "\uFFFD"), "bytes that are not UTF-8 were replaced"
+	}
+	return id, text, note, err
+}
+
+// decideLine answers one line.
+func decideLine(in ClassifyInput, format ClassifyFormat, l input) answer {
+	id, text, note, err := readText(in, format, l)
 	if err != nil {
 		return answer{line: encodeLine(LineError{ID: id, Error: err.Error(), Line: l.number}), broken: true}
 	}
-	broken := !utf8.ValidString(text)
-	if broken {
-		text = strings.ToValidUTF8(text, "\uFFFD")
-	}
 	d := in.Decide(text)
-	if broken {
-		d.Note = joinNotes(d.Note, "bytes that are not UTF-8 were replaced")
+	if note != "" {
+		d.Note = joinNotes(d.Note, note)
 	}
 	return answer{line: encodeLine(Classified{ID: id, Decision: d, Names: namesOf(in.Name, d)}), unsure: d.Abstain}
 }

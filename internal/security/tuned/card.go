@@ -28,12 +28,12 @@ const (
 )
 
 var (
-	namePattern   = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
+	namePattern   = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 	digestPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 )
 
-// IsName says whether s can name a head: lower-case letters, digits, dashes
-// and underscores, a letter or a digit first, at most 63.
+// IsName says whether s can name a head: lower-case letters, digits, dots, dashes
+// and underscores, a letter or a digit first, at most 64.
 func IsName(s string) bool { return namePattern.MatchString(s) }
 
 func digest(data []byte) string {

@@ -275,7 +275,7 @@ func (h *Head) logits(text string) (logits []float64, known float64, read int) {
 		s := m.Borrow()
 		defer m.Return(s)
 		m.Read(s, text, 0)
-		if s.Known == 0 {
+		if s.Known == 0 && h.beside == nil {
 			return nil, 0, s.Bytes
 		}
 		logits, known, read = floats(s.Logits(0)), float64(s.Known)/float64(max(1, s.Total)), s.Bytes
@@ -284,7 +284,7 @@ func (h *Head) logits(text string) (logits []float64, known float64, read int) {
 		s := m.Borrow()
 		defer m.Return(s)
 		m.Read(s, text, 0)
-		if s.Found == 0 {
+		if s.Found == 0 && h.beside == nil {
 			return nil, 0, s.Bytes
 		}
 		logits, known, read = floats(s.Logits()), float64(s.Known)/float64(max(1, s.Words)), s.Bytes

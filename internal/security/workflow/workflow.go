@@ -32,6 +32,7 @@ type Workflow struct {
 	Stream  bool // it emits objects one by one
 	Model   bool // a model makes it better
 	Library bool // it looks things up in the knowledge base, where there is one
+	Heads   bool // it asks a team's own heads, where there are some
 	// Line is a zero value of the objects that it emits one by one where that is
 	// asked for instead of its document; nil is none.
 	Line any
@@ -53,6 +54,8 @@ type Env struct {
 	Flush func() error
 	// Open opens a file that is read as it comes; nil is os.Open.
 	Open func(name string) (io.ReadCloser, error)
+	// Own finds a team's own heads; nil where there are none.
+	Own OwnHeads
 }
 
 // Result is what a run found.
