@@ -23,7 +23,7 @@ const (
 // ErrFile is wrapped by the errors of files that hold no head.
 var ErrFile = errors.New("this is no head of vectors")
 
-// Names of what a file holds, as docs/formats/heads.md has them.
+// Names of what a file holds, as docs/formats/probes.md has them.
 const (
 	formatName  = "casemate.probe"
 	formatValue = "1"

@@ -77,7 +77,6 @@ type trainer struct {
 	rows    []int
 
 	centre, spread float64
-	done           int // of steps, for Progress
 }
 
 // Train learns a head from the rows of a matrix and their answers. It refuses

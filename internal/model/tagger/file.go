@@ -21,7 +21,7 @@ const maxLabel = 1 << 10
 // ErrFile is wrapped by the errors of files that hold no model.
 var ErrFile = errors.New("this is no tagger")
 
-// Names of what a file holds, as docs/formats/heads.md has them.
+// Names of what a file holds, as docs/formats/probes.md has them.
 const (
 	formatName    = "casemate.tagger"
 	formatValue   = "1"
