@@ -3,6 +3,7 @@ package optimizer
 import (
 	"math"
 
+	"github.com/casemate-ai/casemate/internal/model/kernel/backward"
 	"github.com/casemate-ai/casemate/internal/model/tensor"
 )
 
@@ -61,42 +62,24 @@ func NewAdamW(parameters []*Parameter, o AdamWOptions) *AdamW {
 func (a *AdamW) Step(pool *tensor.Pool, rate, scale float64) error {
 	a.steps++
 	t := float64(a.steps)
-	f := adamFactors{
-		scale:   float32(scale),
-		mean:    float32(1 - a.o.Beta1),
-		keep:    float32(a.o.Beta2),
-		square:  float32(1 - a.o.Beta2),
-		root:    float32(math.Sqrt(1 - math.Pow(a.o.Beta2, t))),
-		epsilon: float32(a.o.Epsilon),
-		step:    float32(rate / (1 - math.Pow(a.o.Beta1, t))),
+	f := backward.AdamWFactors{
+		Scale:   float32(scale),
+		Mean:    float32(1 - a.o.Beta1),
+		Keep:    float32(a.o.Beta2),
+		Square:  float32(1 - a.o.Beta2),
+		Root:    float32(math.Sqrt(1 - math.Pow(a.o.Beta2, t))),
+		Epsilon: float32(a.o.Epsilon),
+		Step:    float32(rate / (1 - math.Pow(a.o.Beta1, t))),
 	}
 	return pool.Do(len(a.work), func(_ *tensor.Worker, i int) {
 		s := a.work[i]
 		p, mine := a.parameters[s.parameter], f
-		mine.shrink = 1
+		mine.Shrink = 1
 		if !p.NoDecay {
-			mine.shrink = float32(1 - rate*a.o.Decay)
+			mine.Shrink = float32(1 - rate*a.o.Decay)
 		}
-		mine.update(p.Value[s.from:s.to], p.Grad[s.from:s.to], a.m[s.parameter][s.from:s.to], a.v[s.parameter][s.from:s.to])
+		backward.AdamW(p.Value[s.from:s.to], p.Grad[s.from:s.to], a.m[s.parameter][s.from:s.to], a.v[s.parameter][s.from:s.to], mine)
 	})
-}
-
-// adamFactors are what all numbers of a step share.
-type adamFactors struct {
-	scale, shrink, mean, keep, square, root, epsilon, step float32
-}
-
-// update changes a stretch of numbers. Conversions keep compilers from fusing.
-func (f *adamFactors) update(value, grad, m, v []float32) {
-	grad, m, v = grad[:len(value)], m[:len(value)], v[:len(value)]
-	for i := range value {
-		g := float32(grad[i] * f.scale)
-		m[i] += float32(f.mean * float32(g-m[i]))
-		v[i] = float32(f.keep*v[i]) + float32(f.square*float32(g*g))
-		// float32(√float64(x)) is the rounded root of a float32, and one instruction.
-		below := float32(float32(math.Sqrt(float64(v[i])))/f.root) + f.epsilon
-		value[i] = float32(value[i]*f.shrink) - float32(f.step*float32(m[i]/below))
-	}
 }
 
 // Steps returns how many steps were made.
