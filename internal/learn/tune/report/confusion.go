@@ -120,7 +120,7 @@ func (v *confusionView) table(m [][]int, labels []string) {
 		}
 		v.Rows = append(v.Rows, out)
 	}
-	v.Note = "A row is the true label, a column the answer. Right answers are on the diagonal; the darker a square, the larger its share of the row."
+	v.Note = "A row is the true label, a column the answer. Right answers are on the diagonal; the stronger a square, the larger its share of the row."
 }
 
 // confused says in words what a square is.
