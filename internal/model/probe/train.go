@@ -369,7 +369,8 @@ func (t *trainer) search() minimize.Options {
 type path struct {
 	l2     []float64
 	losses [][]float64 // of each strength: of each row that was not trained on
-	found  [][]float32 // of each strength
+	right  []int       // of each strength: rows with the largest output at their class
+	found  [][]float32 // of each strength, where they are kept
 	result []minimize.Result
 }
 
@@ -378,7 +379,7 @@ const maxWorse = 2
 
 // path trains along the strengths of L2, each from the weights of the stronger
 // one before it, and measures each on rows that are not trained on. With stop it
-// ends where the rows' loss grows.
+// keeps the weights and ends where the rows' loss grows.
 func (t *trainer) path(f *fit, s *standard, held []int, stop bool) (*path, error) {
 	design, err := newDesign(t.pool, t.matrix, held, s)
 	if err != nil {
@@ -399,8 +400,12 @@ func (t *trainer) path(f *fit, s *standard, held []int, stop bool) (*path, error
 			return nil, err
 		}
 		p.l2, p.result = append(p.l2, l2), append(p.result, r)
-		p.losses = append(p.losses, measure.fair(z, f.x[f.loss.outputs*f.design.width:]))
-		p.found = append(p.found, slices.Clone(f.x))
+		extra := f.x[f.loss.outputs*f.design.width:]
+		p.losses = append(p.losses, measure.fair(z, extra))
+		p.right = append(p.right, measure.right(z, extra))
+		if stop {
+			p.found = append(p.found, slices.Clone(f.x))
+		}
 		mean, _ := meanError(p.losses[len(p.losses)-1])
 		if worse++; mean < best {
 			best, worse = mean, 0
