@@ -52,7 +52,7 @@ func gain(first, second *Evaluation) Gain {
 	a, b := first.scores(), second.scores()
 	g := Gain{Measure: first.ScoreName(), First: first.Mean(), Second: second.Mean()}
 	g.Difference = metric.Paired(groups, average(a), average(b))
-	if first.Task == taskRegression {
+	if first.Task == taskRegression || first.Task == taskLoss {
 		return g
 	}
 	right := func(e *Evaluation) []bool {
@@ -163,6 +163,8 @@ func TaskWords(task string) string {
 		return "a number"
 	case taskSpans:
 		return "stretches of the text"
+	case taskLoss:
+		return "how probable the answers are"
 	}
 	return "free text"
 }

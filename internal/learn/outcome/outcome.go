@@ -35,6 +35,7 @@ const (
 	taskRegression = "regression"
 	taskSpans      = "spans"
 	taskText       = "text" // an adapter's free answers
+	taskLoss       = "loss" // how improbable an adapter finds the answers of a conversation
 )
 
 // Row is an answer to one row of the test part.
@@ -43,7 +44,8 @@ type Row struct {
 	Text   string `json:"text"`   // TextDigest of the text, never the text
 	Group  int    `json:"group"`  // rows of a group are not independent
 	// Truth and Answer are labels: one, or any number sorted; spans as
-	// "start-end label"; a number as its decimal.
+	// "start-end label"; a number as its decimal. Of a loss Truth is empty and
+	// Answer the mean negative log-probability of a token, natural.
 	Truth   []string `json:"truth"`
 	Answer  []string `json:"answer"`
 	P       float64  `json:"p"` // of the answer
@@ -107,6 +109,8 @@ func (e *Evaluation) Score(r *Row) float64 {
 	case taskRegression:
 		truth, answer := number(r.Truth), number(r.Answer)
 		return -math.Abs(truth - answer)
+	case taskLoss:
+		return -number(r.Answer)
 	}
 	if r.Right() {
 		return 1
@@ -123,6 +127,8 @@ func (e *Evaluation) ScoreName() string {
 		return "mean F1 of a row's spans"
 	case taskRegression:
 		return "mean absolute error"
+	case taskLoss:
+		return "mean loss of the answers"
 	}
 	return "accuracy"
 }

@@ -148,8 +148,8 @@ func (e *Evaluation) Check() error {
 		return errors.New("the candidate's digest is none")
 	case !isLabel(e.Base):
 		return errors.New("the base's name cannot be shown")
-	case !slices.Contains([]string{taskSingle, taskMulti, taskOrdinal, taskRegression, taskSpans, taskText}, e.Task):
-		return errors.New("the task is not one of single, multi, ordinal, regression, spans, text")
+	case !slices.Contains([]string{taskSingle, taskMulti, taskOrdinal, taskRegression, taskSpans, taskText, taskLoss}, e.Task):
+		return errors.New("the task is not one of single, multi, ordinal, regression, spans, text, loss")
 	case !IsDigest(e.Data):
 		return errors.New("the digest of the data is none")
 	case len(e.Rows) == 0 || len(e.Rows) > maxRows:
@@ -254,7 +254,7 @@ func (e *Evaluation) checkAnswer(list []string) error {
 	if len(list) > 1 {
 		return errors.New("it has several labels where there is one")
 	}
-	if e.Task == taskRegression && len(list) == 1 {
+	if (e.Task == taskRegression || e.Task == taskLoss) && len(list) == 1 {
 		x, err := strconv.ParseFloat(list[0], 64)
 		if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
 			return errors.New("its value is no number")
