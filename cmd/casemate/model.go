@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate/internal/learn/registry"
+	tunereport "github.com/casemate-ai/casemate/internal/learn/tune/report"
 	"github.com/casemate-ai/casemate/internal/model/modelstore"
 	"github.com/casemate-ai/casemate/internal/security/head"
 	"github.com/casemate-ai/casemate/internal/security/phrase"
@@ -210,7 +211,7 @@ type modelCardCmd struct {
 }
 
 // ownCardFile is the card of a head for people, in its folder.
-const ownCardFile = "README.md"
+const ownCardFile = tunereport.CardFile
 
 // own returns the card of a head of a team's own, "" if there is none of the name.
 func (c *modelCardCmd) own() (string, error) {

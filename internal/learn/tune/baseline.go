@@ -18,6 +18,10 @@ import (
 // better than to be worth having.
 func (j *job) baselines() ([]Candidate, error) {
 	out := []Candidate{j.majority(), j.nearest()}
+	if j.task == tuned.TaskSpans {
+		// The spans of another text are none of this one.
+		out = []Candidate{j.nothing(), j.dictionary()}
+	}
 	if j.task == tuned.TaskSingle {
 		c, err := j.embedded()
 		if err != nil {
@@ -74,6 +78,11 @@ func (j *job) majority() Candidate {
 		c.Evaluation.Rows[n].Answer, c.Evaluation.Rows[n].P = answer, share
 	}
 	return c
+}
+
+// nothing never finds a span.
+func (j *job) nothing() Candidate {
+	return Candidate{Name: "nothing", About: "Never a span.", Baseline: true, Evaluation: j.evaluation("nothing")}
 }
 
 // nearest gives the answer of the row whose words are most alike.

@@ -1,12 +1,314 @@
 package tune
 
 import (
-	"errors"
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
 
+	"github.com/casemate-ai/casemate/internal/learn/dataset"
 	"github.com/casemate-ai/casemate/internal/learn/inspect"
+	"github.com/casemate-ai/casemate/internal/learn/metric"
+	"github.com/casemate-ai/casemate/internal/model/tagger"
+	"github.com/casemate-ai/casemate/internal/security/tuned"
 )
 
-// trainSpans trains a head that finds stretches of texts.
+// trainSpans trains a head that finds stretches of texts: a conditional random
+// field over words, and, where there is a model, the states of its tokens.
 func (j *job) trainSpans(report *inspect.Report) (*Trained, error) {
-	return nil, errors.New("spans cannot be trained yet")
+	rows, err := j.tagRows()
+	if err != nil {
+		return nil, err
+	}
+	j.tell.stage("finding spans in held-out rows", shareInspect)
+	// Held-out answers, for the thresholds and the learning curve.
+	whole, err := j.crossSpans(rows, nil, shareChoose)
+	if err != nil {
+		return nil, err
+	}
+	curve, err := j.spanCurve(rows, whole)
+	if err != nil {
+		return nil, err
+	}
+	j.tell.stage("training on all rows to learn from", shareInspect+shareChoose+shareCurve)
+	m, err := j.trainTags(rows, j.learn, j.foldsOf())
+	if err != nil {
+		return nil, err
+	}
+	j.set("recipe", "conditional random field over words", fmt.Sprintf("the one there is; weights held small by %g, chosen by cross-validation", m.Trained().L2))
+	card := j.card()
+	if j.o.Engine != nil {
+		j.limits = append(j.limits, "Spans are found by words alone: the model's states were not used.")
+		card.Limits = j.limits
+	}
+	classes := j.spanThresholds(&card, whole)
+	h, err := tuned.New(card, tuned.Weights{Tags: m})
+	if err != nil {
+		return nil, err
+	}
+	e := j.spanF1(whole)
+	res := &Result{Format: 1, Name: j.o.Name, Task: j.task, Inspection: report, Curve: curve, Classes: classes}
+	tried := []Candidate{{Name: "words in order", About: "A conditional random field over words, their letters and neighbours.", Choice: &e}}
+	return j.finish(res, h, tried, nil)
+}
+
+// tagRows returns all rows as the tagger takes them, by index of the table. Spans
+// that overlap one before them are left out.
+func (j *job) tagRows() ([]tagger.Row, error) {
+	at := map[string]int{}
+	for k, l := range j.labels {
+		at[l] = k
+	}
+	if len(j.labels) > tagger.MaxLabels {
+		return nil, usage(fmt.Sprintf("%d labels of spans, at most %d can be", len(j.labels), tagger.MaxLabels), "is the column of spans the right one?")
+	}
+	out := make([]tagger.Row, len(j.table.Rows))
+	left := 0
+	for i := range j.table.Rows {
+		out[i].Text = j.table.Rows[i].Text
+		end := 0
+		for _, s := range j.table.Rows[i].Spans {
+			k, known := at[s.Label]
+			if s.Start < end || !known {
+				left++
+				continue
+			}
+			out[i].Spans = append(out[i].Spans, tagger.Span{Start: s.Start, End: s.End, Label: k})
+			end = s.End
+		}
+	}
+	if left > 0 {
+		j.limits = append(j.limits, fmt.Sprintf("%d spans overlap others, or have labels that no row to learn from has: they were left out of training.", left))
+	}
+	return out, nil
+}
+
+// foldsOf returns three folds of the rows to learn from, for the strength of L2.
+func (j *job) foldsOf() []int {
+	out := make([]int, len(j.fold))
+	const few = 3
+	for n, f := range j.fold {
+		out[n] = f % few
+	}
+	return out
+}
+
+func (j *job) trainTags(rows []tagger.Row, learn, fold []int) (*tagger.Model, error) {
+	return tagger.Train(j.ctx, rows, tagger.Options{Labels: j.labels, Rows: learn, Folds: fold, Threads: 1})
+}
+
+// crossSpans answers each row to learn from by a model that saw nothing of its
+// group.
+func (j *job) crossSpans(rows []tagger.Row, keep func(row int) bool, share float64) ([][]tagger.Found, error) {
+	out := make([][]tagger.Found, len(j.learn))
+	done := 0
+	err := parallel(folds, func(f int) error {
+		var learn []int
+		for n, i := range j.learn {
+			if j.fold[n] != f && (keep == nil || keep(i)) {
+				learn = append(learn, i)
+			}
+		}
+		m, err := tagger.Train(j.ctx, rows, tagger.Options{Labels: j.labels, Rows: learn, L2: []float64{1}, Threads: 1})
+		if err != nil {
+			return err
+		}
+		for n, i := range j.learn {
+			if j.fold[n] == f {
+				out[n] = m.Tag(rows[i].Text, nil)
+			}
+		}
+		j.tell.lock.Lock()
+		done++
+		now := done
+		j.tell.lock.Unlock()
+		j.tell.within(share, "", now, folds)
+		return nil
+	})
+	return out, err
+}
+
+// extents counts the spans of the rows to learn from.
+func (j *job) extents(found [][]tagger.Found) []metric.Extents {
+	out := make([]metric.Extents, len(j.learn))
+	for n, i := range j.learn {
+		spans := j.table.Rows[i].Spans
+		out[n] = metric.Extents{Truth: len(spans), Given: len(found[n])}
+		for _, f := range found[n] {
+			if j.isSpan(spans, f) {
+				out[n].Right++
+			}
+		}
+	}
+	return out
+}
+
+func (j *job) isSpan(spans []dataset.Span, f tagger.Found) bool {
+	return slices.Contains(spans, dataset.Span{Start: f.Start, End: f.End, Label: j.labels[f.Label]})
+}
+
+func (j *job) spanF1(found [][]tagger.Found) metric.Estimate {
+	_, _, f1 := metric.Entities(j.groupsOf(j.learn), j.extents(found))
+	return f1
+}
+
+func (j *job) spanCurve(rows []tagger.Row, whole [][]tagger.Found) (Curve, error) {
+	c := Curve{Measure: "F1 of exact spans"}
+	order := j.shuffled()
+	j.tell.stage("measuring the learning curve", shareInspect+shareChoose)
+	for _, f := range fractions {
+		most := int(f*float64(len(order)) + 0.999)
+		in := map[int]bool{}
+		for _, g := range order[:most] {
+			in[g] = true
+		}
+		found, n := whole, 0
+		for _, i := range j.learn {
+			if in[j.grouping.Of[i]] {
+				n++
+			}
+		}
+		if f < 1 {
+			var err error
+			if found, err = j.crossSpans(rows, func(row int) bool { return in[j.grouping.Of[row]] }, shareCurve); err != nil {
+				return c, err
+			}
+		}
+		c.Points = append(c.Points, Point{Rows: n * (folds - 1) / folds, Groups: most, Score: j.spanF1(found)})
+	}
+	c.fit(false)
+	return c, nil
+}
+
+// spanThresholds sets the probability from which spans of a label are given.
+func (j *job) spanThresholds(c *tuned.Card, found [][]tagger.Found) []Class {
+	classes := make([]Class, len(j.labels))
+	c.Thresholds = map[string]float64{}
+	c.Precision = j.o.Precision
+	of := func(k int) (a answers) {
+		for n, i := range j.learn {
+			for _, f := range found[n] {
+				if k < 0 || f.Label == k {
+					a.groups, a.p = append(a.groups, j.grouping.Of[i]), append(a.p, f.P)
+					a.right = append(a.right, j.isSpan(j.table.Rows[i].Spans, f))
+				}
+			}
+		}
+		return a
+	}
+	if j.o.Precision == 0 {
+		for k, l := range j.labels {
+			c.Thresholds[l] = 0 // the likeliest reading of the whole text
+			classes[k] = Class{Label: l, Sure: at(of(k), 0), Reached: true}
+		}
+		return classes
+	}
+	shared, _, _ := pick(of(-1), j.o.Precision)
+	for k, l := range j.labels {
+		a := of(k)
+		x := &classes[k]
+		x.Label = l
+		if x.Threshold, x.Sure, x.Reached = pick(a, j.o.Precision); !x.Reached {
+			x.Threshold, x.Sure = shared, at(a, shared)
+		}
+		c.Thresholds[l] = x.Threshold
+	}
+	j.set("thresholds", fmt.Sprintf("from %.2f for labels that are not sure of it alone", shared), "so that spans are exactly right in this share of cases, by the lower end of the 95 % interval on held-out rows")
+	return classes
+}
+
+// dictionary gives each stretch that is the same words as a span of the rows to
+// learn from, in most of the places where those words stand there.
+func (j *job) dictionary() Candidate {
+	c := Candidate{Name: "dictionary", About: "Every stretch whose words are a span in most places of the rows to learn from.", Baseline: true, Evaluation: j.evaluation("dictionary")}
+	spans, longest := map[string]map[string]int{}, 1
+	for _, i := range j.learn {
+		row := &j.table.Rows[i]
+		for _, s := range row.Spans {
+			key := strings.ToLower(row.Text[s.Start:s.End])
+			if spans[key] == nil {
+				spans[key] = map[string]int{}
+			}
+			spans[key][s.Label]++
+			longest = max(longest, len(wordsAt(key)))
+		}
+	}
+	seen := map[string]int{}
+	for _, i := range j.learn {
+		text := strings.ToLower(j.table.Rows[i].Text)
+		eachStretch(text, longest, func(start, end int) bool {
+			if spans[text[start:end]] != nil {
+				seen[text[start:end]]++
+			}
+			return false
+		})
+	}
+	for n, i := range j.parts.Test {
+		text := j.table.Rows[i].Text
+		lower := strings.ToLower(text)
+		if len(lower) != len(text) { // bytes would not be those of the text
+			continue
+		}
+		r := &c.Evaluation.Rows[n]
+		r.P = 1
+		eachStretch(lower, longest, func(start, end int) bool {
+			label, count := commonest(spans[lower[start:end]])
+			if label == "" || 2*count < seen[lower[start:end]] {
+				return false
+			}
+			r.Answer = append(r.Answer, spanText(start, end, label))
+			return true
+		})
+	}
+	return c
+}
+
+func commonest(counts map[string]int) (label string, n int) {
+	for l, c := range counts {
+		if c > n || c == n && cmp.Less(l, label) {
+			label, n = l, c
+		}
+	}
+	return label, n
+}
+
+// wordsAt returns where the words of a text stand, cut at white space and at marks
+// at either end of a word.
+func wordsAt(text string) [][2]int {
+	var out [][2]int
+	start := -1
+	for i := 0; i <= len(text); i++ {
+		space := i == len(text) || text[i] <= ' '
+		switch {
+		case !space && start < 0:
+			start = i
+		case space && start >= 0:
+			from, to := start, i
+			for from < to && strings.IndexByte(`("'[{<,;:`, text[from]) >= 0 {
+				from++
+			}
+			for to > from && strings.IndexByte(`.,;:!?)"'}]>`, text[to-1]) >= 0 {
+				to--
+			}
+			if to > from {
+				out = append(out, [2]int{from, to})
+			}
+			start = -1
+		}
+	}
+	return out
+}
+
+// eachStretch calls take with stretches of up to longest words, longer ones first
+// at each word, and goes on after one that was taken.
+func eachStretch(text string, longest int, take func(start, end int) bool) {
+	words := wordsAt(text)
+	for a := 0; a < len(words); a++ {
+		for n := min(longest, len(words)-a); n > 0; n-- {
+			if take(words[a][0], words[a+n-1][1]) {
+				a += n - 1
+				break
+			}
+		}
+	}
 }

@@ -11,54 +11,112 @@ import (
 	"github.com/casemate-ai/casemate/internal/learn/inspect"
 	"github.com/casemate-ai/casemate/internal/learn/metric"
 	"github.com/casemate-ai/casemate/internal/learn/outcome"
+	"github.com/casemate-ai/casemate/internal/security/head"
 	"github.com/casemate-ai/casemate/internal/security/tuned"
 )
 
 // trainTexts trains a head that answers whole texts.
 func (j *job) trainTexts(report *inspect.Report) (*Trained, error) {
-	recipes, err := j.recipes()
+	var words *tuned.Head
+	if j.o.Engine != nil {
+		// The best head on words is what one on the model must be better than.
+		plain := *j
+		plain.settings, plain.limits, plain.tell = nil, nil, &teller{}
+		h, _, _, err := plain.trainWords()
+		if err != nil {
+			return nil, err
+		}
+		words = h
+		return j.trainModel(report, words)
+	}
+	h, p, res, err := j.trainWords()
 	if err != nil {
 		return nil, err
+	}
+	res.Inspection = report
+	return j.finish(res, h, res.Candidates, p)
+}
+
+// trainWords trains a head on the embedded encoder.
+func (j *job) trainWords() (*tuned.Head, [][]float64, *Result, error) {
+	recipes, err := j.wordRecipes()
+	if err != nil {
+		return nil, nil, nil, err
 	}
 	j.tell.stage("trying recipes", shareInspect)
 	best, all, err := j.choose(recipes)
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
-	r, h := recipes[best], all[best]
-	why := fmt.Sprintf("best of %d by cross-validation on the %d rows to learn from", len(recipes), len(j.learn))
-	stack := j.tryStack(h)
-	if stack != nil {
-		h = stack.held
-	}
-	j.set("recipe", r.name, why)
-	curve, err := j.curve(r, all[best], shareInspect+shareChoose)
+	return j.make(recipes, best, all)
+}
+
+// trainModel trains a head on hidden states.
+func (j *job) trainModel(report *inspect.Report, words *tuned.Head) (*Trained, error) {
+	j.tell.stage("reading with the model", shareInspect)
+	v, err := j.readTexts()
 	if err != nil {
 		return nil, err
 	}
-	j.tell.stage("training on all rows to learn from", shareInspect+shareChoose+shareCurve)
+	j.refuseShort(v)
+	j.tell.stage("trying layers", shareInspect+shareRead)
+	recipes, best, all, err := j.chooseDense(v)
+	if err != nil {
+		return nil, err
+	}
+	h, p, res, err := j.make(recipes, best, all)
+	if err != nil {
+		return nil, err
+	}
+	res.Inspection = report
+	ev, err := Evaluate(j.ctx, nil, words, j.table, j.parts.Test, j.grouping.Of)
+	if err != nil {
+		return nil, err
+	}
+	ev.Candidate, ev.Digest = "words", ""
+	j.words = &Candidate{Name: "words", About: "The best head on words, without the model.", Baseline: true, Evaluation: ev}
+	return j.finish(res, h, res.Candidates, p)
+}
+
+// make trains the best recipe on all rows to learn from, and calibrates it by its
+// answers to rows that were held out.
+func (j *job) make(recipes []recipe, best int, all []*held) (*tuned.Head, [][]float64, *Result, error) {
+	fail := func(err error) (*tuned.Head, [][]float64, *Result, error) { return nil, nil, nil, err }
+	r, h := recipes[best], all[best]
+	card := j.card()
+	name, why := r.name, fmt.Sprintf("best of %d by cross-validation on the %d rows to learn from", len(recipes), len(j.learn))
+	if stack := j.tryStack(h); stack != nil {
+		h, card.Stack = stack.held, &stack.card
+		name += ", beside the embedded " + stack.card.Head + " head"
+		why += "; the embedded head has seen none of them and makes the answers better"
+	}
+	j.set("recipe", name, why)
+	curve, err := j.curve(r, all[best], j.tell.now.Share)
+	if err != nil {
+		return fail(err)
+	}
+	j.tell.stage("training on all rows to learn from", j.tell.now.Share)
 	m, err := r.train(j.learn, j.tell.loss)
 	if err != nil {
-		return nil, err
-	}
-	card := j.card()
-	if stack != nil {
-		card.Stack = &stack.card
+		return fail(err)
 	}
 	p := j.calibrate(&card, h)
 	classes := j.thresholds(&card, p)
-	j.leastKnown(&card, h)
+	if j.o.Engine == nil {
+		j.leastKnown(&card, h)
+	}
+	card.Limits = j.limits
 	w, err := m.finish(&card)
 	if err != nil {
-		return nil, err
+		return fail(err)
 	}
-	head, err := tuned.New(card, w)
+	made, err := tuned.New(card, w)
 	if err != nil {
-		return nil, err
+		return fail(err)
 	}
-	res := &Result{Format: 1, Name: j.o.Name, Task: j.task, Inspection: report, Curve: curve, Classes: classes}
-	tried := j.tried(recipes, all, best)
-	return j.finish(res, head, tried, p)
+	res := &Result{Format: 1, Name: j.o.Name, Task: j.task, Curve: curve, Classes: classes, Candidates: j.tried(recipes, all, best)}
+	res.Candidates[len(res.Candidates)-1].Name = name
+	return made, p, res, nil
 }
 
 // tried lists the recipes that were not chosen, then the one that was.
@@ -102,6 +160,9 @@ func (j *job) finish(res *Result, h *tuned.Head, tried []Candidate, p [][]float6
 	baselines, err := j.baselines()
 	if err != nil {
 		return nil, err
+	}
+	if j.words != nil {
+		baselines = append(baselines, *j.words)
 	}
 	ev, err := Evaluate(j.ctx, j.o.Engine, h, j.table, j.parts.Test, j.grouping.Of)
 	if err != nil {
@@ -288,10 +349,46 @@ type stacked struct {
 	held *held
 }
 
+// Shares of the two heads that are tried.
+var stackShares = []float64{0.25, 0.5, 1, 2}
+
 // tryStack weighs the opinion of an embedded head on the labels in, if there is one
-// that saw none of the rows and it makes held-out answers better.
+// that saw none of the rows and it makes held-out answers better beyond chance.
 func (j *job) tryStack(h *held) *stacked {
-	return nil
+	name := embeddedName(j.labels)
+	if j.task != tuned.TaskSingle || name == "" || j.o.Engine != nil {
+		return nil
+	}
+	if why := j.sawBy(name, append(slices.Clone(j.learn), j.parts.Test...)); why != "" {
+		return nil
+	}
+	embedded, err := head.Open(name)
+	if err != nil {
+		return nil // a build without it
+	}
+	opinions := make([][]float64, len(j.learn))
+	for n, i := range j.learn {
+		opinions[n] = tuned.OpinionOn(embedded, j.table.Rows[i].Text, j.labels)
+	}
+	var best *stacked
+	for _, share := range stackShares {
+		s := &stacked{tuned.Stack{Head: name, Digest: "sha256:" + embedded.Info().Digest, Own: 1, Other: share}, &held{known: h.known}}
+		for n, i := range j.learn {
+			logits := make([]float64, len(j.labels))
+			for k := range logits {
+				logits[k] = h.logits[n][k] + float64(share*opinions[n][k])
+			}
+			s.held.logits = append(s.held.logits, logits)
+			s.held.scores = append(s.held.scores, j.score(i, logits))
+		}
+		if best == nil || j.betterBy(best.held, s.held).Value > 0 {
+			best = s
+		}
+	}
+	if !j.betterBy(h, best.held).Better() {
+		return nil
+	}
+	return best
 }
 
 // betterBy returns how much better the second held answers are, over groups.
@@ -306,9 +403,4 @@ func (j *job) betterBy(a, b *held) metric.Difference {
 		}
 	}
 	return metric.Paired(j.groupsOf(j.learn), of(b), of(a))
-}
-
-// recipes are what may help: on hidden states if there is a model, else on words.
-func (j *job) recipes() ([]recipe, error) {
-	return j.wordRecipes()
 }

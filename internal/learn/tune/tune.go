@@ -83,6 +83,7 @@ type job struct {
 	fold     []int // of each of learn
 	settings []Setting
 	limits   []string
+	words    *Candidate // of the best head on words, where there is a model
 }
 
 // Trained is what training made.

@@ -209,7 +209,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 }
 
 func TestTooFewRows(t *testing.T) {
-	_, err := tune.Train(context.Background(), invent(t, 30, 0, dataset.KindSingle), tune.Options{Group: "ticket", Created: created, }, nil)
+	_, err := tune.Train(context.Background(), invent(t, 30, 0, dataset.KindSingle), tune.Options{Group: "ticket", Created: created}, nil)
 	if err == nil {
 		t.Fatal("thirty rows are enough")
 	}

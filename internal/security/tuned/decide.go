@@ -53,7 +53,7 @@ func ClassifyAll(ctx context.Context, e engine.Engine, heads []*Head, texts []st
 		out[i] = make([]Decision, len(texts))
 		for j := range texts {
 			d := h.Decide(scores[i][j], o)
-			if n := o.withDefaults(h.NeedsModel()).Because; n > 0 && len(texts[j]) > 0 && d.Note == "" {
+			if n := o.withDefaults(h.NeedsModel()).Because; n > 0 && len(texts[j]) > 0 && scores[i][j].Unfit == "" {
 				if d.Because, err = h.reasons(ctx, e, texts[j], &d, n); err != nil {
 					return nil, err
 				}
@@ -218,7 +218,7 @@ func (h *Head) delete(ctx context.Context, e engine.Engine, text string, k, n in
 	var out []Reason
 	whole := logit(scores[0].P[k])
 	for i, p := range pieces {
-		if w := whole - logit(scores[i+1].P[k]); w > 0 && len(scores[i+1].P) > 0 {
+		if w := whole - logit(scores[i+1].P[k]); w > 0 {
 			out = append(out, Reason{p[0], p[1], text[p[0]:p[1]], w})
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/casemate-ai/casemate/internal/model/lexical"
 	"github.com/casemate-ai/casemate/internal/model/linear"
 	"github.com/casemate-ai/casemate/internal/model/modelfile/safetensors"
+	"github.com/casemate-ai/casemate/internal/model/probe"
+	"github.com/casemate-ai/casemate/internal/model/tagger"
 	"github.com/casemate-ai/casemate/internal/security/head"
 )
 
@@ -24,8 +26,8 @@ type Head struct {
 	// the tokens of a text.
 	lexical *lexical.Model
 	linear  *linear.Model
-	dense   *denseModel
-	tags    *tagModel
+	dense   *probe.Head
+	tags    *tagger.Model
 	beside  *head.Head // of Card.Stack
 }
 
@@ -53,8 +55,8 @@ const (
 type Weights struct {
 	Lexical *lexical.Model
 	Linear  *linear.Model
-	Dense   []byte // a file of the package probe
-	Tags    []byte // a file of the package tagger
+	Dense   *probe.Head
+	Tags    *tagger.Model
 }
 
 // New makes a head from a card, whose Format and Weights it sets, and weights. It
@@ -90,9 +92,11 @@ func (w *Weights) encode() (kind string, blob []byte, err error) {
 		blob, err = w.Linear.Encode()
 		return kindLinear, blob, err
 	case w.Dense != nil:
-		return kindDense, w.Dense, nil
+		blob, err = encodeDense(w.Dense)
+		return kindDense, blob, err
 	case w.Tags != nil:
-		return kindTags, w.Tags, nil
+		blob, err = encodeTags(w.Tags)
+		return kindTags, blob, err
 	}
 	return "", nil, errors.New("there are no weights")
 }
@@ -110,9 +114,9 @@ func (h *Head) load(f *safetensors.File) error {
 	case kindLinear:
 		err = h.loadLinear(blob)
 	case kindDense:
-		h.dense, err = loadDense(blob, &h.card)
+		err = h.loadDense(blob)
 	case kindTags:
-		h.tags, err = loadTags(blob, &h.card)
+		err = h.loadTags(blob)
 	default:
 		return fmt.Errorf("weights of kind %.40q are not known", kind)
 	}
@@ -205,35 +209,24 @@ type Scores struct {
 	Unfit string
 	Note  string // what was left out
 
-	text string
 }
 
 // Score reads texts. The engine may be nil for heads that need no model; else it
 // must run the base of the card.
 func (h *Head) Score(ctx context.Context, e engine.Engine, texts []string) ([]Scores, error) {
-	if h.NeedsModel() {
-		all, err := scoreAll(ctx, e, []*Head{h}, texts)
-		if err != nil {
-			return nil, err
-		}
-		return all[0], nil
+	all, err := scoreAll(ctx, e, []*Head{h}, texts)
+	if err != nil {
+		return nil, err
 	}
-	out := make([]Scores, len(texts))
-	for i, t := range texts {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		out[i] = h.scoreWords(t)
-	}
-	return out, nil
+	return all[0], nil
 }
 
 // scoreWords reads a text on the embedded encoder.
 func (h *Head) scoreWords(text string) Scores {
 	if h.tags != nil {
-		return h.tags.score(text, nil)
+		return h.scoreTags(text, nil)
 	}
-	s := Scores{text: text}
+	s := Scores{}
 	logits, known, read := h.logits(text)
 	switch {
 	case logits == nil:
@@ -305,11 +298,20 @@ func floats(x []float32) []float64 {
 
 // stack adds the opinion of the embedded head to logits.
 func (h *Head) stack(logits []float64, text string) {
-	other := Opinion(h.beside, text)
-	for k, label := range h.card.Labels {
-		p := max(leastOpinion, other[label])
-		logits[k] = (float64(h.card.Stack.Own*logits[k]) + float64(h.card.Stack.Other*math.Log(p))) / h.card.Temperature
+	other := OpinionOn(h.beside, text, h.card.Labels)
+	for k := range logits {
+		logits[k] = (float64(h.card.Stack.Own*logits[k]) + float64(h.card.Stack.Other*other[k])) / h.card.Temperature
 	}
+}
+
+// OpinionOn returns the logarithm of what an embedded head thinks of each label.
+func OpinionOn(h *head.Head, text string, labels []string) []float64 {
+	other := Opinion(h, text)
+	out := make([]float64, len(labels))
+	for k, l := range labels {
+		out[k] = math.Log(max(leastOpinion, other[l]))
+	}
+	return out
 }
 
 // leastOpinion is what an embedded head is taken to think of a label that it does

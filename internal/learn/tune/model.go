@@ -1,0 +1,260 @@
+package tune
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/engine"
+	"github.com/casemate-ai/casemate/internal/model/activation"
+	"github.com/casemate-ai/casemate/internal/model/probe"
+	"github.com/casemate-ai/casemate/internal/security/tuned"
+)
+
+// vectors are the hidden states of all rows that a head may be made on.
+type vectors struct {
+	info   engine.Info
+	layers []int
+	pools  []engine.Pool
+	of     [][]probe.Matrix // [layer][pool], a row for each of the table
+	short  []bool           // rows that the model could not read: too long for it
+}
+
+const (
+	textsTogether = 8 // texts that go to the model at once
+	// shareRead is how much of the whole reading takes, where there is a model.
+	shareRead = 0.6
+)
+
+// layersOf returns which layers of a model are tried: the middle, where meaning is
+// most in the open, up to the last and what follows it.
+func layersOf(layers int) []int {
+	out := []int{max(1, layers/2), max(1, layers*2/3), max(1, layers*5/6), layers, 0}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// readTexts lets the model read every row once, or takes what it read before.
+// What is read is kept as it comes, so that a run that is broken off goes on.
+func (j *job) readTexts() (*vectors, error) {
+	info := j.o.Engine.Info()
+	if info.Digest == "" {
+		return nil, &casemate.Error{Code: casemate.CodeUsage, Message: "the model has no digest", Hint: "a head is bound to its base by digest: import the model, or let its digest be taken"}
+	}
+	v := &vectors{info: info, layers: layersOf(info.Layers), pools: []engine.Pool{engine.PoolText, engine.PoolLast}, short: make([]bool, len(j.table.Rows))}
+	for range v.layers {
+		line := make([]probe.Matrix, len(v.pools))
+		for p := range line {
+			line[p] = probe.Matrix{Rows: len(j.table.Rows), Width: info.Width, Halves: make([]uint16, len(j.table.Rows)*info.Width), Scale: make([]float32, len(j.table.Rows))}
+		}
+		v.of = append(v.of, line)
+	}
+	folder := j.o.Cache
+	if folder == "" {
+		return nil, errors.New("train on a model: no folder to keep what it reads")
+	}
+	store, err := activation.Open(folder, activation.Key{Model: info.Digest, Adapter: info.Adapter, Width: info.Width}, activation.Options{})
+	if err != nil {
+		return nil, err
+	}
+	err = j.fillStore(store, v)
+	return v, errors.Join(err, store.Close())
+}
+
+// fillStore reads what the store lacks, a few texts at a time, and takes out all.
+func (j *job) fillStore(store *activation.Store, v *vectors) error {
+	var open []int
+	for i := range j.table.Rows {
+		if !v.stored(store, activation.TextDigest(j.table.Rows[i].Text)) {
+			open = append(open, i)
+		}
+	}
+	known := len(j.table.Rows) - len(open)
+	j.set("hidden states", fmt.Sprintf("layers %v (0 is after the output norm), the mean of the text's tokens and the last", v.layers), fmt.Sprintf("read once and kept; %d of %d rows were there", known, len(j.table.Rows)))
+	for from := 0; from < len(open); from += textsTogether {
+		rows := open[from:min(len(open), from+textsTogether)]
+		if err := j.readBatch(store, v, rows); err != nil {
+			return err
+		}
+		j.tell.within(shareRead, "reading with the model", known+from+len(rows), len(j.table.Rows))
+	}
+	for i := range j.table.Rows {
+		if err := v.take(store, i, activation.TextDigest(j.table.Rows[i].Text)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stored says whether all that is wanted of a text is in the store.
+func (v *vectors) stored(store *activation.Store, text activation.Digest) bool {
+	for _, l := range v.layers {
+		for _, p := range v.pools {
+			if !store.Has(text, l, string(p)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// readBatch reads rows; one that is too long for the model stays open.
+func (j *job) readBatch(store *activation.Store, v *vectors, rows []int) error {
+	texts := make([]string, len(rows))
+	for n, i := range rows {
+		texts[n] = j.table.Rows[i].Text
+	}
+	states, err := j.o.Engine.Hidden(j.ctx, engine.HiddenRequest{Texts: texts, Layers: v.layers, Pools: v.pools})
+	var fault *casemate.Error
+	if errors.As(err, &fault) && fault.Code == casemate.CodeUsage {
+		if len(rows) == 1 {
+			v.short[rows[0]] = true
+			return nil
+		}
+		for n := range rows {
+			if err := j.readBatch(store, v, rows[n:n+1]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for n := range rows {
+		text := activation.TextDigest(texts[n])
+		for l, layer := range v.layers {
+			for p, pool := range v.pools {
+				if err := store.Put(text, layer, string(pool), states[n].Pooled[l][p]); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return store.Sync()
+}
+
+// take puts the vectors of a row into the matrices.
+func (v *vectors) take(store *activation.Store, row int, text activation.Digest) error {
+	if v.short[row] {
+		return nil // zeros: nothing is known of it
+	}
+	for l, layer := range v.layers {
+		for p, pool := range v.pools {
+			m := &v.of[l][p]
+			scale, ok, err := store.Halves(m.Halves[row*m.Width:][:m.Width], text, layer, string(pool))
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return fmt.Errorf("what was read of row %d is damaged on disk; run it again", row+1)
+			}
+			m.Scale[row] = scale
+		}
+	}
+	return nil
+}
+
+// denseRecipe trains a head on the vectors of a layer and pooling.
+func (j *job) denseRecipe(v *vectors, layer, pool int, kind probe.Kind, l2 float64) recipe {
+	m := &v.of[layer][pool]
+	name := fmt.Sprintf("layer %d, %s", v.layers[layer], v.pools[pool])
+	about := "A linear head on the hidden states of the model."
+	if kind == probe.Network {
+		name, about = name+", network", "A head with one hidden layer on the hidden states of the model."
+	}
+	return recipe{fmt.Sprintf("%s, L2 %g", name, l2), about, func(rows []int, told func(float64)) (trained, error) {
+		o := probe.Options{Task: probe.Task(j.task), Kind: kind, Labels: j.labels, Layer: v.layers[layer], Pool: string(v.pools[pool]),
+			Rows: rows, L2: []float64{l2}, Seed: j.o.Seed, Threads: 1}
+		t := probe.Targets{Class: j.classes, Sets: j.sets}
+		if j.task == tuned.TaskRegression {
+			t.Values = make([]float64, len(j.table.Rows))
+			for i := range t.Values {
+				t.Values[i] = j.table.Rows[i].Value
+			}
+		}
+		h, err := probe.Train(j.ctx, *m, t, o)
+		if err != nil {
+			return nil, err
+		}
+		tellLoss(told, h.Trained().Loss)
+		return &denseModel{j: j, v: v, m: m, h: h, room: sync.Pool{New: func() any { x := make([]float32, m.Width); return &x }}}, nil
+	}}
+}
+
+type denseModel struct {
+	j    *job
+	v    *vectors
+	m    *probe.Matrix
+	h    *probe.Head
+	room sync.Pool
+}
+
+func (x *denseModel) logits(row int) ([]float64, float64) {
+	room := x.room.Get().(*[]float32)
+	defer x.room.Put(room)
+	x.m.Row(*room, row)
+	return tuned.Logits(x.h, *room), 1
+}
+
+func (x *denseModel) finish(c *tuned.Card) (tuned.Weights, error) {
+	r := x.h.Config().Reads
+	c.Encoder = tuned.EncoderModel
+	c.Base = &tuned.Base{Name: x.v.info.Name, Digest: x.v.info.Digest, Layer: r.Layer, Pool: r.Pool, Width: r.Width}
+	if c.Base.Name == "" {
+		c.Base.Name = x.j.o.Model
+	}
+	return tuned.Weights{Dense: x.h}, nil
+}
+
+// Strengths of L2 that are tried: the middle one on every layer, the others where
+// that was best.
+var strengths = []float64{0.01, 0.1, 0.001}
+
+// denseRecipes chooses a layer and a pooling, then how strongly the weights are held
+// small and whether a network is better.
+func (j *job) chooseDense(v *vectors) (recipes []recipe, best int, all []*held, err error) {
+	type place struct{ layer, pool int }
+	var places []place
+	for l := range v.layers {
+		for p := range v.pools {
+			recipes = append(recipes, j.denseRecipe(v, l, p, probe.Linear, strengths[0]))
+			places = append(places, place{l, p})
+		}
+	}
+	best, all, err = j.choose(recipes)
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	at := places[best]
+	more := []recipe{recipes[best]}
+	for _, s := range strengths[1:] {
+		more = append(more, j.denseRecipe(v, at.layer, at.pool, probe.Linear, s))
+	}
+	const networkDecay = 0.05
+	more = append(more, j.denseRecipe(v, at.layer, at.pool, probe.Network, networkDecay))
+	next, held, err := j.choose(more)
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	recipes, all = append(recipes, more[1:]...), append(all, held[1:]...)
+	if next > 0 {
+		best = len(places) + next - 1
+	}
+	return recipes, best, all, nil
+}
+
+// refuseShort says which rows the model could not read.
+func (j *job) refuseShort(v *vectors) {
+	n := 0
+	for _, s := range v.short {
+		if s {
+			n++
+		}
+	}
+	if n > 0 {
+		j.limits = append(j.limits, fmt.Sprintf("%d rows are longer than the model reads; nothing was learnt from them.", n))
+	}
+}
