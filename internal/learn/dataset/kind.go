@@ -72,7 +72,7 @@ func (t *Table) findKind(s *sheet, c *column, o Options) error {
 			t.Why["kind"] = "the labels have an order, from low to high: " + strings.Join(order, ", ")
 			return nil
 		}
-		t.Kind, t.Why["kind"] = KindSingle, fmt.Sprintf("each cell is one of %d labels", c.distinct)
+		t.Kind, t.Why["kind"] = KindSingle, "each cell is one label of several"
 	}
 	return nil
 }

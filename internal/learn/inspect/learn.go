@@ -22,7 +22,7 @@ const (
 	folds = 5
 	// maxLearnt bounds the rows that the quick classifier learns from, maxCells the
 	// rows times the labels: of more a sample is taken, and said.
-	maxLearnt = 40_000
+	maxLearnt = 20_000
 	maxCells  = 40 << 20
 	// minLearnt rows are needed for anything to be said of suspects.
 	minLearnt = MinRows
@@ -33,9 +33,9 @@ const (
 type learner struct {
 	t      *dataset.Table
 	g      split.Grouping
-	rows   []int // indices into the table
-	labels []int // of each of rows, in single and ordinal tables
-	sets   [][]int
+	rows   []int          // indices into the table
+	index  map[string]int // of each label
+	sets   [][]int        // of each of rows: its labels
 	multi  bool
 	n      int // labels
 	fold   []int
@@ -95,17 +95,22 @@ func newLearner(i *inspector) *learner {
 	for k, name := range t.Labels {
 		index[name] = k
 	}
-	l.labels, l.sets = make([]int, len(l.rows)), make([][]int, len(l.rows))
+	l.index = index
+	l.sets = make([][]int, len(l.rows))
 	for k, n := range l.rows {
-		for _, name := range t.Rows[n].Labels {
-			l.sets[k] = append(l.sets[k], index[name])
-		}
-		if len(l.sets[k]) > 0 {
-			l.labels[k] = l.sets[k][0]
-		}
+		l.sets[k] = l.setOf(n)
 	}
 	l.fold = split.Folds(t, i.g, l.rows, folds, i.o.Seed)
 	return l
+}
+
+// setOf returns the labels of a row of the table, as indices.
+func (l *learner) setOf(n int) []int {
+	out := make([]int, 0, len(l.t.Rows[n].Labels))
+	for _, name := range l.t.Rows[n].Labels {
+		out = append(out, l.index[name])
+	}
+	return out
 }
 
 // example is what a classifier learns of a row that has the labels of a set.

@@ -20,7 +20,7 @@ const (
 // of machines are not personal data here.
 var (
 	mailPattern  = regexp.MustCompile(`[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,5}[A-Za-z]{2,24}\b`)
-	phonePattern = regexp.MustCompile(`(?:\+|\b00)[1-9]\d{0,2}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d{2,4}(?:[ .-]?\d{2,4}){1,4}\b|\(\d{3}\) ?\d{3}-\d{4}\b`)
+	phonePattern = regexp.MustCompile(`\+[1-9]\d{0,2}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?\d{2,4}(?:[ .-]?\d{2,4}){1,4}\b|\(\d{3}\) ?\d{3}-\d{4}\b`)
 	ibanPattern  = regexp.MustCompile(`\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b`)
 	cardPattern  = regexp.MustCompile(`\b(?:4\d{3}|5[1-5]\d{2}|2[2-7]\d{2}|3[47]\d{2}|6011|65\d{2})(?:[ -]?\d{4}){2}(?:[ -]?\d{3,4})\b`)
 	ssnPattern   = regexp.MustCompile(`\b\d{3}-\d{2}-\d{4}\b`)
@@ -34,7 +34,7 @@ var (
 func personal(text string, found func(what string, start, end int)) {
 	each := func(what string, p *regexp.Regexp, valid func(string) bool) {
 		for _, at := range p.FindAllStringIndex(text, 100) {
-			if valid == nil || valid(text[at[0]:at[1]]) {
+			if (valid == nil || valid(text[at[0]:at[1]])) && (what != personPhone || alone(text, at[0], at[1])) {
 				found(what, at[0], at[1])
 			}
 		}
@@ -55,6 +55,17 @@ func personal(text string, found func(what string, start, end int)) {
 	if strings.Contains(strings.ToLower(text), "insurance") {
 		each(personID, ninoPattern, nil) // it has no check digit
 	}
+}
+
+// alone reports whether a number is no part of a version or an expression, such as
+// "1.0+14.04.20140416-0": a space, a quote or a bracket stands before it, and no word
+// goes on behind.
+func alone(text string, start, end int) bool {
+	if start > 0 && strings.IndexByte(" \t\n(:=\"'<[,;/", text[start-1]) < 0 {
+		return false
+	}
+	rest := text[end:]
+	return rest == "" || !(rest[0] == '-' || rest[0] == '_' || rest[0] == '+' || rest[0] == '.' && len(rest) > 1 && rest[1] >= '0' && rest[1] <= '9')
 }
 
 func digits(s string) int {

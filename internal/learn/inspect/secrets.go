@@ -103,37 +103,42 @@ func (i *inspector) look(d *detect.Detector, n int) []sighting {
 				i.marks[n] = append(i.marks[n], mark{start, end, what})
 			}
 		}
-		for _, f := range d.DetectString(text) {
-			kind := sightSecret
-			if f.RuleID == genericRule {
-				kind = sightMaybe
-			}
-			secret := f.Secret
-			if secret == "" {
-				secret = f.Match
-			}
-			found := false
-			for at := 0; secret != ""; { // wherever it stands
-				next := strings.Index(text[at:], secret)
-				if next < 0 {
-					break
-				}
-				found = true
-				note(f.RuleID, kind, at+next, at+next+len(secret))
-				at += next + len(secret)
-			}
-			if !found {
-				note(f.RuleID, kind, 0, len(text))
-			}
-		}
-		personal(text, func(what string, start, end int) { note(what, sightPersonal, start, end) })
-		for _, p := range i.o.Patterns {
-			for _, at := range p.Expression.FindAllStringIndex(text, 100) {
-				note(p.Name, sightPattern, at[0], at[1])
-			}
-		}
+		sightings(d, i.o.Patterns, text, note)
 	}
 	return out
+}
+
+// sightings calls note for each secret, personal datum and user's pattern of a text.
+func sightings(d *detect.Detector, patterns []Pattern, text string, note func(what string, kind, start, end int)) {
+	for _, f := range d.DetectString(text) {
+		kind := sightSecret
+		if f.RuleID == genericRule {
+			kind = sightMaybe
+		}
+		secret := f.Secret
+		if secret == "" {
+			secret = f.Match
+		}
+		found := false
+		for at := 0; secret != ""; { // wherever it stands
+			next := strings.Index(text[at:], secret)
+			if next < 0 {
+				break
+			}
+			found = true
+			note(f.RuleID, kind, at+next, at+next+len(secret))
+			at += next + len(secret)
+		}
+		if !found {
+			note(f.RuleID, kind, 0, len(text))
+		}
+	}
+	personal(text, func(what string, start, end int) { note(what, sightPersonal, start, end) })
+	for _, p := range patterns {
+		for _, at := range p.Expression.FindAllStringIndex(text, 100) {
+			note(p.Name, sightPattern, at[0], at[1])
+		}
+	}
 }
 
 // sighted makes findings of what was seen.

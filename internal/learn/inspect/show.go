@@ -21,8 +21,13 @@ type mark struct {
 // show returns the beginning of a row's text as it may be printed: secrets and
 // personal data named and not shown, on one line, nothing that a terminal obeys.
 func (i *inspector) show(row int) string {
-	text := i.t.Rows[row].Text
-	marks := slices.Clone(i.marks[row])
+	return printable(redacted(i.t.Rows[row].Text, i.marks[row], 4*shownBytes), shownBytes)
+}
+
+// redacted names marked stretches in the place of them, until so many bytes are
+// written.
+func redacted(text string, marks []mark, most int) string {
+	marks = slices.Clone(marks)
 	slices.SortFunc(marks, func(a, b mark) int { return a.start - b.start })
 	var b strings.Builder
 	at := 0
@@ -34,12 +39,24 @@ func (i *inspector) show(row int) string {
 			fmt.Fprintf(&b, "[%s]", m.what)
 			at = m.end
 		}
-		if b.Len() > 4*shownBytes {
-			break
+		if b.Len() > most {
+			return b.String()
 		}
 	}
-	b.WriteString(text[at:min(len(text), at+max(0, 4*shownBytes-b.Len()))])
-	return printable(b.String(), shownBytes)
+	b.WriteString(text[at:min(len(text), at+max(most-b.Len(), 0))])
+	return b.String()
+}
+
+// Redact returns a text with its secrets and personal data named in the place of
+// them, for a report that others read.
+func Redact(text string) string {
+	d, err := finder()
+	if err != nil {
+		return "[left out]" // what cannot be looked through is not shown
+	}
+	var marks []mark
+	sightings(d, nil, text, func(what string, _, start, end int) { marks = append(marks, mark{start, end, what}) })
+	return redacted(text, marks, len(text))
 }
 
 // printable puts a text on one line of at most n bytes, without what a terminal
@@ -122,6 +139,9 @@ func number(n int) string {
 
 // percent writes a share.
 func percent(share float64) string {
+	if share > 0 && share < 0.0005 {
+		return "under 0.1 %"
+	}
 	if share > 0 && share < 0.0995 {
 		return fmt.Sprintf("%.1f %%", 100*share)
 	}

@@ -24,10 +24,11 @@ const (
 
 // suspicion is how much speaks against a row's label.
 type suspicion struct {
-	k      int     // place in the learner's rows
-	likely int     // label, or -1: the one given is too many
-	given  int     // label, or -1: one is missing
-	p      float64 // that it is right, out of fold
+	k       int     // place in the learner's rows; of suspicionsOfAll the index in the table
+	likely  int     // label, or -1: the one given is too many
+	given   int     // label, or -1: one is missing
+	p       float64 // that it is right, out of fold
+	pLikely float64
 }
 
 // suspicions ranks the rows whose label is probably wrong: those that are likelier
@@ -39,20 +40,55 @@ type suspicion struct {
 func (l *learner) suspicions(p [][]float32, sets [][]int) []suspicion {
 	var out []suspicion
 	for k, set := range sets {
-		if l.multi {
-			if s, ok := suspicionMulti(p[k], set); ok {
-				s.k = k
-				out = append(out, s)
-			}
-			continue
-		}
-		if likely := best(p[k]); likely != set[0] {
-			out = append(out, suspicion{k, likely, set[0], float64(p[k][set[0]])})
+		if s, ok := l.suspicion(p[k], set); ok {
+			s.k = k
+			out = append(out, s)
 		}
 	}
-	slices.SortFunc(out, func(a, b suspicion) int {
-		return cmp.Or(cmp.Compare(a.p, b.p), cmp.Compare(a.k, b.k))
-	})
+	slices.SortFunc(out, bySuspicion)
+	return out
+}
+
+func bySuspicion(a, b suspicion) int {
+	return cmp.Or(cmp.Compare(a.p, b.p), cmp.Compare(a.k, b.k))
+}
+
+// suspicion is what speaks against a row that has the labels of a set.
+func (l *learner) suspicion(p []float32, set []int) (suspicion, bool) {
+	if l.multi {
+		return suspicionMulti(p, set)
+	}
+	likely := best(p)
+	return suspicion{0, likely, set[0], float64(p[set[0]]), float64(p[likely])}, likely != set[0]
+}
+
+// suspicionsOfAll adds the rows that were not learnt from: they are out of every
+// fold, since whole groups were chosen.
+func (l *learner) suspicionsOfAll() []suspicion {
+	out := l.suspicions(l.p, l.sets)
+	for n := range out {
+		out[n].k = l.rows[out[n].k]
+	}
+	if len(l.rows) == len(l.t.Rows) {
+		return out
+	}
+	learnt := make([]bool, len(l.t.Rows))
+	for _, n := range l.rows {
+		learnt[n] = true
+	}
+	m := l.models[0]
+	scores := m.NewScores()
+	for n := range l.t.Rows {
+		if learnt[n] {
+			continue
+		}
+		m.Read(scores, l.t.Rows[n].Text, 0)
+		if s, ok := l.suspicion(scores.P(0), l.setOf(n)); ok {
+			s.k = n
+			out = append(out, s)
+		}
+	}
+	slices.SortFunc(out, bySuspicion)
 	return out
 }
 
@@ -64,10 +100,10 @@ func suspicionMulti(p []float32, set []int) (suspicion, bool) {
 		q := float64(q32)
 		if slices.Contains(set, label) {
 			if q < worst.p {
-				worst = suspicion{0, -1, label, q}
+				worst = suspicion{0, -1, label, q, 0}
 			}
 		} else if 1-q < worst.p {
-			worst = suspicion{0, label, -1, 1 - q}
+			worst = suspicion{0, label, -1, 1 - q, q}
 		}
 	}
 	return worst, worst.p < 0.5
@@ -76,32 +112,33 @@ func suspicionMulti(p []float32, set []int) (suspicion, bool) {
 // suspects names rows whose label is probably wrong, and measures how many of wrong
 // labels are among as many rows so found.
 func (i *inspector) suspects(l *learner, step func()) error {
-	all := l.suspicions(l.p, l.sets)
-	n := min(len(all), max(leastSuspects, int(mostSuspects*float64(len(l.rows)))))
-	found, err := i.plant(l, n, step)
-	if err != nil || n == 0 {
+	all := l.suspicionsOfAll()
+	n := min(len(all), max(leastSuspects, int(mostSuspects*float64(len(i.t.Rows)))))
+	if n == 0 {
+		return nil
+	}
+	// Of the rows that were learnt from, as many as of all: the same share.
+	found, err := i.plant(l, max(n*len(l.rows)/len(i.t.Rows), 1), step)
+	if err != nil {
 		return err
 	}
 	i.report.Found = found
 	var rows []int
 	for _, s := range all[:n] {
-		r := l.rows[s.k]
-		out := Suspect{Row: i.t.Rows[r].Number, Given: i.t.Rows[r].Labels, Text: i.show(r)}
+		r := &i.t.Rows[s.k]
+		out := Suspect{Row: r.Number, Given: r.Labels, P: s.pLikely, PGiven: s.p, Text: i.show(s.k)}
 		if s.likely >= 0 {
-			out.Likely, out.P = i.t.Labels[s.likely], float64(l.p[s.k][s.likely])
-		}
-		if s.given >= 0 {
-			out.PGiven = float64(l.p[s.k][s.given])
+			out.Likely = i.t.Labels[s.likely]
 		}
 		i.report.Suspects = append(i.report.Suspects, out)
-		rows = append(rows, r)
+		rows = append(rows, s.k)
 	}
 	f := Finding{Code: CodeSuspects, Level: LevelWarn,
 		Message: fmt.Sprintf("%s more like rows of another label than of its own", plural(n, "row is", "rows are")),
 		Advice:  "look at them, the first ones first"}
 	if found != nil {
 		f.Message += fmt.Sprintf("; of labels that are wrong by chance, %s are among them (%s to %s)", percent(found.Value), percent(found.Low), percent(found.High))
-		f.Advice += fmt.Sprintf(": if 1 in 10 turns out to be wrong, at most %s of all labels are still wrong by chance", percent(float64(i.report.Remaining(n/10))/float64(len(l.rows))))
+		f.Advice += fmt.Sprintf(": if 1 in 10 turns out to be wrong, at most %s of all labels are still wrong by chance", percent(float64(i.report.Remaining(n/10))/float64(len(i.t.Rows))))
 	}
 	for _, s := range i.report.Suspects[:min(n, maxShown)] {
 		likely := "less than it has"
