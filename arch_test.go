@@ -176,7 +176,7 @@ var allowed = map[string][]string{
 	"internal/learn/tune":        {".", "internal/engine", "internal/learn/dataset", "internal/learn/inspect", "internal/learn/instruct", "internal/learn/metric", "internal/learn/outcome", "internal/learn/split", "internal/model/activation", "internal/model/adapter", "internal/model/gradient", "internal/model/lexical", "internal/model/linear", "internal/model/probe", "internal/model/tagger", "internal/model/train", "internal/security/head", "internal/security/tuned"},
 	"internal/learn/tune/report": {".", "internal/learn/inspect", "internal/learn/metric", "internal/learn/outcome", "internal/learn/tune", "internal/security/phrase", "internal/security/report", "internal/security/tuned"},
 	"internal/learn/registry":    {".", "internal/learn/metric", "internal/learn/outcome", "internal/security/tuned"},
-	"internal/learn/cluster":     {".", "internal/learn/dataset", "internal/learn/outcome", "internal/learn/split", "internal/model/adapter"},
+	"internal/learn/cluster":     {".", "internal/engine", "internal/learn/dataset", "internal/learn/instruct", "internal/learn/metric", "internal/learn/outcome", "internal/learn/split", "internal/model/adapter"},
 
 	"internal/learn/trial":     {".", "internal/learn/metric", "internal/engine", "internal/engine/scripted", "internal/security/dossier", "internal/security/evidence", "internal/security/explain", "internal/security/grounding", "internal/security/intake", "internal/security/knowledge", "internal/security/page", "internal/security/pipeline", "internal/security/report", "internal/security/workflow"},
 	"internal/learn/needle":    {".", "internal/security/pipeline", "internal/security/ranklogs"},
@@ -201,7 +201,7 @@ const (
 	// cmd/casemate holds one file a command: it grows with the commands, and
 	// each file stays short.
 	maxCommandFiles = 60
-	maxCommandLines = 8000
+	maxCommandLines = 12000
 )
 
 // offline are the standard library's packages below net that open no connection.
