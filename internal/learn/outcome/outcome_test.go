@@ -217,8 +217,8 @@ func TestReference(t *testing.T) {
 	if len(got.Words) != 2 || got.Abstained != 10 || got.Labels["a"] != 50 || got.Labels[""] != 1 {
 		t.Errorf("reference has %d words, %d abstained, labels %v", len(got.Words), got.Abstained, got.Labels)
 	}
-	confidence, length, known := got.Counts(held)
-	if !cmp.Equal(confidence, r.Confidence.Counts) || !cmp.Equal(length, r.Length.Counts) || !cmp.Equal(known, r.Known.Counts) {
+	c := got.Counts(held)
+	if !cmp.Equal(c.Confidence, r.Confidence.Counts) || !cmp.Equal(c.Length, r.Length.Counts) || !cmp.Equal(c.Known, r.Known.Counts) || c.Values != nil {
 		t.Error("the counts of the reference's own rows are not the reference's")
 	}
 	for name, spoil := range map[string]func(r *outcome.Reference){
@@ -233,6 +233,39 @@ func TestReference(t *testing.T) {
 		if err := outcome.WriteReference(&bytes.Buffer{}, &broken); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+// TestReferenceOfOwnRows wants a row that was learnt from to know only what others
+// say, too: otherwise every row knows all of its words.
+func TestReferenceOfOwnRows(t *testing.T) {
+	texts := []string{"shared alpha", "shared beta", "shared gamma", "shared delta"}
+	var held []outcome.Observed
+	for _, s := range texts {
+		held = append(held, outcome.Observed{Text: s, P: 0.9, Answer: []string{"a"}})
+	}
+	r := outcome.NewReference(texts, held)
+	if !cmp.Equal(r.Known.Edges, []float64{0.5}) || len(r.Words) != 5 {
+		t.Errorf("known words %+v of %d, want half of each text's", r.Known, len(r.Words))
+	}
+}
+
+func TestReferenceOfNumbers(t *testing.T) {
+	var held []outcome.Observed
+	for i := range 50 {
+		v := float64(i)
+		held = append(held, outcome.Observed{Text: "x", Value: &v})
+	}
+	r := outcome.NewReference([]string{"x"}, held)
+	if len(r.Labels) != 0 || r.Values == nil || len(r.Values.Counts) != 5 || r.Values.Counts[0] != 10 {
+		t.Errorf("reference of numbers: labels %v, values %+v", r.Labels, r.Values)
+	}
+	if c := r.Counts(held); !cmp.Equal(c.Values, r.Values.Counts) {
+		t.Errorf("counts %v, want %v", c.Values, r.Values.Counts)
+	}
+	var b bytes.Buffer
+	if err := outcome.WriteReference(&b, r); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -27,6 +28,7 @@ type Observed struct {
 	Answer  []string
 	P       float64
 	Abstain bool
+	Value   *float64 // the answer where it is a number; Answer is then empty
 }
 
 // Histogram is counts between edges: a value is in the bin after the last edge
@@ -43,41 +45,53 @@ type Reference struct {
 	Rows       int            `json:"rows"`
 	Labels     map[string]int `json:"labels"` // answers by label; "" is none
 	Abstained  int            `json:"abstained"`
-	Confidence Histogram      `json:"confidence"` // P of the answers
-	Length     Histogram      `json:"length"`     // words of a text
-	Known      Histogram      `json:"known"`      // share of a text's words that the training had
+	Confidence Histogram      `json:"confidence"`       // P of the answers
+	Length     Histogram      `json:"length"`           // words of a text
+	Known      Histogram      `json:"known"`            // share of a text's words that the training had
+	Values     *Histogram     `json:"values,omitempty"` // answers that are numbers
 	// Words are the hashes of the words of the training's texts, ascending.
 	Words []uint32 `json:"words"`
 }
 
 // NewReference makes the reference of a head from the texts that it learnt from
 // and its answers to rows that it did not see: on the rows of the training a head
-// is surer than it will ever be again.
+// is surer than it will ever be again. A row that is among the texts after all, as
+// where answers are cross-fitted, counts as known only the words that another text
+// has, too.
 func NewReference(trained []string, held []Observed) *Reference {
-	r := &Reference{Format: formatVersion, Rows: len(held), Labels: map[string]int{}}
-	hashes := map[uint32]bool{}
+	r := &Reference{Format: formatVersion, Rows: len(held)}
+	texts := map[uint32]int{} // how many texts have a word
+	own := map[string]bool{}
 	for _, t := range trained {
+		own[TextDigest(t)] = true
+		once := map[uint32]bool{}
 		for _, w := range words(t) {
-			if len(hashes) < maxWords {
-				hashes[hash(w)] = true
+			if h := hash(w); !once[h] && (texts[h] > 0 || len(texts) < maxWords) {
+				once[h] = true
+				texts[h]++
 			}
 		}
 	}
-	r.Words = make([]uint32, 0, len(hashes))
-	for h := range hashes {
-		r.Words = append(r.Words, h)
-	}
-	slices.Sort(r.Words)
-	confidence, length, known := r.features(held)
+	r.Words = slices.Sorted(maps.Keys(texts))
 	r.Labels, r.Abstained = Answers(held)
-	for _, f := range []struct {
-		to     *Histogram
-		values []float64
-	}{{&r.Confidence, confidence}, {&r.Length, length}, {&r.Known, known}} {
-		f.to.Edges = metric.Edges(f.values, referenceBins)
-		f.to.Counts = metric.Histogram(f.to.Edges, f.values)
+	f := features(held, func(text string) func(word uint32) bool {
+		least := 1
+		if own[TextDigest(text)] {
+			least = 2
+		}
+		return func(word uint32) bool { return texts[word] >= least }
+	})
+	r.Confidence, r.Length, r.Known = histogram(f.confidence), histogram(f.length), histogram(f.known)
+	if len(f.values) > 0 {
+		h := histogram(f.values)
+		r.Values = &h
 	}
 	return r
+}
+
+func histogram(values []float64) Histogram {
+	edges := metric.Edges(values, referenceBins)
+	return Histogram{Edges: edges, Counts: metric.Histogram(edges, values)}
 }
 
 // Answers counts answers by label, and those that abstain. An answer of several
@@ -88,7 +102,7 @@ func Answers(list []Observed) (labels map[string]int, abstained int) {
 		if list[i].Abstain {
 			abstained++
 		}
-		if len(list[i].Answer) == 0 {
+		if len(list[i].Answer) == 0 && list[i].Value == nil {
 			labels[""]++
 		}
 		for _, l := range list[i].Answer {
@@ -98,28 +112,42 @@ func Answers(list []Observed) (labels map[string]int, abstained int) {
 	return labels, abstained
 }
 
-// features returns, for each text, what is compared beside its answer.
-func (r *Reference) features(list []Observed) (confidence, length, known []float64) {
+// measured is what is compared of texts, beside their labels.
+type measured struct{ confidence, length, known, values []float64 }
+
+// features measures texts; known says which words of a text count as known.
+func features(list []Observed, known func(text string) func(word uint32) bool) (f measured) {
 	for i := range list {
-		of := words(list[i].Text)
-		share := 0.0
+		of, is, share := words(list[i].Text), known(list[i].Text), 0.0
 		for _, w := range of {
-			if _, ok := slices.BinarySearch(r.Words, hash(w)); ok {
+			if is(hash(w)) {
 				share++
 			}
 		}
-		confidence = append(confidence, list[i].P)
-		length = append(length, float64(len(of)))
-		known = append(known, share/float64(max(1, len(of))))
+		f.confidence = append(f.confidence, list[i].P)
+		f.length = append(f.length, float64(len(of)))
+		f.known = append(f.known, share/float64(max(1, len(of))))
+		if v := list[i].Value; v != nil {
+			f.values = append(f.values, *v)
+		}
 	}
-	return confidence, length, known
+	return f
 }
 
-// Counts returns the live texts' confidence, length and known words in the bins
-// of the reference.
-func (r *Reference) Counts(live []Observed) (confidence, length, known []int) {
-	c, l, k := r.features(live)
-	return metric.Histogram(r.Confidence.Edges, c), metric.Histogram(r.Length.Edges, l), metric.Histogram(r.Known.Edges, k)
+// Counted is live texts in the bins of a reference.
+type Counted struct{ Confidence, Length, Known, Values []int }
+
+// Counts counts live texts in the bins of the reference. Values is nil where the
+// reference has none.
+func (r *Reference) Counts(live []Observed) Counted {
+	f := features(live, func(string) func(uint32) bool {
+		return func(word uint32) bool { _, ok := slices.BinarySearch(r.Words, word); return ok }
+	})
+	c := Counted{metric.Histogram(r.Confidence.Edges, f.confidence), metric.Histogram(r.Length.Edges, f.length), metric.Histogram(r.Known.Edges, f.known), nil}
+	if r.Values != nil {
+		c.Values = metric.Histogram(r.Values.Edges, f.values)
+	}
+	return c
 }
 
 // words cuts a text at all that is neither letter nor digit.
@@ -171,7 +199,11 @@ func (r *Reference) check() error {
 			return errors.New("a label cannot be shown, or has more answers than there are rows")
 		}
 	}
-	for _, h := range []Histogram{r.Confidence, r.Length, r.Known} {
+	all := []Histogram{r.Confidence, r.Length, r.Known}
+	if r.Values != nil {
+		all = append(all, *r.Values)
+	}
+	for _, h := range all {
 		if err := h.check(r.Rows); err != nil {
 			return err
 		}

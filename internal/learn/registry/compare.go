@@ -240,7 +240,7 @@ func (c *Comparison) sentence() string {
 // a difference of +7.2 points (95 % interval +3.1 to +11.0); …".
 func GainWords(g *outcome.Gain) string {
 	d := g.Difference
-	if g.First.Value < 0 || g.Second.Value < 0 || g.Measure == "mean absolute error" {
+	if g.First.Value < 0 || g.Second.Value < 0 || strings.HasPrefix(g.Measure, "mean absolute error") {
 		// The scores are minus the errors: a smaller error is a gain.
 		return fmt.Sprintf("%s %.4g against %.4g, smaller by %.4g (95 %% interval %.4g to %.4g)", g.Measure, -g.First.Value, -g.Second.Value, d.Value, d.Low, d.High)
 	}

@@ -29,6 +29,7 @@ const (
 	muchChange  = 0.25
 	lookChance  = 0.05 // of a watch that says "look" though nothing changed
 	driftChance = 0.01
+	checks      = 5  // that share the chances, about
 	leastLive   = 20 // rows below which nothing is said
 	leastBin    = 5  // expected items of a bin of labels; rarer labels are counted as one
 )
@@ -102,15 +103,18 @@ func Watch(ref *outcome.Reference, live []Live) *Drift {
 	for i := range live {
 		observed[i] = live[i].Observed
 	}
-	confidence, length, known := ref.Counts(observed)
+	counts := ref.Counts(observed)
 	labels, abstained := outcome.Answers(observed)
 	d := &Drift{Rows: len(live)}
 	names, expected, seen := labelBins(ref.Labels, labels)
 	d.add("labels", "how often each label is answered", names, expected, seen)
-	d.add("confidence", "the probability of the answers", ranges(ref.Confidence.Edges, "%.2f"), ref.Confidence.Counts, confidence)
-	d.add("length", "words of a text", ranges(ref.Length.Edges, "%.0f"), ref.Length.Counts, length)
-	d.add("known words", "share of a text's words that the training had", ranges(ref.Known.Edges, "%.2f"), ref.Known.Counts, known)
+	d.add("confidence", "the probability of the answers", ranges(ref.Confidence.Edges, "%.2f"), ref.Confidence.Counts, counts.Confidence)
+	d.add("length", "words of a text", ranges(ref.Length.Edges, "%.0f"), ref.Length.Counts, counts.Length)
+	d.add("known words", "share of a text's words that the training had", ranges(ref.Known.Edges, "%.2f"), ref.Known.Counts, counts.Known)
 	d.add("abstention", "how often it abstains", []string{"answered", "abstained"}, []int{ref.Rows - ref.Abstained, ref.Abstained}, []int{len(live) - abstained, abstained})
+	if ref.Values != nil {
+		d.add("values", "the numbers that it answers", ranges(ref.Values.Edges, "%.4g"), ref.Values.Counts, counts.Values)
+	}
 	d.judge(ref)
 	d.calibrate(live)
 	d.conclude()
@@ -223,7 +227,7 @@ func (d *Drift) judge(ref *outcome.Reference) {
 // reference, or -1 where no number does: the index that chance alone reaches must
 // be below the bound.
 func needed(reference, free int) int {
-	quantile := chiSquareQuantile(lookChance/5, free)
+	quantile := chiSquareQuantile(lookChance/checks, free)
 	room := muchChange/quantile - 1/float64(reference)
 	if room <= 0 {
 		return -1

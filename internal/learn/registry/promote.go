@@ -205,7 +205,7 @@ func (r *Registry) judgeBefore(ctx context.Context, p *Promotion, e *outcome.Eva
 		e = e.Keep(without(texts, groups))
 		p.Notes = append(p.Notes, fmt.Sprintf("%s had learnt from %d of the test rows: the two are compared on the other %d.", name, len(texts)+len(groups), len(e.Rows)))
 		if len(e.Rows) == 0 {
-			p.refuse("gain", "What is in service, "+name+", learnt from every row that this one was tested on.", "Compare them on new rows: `casemate tune promote "+p.Version.Name+" --data FILE`.")
+			p.refuse("gain", "What is in service, "+name+", learnt from every row that this one was tested on.", "Compare them on new rows: `casemate tune promote "+p.Version.Name+" --rows FILE`.")
 			return nil
 		}
 	}
@@ -247,7 +247,7 @@ func (r *Registry) onSameRows(ctx context.Context, p *Promotion, e **outcome.Eva
 			return same, nil
 		}
 	}
-	p.refuse("gain", "What is in service, "+before.String()+", has no answers to these rows.", "Give the data with --data FILE, to run it on them.")
+	p.refuse("gain", "What is in service, "+before.String()+", has no answers to these rows.", "Give the data with --rows FILE, to run it on them.")
 	return nil, nil
 }
 

@@ -1,0 +1,241 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/engine"
+	"github.com/casemate-ai/casemate/internal/learn/registry"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
+	"github.com/casemate-ai/casemate/internal/security/report"
+	"github.com/casemate-ai/casemate/internal/security/tuned"
+)
+
+// Limits of live inputs: beyond them the rest is left unread, which is said.
+const (
+	maxLiveLine  = 1 << 20
+	maxLive      = 200_000
+	maxLiveBytes = 512 << 20
+	liveTogether = 256 // texts that a head answers at once
+)
+
+type tuneWatchCmd struct {
+	ownHeadFlags
+	Name   string `arg:"" help:"NAME (in service, else the newest) or NAME@VERSION."`
+	Input  string `arg:"" name:"file" help:"Live inputs: a text a line, or JSON objects a line; - for standard input."`
+	Text   string `default:"text" placeholder:"FIELD" help:"The field of JSON objects that has the text. Default: text."`
+	Label  string `default:"label" placeholder:"FIELD" help:"The field that has the true label, or a list of them, where it is known. Default: label."`
+	FailOn string `enum:"never,look,drifted" default:"never" help:"Exit 1 if the inputs changed so far: look or drifted. Default: never."`
+	JSON   bool   `help:"Print one JSON document."`
+}
+
+// Run compares live inputs with what the head was tested on.
+func (c *tuneWatchCmd) Run(s *streams) error {
+	r, err := c.openRegistry()
+	if err != nil {
+		return err
+	}
+	v, err := r.Resolve(registry.KindHead, c.Name)
+	if err != nil {
+		return err
+	}
+	ref, err := r.Reference(v)
+	if err != nil {
+		return err
+	}
+	if ref == nil {
+		return &casemate.Error{Code: casemate.CodeInput, Message: fmt.Sprintf("watch %s: it has no reference", v), Hint: "train it with casemate tune train, which keeps one"}
+	}
+	live, notes, err := c.read(s)
+	if err != nil {
+		return err
+	}
+	if err := c.answer(s, v, live); err != nil {
+		return err
+	}
+	d := registry.Watch(ref, live)
+	d.Notes = append(d.Notes, notes...)
+	if c.JSON {
+		err = writeJSON(s.stdout, map[string]any{"head": v, "drift": d}, true)
+	} else {
+		err = printDrift(s.stdout, v, d)
+	}
+	if err == nil && (c.FailOn == "look" && d.State == registry.StateLook || c.FailOn != "never" && d.State == registry.StateDrifted) {
+		return exitRequest(exitFindings)
+	}
+	return err
+}
+
+// read reads the live inputs.
+func (c *tuneWatchCmd) read(s *streams) (live []registry.Live, notes []string, err error) {
+	in, done, err := openInput(s, c.Input)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer done()
+	lines := bufio.NewScanner(in)
+	lines.Buffer(make([]byte, 64<<10), maxLiveLine)
+	broken, size, number := 0, 0, 0
+	for lines.Scan() {
+		line := bytes.TrimSpace(lines.Bytes())
+		number++
+		if len(line) == 0 {
+			continue
+		}
+		if size += len(line); len(live) == maxLive || size > maxLiveBytes {
+			notes = append(notes, fmt.Sprintf("Only the first %s were read.", phrase.Count(len(live), "input")))
+			break
+		}
+		x, ok := c.parse(line)
+		if !ok {
+			broken++
+			continue
+		}
+		live = append(live, x)
+	}
+	if err := lines.Err(); err != nil {
+		if errors.Is(err, bufio.ErrTooLong) {
+			err = &casemate.Error{Code: casemate.CodeInput, Message: fmt.Sprintf("read line %d: it is longer than %s", number+1, phrase.Bytes(maxLiveLine)), Hint: "cut it"}
+		}
+		return nil, nil, err
+	}
+	if broken > 0 {
+		notes = append(notes, fmt.Sprintf("%s could not be used: no JSON, no text in %q, or no UTF-8.", phrase.Upper(phrase.Count(broken, "line")), c.Text))
+	}
+	if len(live) == 0 {
+		return nil, nil, &casemate.Error{Code: casemate.CodeInput, Message: "watch: there is no input that can be used", Hint: "give a text a line, or JSON objects with the field that --text names"}
+	}
+	return live, notes, nil
+}
+
+// parse reads a line: an object if it looks like one, else a text.
+func (c *tuneWatchCmd) parse(line []byte) (x registry.Live, ok bool) {
+	if !utf8.Valid(line) {
+		return x, false
+	}
+	if line[0] != '{' {
+		x.Text = string(line)
+		return x, true
+	}
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(line, &fields) != nil || json.Unmarshal(fields[c.Text], &x.Text) != nil || strings.TrimSpace(x.Text) == "" {
+		return x, false
+	}
+	var one string
+	switch raw := fields[c.Label]; {
+	case len(raw) == 0 || string(raw) == "null":
+	case json.Unmarshal(raw, &one) == nil:
+		x.Truth, x.Labelled = []string{one}, true
+	case json.Unmarshal(raw, &x.Truth) == nil:
+		slices.Sort(x.Truth)
+		x.Labelled = true
+	}
+	return x, true
+}
+
+// answer has the head answer every input.
+func (c *tuneWatchCmd) answer(s *streams, v *registry.Version, live []registry.Live) error {
+	h, e, done, err := headAnswers{s: s, flags: c.ownHeadFlags}.open(s.ctx, v)
+	if err != nil {
+		return err
+	}
+	defer done()
+	bar := newHeadBar(s.stderr)
+	defer bar.done()
+	for from := 0; from < len(live); from += liveTogether {
+		part := live[from:min(len(live), from+liveTogether)]
+		if err := answerLive(s, h, e, part); err != nil {
+			return err
+		}
+		bar.step("answering", from+len(part), len(live))
+	}
+	return nil
+}
+
+// answerLive fills in the answers to some inputs, as an evaluation has them.
+func answerLive(s *streams, h *tuned.Head, e engine.Engine, live []registry.Live) error {
+	texts := make([]string, len(live))
+	for i := range live {
+		texts[i] = live[i].Text
+	}
+	decisions, err := h.Classify(s.ctx, e, texts, tuned.Options{Alternatives: 1, Because: -1})
+	if err != nil {
+		return err
+	}
+	for i, d := range decisions {
+		x := &live[i]
+		x.P, x.Abstain = d.P, d.Abstain
+		switch h.Card().Task {
+		case tuned.TaskMulti:
+			x.Answer, x.P = nil, 1
+			for _, l := range d.Labels {
+				x.Answer, x.P = append(x.Answer, l.Label), min(x.P, l.P)
+			}
+			slices.Sort(x.Answer)
+		case tuned.TaskSpans:
+			for _, p := range d.Spans {
+				x.Answer = append(x.Answer, p.Label)
+			}
+			slices.Sort(x.Answer)
+			x.Answer, x.Labelled = slices.Compact(x.Answer), false
+		case tuned.TaskRegression:
+			x.Answer, x.P, x.Labelled = nil, 0, false
+		default:
+			x.Answer = []string{d.Label}
+		}
+	}
+	return nil
+}
+
+func printDrift(w io.Writer, v *registry.Version, d *registry.Drift) error {
+	fmt.Fprintf(w, "%s: %s, on %s.\n%s\n\n", report.Terminal(v.String()), d.State, phrase.Count(d.Rows, "input"), report.Terminal(d.Says))
+	t := newTable("compared", "", "index", "chance", "largest change")
+	for _, c := range d.Checks {
+		state := c.State
+		if state == registry.StateFew && c.Needed > 0 {
+			state = fmt.Sprintf("too few: needs %d", c.Needed)
+		}
+		t.row(c.Name, state, fmt.Sprintf("%.3f", c.Index), "p "+registry.Probability(c.P), largestChange(&c))
+	}
+	t.write(w)
+	if c := d.Calibration; c != nil {
+		fmt.Fprintf(w, "\nOf %s with true labels %.1f %% (%.1f to %.1f) are right, stated were %.1f %% (p %s): %s. Calibration error %.1f %%.\n",
+			phrase.Count(c.Rows, "input"), 100*c.Right.Value, 100*c.Right.Low, 100*c.Right.High, 100*c.Stated, registry.Probability(c.P), c.State, 100*c.ECE)
+		t := newTable("stated", "inputs", "stated on average", "right")
+		for _, b := range c.Bins {
+			t.row(fmt.Sprintf("%.1f to %.1f", b.Low, b.High), b.Rows, fmt.Sprintf("%.1f %%", 100*b.Stated), ownScore("", b.Right))
+		}
+		t.write(w)
+	}
+	for _, n := range d.Notes {
+		fmt.Fprintln(w, report.Terminal(n))
+	}
+	return nil
+}
+
+// largestChange names the bin whose share changed most.
+func largestChange(c *registry.Check) string {
+	best, far := "", 0.0
+	for _, b := range c.Bins {
+		if gap := max(b.Live-b.Reference, b.Reference-b.Live); gap > far {
+			far, best = gap, fmt.Sprintf("%s: %.0f %% to %.0f %%", b.Name, 100*b.Reference, 100*b.Live)
+		}
+	}
+	return best
+}
+
+// step shows how many of all are done.
+func (b *headBar) step(what string, done, total int) {
+	if b.bar != nil {
+		b.bar.Describe(what)
+		b.bar.Set(barSteps * done / max(1, total)) // a bar that cannot be drawn is no reason to stop
+	}
+}
