@@ -306,6 +306,9 @@ func divide(windows []train.Example, share float64, seed uint64) (learn, try []t
 // load makes the model that is trained.
 func (j *trainJob) load() (*gradient.Model, error) {
 	o := gradient.Options{Threads: j.c.Threads, Full: true, Checkpoint: j.c.Recompute, BF16: j.c.BF16, Separate: j.c.Separate}
+	if err := j.c.foresee(j.outlined(), o, j.c.Length); err != nil {
+		return nil, err
+	}
 	if j.base != nil {
 		m, err := gradient.Load(j.base, o)
 		if err != nil {
@@ -318,6 +321,21 @@ func (j *trainJob) load() (*gradient.Model, error) {
 		return nil, &casemate.Error{Code: casemate.CodeUsage, Message: "make a new model", Err: err, Hint: "leave the sizes out for a model of 6 million parameters"}
 	}
 	return m, nil
+}
+
+// outlined is the model whose memory is to be foreseen: the base, or a new one's
+// numbers.
+func (j *trainJob) outlined() *modelfile.Model {
+	if j.base != nil {
+		return j.base
+	}
+	c := j.from.Config
+	layer := 2*c.Width*c.Width + 2*c.KVHeads*c.HeadSize*c.Width + 3*c.FeedForward*c.Width + 2*c.Width
+	numbers := c.Layers*layer + c.Vocabulary*c.Width + c.Width
+	if j.c.Separate {
+		numbers += c.Vocabulary * c.Width
+	}
+	return &modelfile.Model{Config: c, Tensors: []*modelfile.Tensor{{Name: "all", Shape: []int{numbers}}}}
 }
 
 // run trains, or finds that it was done.

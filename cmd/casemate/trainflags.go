@@ -12,6 +12,9 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/engine/native"
+	"github.com/casemate-ai/casemate/internal/model/gradient"
+	"github.com/casemate-ai/casemate/internal/model/modelfile"
 	"github.com/casemate-ai/casemate/internal/model/optimizer"
 	"github.com/casemate-ai/casemate/internal/model/train"
 	"github.com/casemate-ai/casemate/internal/security/phrase"
@@ -36,6 +39,7 @@ type trainFlags struct {
 	Keep          int      `default:"2" placeholder:"N" help:"How many checkpoints are kept beside the best; default: 2."`
 	BF16          bool     `name:"bf16" help:"Round what goes into products to BF16: faster where the processor has it."`
 	Recompute     bool     `help:"Keep less of the forward pass and compute it again: less memory, a third more work."`
+	AnyMemory     bool     `help:"Go on although the memory looks too small."`
 	Threads       int      `placeholder:"N" help:"How many processors to use; default: all. The result does not depend on it."`
 }
 
@@ -82,6 +86,25 @@ func (f *trainFlags) plan(examples, epochs, batch int, rate *float64, d trainDef
 		return p, &casemate.Error{Code: casemate.CodeUsage, Message: "plan the steps", Err: err, Hint: "leave --rate, --floor and --warmup out for what suits most"}
 	}
 	return p, nil
+}
+
+// foresee refuses to train what does not fit the memory that there is.
+func (f *trainFlags) foresee(m *modelfile.Model, o gradient.Options, longest int) error {
+	room, known := native.AvailableMemory()
+	need := gradient.MemoryNeeded(m, o, longest)
+	if !known || f.AnyMemory || need.Total() <= room {
+		return nil
+	}
+	hint := "train an adapter of a quantised model (casemate tune lora), give a smaller --length, or try nevertheless with --any-memory"
+	if !f.Recompute {
+		hint = "--recompute keeps less of the forward pass; otherwise " + hint
+	}
+	return &casemate.Error{
+		Code: casemate.CodeInput,
+		Message: fmt.Sprintf("training needs about %s (weights %s, trained parameters with their gradients %s, a pass over %d tokens %s), and %s are free",
+			phrase.Bytes(need.Total()), phrase.Bytes(need.Weights), phrase.Bytes(need.Parameters), longest, phrase.Bytes(need.Activations), phrase.Bytes(room)),
+		Hint: hint,
+	}
 }
 
 // trainBar shows on a terminal how far a run is, with its losses.

@@ -356,10 +356,14 @@ func pairRows(pairs []train.Pair) []gradient.Sequence {
 // load makes the model that is trained.
 func (j *loraJob) load() (*gradient.Model, error) {
 	c := j.c
-	m, err := gradient.Load(j.base, gradient.Options{
+	o := gradient.Options{
 		Threads: c.Threads, Checkpoint: c.Recompute, BF16: c.BF16,
 		LoRA: &gradient.LoRA{Rank: c.Rank, Alpha: c.Alpha, Dropout: c.Dropout, Targets: c.Targets, Stabilised: c.RSLoRA, Decomposed: c.DoRA, Seed: c.Seed},
-	})
+	}
+	if err := c.foresee(j.base, o, c.Length); err != nil {
+		return nil, err
+	}
+	m, err := gradient.Load(j.base, o)
 	if err != nil {
 		return nil, &casemate.Error{Code: casemate.CodeInput, Message: fmt.Sprintf("load model %q for training", c.Model), Err: err, Hint: "casemate model show tells what it is; --rank and --targets say what is adapted"}
 	}

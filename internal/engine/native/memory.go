@@ -5,9 +5,14 @@ import (
 	"io"
 	"io/fs"
 	"math"
+	"os"
 	"strconv"
 	"strings"
 )
+
+// AvailableMemory returns the bytes that the system can still give to a program,
+// and false where it does not say.
+func AvailableMemory() (int64, bool) { return availableMemory(os.DirFS("/")) }
 
 // availableMemory returns the bytes that the system can still give to a
 // program, and false where it does not say. root is the root of the file
