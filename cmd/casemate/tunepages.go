@@ -8,6 +8,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/engine"
+	"github.com/casemate-ai/casemate/internal/learn/inspect"
 	"github.com/casemate-ai/casemate/internal/learn/tune"
 	tunereport "github.com/casemate-ai/casemate/internal/learn/tune/report"
 	"github.com/casemate-ai/casemate/internal/security/tuned"
@@ -15,7 +16,7 @@ import (
 
 // pages are what people read of a head, for its folder.
 func (c *tuneTrainCmd) pages(t *tune.Trained, at time.Time) ([]tuned.File, error) {
-	o := tunereport.Options{NoTexts: c.NoTexts, Command: c.command(), Version: version, At: at}
+	o := tunereport.Options{NoTexts: c.NoTexts, Redact: inspect.Redact, Command: c.command(), Version: version, At: at}
 	var out []tuned.File
 	for _, f := range []struct {
 		name  string

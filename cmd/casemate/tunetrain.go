@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -14,6 +13,7 @@ import (
 	"github.com/casemate-ai/casemate/internal/learn/dataset"
 	"github.com/casemate-ai/casemate/internal/learn/registry"
 	"github.com/casemate-ai/casemate/internal/learn/tune"
+	tunereport "github.com/casemate-ai/casemate/internal/learn/tune/report"
 	"github.com/casemate-ai/casemate/internal/security/report"
 	"github.com/casemate-ai/casemate/internal/security/tuned"
 )
@@ -169,25 +169,11 @@ func (b *headBar) done() {
 	}
 }
 
-// writeTrained says what came out and what to do.
+// writeTrained says what came out, and where it is kept.
 func writeTrained(w io.Writer, r *tune.Result, v *registry.Version) error {
-	var b strings.Builder
-	say := func(format string, args ...any) { b.WriteString(report.Terminal(fmt.Sprintf(format, args...)) + "\n") }
-	say("%s", r.Verdict.Headline)
-	for _, line := range r.Verdict.Reasons {
-		say("  %s", line)
+	if err := tunereport.Summary(w, r, terminalWidth(w)); err != nil {
+		return err
 	}
-	say("")
-	say("What was chosen:")
-	for _, x := range r.Settings {
-		say("  %-12s %s (%s)", x.Name, x.Value, x.Why)
-	}
-	say("")
-	say("Kept as %s, version %s, in %s", r.Name, v.ID, v.Dir)
-	say("Next:")
-	for _, line := range r.Verdict.Next {
-		say("  %s", line)
-	}
-	_, err := io.WriteString(w, b.String())
+	_, err := fmt.Fprintf(w, "\nKept as %s@%s; the whole report: %s\n", r.Name, v.ID, report.Terminal(filepath.Join(v.Dir, tunereport.PageFile)))
 	return err
 }

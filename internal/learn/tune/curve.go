@@ -16,7 +16,7 @@ var fractions = []float64{0.25, 0.5, 0.75, 1}
 
 // curve measures how the score grows with the rows learnt from: on each fold by
 // models that learnt from a part of the groups outside of it.
-func (j *job) curve(r recipe, whole *held, base float64) (Curve, error) {
+func (j *job) curve(r recipe, whole *held) (Curve, error) {
 	c := Curve{Measure: "accuracy"}
 	switch j.task {
 	case tuned.TaskMulti:
@@ -26,7 +26,7 @@ func (j *job) curve(r recipe, whole *held, base float64) (Curve, error) {
 	}
 	order := j.shuffled()
 	done, total := 0, folds*(len(fractions)-1)
-	j.tell.stage("measuring the learning curve", base)
+	j.tell.next("measuring the learning curve")
 	for _, f := range fractions {
 		most := int(math.Ceil(f * float64(len(order))))
 		in := map[int]bool{}

@@ -30,7 +30,7 @@ func (j *job) trainSpans(report *inspect.Report) (*Trained, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.tell.stage("training on all rows to learn from", shareInspect+shareChoose+shareCurve)
+	j.tell.next("training on all rows to learn from")
 	m, err := j.trainTags(rows, j.learn, j.foldsOf())
 	if err != nil {
 		return nil, err
@@ -155,7 +155,7 @@ func (j *job) spanF1(found [][]tagger.Found) metric.Estimate {
 func (j *job) spanCurve(rows []tagger.Row, whole [][]tagger.Found) (Curve, error) {
 	c := Curve{Measure: "F1 of exact spans"}
 	order := j.shuffled()
-	j.tell.stage("measuring the learning curve", shareInspect+shareChoose)
+	j.tell.next("measuring the learning curve")
 	for _, f := range fractions {
 		most := int(f*float64(len(order)) + 0.999)
 		in := map[int]bool{}

@@ -22,6 +22,7 @@ type teller struct {
 	lock sync.Mutex
 	now  Progress
 	base float64 // of the stage
+	rest float64 // what shares are multiplied by after a model has read; 0 is 1
 }
 
 // stage begins a stage, before which the share base of all was done.
@@ -40,7 +41,22 @@ func (t *teller) within(share float64, name string, done, total int) {
 		t.now.Stage = name
 	}
 	// A stage may be of several that each begin anew.
-	t.now.Share = max(t.now.Share, t.base+share*float64(done)/float64(max(1, total)))
+	t.now.Share = min(1, max(t.now.Share, t.base+t.scaled(share)*float64(done)/float64(max(1, total))))
+	t.say()
+}
+
+func (t *teller) scaled(share float64) float64 {
+	if t.rest > 0 {
+		return t.rest * share
+	}
+	return share
+}
+
+// next begins a stage where the one before has ended.
+func (t *teller) next(name string) {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	t.base, t.now.Stage = t.now.Share, name
 	t.say()
 }
 

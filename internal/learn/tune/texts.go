@@ -48,7 +48,37 @@ func (j *job) trainWords() (*tuned.Head, [][]float64, *Result, error) {
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	return j.make(recipes, best, all)
+	h, p, res, err := j.make(recipes, best, all)
+	if err == nil && best != 0 && j.o.Engine == nil {
+		err = j.measurePlain(&res.Candidates[0], recipes[0], all[0])
+	}
+	return h, p, res, err
+}
+
+// measurePlain measures the plainest recipe on the test part beside the one that
+// was chosen: nothing is chosen by that, and it shows what the choice was worth.
+func (j *job) measurePlain(c *Candidate, r recipe, h *held) error {
+	plain := *j
+	plain.settings, plain.limits, plain.tell = nil, nil, &teller{}
+	m, err := r.train(j.learn, nil)
+	if err != nil {
+		return err
+	}
+	card := plain.card()
+	plain.thresholds(&card, plain.calibrate(&card, h))
+	w, err := m.finish(&card)
+	if err != nil {
+		return err
+	}
+	made, err := tuned.New(card, w)
+	if err != nil {
+		return err
+	}
+	if c.Evaluation, err = Evaluate(j.ctx, nil, made, j.table, j.parts.Test, j.grouping.Of); err != nil {
+		return err
+	}
+	c.Skipped, c.Evaluation.Candidate, c.Evaluation.Digest = "", c.Name, ""
+	return nil
 }
 
 // trainModel trains a head on hidden states.
@@ -59,7 +89,8 @@ func (j *job) trainModel(report *inspect.Report, words *tuned.Head) (*Trained, e
 		return nil, err
 	}
 	j.refuseShort(v)
-	j.tell.stage("trying layers", shareInspect+shareRead)
+	j.tell.next("trying layers")
+	j.tell.rest = (1 - shareInspect - shareRead) / (1 - shareInspect)
 	recipes, best, all, err := j.chooseDense(v)
 	if err != nil {
 		return nil, err
@@ -91,11 +122,11 @@ func (j *job) make(recipes []recipe, best int, all []*held) (*tuned.Head, [][]fl
 		why += "; the embedded head has seen none of them and makes the answers better"
 	}
 	j.set("recipe", name, why)
-	curve, err := j.curve(r, all[best], j.tell.now.Share)
+	curve, err := j.curve(r, all[best])
 	if err != nil {
 		return fail(err)
 	}
-	j.tell.stage("training on all rows to learn from", j.tell.now.Share)
+	j.tell.next("training on all rows to learn from")
 	m, err := r.train(j.learn, j.tell.loss)
 	if err != nil {
 		return fail(err)
@@ -155,8 +186,7 @@ func (j *job) leastKnown(c *tuned.Card, h *held) {
 // finish measures the head and the baselines on the test part, once, and makes the
 // result and the files.
 func (j *job) finish(res *Result, h *tuned.Head, tried []Candidate, p [][]float64) (*Trained, error) {
-	const shareTrain = 0.1
-	j.tell.stage("measuring on the test part", shareInspect+shareChoose+shareCurve+shareTrain)
+	j.tell.next("measuring on the test part")
 	baselines, err := j.baselines()
 	if err != nil {
 		return nil, err

@@ -12,9 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/casemate-ai/casemate/internal/engine/enginetest"
+	"github.com/casemate-ai/casemate/internal/engine/native"
 	"github.com/casemate-ai/casemate/internal/learn/dataset"
 	"github.com/casemate-ai/casemate/internal/learn/outcome"
 	"github.com/casemate-ai/casemate/internal/learn/tune"
+	"github.com/casemate-ai/casemate/internal/model/modelfile/modeltest"
 	"github.com/casemate-ai/casemate/internal/security/tuned"
 )
 
@@ -241,5 +244,65 @@ func TestCanceled(t *testing.T) {
 	cancel()
 	if _, err := tune.Train(ctx, invent(t, 200, 0, dataset.KindSingle), tune.Options{}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want canceled", err)
+	}
+}
+
+// TestSpans finds hosts and users in invented lines.
+func TestSpans(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	var b bytes.Buffer
+	for i := range 240 {
+		host, user := fmt.Sprintf("srv%02d.corp.example", r.IntN(90)), fmt.Sprintf("u%04d", r.IntN(5000))
+		lead := filler[r.IntN(len(filler))] + " " + filler[r.IntN(len(filler))]
+		text := fmt.Sprintf("%s on %s by %s %s", lead, host, user, filler[r.IntN(len(filler))])
+		at, by := strings.Index(text, host), strings.Index(text, user)
+		fmt.Fprintf(&b, "{\"text\":%q,\"spans\":[{\"start\":%d,\"end\":%d,\"label\":\"HOST\"},{\"start\":%d,\"end\":%d,\"label\":\"USER\"}],\"day\":\"d%d\"}\n", text, at, at+len(host), by, by+len(user), i/3)
+	}
+	table, err := dataset.Parse(context.Background(), "lines.jsonl", b.Bytes(), dataset.Options{Kind: dataset.KindSpans})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := train(t, table, tune.Options{Group: "day"})
+	res := got.Result
+	if f := res.Candidates[res.Chosen].Evaluation.Figures["span_f1"]; f.Value < 0.95 || !res.Verdict.Ready {
+		t.Errorf("F1 %v, %q", f, res.Verdict.Headline)
+	}
+	d, err := got.Head.Classify(context.Background(), nil, []string{"again today on srv77.corp.example by u9999 lamp"}, tuned.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d[0].Spans) != 2 || d[0].Spans[0].Text != "srv77.corp.example" || d[0].Spans[1].Label != "USER" {
+		t.Errorf("spans %+v, want a host and a user that training never saw", d[0].Spans)
+	}
+}
+
+// TestOnAModel trains on the hidden states of a tiny model with random weights.
+func TestOnAModel(t *testing.T) {
+	e := enginetest.Tiny(t, modeltest.Options{}, native.Options{Name: "tiny", Digest: "sha256:" + strings.Repeat("a", 64)})
+	o := tune.Options{Engine: e, Model: "tiny", Cache: t.TempDir(), Name: "onmodel"}
+	table := invent(t, 160, 0, dataset.KindSingle)
+	first := train(t, table, o)
+	card := first.Head.Card()
+	if card.Encoder != tuned.EncoderModel || card.Base == nil || card.Base.Digest != e.Info().Digest {
+		t.Fatalf("card %+v, want that it names the base", card)
+	}
+	names := map[string]bool{}
+	for _, c := range first.Result.Candidates {
+		if c.Baseline && c.Evaluation != nil {
+			names[c.Name] = true
+		}
+	}
+	if !names["words"] || !names["majority"] || !names["nearest neighbour"] {
+		t.Errorf("baselines %v, want the head on words among them", names)
+	}
+	// What was read is taken from the cache, to the same bytes.
+	second := train(t, table, o)
+	for i, f := range first.Files() {
+		if !bytes.Equal(f.Data, second.Files()[i].Data) {
+			t.Errorf("%s differs the second time", f.Name)
+		}
+	}
+	if _, err := first.Head.Classify(context.Background(), nil, []string{"mail"}, tuned.Options{}); err == nil || !strings.Contains(err.Error(), "needs the model") {
+		t.Errorf("error %v without the model", err)
 	}
 }
