@@ -196,8 +196,11 @@ func (p *checkPrinter) classes(r *inspect.Report) {
 	p.line("labels", fmt.Sprintf("%s%s", phrase.Number(len(all)), p.paint(styleDim, "  "+text)))
 }
 
-// indent is where the text of a finding stands.
-const indent = 9
+// indent is where the text of a finding stands, shownRows how many rows it shows.
+const (
+	indent    = 9
+	shownRows = 4
+)
 
 // finding prints one: what, what to do, and a few rows.
 func (p *checkPrinter) finding(f inspect.Finding) {
@@ -208,7 +211,11 @@ func (p *checkPrinter) finding(f inspect.Finding) {
 	}
 	p.wrap("  "+level, p.paint(styleBold, f.Code)+": ", len(f.Code)+2, message+".")
 	p.wrap(strings.Repeat(" ", indent), "", 0, "→ "+report.Terminal(f.Advice)+".")
-	for _, s := range f.Shown {
+	for n, s := range f.Shown {
+		if n == shownRows && len(f.Shown) > shownRows+1 {
+			fmt.Fprintln(p.w, strings.Repeat(" ", indent+2)+p.paint(styleDim, "… --json has more"))
+			break
+		}
 		fmt.Fprintln(p.w, strings.Repeat(" ", indent+2)+p.paint(styleDim, report.TerminalFit(s, max(p.width-indent-2, minShownColumn))))
 	}
 	fmt.Fprintln(p.w)

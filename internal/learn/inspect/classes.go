@@ -131,7 +131,7 @@ func (i *inspector) smallClasses(rows map[string][]int) {
 		level = LevelRefuse
 	}
 	i.find(Finding{Code: CodeSmallClasses, Level: level, Count: len(small), Shown: shorten(small),
-		Message: fmt.Sprintf("%s of %d have fewer than %d rows, and cannot be both learnt and measured", count(len(small), "label"), len(i.t.Labels), MinClass),
+		Message: fmt.Sprintf("of %d labels, %s fewer than %d rows, and cannot be both learnt and measured", len(i.t.Labels), plural(len(small), "has", "have"), MinClass),
 		Advice:  fmt.Sprintf("label at least %d more rows each, join them to other labels, or take them out", MinClass)}, of)
 }
 

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -46,15 +47,21 @@ func (i *inspector) needs(l *learner, step func()) error {
 	gain := metric.Paired(l.groups(), share(full), share(at))
 	before, after := l.f1(half), l.f1(l.p)
 	slope, spread, known := slopeOf(before, after)
-	var low []string
-	rows := 0
+	var lacking []*Class
 	for c := range i.report.Classes {
 		class := &i.report.Classes[c]
 		class.More = need(class, slope, spread, known)
 		if class.More == nil || class.More.Rows == 0 {
 			continue
 		}
-		rows += class.Rows
+		lacking = append(lacking, class)
+	}
+	// What can be mended with the fewest rows comes first.
+	slices.SortStableFunc(lacking, func(a, b *Class) int {
+		return cmp.Compare(uint(a.More.Rows), uint(b.More.Rows)) // -1, for none that would help, is the last
+	})
+	var low []string
+	for _, class := range lacking {
 		low = append(low, describeNeed(class))
 	}
 	f := Finding{Code: CodeNeeds, Level: LevelNote, Count: len(low), Shown: shorten(low),

@@ -33,7 +33,7 @@ func (i *inspector) duplicates() error {
 			level = LevelWarn
 		}
 		i.find(Finding{Code: CodeDuplicates, Level: level, Shown: shown,
-			Message: fmt.Sprintf("%s (%s) have a text that stands before", count(len(same), "row"), percent(share)),
+			Message: fmt.Sprintf("%s a text that stands before (%s)", plural(len(same), "row has", "rows have"), percent(share)),
 			Advice:  "they are kept in one part; take them out if they say nothing of how frequent such texts are"}, same)
 	}
 	sizes := map[int]int{}
@@ -64,7 +64,7 @@ func (i *inspector) duplicates() error {
 		shown = append(shown, i.one(p.A), fmt.Sprintf("  %.0f %% as row %d: %s", 100*p.Alike, i.t.Rows[p.B].Number, i.show(p.B)))
 	}
 	i.find(Finding{Code: CodeNear, Level: LevelNote, Shown: shown, Count: members,
-		Message: fmt.Sprintf("%s are nearly the same as others, in %s, the largest of %s", count(members, "text"), plural(families, "family", "families"), number(largest)),
+		Message: fmt.Sprintf("%s are nearly the same as others, in %s, the largest of %s texts", count(members, "text"), plural(families, "family", "families"), number(largest)),
 		Advice:  "families are kept in one part, so that the test measures understanding and not memory"}, of)
 	return nil
 }
@@ -134,7 +134,7 @@ func (i *inspector) conflicts() error {
 			level = LevelRefuse
 		}
 		i.find(Finding{Code: CodeConflicts, Level: level, Shown: shown,
-			Message: fmt.Sprintf("%s (%s) are %s that stand under different labels", count(len(rows), "row"), percent(share), plural(sets, "text", "texts")),
+			Message: fmt.Sprintf("%s under different labels, in %s (%s)", plural(sets, "text stands", "texts stand"), count(len(rows), "row"), percent(share)),
 			Advice:  "decide on one label each, or let rows have several: no classifier can be right on both"}, rows)
 	}
 	i.nearConflicts(tolerant)
