@@ -226,7 +226,7 @@ func largestChange(c *registry.Check) string {
 	best, far := "", 0.0
 	for _, b := range c.Bins {
 		if gap := max(b.Live-b.Reference, b.Reference-b.Live); gap > far {
-			far, best = gap, fmt.Sprintf("%s: %.0f %% to %.0f %%", b.Name, 100*b.Reference, 100*b.Live)
+			far, best = gap, fmt.Sprintf("%.0f to %.0f %%: %s", 100*b.Reference, 100*b.Live, b.Name)
 		}
 	}
 	return best

@@ -261,7 +261,11 @@ func (v *pageView) mistakes(r *tune.Result, o Options) {
 	}
 	list := r.Mistakes[:min(maxMistakes, len(r.Mistakes))]
 	v.MistakesNote = "Those that it was surest of come first: where not the answer but the label is wrong, correct it and train again."
-	if o.NoTexts || o.Redact == nil {
+	redact := o.Redact
+	if redact == nil {
+		redact = inspect.Redact
+	}
+	if o.NoTexts {
 		v.MistakesNote += " The texts are left out."
 	}
 	if rest := len(r.Mistakes) - len(list); rest > 0 {
@@ -270,8 +274,8 @@ func (v *pageView) mistakes(r *tune.Result, o Options) {
 	for i := range list {
 		m := &list[i]
 		row := mistakeView{Number: phrase.Number(m.Number), Truth: answer(m.Truth), Answer: answer(m.Answer), P: fmt.Sprintf("%.0f %%", 100*m.P)}
-		if !o.NoTexts && o.Redact != nil {
-			row.show(m, o.Redact(m.Text))
+		if !o.NoTexts {
+			row.show(m, redact(m.Text))
 		}
 		v.Mistakes = append(v.Mistakes, row)
 	}

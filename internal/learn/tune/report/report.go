@@ -36,7 +36,7 @@ const (
 type Options struct {
 	NoTexts bool // leave out the texts of rows
 	// Redact takes secrets and personal data out of a row's text before it is
-	// shown; where it is nil, texts are left out.
+	// shown; nil is inspect.Redact.
 	Redact  func(text string) string
 	Command string    // the command that made it, for repeating it
 	Version string    // of the program
