@@ -35,6 +35,29 @@ type Options struct {
 	// Distances from a row to the next, in numbers; 0 where rows lie one after the
 	// other. XStride is of x, DYStride of dy, OutStride of the result.
 	OutStride, XStride, DYStride int
+	// Memory lets products with BF16 round activations once, not once for every
+	// few hundred columns; nil takes none. No bit depends on it.
+	Memory *Memory
+}
+
+// Memory is what products keep from one to the next, up to some 18 MB or one run of
+// each row. The zero value works. One product at a time may use it.
+type Memory struct {
+	words []uint32
+	limit int // for tests
+}
+
+// packedNumbers is how many numbers are rounded ahead at a time.
+const packedNumbers = 1 << 23
+
+func (m *Memory) most() int { return or(m.limit, packedNumbers) }
+
+// take returns n words, of any value.
+func (m *Memory) take(n int) []uint32 {
+	if len(m.words) < n {
+		m.words = make([]uint32, n)
+	}
+	return m.words[:n]
 }
 
 // View is a matrix of activations. Element (i,j) is Floats[i*Stride+j], or
@@ -59,7 +82,7 @@ func Forward(p *tensor.Pool, out, x []float32, T int, w Weights, o Options) erro
 		a:   side{floats: x, stride: or(o.XStride, w.Cols), along: true},
 		b:   w.side(true),
 		M:   T, N: w.Rows, K: w.Cols,
-		add: o.Accumulate, bf16: o.BF16,
+		add: o.Accumulate, bf16: o.BF16, memory: o.Memory,
 	})
 }
 
@@ -76,7 +99,7 @@ func Input(p *tensor.Pool, dx, dy []float32, T int, w Weights, o Options) error 
 		a:   side{floats: dy, stride: or(o.DYStride, w.Rows), along: true},
 		b:   w.side(false),
 		M:   T, N: w.Cols, K: w.Rows,
-		add: o.Accumulate, bf16: o.BF16,
+		add: o.Accumulate, bf16: o.BF16, memory: o.Memory,
 	})
 }
 
@@ -93,7 +116,7 @@ func Weight(p *tensor.Pool, dw, dy, x []float32, T, N, K int, o Options) error {
 		a:   side{floats: dy, stride: or(o.DYStride, N)},
 		b:   side{floats: x, stride: or(o.XStride, K)},
 		M:   N, N: K, K: T,
-		add: o.Accumulate, bf16: o.BF16,
+		add: o.Accumulate, bf16: o.BF16, memory: o.Memory,
 	}
 	return run(p, "Weight", q)
 }
@@ -116,6 +139,7 @@ func Multiply(w *tensor.Worker, out, a, b View, M, N, K int, o Options) {
 	}
 	if q.check("Multiply") {
 		q = q.turned()
+		q.k1 = q.K
 		q.block(w, 0, q.M, 0, q.N)
 	}
 }

@@ -15,7 +15,7 @@ import (
 var sizes = [][3]int{ // T, N, K
 	{1, 1, 1}, {1, 16, 256}, {2, 17, 255}, {3, 8, 257}, {13, 31, 64}, {14, 32, 65}, {15, 33, 512}, {16, 15, 513},
 	{27, 48, 300}, {28, 4, 700}, {29, 64, 8}, {40, 100, 4}, {111, 20, 33}, {113, 70, 20}, {257, 24, 40},
-	{5, 530, 20}, {9, 40, 1030}, {230, 16, 16}, {60, 7, 9}, {600, 12, 30}, {2, 1100, 3},
+	{5, 530, 20}, {9, 40, 1030}, {130, 520, 2}, {230, 16, 16}, {530, 20, 640}, {60, 7, 9}, {600, 12, 30}, {2, 1100, 3},
 }
 
 func numbers(r *rand.Rand, n int) []float32 {
@@ -68,7 +68,10 @@ func TestProducts(t *testing.T) {
 	p := tensor.NewPool(2)
 	defer p.Close()
 	for _, s := range sizes {
-		for _, o := range []gemm.Options{{}, {Accumulate: true}, {BF16: true}, {BF16: true, Accumulate: true}} {
+		for _, o := range []gemm.Options{
+			{}, {Accumulate: true}, {BF16: true}, {BF16: true, Accumulate: true},
+			{BF16: true, Memory: new(gemm.Memory)}, {BF16: true, Memory: gemm.NewMemory(600), Accumulate: true},
+		} {
 			checkProducts(t, p, s[0], s[1], s[2], o)
 		}
 	}
@@ -80,7 +83,9 @@ func checkProducts(t *testing.T, p *tensor.Pool, T, N, K int, o gemm.Options) {
 	x, dy, w := numbers(r, T*K), numbers(r, T*N), numbers(r, N*K)
 	weights := gemm.Weights{Type: quant.F32, Rows: N, Cols: K, Floats: w}
 	xAt := func(t, k int) float32 { return x[t*K+k] }
-	what := func(name string) string { return fmt.Sprintf("%s T=%d N=%d K=%d %+v", name, T, N, K, o) }
+	what := func(name string) string {
+		return fmt.Sprintf("%s T=%d N=%d K=%d, accumulate %v, BF16 %v, memory %v", name, T, N, K, o.Accumulate, o.BF16, o.Memory != nil)
+	}
 
 	out := numbers(r, T*N)
 	sum, bound := want(out, o.Accumulate, T, N, K, xAt, func(n, k int) float32 { return w[n*K+k] }, o.BF16)

@@ -63,6 +63,11 @@ func asPairs(x []float32) []uint32 {
 	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
 }
 
+// asFloats is the other way.
+func asFloats(x []uint32) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
+}
+
 // packLeft packs M rows of K numbers from k on of lines of a.
 func (q *product) packLeft(mem *memory, m, M, k, K int) {
 	from := q.a.floats

@@ -27,6 +27,11 @@ type product struct {
 	M, N, K int
 	add     bool
 	bf16    bool
+	memory  *Memory
+	// What is done at a time: sums from number k to k1, of which all rows of a are
+	// packed already unless that is nil.
+	k, k1  int
+	packed []uint32
 }
 
 // How a product is cut. A block of b stays in the second cache while rows of a
@@ -82,12 +87,57 @@ func run(p *tensor.Pool, name string, q product) error {
 		return nil
 	}
 	q = q.turned()
+	step := q.K
+	if q.ahead() {
+		step = max(q.memory.most()/q.M/q.length(), 1) * q.length()
+	}
+	for q.k1 < q.K || q.k1 == 0 {
+		q.k, q.k1 = q.k1, min(q.k1+step, q.K)
+		if q.ahead() {
+			if err := q.packAll(p); err != nil {
+				return err
+			}
+		}
+		if err := q.compute(p); err != nil || q.K == 0 {
+			return err
+		}
+	}
+	return nil
+}
+
+// compute computes what is done at a time.
+func (q *product) compute(p *tensor.Pool) error {
 	rows, cols := q.divide(p.Threads())
 	across := parts(q.N, cols)
 	return p.Do(across*parts(q.M, rows), func(w *tensor.Worker, i int) {
 		m, n := i/across*rows, i%across*cols
 		q.block(w, m, min(m+rows, q.M), n, min(n+cols, q.N))
 	})
+}
+
+// ahead says whether all rows of a are packed before they are multiplied: where
+// that makes them smaller, they are met more than once and there is memory.
+func (q *product) ahead() bool { return q.memory != nil && q.bf16 && q.N > blockColumns && q.M > 0 }
+
+// packAll packs all rows of a, run by run.
+func (q *product) packAll(p *tensor.Pool) error {
+	runs, groups := parts(q.k1-q.k, q.length()), parts(q.M, groupRows)
+	q.packed = q.memory.take(runs * q.M * packedStride)
+	return p.Do(runs*groups, func(w *tensor.Worker, i int) {
+		m, k := i%groups*groupRows, q.k+i/groups*q.length()
+		M, K := min(groupRows, q.M-m), min(q.length(), q.k1-k)
+		mem := newMemory(w, q, 0, M, K)
+		mem.aPairs, mem.aStride = q.packedAt(m, k), packedStride
+		q.packLeft(&mem, m, M, k, K)
+	})
+}
+
+// packedStride is the distance of rows that are packed ahead.
+const packedStride = tiles.Run + apart
+
+// packedAt returns what is packed from row m and number k on.
+func (q *product) packedAt(m, k int) []uint32 {
+	return q.packed[((k-q.k)/q.length()*q.M+m)*packedStride:]
 }
 
 // divide returns how many rows and columns of the result make a part, so that all
@@ -104,12 +154,16 @@ func (q *product) divide(threads int) (rows, cols int) {
 		return q.M, min(blockColumns, roundUp(q.N, tiles.Lanes))
 	}
 	best := math.Inf(1)
+	packingRow := packing
+	if q.packed != nil {
+		packingRow = packing / 5
+	}
 	for across := parts(q.N, blockColumns); ; across++ {
 		c := roundUp(parts(q.N, across), tiles.Lanes)
 		for down := 1; ; down++ {
 			r := roundUp(parts(q.M, down), tiles.Rows)
 			rounds := float64(parts(parts(q.N, c)*parts(q.M, r), threads))
-			cost := (rounds + unrest) * (multiplying*float64(r)*float64(c) + packing*float64(r+c))
+			cost := (rounds + unrest) * (multiplying*float64(r)*float64(c) + float64(packingRow*r+packing*c))
 			if cost < best {
 				best, rows, cols = cost, r, c
 			}
@@ -157,19 +211,24 @@ func (q *product) clear(m, m1, n, n1 int) {
 func (q *product) strip(w *tensor.Worker, m, m1, n, n1 int) {
 	panels := parts(n1-n, tiles.Lanes)
 	rows := min(groupRows, m1-m)
-	length := tiles.Run * q.step()
-	mem := newMemory(w, q, panels, rows, min(length, q.K))
-	for k := 0; k < q.K; k += length {
-		K := min(length, q.K-k)
+	mem := newMemory(w, q, panels, rows, min(q.length(), q.K))
+	for k := q.k; k < q.k1; k += q.length() {
+		K := min(q.length(), q.k1-k)
 		s := tiles.Shape{Panels: panels, K: parts(K, q.step()), AStride: mem.aStride, Add: q.add || k > 0}
 		q.packRight(&mem, n, n1, k, K)
 		for i := m; i < m1; i += rows {
 			s.M = min(rows, m1-i)
-			q.packLeft(&mem, i, s.M, k, K)
+			if q.packed == nil {
+				q.packLeft(&mem, i, s.M, k, K)
+			} else {
+				mem.aPairs, s.AStride = q.packedAt(i, k), packedStride
+			}
 			for at := 0; at < s.M; at += tiles.Rows {
 				in := s
 				in.M = min(tiles.Rows, s.M-at)
-				if i+rows < m1 {
+				if q.packed != nil {
+					in.Next, in.NextStride, in.NextStep = asFloats(q.packedAt(i+at, k)[in.M*packedStride:]), packedStride, tiles.Lanes
+				} else if i+rows < m1 {
 					in.Next, in.NextStride, in.NextStep = q.next(i+rows, at, k, K)
 				}
 				q.tile(&mem, in, at, i+at, n, n1)
@@ -177,6 +236,9 @@ func (q *product) strip(w *tensor.Worker, m, m1, n, n1 int) {
 		}
 	}
 }
+
+// length is how many numbers of each row make a run.
+func (q *product) length() int { return tiles.Run * q.step() }
 
 // step is how many products of a sum are made at a time.
 func (q *product) step() int {

@@ -97,11 +97,14 @@ func TestUnaligned(t *testing.T) {
 // of rows computed together and one at a time.
 func TestThreads(t *testing.T) {
 	r := rand.New(rand.NewPCG(13, 14))
-	const T, N, K = 150, 200, 530
+	const T, N, K = 150, 540, 1030
 	x, dy, w := numbers(r, T*K), numbers(r, T*N), numbers(r, N*K)
 	weights := gemm.Weights{Type: quant.F32, Rows: N, Cols: K, Floats: w}
-	for _, o := range []gemm.Options{{}, {BF16: true}} {
-		var first [][]float32
+	var first [][]float32
+	for _, o := range []gemm.Options{{}, {BF16: true}, {BF16: true, Memory: gemm.NewMemory(40000)}} {
+		if o.Memory == nil {
+			first = nil // with memory bits are the same
+		}
 		for _, threads := range []int{1, 2, 3, 5, 16} {
 			p := tensor.NewPool(threads)
 			out, dx, dw := make([]float32, T*N), make([]float32, T*K), make([]float32, N*K)
@@ -243,7 +246,9 @@ func TestRefuses(t *testing.T) {
 		},
 		func() { gemm.Forward(p, make([]float32, 6), make([]float32, 8), -1, w, gemm.Options{}) },
 		func() { gemm.Input(p, make([]float32, 7), make([]float32, 6), 2, w, gemm.Options{}) },
-		func() { gemm.Weight(p, make([]float32, 11), make([]float32, 6), make([]float32, 8), 2, 3, 4, gemm.Options{}) },
+		func() {
+			gemm.Weight(p, make([]float32, 11), make([]float32, 6), make([]float32, 8), 2, 3, 4, gemm.Options{})
+		},
 		func() {
 			gemm.Forward(p, make([]float32, 6), make([]float32, 8), 2, gemm.Weights{Type: quant.Q8_0, Rows: 3, Cols: 32, Data: make([]byte, 101)}, gemm.Options{})
 		},
