@@ -6,14 +6,16 @@
 lora-f32, lora-bf16: steps of a LoRA adapter (rank 8 on q and v, batch 8 x 256,
 AdamW) on a random model in the shape of Llama 3.2 1B: `casemate model bench
 --train` against transformers with PEFT, eager, no gradient checkpointing, all
-processors unless --threads says otherwise. scratch: all weights of a model of 6 million parameters, as `casemate
-model train` makes it by default, against transformers.
+processors unless --threads says otherwise. scratch: all weights of a model of 6
+million parameters, as `casemate model train` makes it by default, against
+transformers.
 
 Each turn is a process of its own, so that its peak memory (VmHWM) is its own. Of
-each the best step of all turns counts, and the median stands beside it: on a machine
-that does other work, PyTorch's threads wait for one another, and one thread each is
-the fairer comparison. The model's file is written anew for each
-turn of casemate and removed after it: DIR, 5 GB for F32, may be in memory.
+each the best step of all turns counts, and the median stands beside it. On a
+machine that does other work, PyTorch's threads wait for one another; the processor
+seconds of a step with --threads 1 are the fairer comparison there. The model's file
+is written anew for each turn of casemate and removed after it: DIR, 5 GB for F32,
+may be in memory.
 """
 
 import argparse
@@ -73,15 +75,16 @@ def pytorch(name, steps, layers):
     optimiser = torch.optim.AdamW(trained, lr=1e-4)
     tokens = torch.randint(0, model.config.vocab_size, (8, 256))
     labels = torch.randint(0, model.config.vocab_size, (8, 256))
-    runs = []
+    runs, worked = [], []
     for i in range(steps + 1):
-        start = time.perf_counter()
+        start, before = time.perf_counter(), time.process_time()
         optimiser.zero_grad()
         model(input_ids=tokens, labels=labels).loss.backward()
         optimiser.step()
         if i > 0:
             runs.append(time.perf_counter() - start)
-    print(json.dumps(dict(runs=runs, peak=peak(), trained=sum(p.numel() for p in trained), threads=torch.get_num_threads(), version=torch.__version__)))
+            worked.append(time.process_time() - before)
+    print(json.dumps(dict(runs=runs, worked=worked, peak=peak(), trained=sum(p.numel() for p in trained), threads=torch.get_num_threads(), version=torch.__version__)))
 
 
 def casemate(binary, name, steps, scratch, layers, threads):
@@ -102,7 +105,7 @@ def casemate(binary, name, steps, scratch, layers, threads):
     finally:
         path.unlink(missing_ok=True)
     report = json.loads(out.stdout)
-    return dict(runs=report["runs"], peak=report["peak_bytes"], trained=report["trained_parameters"])
+    return dict(runs=report["runs"], worked=report["processor_seconds"], peak=report["peak_bytes"], trained=report["trained_parameters"])
 
 
 def vocabulary(binary, path, text):
@@ -124,11 +127,13 @@ def compare(arguments, name):
     tokens = 8 * 256
     best = [min(r for t in all for r in t["runs"]) for all in (ours, theirs)]
     median = [statistics.median(r for t in all for r in t["runs"]) for all in (ours, theirs)]
+    worked = [min(r for t in all for r in t["worked"]) for all in (ours, theirs)]
     memory = [max(t["peak"] for t in all) for all in (ours, theirs)]
     print(f"# load of the machine: {os.getloadavg()[0]:.1f} processes on {os.cpu_count()} processors")
     print(f"{name:10}  trained {ours[0]['trained']} and {theirs[0]['trained']}, PyTorch {theirs[0]['version']} on {theirs[0]['threads']} threads")
     print(f"            tokens/s, best    casemate {tokens / best[0]:8.1f}  PyTorch {tokens / best[1]:8.1f}  ratio {best[1] / best[0]:.2f}")
     print(f"            tokens/s, median  casemate {tokens / median[0]:8.1f}  PyTorch {tokens / median[1]:8.1f}  ratio {median[1] / median[0]:.2f}")
+    print(f"            processor s/step  casemate {worked[0]:8.2f}  PyTorch {worked[1]:8.2f}  ratio {worked[1] / worked[0]:.2f}")
     print(f"            peak memory, GB   casemate {memory[0] / 1e9:8.2f}  PyTorch {memory[1] / 1e9:8.2f}  ratio {memory[0] / memory[1]:.2f}", flush=True)
 
 

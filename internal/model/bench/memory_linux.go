@@ -34,3 +34,13 @@ func peakMemory() int64 {
 	}
 	return kib << 10
 }
+
+// processorSeconds returns the time that processors have worked for this process;
+// 0 where the system does not say.
+func processorSeconds() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+}

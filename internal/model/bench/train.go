@@ -42,8 +42,11 @@ type TrainReport struct {
 	TokensPerSecond       float64   `json:"tokens_per_second"`
 	MedianTokensPerSecond float64   `json:"median_tokens_per_second"`
 	Runs                  []float64 `json:"runs"` // seconds, in their order
-	PeakBytes             int64     `json:"peak_bytes"`
-	FileBytes             int64     `json:"file_bytes"`
+	// Processor is the time that processors worked in each run, in seconds: what to
+	// compare on a machine that does other work. 0 where the system does not say.
+	Processor []float64 `json:"processor_seconds"`
+	PeakBytes int64     `json:"peak_bytes"`
+	FileBytes int64     `json:"file_bytes"`
 	// Losses are those of all steps: they fall, for the tokens stay the same.
 	Losses []float64 `json:"losses"`
 }
@@ -95,7 +98,7 @@ func (o TrainOptions) steps(ctx context.Context, g *gradient.Model, r *TrainRepo
 	batch := o.batch(g.Config().Vocabulary)
 	adam := optimizer.NewAdamW(g.Parameters(), optimizer.AdamWOptions{})
 	for i := range o.Steps + 1 {
-		start := time.Now()
+		start, worked := time.Now(), processorSeconds()
 		if err := optimizer.Zero(g.Pool(), g.Parameters()); err != nil {
 			return err
 		}
@@ -108,6 +111,7 @@ func (o TrainOptions) steps(ctx context.Context, g *gradient.Model, r *TrainRepo
 		}
 		if i > 0 {
 			r.Runs = append(r.Runs, time.Since(start).Seconds())
+			r.Processor = append(r.Processor, processorSeconds()-worked)
 		}
 		r.Losses = append(r.Losses, l.Sum/cmp.Or(l.Weight, 1))
 		if o.Progress != nil {
