@@ -9,7 +9,7 @@ import (
 // groupTokens is how many tokens go through the layers together, if documents
 // let them be divided: more take more memory, and fewer read the weights more
 // often. Sums over tokens depend on it.
-const groupTokens = 512
+const groupTokens = 1024
 
 // document is tokens that see one another: rows from to from+n-1 of a group.
 type document struct{ from, n int }

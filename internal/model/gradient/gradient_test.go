@@ -226,24 +226,7 @@ func TestForward(t *testing.T) {
 			r := rand.New(rand.NewPCG(1, 2))
 			s := sequence(r, 300, f.Config.Vocabulary)
 			got := lossOf(t, m, []gradient.Sequence{s})
-			choices := make([][]int, len(s.Tokens))
-			for i, target := range s.Targets {
-				if target >= 0 {
-					choices[i] = []int{target}
-				}
-			}
-			want, err := l.Forward(context.Background(), []llama.Sequence{{Tokens: s.Tokens, Choices: choices}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for i := range choices {
-				if len(choices[i]) == 0 {
-					continue
-				}
-				if d := math.Abs(float64(got.Logprobs[0][i]) - want[0].Choices[i][0]); !(d < 2e-5) {
-					t.Fatalf("token %d: log-probability %v, want %v", i, got.Logprobs[0][i], want[0].Choices[i][0])
-				}
-			}
+			compareLogprobs(t, l, s, got.Logprobs[0])
 		})
 	}
 }

@@ -81,7 +81,7 @@ func (m *Model) StepWith(ctx context.Context, batch []Sequence, weigh func(logpr
 			return loss, err
 		}
 	}
-	return loss, nil
+	return loss, m.unchanged()
 }
 
 // run computes a batch, group by group.
@@ -108,13 +108,13 @@ func (m *Model) run(ctx context.Context, batch []Sequence, u use, most int) (Los
 			return loss, err
 		}
 	}
-	return loss, nil
+	return loss, m.unchanged()
 }
 
 // logitNumbers bounds the logits that are in memory at a time, and leastLogits
 // says of how many tokens they are at least.
 const (
-	logitNumbers = 1 << 24
+	logitNumbers = 1 << 26
 	leastLogits  = 16
 )
 

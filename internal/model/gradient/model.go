@@ -142,15 +142,18 @@ func (m *Model) begin(ctx context.Context, u use) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if m.file != nil {
-		if err := m.file.Changed(); err != nil {
-			return err
-		}
-	}
-	if u.plain {
-		return nil
+	if err := m.unchanged(); err != nil || u.plain {
+		return err
 	}
 	return m.stretch()
+}
+
+// unchanged fails if the file is not what it was: then results may be anything.
+func (m *Model) unchanged() error {
+	if m.file == nil {
+		return nil
+	}
+	return m.file.Changed()
 }
 
 // product says how products with weights of the base are made.

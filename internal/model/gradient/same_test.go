@@ -70,9 +70,9 @@ func ways() map[string]gradient.Options {
 // long is documents of more than a block of attention, in more than one group.
 func long(vocabulary int) []gradient.Sequence {
 	r := rand.New(rand.NewPCG(1, 2))
-	a, b, c := sequence(r, 300, vocabulary), sequence(r, 280, vocabulary), sequence(r, 40, vocabulary)
-	b.Starts = []int{0, 1, 140}
-	return []gradient.Sequence{a, b, c}
+	a, b, c, d := sequence(r, 300, vocabulary), sequence(r, 680, vocabulary), sequence(r, 40, vocabulary), sequence(r, 70, vocabulary)
+	b.Starts = []int{0, 1, 140, 400}
+	return []gradient.Sequence{a, b, c, d}
 }
 
 // TestSame trains the same with other threads and with less memory.
