@@ -80,6 +80,10 @@ func printPromotion(w io.Writer, p *registry.Promotion, check bool) error {
 		fmt.Fprintf(w, "%s does not go into service:\n", name)
 	}
 	for _, f := range p.Refusals {
+		if p.Done {
+			fmt.Fprintf(w, "In spite of this: %s\n", report.Terminal(f.Message))
+			continue
+		}
 		fmt.Fprintf(w, "  %s\n    %s\n", report.Terminal(f.Message), report.Terminal(f.Advice))
 	}
 	if p.Gain != nil && len(p.Refusals) == 0 {
