@@ -190,6 +190,7 @@ var allowed = map[string][]string{
 	"conformance/evtx/dump":        {"internal/security/evtx"},
 	"conformance/jsonschema/run":   {"internal/model/grammar"},
 	"conformance/jsonschema/walk":  {"internal/model/grammar"},
+	"conformance/probe/run":        {"internal/model/probe"},
 	"conformance/quantization/run": {"internal/model/quant"},
 	"conformance/training/run":     {"internal/model/gradient", "internal/model/modelfile"},
 }
