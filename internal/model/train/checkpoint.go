@@ -110,6 +110,22 @@ func digestTensor(h hash.Hash, t *safetensors.Tensor) {
 
 func hexDigest(h hash.Hash) string { return "sha256:" + hex.EncodeToString(h.Sum(nil)) }
 
+// check refuses what no run has written, whatever its digest says.
+func (s *state) check(steps int) error {
+	if s.Step < 1 || s.Step > steps || s.Optimizer < 0 || s.Worse < 0 || s.Tokens < 0 {
+		return fmt.Errorf("it is of step %d of %d", s.Step, steps)
+	}
+	if s.Best != nil && (s.Best.Validation == nil || s.Best.Step < 1 || s.Best.Step > s.Step) {
+		return errors.New("its best step is none")
+	}
+	for i, p := range s.Curve {
+		if p.Step != i+1 {
+			return errors.New("its curve has gaps")
+		}
+	}
+	return nil
+}
+
 // errDamaged is wrapped by the errors of a file that is not what was written.
 var errDamaged = errors.New("it is damaged")
 
@@ -153,6 +169,9 @@ func (r *run) verify(f *safetensors.File, list []array) (s state, err error) {
 	if s.Version != formatVersion || s.Run != r.digest {
 		return s, errors.New("it belongs to another run")
 	}
+	if err := s.check(r.steps); err != nil {
+		return s, fmt.Errorf("%w: %w", errDamaged, err)
+	}
 	if len(f.Tensors) != len(list) {
 		return s, fmt.Errorf("it has %d arrays, not %d", len(f.Tensors), len(list))
 	}
@@ -194,7 +213,7 @@ func (r *run) load() error {
 	}
 	for _, step := range steps {
 		path := r.checkpointPath(step)
-		s, err := r.usable(path)
+		s, err := r.usable(path, step)
 		if err != nil {
 			r.note(fmt.Sprintf("checkpoint %s is passed over: %v", filepath.Base(path), err))
 			continue
@@ -211,11 +230,15 @@ func (r *run) load() error {
 
 // usable loads a checkpoint, if it and the best parameters that it speaks of are
 // whole.
-func (r *run) usable(path string) (state, error) {
+func (r *run) usable(path string, step int) (state, error) {
 	peek, err := r.peekBest()
 	s, err2 := r.read(path, r.arrays(true))
 	if err2 != nil {
 		return s, err2
+	}
+	if s.Step != step || len(s.Curve) != step {
+		r.reset()
+		return s, fmt.Errorf("it is of step %d", s.Step)
 	}
 	if s.Best != nil && (err != nil || peek < s.Best.Step) {
 		r.reset()
