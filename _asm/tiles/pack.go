@@ -12,6 +12,7 @@ func pack() {
 	spread()
 	spreadPairs()
 	pairRow()
+	spreadHalves()
 }
 
 // The registers of the columns' loops.
@@ -190,6 +191,26 @@ func spreadPairs() {
 		VMOVUPS(zmm[1], Mem{Base: packTo})
 		ADDQ(U32(64), packFrom)
 		ADDQ(U32(64), secondFrom)
+		ADDQ(toStride, packTo)
+	})
+}
+
+func spreadHalves() {
+	TEXT("spreadHalvesAVX512", NOSPLIT, "func(dst *uint32, first, second *byte, stride, n int)")
+	Pragma("noescape")
+	Doc("spreadHalvesAVX512 makes pairs of n numbers of bfloat16 of two rows, a multiple of 16 and not zero, and puts 16 each to places stride bytes apart.")
+	Load(Param("dst"), packTo)
+	Load(Param("first"), packFrom)
+	Load(Param("second"), secondFrom)
+	Load(Param("stride"), toStride)
+	columns(16, func() {
+		VPMOVZXWD(Mem{Base: packFrom}, zmm[0])
+		VPMOVZXWD(Mem{Base: secondFrom}, zmm[1])
+		VPSLLD(Imm(16), zmm[1], zmm[1])
+		VPORD(zmm[0], zmm[1], zmm[1])
+		VMOVUPS(zmm[1], Mem{Base: packTo})
+		ADDQ(Imm(32), packFrom)
+		ADDQ(Imm(32), secondFrom)
 		ADDQ(toStride, packTo)
 	})
 }

@@ -118,11 +118,16 @@ func (q *product) packRight(mem *memory, n, n1, k, K int) {
 	steps := (K + 1) / 2
 	half := len(mem.rows) / 2
 	for j := range steps {
+		to := mem.bPairs[j*tiles.Lanes:]
+		if q.b.format == quant.BF16 && 2*j+1 < K {
+			tiles.SpreadHalves(to, q.b.halves(k+2*j, n, n1-n), q.b.halves(k+2*j+1, n, n1-n), steps*tiles.Lanes)
+			continue
+		}
 		first, second := q.b.numbers(mem.rows[:half], k+2*j, n, n1-n), []float32(nil)
 		if 2*j+1 < K {
 			second = q.b.numbers(mem.rows[half:], k+2*j+1, n, n1-n)
 		}
-		tiles.SpreadPairs(mem.bPairs[j*tiles.Lanes:], first, second, steps*tiles.Lanes)
+		tiles.SpreadPairs(to, first, second, steps*tiles.Lanes)
 	}
 }
 
@@ -165,6 +170,9 @@ func (s side) pairs(n, k int) (pairs []uint32, stride int) {
 	}
 	return words[uint32](s.data[2*(n*s.stride+k):]), s.stride / 2
 }
+
+// halves returns the bytes of n numbers of bfloat16 of a row.
+func (s side) halves(row, at, n int) []byte { return s.data[2*(row*s.stride+at):][:2*n] }
 
 // words returns bytes as the numbers of 4 bytes that they are to this processor;
 // nil if they do not lie as it wants them, or files have another order.

@@ -105,6 +105,30 @@ func checkSpread(name string, dst, n, stride int) {
 	}
 }
 
+// SpreadHalves is SpreadPairs for two rows of bfloat16, little-endian.
+//
+//	first, second  [n] of 2 bytes
+//
+// It panics if second is shorter than first.
+func SpreadHalves(dst []uint32, first, second []byte, stride int) {
+	spreadHalves(chosen, dst, first, second, stride)
+}
+
+func spreadHalves(l isa.Level, dst []uint32, first, second []byte, stride int) {
+	cols := len(first) / 2
+	checkSpread("SpreadHalves", len(dst), cols, stride)
+	second = second[:2*cols]
+	n := spreadHalvesVector(l, dst, first, second, stride)
+	for ; n < cols; n += Lanes {
+		to := dst[n/Lanes*stride:][:Lanes]
+		clear(to)
+		for i := range min(Lanes, cols-n) {
+			at := 2 * (n + i)
+			to[i] = uint32(first[at]) | uint32(first[at+1])<<8 | uint32(second[at])<<16 | uint32(second[at+1])<<24
+		}
+	}
+}
+
 // PairRow makes pairs of the numbers of a row, the last with zero if there are
 // not even many.
 //

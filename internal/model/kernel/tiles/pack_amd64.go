@@ -52,6 +52,17 @@ func spreadPairsVector(l isa.Level, dst []uint32, first, second []float32, strid
 	return n
 }
 
+func spreadHalvesVector(l isa.Level, dst []uint32, first, second []byte, stride int) int {
+	n := len(first) / 2 / Lanes * Lanes
+	if l < isa.AVX512 || n == 0 {
+		return 0
+	}
+	for i := 0; i < n; i += callColumns {
+		spreadHalvesAVX512(&dst[i/Lanes*stride], &first[2*i], &second[2*i], 4*stride, min(callColumns, n-i))
+	}
+	return n
+}
+
 func pairRowVector(l isa.Level, dst []uint32, src []float32) int {
 	n := len(src) / (2 * Lanes) * (2 * Lanes)
 	if l < isa.AVX512 || n == 0 {

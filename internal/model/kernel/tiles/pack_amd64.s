@@ -234,3 +234,26 @@ loop:
 	JNE     loop
 	VZEROUPPER
 	RET
+
+// func spreadHalvesAVX512(dst *uint32, first *byte, second *byte, stride int, n int)
+// Requires: AVX, AVX512F
+TEXT ·spreadHalvesAVX512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ first+8(FP), SI
+	MOVQ second+16(FP), DX
+	MOVQ stride+24(FP), R9
+	MOVQ n+32(FP), CX
+
+loop:
+	VPMOVZXWD (SI), Z0
+	VPMOVZXWD (DX), Z1
+	VPSLLD    $0x10, Z1, Z1
+	VPORD     Z0, Z1, Z1
+	VMOVUPS   Z1, (DI)
+	ADDQ      $0x20, SI
+	ADDQ      $0x20, DX
+	ADDQ      R9, DI
+	SUBQ      $0x10, CX
+	JNE       loop
+	VZEROUPPER
+	RET

@@ -23,3 +23,8 @@ func spreadPairsAVX512(dst *uint32, first *float32, second *float32, stride int,
 //
 //go:noescape
 func pairRowAVX512(dst *uint32, src *float32, n int)
+
+// spreadHalvesAVX512 makes pairs of n numbers of bfloat16 of two rows, a multiple of 16 and not zero, and puts 16 each to places stride bytes apart.
+//
+//go:noescape
+func spreadHalvesAVX512(dst *uint32, first *byte, second *byte, stride int, n int)

@@ -56,8 +56,13 @@ func TestSpread(t *testing.T) {
 			tiles.SpreadPairsAt(l, pairs, first, second, stride)
 			tiles.SpreadPairsAt(l, alone, first, nil, stride)
 			tiles.PairRowAt(l, row, first)
+			halves := make([]uint32, size)
+			low, high := make([]byte, 2*n), make([]byte, 2*n)
+			quant.Quantize(low, quant.BF16, first)
+			quant.Quantize(high, quant.BF16, second)
+			tiles.SpreadHalvesAt(l, halves, low, high, stride)
 			same(t, fmt.Sprintf("%v: Spread of %d", l, n), got, want)
-			if !slices.Equal(pairs, wantPairs) || !slices.Equal(alone, wantAlone) || !slices.Equal(row, wantRow) {
+			if !slices.Equal(pairs, wantPairs) || !slices.Equal(halves, wantPairs) || !slices.Equal(alone, wantAlone) || !slices.Equal(row, wantRow) {
 				t.Fatalf("%v: pairs of %d numbers differ", l, n)
 			}
 		}

@@ -17,6 +17,8 @@ func spreadVector(isa.Level, []float32, []float32, int) int { return 0 }
 
 func spreadPairsVector(isa.Level, []uint32, []float32, []float32, int) int { return 0 }
 
+func spreadHalvesVector(isa.Level, []uint32, []byte, []byte, int) int { return 0 }
+
 func pairRowVector(isa.Level, []uint32, []float32) int { return 0 }
 
 func numbersVector(isa.Level, []float32, quant.Type, []byte) int { return 0 }

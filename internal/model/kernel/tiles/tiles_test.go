@@ -19,13 +19,13 @@ import (
 func shapes(visit func(s tiles.Shape)) {
 	for M := 1; M <= 30; M++ {
 		for _, panels := range []int{1, 2, 3, 5} {
-			for _, K := range []int{0, 1, 2, 3, 7, 64} {
+			for _, K := range []int{0, 1, 2, 3, 9} {
 				s := tiles.Shape{M: M, Panels: panels, K: K, AStride: K + M%3, OutStride: panels*tiles.Lanes + M%2, Add: (M+K)%2 == 0}
 				visit(s)
 			}
 		}
 	}
-	visit(tiles.Shape{M: 14, Panels: 4, K: tiles.Run, AStride: tiles.Run, OutStride: 4 * tiles.Lanes})
+	visit(tiles.Shape{M: 14, Panels: 3, K: tiles.Run, AStride: tiles.Run, OutStride: 3 * tiles.Lanes})
 }
 
 // TestFloats compares every level with the definition, by sums in another
