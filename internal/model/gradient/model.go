@@ -31,6 +31,7 @@ type Model struct {
 	parameters []*optimizer.Parameter
 	step       uint64
 	memory     memory
+	packing    gemm.Memory // of products
 	// frozenLengths keeps the lengths of decomposed adapters' rows as they are, as
 	// the backward pass takes them.
 	frozenLengths bool
@@ -127,7 +128,7 @@ func (m *Model) Seek(step uint64) { m.step = step }
 // Close ends the model's workers. It does not close the file.
 func (m *Model) Close() error {
 	m.pool.Close()
-	m.memory = memory{}
+	m.memory, m.packing = memory{}, gemm.Memory{}
 	return nil
 }
 
@@ -158,5 +159,5 @@ func (m *Model) unchanged() error {
 
 // product says how products with weights of the base are made.
 func (m *Model) product(accumulate bool) gemm.Options {
-	return gemm.Options{Accumulate: accumulate, BF16: m.o.BF16}
+	return gemm.Options{Accumulate: accumulate, BF16: m.o.BF16, Memory: &m.packing}
 }
