@@ -49,7 +49,7 @@ func (j *job) trainSpans(report *inspect.Report) (*Trained, error) {
 	e := j.spanF1(whole)
 	res := &Result{Format: 1, Name: j.o.Name, Task: j.task, Inspection: report, Curve: curve, Classes: classes}
 	tried := []Candidate{{Name: "words in order", About: "A conditional random field over words, their letters and neighbours.", Choice: &e}}
-	return j.finish(res, h, tried, nil)
+	return j.finish(res, h, tried)
 }
 
 // tagRows returns all rows as the tagger takes them, by index of the table. Spans

@@ -17,42 +17,40 @@ import (
 
 // trainTexts trains a head that answers whole texts.
 func (j *job) trainTexts(report *inspect.Report) (*Trained, error) {
-	var words *tuned.Head
 	if j.o.Engine != nil {
 		// The best head on words is what one on the model must be better than.
 		plain := *j
 		plain.settings, plain.limits, plain.tell = nil, nil, &teller{}
-		h, _, _, err := plain.trainWords()
+		words, _, err := plain.trainWords()
 		if err != nil {
 			return nil, err
 		}
-		words = h
 		return j.trainModel(report, words)
 	}
-	h, p, res, err := j.trainWords()
+	h, res, err := j.trainWords()
 	if err != nil {
 		return nil, err
 	}
 	res.Inspection = report
-	return j.finish(res, h, res.Candidates, p)
+	return j.finish(res, h, res.Candidates)
 }
 
 // trainWords trains a head on the embedded encoder.
-func (j *job) trainWords() (*tuned.Head, [][]float64, *Result, error) {
+func (j *job) trainWords() (*tuned.Head, *Result, error) {
 	recipes, err := j.wordRecipes()
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	j.tell.stage("trying recipes", shareInspect)
 	best, all, err := j.choose(recipes)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	h, p, res, err := j.make(recipes, best, all)
+	h, res, err := j.make(recipes, best, all)
 	if err == nil && best != 0 && j.o.Engine == nil {
 		err = j.measurePlain(&res.Candidates[0], recipes[0], all[0])
 	}
-	return h, p, res, err
+	return h, res, err
 }
 
 // measurePlain measures the plainest recipe on the test part beside the one that
@@ -95,7 +93,7 @@ func (j *job) trainModel(report *inspect.Report, words *tuned.Head) (*Trained, e
 	if err != nil {
 		return nil, err
 	}
-	h, p, res, err := j.make(recipes, best, all)
+	h, res, err := j.make(recipes, best, all)
 	if err != nil {
 		return nil, err
 	}
@@ -106,13 +104,13 @@ func (j *job) trainModel(report *inspect.Report, words *tuned.Head) (*Trained, e
 	}
 	ev.Candidate, ev.Digest = "words", ""
 	j.words = &Candidate{Name: "words", About: "The best head on words, without the model.", Baseline: true, Evaluation: ev}
-	return j.finish(res, h, res.Candidates, p)
+	return j.finish(res, h, res.Candidates)
 }
 
 // make trains the best recipe on all rows to learn from, and calibrates it by its
 // answers to rows that were held out.
-func (j *job) make(recipes []recipe, best int, all []*held) (*tuned.Head, [][]float64, *Result, error) {
-	fail := func(err error) (*tuned.Head, [][]float64, *Result, error) { return nil, nil, nil, err }
+func (j *job) make(recipes []recipe, best int, all []*held) (*tuned.Head, *Result, error) {
+	fail := func(err error) (*tuned.Head, *Result, error) { return nil, nil, err }
 	r, h := recipes[best], all[best]
 	card := j.card()
 	name, why := r.name, fmt.Sprintf("best of %d by cross-validation on the %d rows to learn from", len(recipes), len(j.learn))
@@ -131,8 +129,7 @@ func (j *job) make(recipes []recipe, best int, all []*held) (*tuned.Head, [][]fl
 	if err != nil {
 		return fail(err)
 	}
-	p := j.calibrate(&card, h)
-	classes := j.thresholds(&card, p)
+	classes := j.thresholds(&card, j.calibrate(&card, h))
 	if j.o.Engine == nil {
 		j.leastKnown(&card, h)
 	}
@@ -147,7 +144,7 @@ func (j *job) make(recipes []recipe, best int, all []*held) (*tuned.Head, [][]fl
 	}
 	res := &Result{Format: 1, Name: j.o.Name, Task: j.task, Curve: curve, Classes: classes, Candidates: j.tried(recipes, all, best)}
 	res.Candidates[len(res.Candidates)-1].Name = name
-	return made, p, res, nil
+	return made, res, nil
 }
 
 // tried lists the recipes that were not chosen, then the one that was.
@@ -157,7 +154,7 @@ func (j *job) tried(recipes []recipe, all []*held, best int) []Candidate {
 		e := j.mean(all[n])
 		c := Candidate{Name: r.name, About: r.about, Choice: &e}
 		if n != best {
-			c.Skipped = "another recipe was better by cross-validation; the test part is looked at with one alone"
+			c.Skipped = "another was better by cross-validation"
 			out = append(out, c)
 		}
 	}
@@ -185,7 +182,7 @@ func (j *job) leastKnown(c *tuned.Card, h *held) {
 
 // finish measures the head and the baselines on the test part, once, and makes the
 // result and the files.
-func (j *job) finish(res *Result, h *tuned.Head, tried []Candidate, p [][]float64) (*Trained, error) {
+func (j *job) finish(res *Result, h *tuned.Head, tried []Candidate) (*Trained, error) {
 	j.tell.next("measuring on the test part")
 	baselines, err := j.baselines()
 	if err != nil {
@@ -216,7 +213,7 @@ func (j *job) finish(res *Result, h *tuned.Head, tried []Candidate, p [][]float6
 	res.Settings = j.settings
 	res.Verdict = j.verdict(res)
 	t := &Trained{Result: res, Head: h}
-	t.files, err = j.files(t, p)
+	t.files, err = j.files(t)
 	return t, err
 }
 
@@ -310,7 +307,7 @@ func (j *job) mistakes(h *tuned.Head, ev *outcome.Evaluation) ([]Mistake, error)
 }
 
 // files makes the files of the head's folder.
-func (j *job) files(t *Trained, p [][]float64) ([]tuned.File, error) {
+func (j *job) files(t *Trained) ([]tuned.File, error) {
 	res := t.Result
 	var baselines []*outcome.Evaluation
 	for _, c := range res.Candidates {
@@ -334,7 +331,7 @@ func (j *job) files(t *Trained, p [][]float64) ([]tuned.File, error) {
 		{outcome.BaselinesFile, func(w *bytes.Buffer) error { return outcome.WriteBaselines(w, baselines) }},
 		{outcome.SeenFile, func(w *bytes.Buffer) error { return outcome.WriteSeen(w, seen) }},
 		{outcome.ReferenceFile, func(w *bytes.Buffer) error {
-			return outcome.WriteReference(w, outcome.NewReference(texts, j.observed(t.Head, p)))
+			return outcome.WriteReference(w, outcome.NewReference(texts, j.observed(res.Candidates[res.Chosen].Evaluation)))
 		}},
 	} {
 		var b bytes.Buffer
@@ -346,29 +343,13 @@ func (j *job) files(t *Trained, p [][]float64) ([]tuned.File, error) {
 	return files, nil
 }
 
-// observed returns the held-out answers to the rows to learn from, which live
-// inputs are compared with; of heads without probabilities those to the test part.
-func (j *job) observed(h *tuned.Head, p [][]float64) []outcome.Observed {
-	var out []outcome.Observed
-	for n, i := range j.learn {
-		if p == nil {
-			break
-		}
-		d := h.Decide(tuned.Scores{P: p[n]}, tuned.Options{Alternatives: -1, Because: -1})
-		o := outcome.Observed{Text: j.table.Rows[i].Text, P: d.P, Abstain: d.Abstain}
-		if j.task == tuned.TaskMulti {
-			for _, l := range d.Labels {
-				o.Answer = append(o.Answer, l.Label)
-			}
-		} else {
-			o.Answer = []string{d.Label}
-		}
-		out = append(out, o)
-	}
-	if p == nil {
-		for _, i := range j.learn {
-			out = append(out, outcome.Observed{Text: j.table.Rows[i].Text, Answer: truthOf(j.task, &j.table.Rows[i])})
-		}
+// observed returns the answers to the test part, which live inputs are compared
+// with: neither its texts nor its answers were learnt from.
+func (j *job) observed(ev *outcome.Evaluation) []outcome.Observed {
+	out := make([]outcome.Observed, len(ev.Rows))
+	for n := range ev.Rows {
+		r := &ev.Rows[n]
+		out[n] = outcome.Observed{Text: j.table.Rows[j.parts.Test[n]].Text, Answer: r.Answer, P: r.P, Abstain: r.Abstain}
 	}
 	return out
 }

@@ -17,30 +17,30 @@ type Adapter struct{}
 func (j *job) verdict(res *Result) Verdict {
 	v := res.Verdict
 	chosen := res.Candidates[res.Chosen].Evaluation
-	v.Ready = true
-	var beaten, open []string
+	unbeaten := open(res)
+	v.Ready = len(unbeaten) == 0
+	var beaten []string
 	for _, c := range res.Comparisons {
-		if !c.Baseline {
-			continue
-		}
-		g := outcome.Gain{Difference: c.Difference, McNemar: c.McNemar}
-		if g.Significant() {
+		switch {
+		case slices.Contains(unbeaten, c.With):
+			v.Reasons = append(v.Reasons, j.notBetter(c))
+		case c.Baseline:
 			beaten = append(beaten, c.With)
-			continue
 		}
-		v.Ready = false
-		open = append(open, c.With)
-		v.Reasons = append(v.Reasons, j.notBetter(c))
 	}
 	score := j.shown(chosen)
 	if v.Ready {
 		v.Headline = fmt.Sprintf("Better than every baseline: %s on %d rows that it did not see.", score, len(chosen.Rows))
 		v.Reasons = append([]string{fmt.Sprintf("It beats %s by more than chance.", and(beaten))}, v.Reasons...)
 	} else {
-		v.Headline = fmt.Sprintf("Not yet: %s on %d rows that it did not see, which is not better than %s beyond chance.", score, len(chosen.Rows), and(open))
+		v.Headline = fmt.Sprintf("Not yet: %s on %d rows that it did not see, which is not better than %s beyond chance.", score, len(chosen.Rows), and(unbeaten))
 	}
 	if e, ok := chosen.Figures["coverage"]; ok {
-		v.Reasons = append(v.Reasons, fmt.Sprintf("It answers %s of the rows and leaves the others to a person; of those that it answers %s are right.", percent(e), percent(chosen.Figures["accuracy_answered"])))
+		text := fmt.Sprintf("It answers %s of the rows and leaves the others to a person", percent(e))
+		if a := chosen.Figures["accuracy_answered"]; a.N > 0 {
+			text += fmt.Sprintf("; of those that it answers %s are right", percent(a))
+		}
+		v.Reasons = append(v.Reasons, text+".")
 	}
 	if a, ok := chosen.Figures["accuracy_answered"]; ok && a.N > 0 && a.High < j.o.Precision {
 		v.Reasons = append(v.Reasons, fmt.Sprintf("That is under the precision of %g that the thresholds were set for: the test rows are of another kind than those learnt from.", j.o.Precision))
@@ -110,8 +110,11 @@ func (j *job) advise(res *Result, v *Verdict) {
 	if n := len(res.Inspection.Suspects); n > 0 {
 		v.Next = append(v.Next, fmt.Sprintf("Look at the %d rows whose label is probably wrong: casemate tune check lists them.", n))
 	}
-	if j.sparse(res) {
+	if res.Division.Test.Groups < few {
 		v.Next = append(v.Next, "The test part has few independent groups: rows from more sources say more than more rows of the same.")
+	}
+	if j.words != nil && slices.Contains(open(res), "words") {
+		v.Next = append(v.Next, "Try it without the model, which is faster and here no worse: casemate tune train --encoder lexical.")
 	}
 	command := "casemate tune promote " + j.o.Name
 	if v.Ready {
@@ -121,10 +124,15 @@ func (j *job) advise(res *Result, v *Verdict) {
 	}
 }
 
-// sparse says whether the groups of the test part are too few to show much.
-func (j *job) sparse(res *Result) bool {
-	const few = 20
-	return res.Division.Test.Groups < few
+// open returns the baselines that the head is not better than beyond chance.
+func open(res *Result) (names []string) {
+	for _, c := range res.Comparisons {
+		g := outcome.Gain{Difference: c.Difference, McNemar: c.McNemar}
+		if c.Baseline && !g.Significant() {
+			names = append(names, c.With)
+		}
+	}
+	return names
 }
 
 // and joins names as a sentence does.

@@ -27,7 +27,7 @@ type ClassifyInput struct {
 	Format       string   `json:"format,omitempty" enum:"auto,text,jsonl" default:"auto" help:"What a line is: auto, text or jsonl. auto looks at the first line; with --field it is jsonl."`
 	Field        string   `json:"field,omitempty" placeholder:"NAME" help:"The field of a JSON line that holds the text. Default: text, description, sentence or message."`
 	Alternatives int      `json:"alternatives" default:"5" help:"How many alternatives to give; 0 for none."`
-	Because      int      `json:"because" default:"3" help:"How many reasons to give; each is checked by deletion. 0 for none."`
+	Because      *int     `json:"because,omitempty" placeholder:"N" help:"How many reasons to give; each is checked by deletion. 0 for none. Default: 3; none for a head of your own that stands on a language model, which reads the text once more for each word."`
 	Threshold    *float64 `json:"threshold,omitempty" placeholder:"P" help:"Abstain below this probability, above 0 and at most 1, instead of the head's own."`
 	Style        string   `json:"style,omitempty" placeholder:"NAME" help:"Whose labels to give, where a head knows several: see casemate model card."`
 }
@@ -95,8 +95,8 @@ func (in *ClassifyInput) check() error {
 		return usage(fmt.Sprintf("--threshold %g is no probability", *in.Threshold), "give a number above 0 and at most 1, such as 0.5")
 	case in.Alternatives < 0:
 		return usage(fmt.Sprintf("--alternatives %d", in.Alternatives), "0 gives none")
-	case in.Because < 0:
-		return usage(fmt.Sprintf("--because %d", in.Because), "0 gives none")
+	case in.Because != nil && *in.Because < 0:
+		return usage(fmt.Sprintf("--because %d", *in.Because), "0 gives none")
 	case in.Field != "" && in.Format == string(intake.ClassifyText):
 		return usage("--field names a field of JSON lines, and --format says that lines are text", "leave one of them out")
 	}
@@ -109,9 +109,11 @@ func (in *ClassifyInput) check() error {
 // options say how to ask a head. For the head 0 is the usual number; here it is
 // none.
 func (in *ClassifyInput) options() head.Options {
-	opt := head.Options{Alternatives: in.Alternatives, Because: in.Because, Style: in.Style}
-	if in.Because == 0 {
-		opt.Because = -1
+	opt := head.Options{Alternatives: in.Alternatives, Style: in.Style}
+	if in.Because != nil {
+		if opt.Because = *in.Because; opt.Because == 0 {
+			opt.Because = -1
+		}
 	}
 	if in.Alternatives == 0 {
 		opt.Alternatives = -1
