@@ -37,7 +37,7 @@ func pairsVector(l isa.Level, out []float32, a, b []uint32, s Shape) bool {
 	switch {
 	case l < isa.AVX2 || s.K == 0:
 		return false
-	case l >= isa.AVX512BF16:
+	case l >= isa.AVX512BF16 && dots():
 		k = kernels{pairsx1AVX512BF16, pairsx2AVX512BF16, 14}
 	case l >= isa.AVX512:
 		k = kernels{pairsx1AVX512, pairsx2AVX512, 12}
