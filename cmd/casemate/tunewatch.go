@@ -166,33 +166,49 @@ func answerLive(s *streams, h *tuned.Head, e engine.Engine, live []registry.Live
 	for i := range live {
 		texts[i] = live[i].Text
 	}
-	decisions, err := h.Classify(s.ctx, e, texts, tuned.Options{Alternatives: 1, Because: -1})
+	scores, err := h.Score(s.ctx, e, texts)
 	if err != nil {
 		return err
 	}
-	for i, d := range decisions {
+	for i := range live {
 		x := &live[i]
+		d := h.Decide(scores[i], tuned.Options{Alternatives: -1, Because: -1})
 		x.P, x.Abstain = d.P, d.Abstain
 		switch h.Card().Task {
 		case tuned.TaskMulti:
-			x.Answer, x.P = nil, 1
-			for _, l := range d.Labels {
-				x.Answer, x.P = append(x.Answer, l.Label), min(x.P, l.P)
-			}
-			slices.Sort(x.Answer)
+			severalLabels(x, d.Labels, scores[i].P)
 		case tuned.TaskSpans:
-			for _, p := range d.Spans {
-				x.Answer = append(x.Answer, p.Label)
-			}
-			slices.Sort(x.Answer)
-			x.Answer, x.Labelled = slices.Compact(x.Answer), false
+			spanLabels(x, d.Spans)
 		case tuned.TaskRegression:
-			x.Answer, x.P, x.Labelled = nil, 0, false
+			x.Value, x.P, x.Labelled = d.Value, 0, false
 		default:
 			x.Answer = []string{d.Label}
 		}
 	}
 	return nil
+}
+
+// severalLabels fills in an answer of any number of labels: it is as sure as the
+// least sure of them, and where there is none as that none holds. Whether such an
+// answer is right says nothing of that, so it is not calibrated.
+func severalLabels(x *registry.Live, given []tuned.Alternative, p []float64) {
+	x.P, x.Labelled = 1, false
+	for _, l := range given {
+		x.Answer, x.P = append(x.Answer, l.Label), min(x.P, l.P)
+	}
+	if slices.Sort(x.Answer); len(given) == 0 && len(p) > 0 {
+		x.P = 1 - slices.Max(p)
+	}
+}
+
+// spanLabels fills in an answer of stretches: their labels, each once.
+func spanLabels(x *registry.Live, given []tuned.Span) {
+	x.P, x.Labelled = 1, false
+	for _, g := range given {
+		x.Answer, x.P = append(x.Answer, g.Label), min(x.P, g.P)
+	}
+	slices.Sort(x.Answer)
+	x.Answer = slices.Compact(x.Answer)
 }
 
 func printDrift(w io.Writer, v *registry.Version, d *registry.Drift) error {

@@ -250,6 +250,18 @@ func TestReferenceOfOwnRows(t *testing.T) {
 	}
 }
 
+func TestObserve(t *testing.T) {
+	e := &outcome.Evaluation{Task: "spans"}
+	o := e.Observe(&outcome.Row{Answer: []string{"0-3 USER", "4-7 HOST", "9-11 USER"}, P: 0.4}, "x")
+	if !cmp.Equal(o.Answer, []string{"HOST", "USER"}) || o.P != 0.4 || o.Value != nil {
+		t.Errorf("spans are observed as %+v", o)
+	}
+	e.Task = "regression"
+	if o := e.Observe(&outcome.Row{Answer: []string{"2.5"}}, "x"); o.Answer != nil || o.Value == nil || *o.Value != 2.5 {
+		t.Errorf("a number is observed as %+v", o)
+	}
+}
+
 func TestReferenceOfNumbers(t *testing.T) {
 	var held []outcome.Observed
 	for i := range 50 {
@@ -270,7 +282,8 @@ func TestReferenceOfNumbers(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add(encode(f, sample()))
+	least := sample().Keep(func(r *outcome.Row) bool { return r.Number == 3 })
+	f.Add(encode(f, least))
 	f.Add([]byte(`{"format":1}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		e, err := outcome.Parse(data)

@@ -31,6 +31,26 @@ type Observed struct {
 	Value   *float64 // the answer where it is a number; Answer is then empty
 }
 
+// Observe returns what is compared of an answer: of spans their labels, each once,
+// and of a number its value.
+func (e *Evaluation) Observe(r *Row, text string) Observed {
+	o := Observed{Text: text, Answer: r.Answer, P: r.P, Abstain: r.Abstain}
+	switch e.Task {
+	case taskRegression:
+		x := number(r.Answer)
+		o.Answer, o.Value = nil, &x
+	case taskSpans:
+		o.Answer = nil
+		for _, span := range r.Answer {
+			_, label, _ := strings.Cut(span, " ")
+			o.Answer = append(o.Answer, label)
+		}
+		slices.Sort(o.Answer)
+		o.Answer = slices.Compact(o.Answer)
+	}
+	return o
+}
+
 // Histogram is counts between edges: a value is in the bin after the last edge
 // that it is not below, as metric.Histogram has it.
 type Histogram struct {

@@ -103,6 +103,14 @@ func (j *job) trainModel(report *inspect.Report, words *tuned.Head) (*Trained, e
 		return nil, err
 	}
 	ev.Candidate, ev.Digest = "words", ""
+	more, err := j.trainAdapter(all[best])
+	if err != nil {
+		return nil, err
+	}
+	if more != nil {
+		last := len(res.Candidates) - 1 // the chosen one stays the last
+		res.Candidates = slices.Insert(res.Candidates, last, *more)
+	}
 	j.words = &Candidate{Name: "words", About: "The best head on words, without the model.", Baseline: true, Evaluation: ev}
 	return j.finish(res, h, res.Candidates)
 }
@@ -212,7 +220,7 @@ func (j *job) finish(res *Result, h *tuned.Head, tried []Candidate) (*Trained, e
 	}
 	res.Settings = j.settings
 	res.Verdict = j.verdict(res)
-	t := &Trained{Result: res, Head: h}
+	t := &Trained{Result: res, Head: h, adapterDir: j.adapterDir}
 	t.files, err = j.files(t)
 	return t, err
 }
@@ -348,8 +356,7 @@ func (j *job) files(t *Trained) ([]tuned.File, error) {
 func (j *job) observed(ev *outcome.Evaluation) []outcome.Observed {
 	out := make([]outcome.Observed, len(ev.Rows))
 	for n := range ev.Rows {
-		r := &ev.Rows[n]
-		out[n] = outcome.Observed{Text: j.table.Rows[j.parts.Test[n]].Text, Answer: r.Answer, P: r.P, Abstain: r.Abstain}
+		out[n] = ev.Observe(&ev.Rows[n], j.table.Rows[j.parts.Test[n]].Text)
 	}
 	return out
 }
@@ -404,14 +411,5 @@ func (j *job) tryStack(h *held) *stacked {
 
 // betterBy returns how much better the second held answers are, over groups.
 func (j *job) betterBy(a, b *held) metric.Difference {
-	of := func(h *held) func(rows []int) float64 {
-		return func(rows []int) float64 {
-			sum := 0.0
-			for _, n := range rows {
-				sum += h.scores[n]
-			}
-			return sum / float64(max(1, len(rows)))
-		}
-	}
-	return metric.Paired(j.groupsOf(j.learn), of(b), of(a))
+	return metric.Paired(j.groupsOf(j.learn), average(b.scores), average(a.scores))
 }

@@ -84,7 +84,7 @@ func chance(p float64) string {
 // which they are shown.
 var figureNames = [][2]string{
 	{"accuracy", "Accuracy"}, {"macro_f1", "Macro F1"}, {"micro_f1", "Micro F1"}, {"span_f1", "F1 of spans"},
-	{"span_precision", "Precision of spans"}, {"span_recall", "Recall of spans"}, {"quadratic_kappa", "Weighted kappa"},
+	{"span_precision", "Precision of spans"}, {"span_recall", "Recall of spans"}, {"quadratic_kappa", "Weighted kappa"}, {"mean_labels_off", "Labels off on average"},
 	{"mean_absolute_error", "Mean absolute error"}, {"r2", "R²"}, {"coverage", "Answered"}, {"accuracy_answered", "Right of those answered"},
 	{"ece", "Calibration error"},
 }
@@ -109,7 +109,7 @@ func strip(e *outcome.Evaluation) []figureView {
 			continue // it is the accuracy
 		}
 		v := figureView{Name: n[1], Note: figureNotes[n[0]]}
-		if n[0] == "mean_absolute_error" || n[0] == "r2" || n[0] == "quadratic_kappa" {
+		if n[0] == "mean_absolute_error" || n[0] == "r2" || n[0] == "quadratic_kappa" || n[0] == "mean_labels_off" {
 			v.Value, v.Interval = amount(f.Value), amount(f.Low)+" to "+amount(f.High)
 		} else {
 			v.Value, v.Interval = percent(f.Value), fmt.Sprintf("%.1f to %.1f", 100*f.Low, 100*f.High)
