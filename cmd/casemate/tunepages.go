@@ -2,15 +2,19 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/engine"
 	"github.com/casemate-ai/casemate/internal/learn/inspect"
+	"github.com/casemate-ai/casemate/internal/learn/registry"
 	"github.com/casemate-ai/casemate/internal/learn/tune"
 	tunereport "github.com/casemate-ai/casemate/internal/learn/tune/report"
+	"github.com/casemate-ai/casemate/internal/model/modelfile"
 	"github.com/casemate-ai/casemate/internal/security/tuned"
 )
 
@@ -67,5 +71,53 @@ func (c *tuneTrainCmd) openEncoder(s *streams, o *tune.Options) (engine.Engine, 
 		return nil, nil, &casemate.Error{Code: casemate.CodeUsage, Message: "a head stands on a model without an adapter", Hint: "merge it first: casemate model merge"}
 	}
 	o.Model, o.Cache = c.Encoder, filepath.Join(data, hiddenFolder)
-	return e, func() { e.Close() }, nil
+	if c.LoRA == "off" {
+		return e, func() { e.Close() }, nil
+	}
+	path, _, err := c.resolveModel(c.Encoder)
+	if err == nil {
+		o.LoRA = &tune.Adapter{Always: c.LoRA == "on", Dir: filepath.Join(data, "runs"), Load: e.LoadAdapter, Version: version}
+		o.LoRA.Base, err = modelfile.Open(path)
+	}
+	if err != nil {
+		e.Close()
+		return nil, nil, err
+	}
+	o.LoRA.Base.Digest = e.Info().Digest
+	return e, func() { e.Close(); o.LoRA.Base.Close() }, nil
+}
+
+// keepAdapter takes an adapter that was trained into the registry, under the name
+// of the head with "-adapter".
+func (c *tuneTrainCmd) keepAdapter(s *streams, t *tune.Trained, at time.Time) error {
+	files, err := t.AdapterFiles()
+	if err != nil || files == nil {
+		return err
+	}
+	data, err := c.dataDir()
+	if err != nil {
+		return err
+	}
+	temp, err := os.MkdirTemp(data, ".trained-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp) // the registry has a copy
+	for _, name := range adapterFiles {
+		content, err := os.ReadFile(filepath.Join(t.AdapterDir(), name))
+		if err != nil {
+			return err
+		}
+		files = append(files, tuned.File{Name: name, Data: content})
+	}
+	dir := filepath.Join(temp, "adapter")
+	if err := tuned.WriteFolder(dir, files); err != nil {
+		return err
+	}
+	v, err := registry.Open(data).Add(s.ctx, registry.KindAdapter, t.Result.Name+"-adapter", dir, at)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.stderr, "casemate: note: the adapter is kept as %s\n", v)
+	return os.RemoveAll(t.AdapterDir()) // its checkpoints are of no use any more
 }

@@ -50,6 +50,7 @@ type tuneTrainCmd struct {
 	Allow     []string `placeholder:"CODE,…" help:"Go on in spite of these findings of casemate tune check; the report names them."`
 	Seed      uint64   `placeholder:"N" help:"Of all that is left to chance; default: 1. The same rows and seed give the same bytes."`
 	Anew      bool     `help:"Divide the rows anew even where the data say which are for training and testing."`
+	LoRA      string   `name:"lora" enum:"auto,on,off" default:"auto" help:"With a model: train a low-rank adapter as well: auto (where there are rows enough and it takes an hour or so at most), on, or off. Default: auto."`
 	Out       string   `placeholder:"DIR" help:"Write a copy of the head's folder here as well."`
 	NoTexts   bool     `help:"Keep row texts out of the report."`
 	JSON      bool     `help:"Print one JSON document."`
@@ -89,6 +90,9 @@ func (c *tuneTrainCmd) Run(s *streams) error {
 	}
 	version, err := c.keep(s, trained, o.Created)
 	if err != nil {
+		return err
+	}
+	if err := c.keepAdapter(s, trained, o.Created); err != nil {
 		return err
 	}
 	if c.JSON {

@@ -305,13 +305,7 @@ func argmax(x []float64) int {
 
 // mean returns the mean score with its interval over groups.
 func (j *job) mean(h *held) metric.Estimate {
-	return metric.Grouped(j.groupsOf(j.learn), func(rows []int) float64 {
-		sum := 0.0
-		for _, n := range rows {
-			sum += h.scores[n]
-		}
-		return sum / float64(max(1, len(rows)))
-	})
+	return metric.Grouped(j.groupsOf(j.learn), average(h.scores))
 }
 
 // parallel calls do for 0 to n−1 on as many goroutines as there are processors.

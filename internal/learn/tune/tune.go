@@ -84,6 +84,10 @@ type job struct {
 	settings []Setting
 	limits   []string
 	words    *Candidate // of the best head on words, where there is a model
+	// adapterBetter says that an adapter is better than the head on the rows to
+	// choose by.
+	adapterBetter bool
+	adapterDir    string
 }
 
 // Trained is what training made.
@@ -91,6 +95,8 @@ type Trained struct {
 	Result *Result
 	Head   *tuned.Head
 	files  []tuned.File
+
+	adapterDir string
 }
 
 // Files returns the files of the head's folder: the card, the weights, the

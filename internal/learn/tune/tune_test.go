@@ -12,11 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/casemate-ai/casemate/internal/engine/enginetest"
 	"github.com/casemate-ai/casemate/internal/engine/native"
 	"github.com/casemate-ai/casemate/internal/learn/dataset"
 	"github.com/casemate-ai/casemate/internal/learn/outcome"
 	"github.com/casemate-ai/casemate/internal/learn/tune"
+	"github.com/casemate-ai/casemate/internal/model/modelfile"
 	"github.com/casemate-ai/casemate/internal/model/modelfile/modeltest"
 	"github.com/casemate-ai/casemate/internal/security/tuned"
 )
@@ -278,8 +278,20 @@ func TestSpans(t *testing.T) {
 
 // TestOnAModel trains on the hidden states of a tiny model with random weights.
 func TestOnAModel(t *testing.T) {
-	e := enginetest.Tiny(t, modeltest.Options{}, native.Options{Name: "tiny", Digest: "sha256:" + strings.Repeat("a", 64)})
-	o := tune.Options{Engine: e, Model: "tiny", Cache: t.TempDir(), Name: "onmodel"}
+	path := modeltest.GGUF(t, modeltest.Options{ChatTemplate: modeltest.ChatTemplate})
+	base, err := modelfile.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer base.Close()
+	base.Digest = "sha256:" + strings.Repeat("a", 64)
+	e, err := native.Open(path, native.Options{Name: "tiny", Digest: base.Digest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	o := tune.Options{Engine: e, Model: "tiny", Cache: t.TempDir(), Name: "onmodel",
+		LoRA: &tune.Adapter{Base: base, Dir: t.TempDir(), Load: e.LoadAdapter, Always: true}}
 	table := invent(t, 160, 0, dataset.KindSingle)
 	first := train(t, table, o)
 	card := first.Head.Card()
@@ -295,8 +307,19 @@ func TestOnAModel(t *testing.T) {
 	if !names["words"] || !names["majority"] || !names["nearest neighbour"] {
 		t.Errorf("baselines %v, want the head on words among them", names)
 	}
-	// What was read is taken from the cache, to the same bytes.
+	adapted, err := first.AdapterFiles()
+	if err != nil || len(adapted) != 3 || first.AdapterDir() == "" {
+		t.Errorf("%d files beside the adapter, %v; want its evaluation, the baselines and what was seen", len(adapted), err)
+	}
+	if err := e.UnloadAdapter("trained"); err != nil {
+		t.Fatal(err)
+	}
+	// What was read is taken from the cache, to the same bytes, and so is the run.
 	second := train(t, table, o)
+	again, err := second.AdapterFiles()
+	if err != nil || !bytes.Equal(adapted[0].Data, again[0].Data) {
+		t.Errorf("the adapter answers otherwise the second time: %v", err)
+	}
 	for i, f := range first.Files() {
 		if !bytes.Equal(f.Data, second.Files()[i].Data) {
 			t.Errorf("%s differs the second time", f.Name)

@@ -10,9 +10,6 @@ import (
 	"github.com/casemate-ai/casemate/internal/security/tuned"
 )
 
-// Adapter says how a language model may be trained as well.
-type Adapter struct{}
-
 // verdict says what to make of the figures.
 func (j *job) verdict(res *Result) Verdict {
 	v := res.Verdict
@@ -115,6 +112,9 @@ func (j *job) advise(res *Result, v *Verdict) {
 	}
 	if j.words != nil && slices.Contains(open(res), "words") {
 		v.Next = append(v.Next, "Try it without the model, which is faster and here no worse: casemate tune train --encoder lexical.")
+	}
+	if j.adapterBetter {
+		v.Next = append(v.Next, "The adapter is better than the head on the rows to choose by: casemate tune show "+j.o.Name+"-adapter has it.")
 	}
 	command := "casemate tune promote " + j.o.Name
 	if v.Ready {

@@ -1,0 +1,307 @@
+package tune
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/casemate-ai/casemate/internal/engine"
+	"github.com/casemate-ai/casemate/internal/learn/instruct"
+	"github.com/casemate-ai/casemate/internal/learn/metric"
+	"github.com/casemate-ai/casemate/internal/learn/outcome"
+	"github.com/casemate-ai/casemate/internal/model/adapter"
+	"github.com/casemate-ai/casemate/internal/model/gradient"
+	"github.com/casemate-ai/casemate/internal/model/modelfile"
+	"github.com/casemate-ai/casemate/internal/model/optimizer"
+	"github.com/casemate-ai/casemate/internal/model/train"
+	"github.com/casemate-ai/casemate/internal/security/tuned"
+)
+
+// Adapter says how a language model may be trained as well: a low-rank adapter
+// that answers with the label in words.
+type Adapter struct {
+	Base *modelfile.Model // with its digest
+	// Dir is the folder that runs keep their checkpoints and adapters in, each in
+	// one of its own, so that one that is broken off goes on.
+	Dir string
+	// Load makes an adapter known to Options.Engine under a name.
+	Load func(name, path string) error
+	// Always trains it whatever it costs; otherwise it is trained only where it can
+	// help and does not take too long: see adapterCost.
+	Always bool
+	// Version is the program's, for the run's manifest.
+	Version string
+}
+
+const (
+	adapterName    = "trained"
+	leastAdapter   = 300   // rows to learn from, below which an adapter learns them by heart
+	mostAdapter    = 5e14  // operations that are spent without being asked: an hour or so
+	assumedSpeed   = 150e9 // operations a second, for the forecast
+	adapterEpochs  = 3
+	adapterBatch   = 8
+	adapterRate    = 2e-4
+	adapterLength  = 1024 // tokens of a row at most
+	leastChoosing  = 20   // validation rows
+	operationsEach = 6    // a parameter and token: forward, and backward to activations and to weights
+)
+
+// adapterRun is an adapter in training.
+type adapterRun struct {
+	j        *job
+	a        *Adapter
+	writer   *instruct.Writer
+	question instruct.Question
+	dir      string // of the run
+}
+
+// trainAdapter trains an adapter where that can help. It returns nil where it
+// cannot, and says why among the settings.
+func (j *job) trainAdapter(h *held) (*Candidate, error) {
+	a := j.o.LoRA
+	if a == nil {
+		return nil, nil
+	}
+	skip := func(why string) (*Candidate, error) {
+		j.set("adapter", "none", why)
+		return nil, nil
+	}
+	if j.task != tuned.TaskSingle && j.task != tuned.TaskOrdinal {
+		return skip("an adapter answers with one label; for other tasks there is casemate tune lora")
+	}
+	if n := len(j.parts.Validation); n < leastChoosing {
+		return skip(fmt.Sprintf("%d rows to choose by are too few to stop in time", n))
+	}
+	if n := len(j.parts.Train); n < leastAdapter && !a.Always {
+		return skip(fmt.Sprintf("%d rows to learn from; with fewer than %d an adapter learns them by heart (--lora on trains it all the same)", n, leastAdapter))
+	}
+	writer, err := instruct.New(a.Base.ChatTemplate, a.Base.Tokenizer)
+	if err != nil {
+		return nil, err
+	}
+	question, err := instruct.NewQuestion(j.table.Kind, j.table.Labels, "")
+	if err != nil {
+		return nil, err
+	}
+	r := &adapterRun{j, a, writer, question, ""}
+	learn, try, err := r.pack()
+	if err != nil {
+		return nil, err
+	}
+	if cost := r.cost(learn); cost > mostAdapter && !a.Always {
+		return skip(fmt.Sprintf("it would take about %s on a processor of %g thousand million operations a second (--lora on trains it all the same)", duration(cost/assumedSpeed), assumedSpeed/1e9))
+	}
+	j.set("adapter", "low-rank, rank 8, queries and values", fmt.Sprintf("%d rows can teach one; about %s on a processor of %g thousand million operations a second", len(j.parts.Train), duration(r.cost(learn)/assumedSpeed), assumedSpeed/1e9))
+	if err := r.train(learn, try); err != nil {
+		return nil, err
+	}
+	return r.measure(h)
+}
+
+// pack writes the rows in the model's tokens.
+func (r *adapterRun) pack() (learn, try *train.Packed, err error) {
+	write := func(rows []int) (*train.Packed, error) {
+		x, err := r.writer.Rows(r.j.table, rows, "")
+		if err != nil {
+			return nil, err
+		}
+		return train.Pack(x.Examples, train.PackOptions{Length: min(adapterLength, r.a.Base.Config.Context), SkipLong: true})
+	}
+	if learn, err = write(r.j.parts.Train); err != nil {
+		return nil, nil, err
+	}
+	try, err = write(r.j.parts.Validation)
+	return learn, try, err
+}
+
+// cost returns the operations of the training.
+func (r *adapterRun) cost(learn *train.Packed) float64 {
+	parameters := 0.0
+	for _, t := range r.a.Base.Tensors {
+		n := 1.0
+		for _, d := range t.Shape {
+			n *= float64(d)
+		}
+		parameters += n
+	}
+	return operationsEach * adapterEpochs * parameters * float64(learn.Tokens)
+}
+
+func duration(seconds float64) string {
+	switch {
+	case seconds < 90:
+		return "a minute"
+	case seconds < 5400:
+		return fmt.Sprintf("%.0f minutes", seconds/60)
+	}
+	return fmt.Sprintf("%.0f hours", seconds/3600)
+}
+
+// train trains the adapter, or goes on where a run was broken off, and saves it.
+func (r *adapterRun) train(learn, try *train.Packed) error {
+	j := r.j
+	plan := train.Plan{Seed: j.o.Seed, Epochs: adapterEpochs, Batch: max(1, adapterBatch*len(learn.Rows)/max(1, len(j.parts.Train))), Accumulate: 1,
+		Method: train.AdamW, Schedule: optimizer.Cosine, Rate: adapterRate, Floor: 0.1, Clip: 1, Patience: 3, Keep: 2}
+	steps, _ := plan.Count(len(learn.Rows))
+	plan.Warmup, plan.EvaluateEvery, plan.SaveEvery = (3*steps+99)/100, max(1, steps/10), max(1, steps/20)
+	lora := &gradient.LoRA{Rank: 8, Targets: []string{"q", "v"}, Seed: j.o.Seed}
+	m, err := gradient.Load(r.a.Base, gradient.Options{LoRA: lora})
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	j.tell.next("training an adapter")
+	o := train.Options{Plan: plan, Manifest: train.Manifest{Kind: "lora", Version: r.a.Version, Base: r.a.Base.Digest,
+		Examples: train.DigestRows(learn.Rows, try.Rows), Settings: lora},
+		Progress: func(p train.Progress) {
+			j.tell.within(shareAdapter, "", p.Step, p.Steps)
+			j.tell.loss(p.Smooth)
+		}}
+	digest, err := o.Digest()
+	if err != nil {
+		return err
+	}
+	const digits = 16
+	r.dir = filepath.Join(r.a.Dir, strings.TrimPrefix(digest, "sha256:")[:digits])
+	o.Dir = r.dir
+	if _, err := train.Run(j.ctx, m, train.Tokens(m, learn.Rows, try.Rows), o); err != nil {
+		return err
+	}
+	for _, name := range adapterFiles {
+		if err := os.Remove(filepath.Join(r.dir, name)); err != nil && !os.IsNotExist(err) {
+			return err
+		}
+	}
+	if err := adapter.SavePEFT(r.dir, adapter.New(r.a.Base, m.Deltas()), r.a.Base, adapter.Meta{Base: j.o.Model}); err != nil {
+		return err
+	}
+	return r.a.Load(adapterName, r.dir)
+}
+
+// shareAdapter is how much of the rest of the progress an adapter takes.
+const shareAdapter = 0.8
+
+var adapterFiles = []string{"adapter_config.json", "adapter_model.safetensors"}
+
+// logits asks the model with the adapter how probable each label is.
+func (r *adapterRun) logits(row int) ([]float64, error) {
+	turns := r.question.Turns(r.j.table.Rows[row].Text)
+	ask := engine.ScoreRequest{Options: r.question.Options(), Adapter: adapterName}
+	if r.writer.Kind() == "plain" {
+		ask.Prefix = instruct.Plain(turns)
+	} else {
+		for _, t := range turns {
+			ask.Messages = append(ask.Messages, engine.Message{Role: t.Role, Content: t.Content})
+		}
+	}
+	scores, err := r.j.o.Engine.Score(r.j.ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float64, len(r.j.labels))
+	for k, l := range r.j.labels {
+		out[k] = math.Inf(-1)
+		if at := slices.Index(r.question.Labels, l); at >= 0 {
+			out[k] = scores[at].Logprob
+		}
+	}
+	return out, nil
+}
+
+// measure calibrates the adapter's answers on the validation part, says there
+// whether it is better than the head, and measures it on the test part.
+func (r *adapterRun) measure(h *held) (*Candidate, error) {
+	j := r.j
+	read := func(rows []int, stage string) ([][]float64, error) {
+		j.tell.next(stage)
+		out := make([][]float64, len(rows))
+		for n, i := range rows {
+			var err error
+			if out[n], err = r.logits(i); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	}
+	rows := j.parts.Validation
+	logits, err := read(rows, "asking the adapter")
+	if err != nil {
+		return nil, err
+	}
+	truth, own, head := make([]int, len(rows)), make([]float64, len(rows)), make([]float64, len(rows))
+	for n, i := range rows {
+		truth[n], own[n] = j.classes[i], j.score(i, logits[n])
+		at, _ := slices.BinarySearch(j.learn, i)
+		head[n] = h.scores[at]
+	}
+	t := temperature(logits, truth)
+	d := metric.Paired(j.groupsOf(rows), average(own), average(head))
+	says := "no better than"
+	switch {
+	case d.Better():
+		says = "better than"
+	case d.Worse():
+		says = "worse than"
+	}
+	j.set("adapter or head", says+" the head", fmt.Sprintf("on the %d rows to choose by: %+.1f points (%.1f to %.1f)", len(rows), 100*d.Value, 100*d.Low, 100*d.High))
+	j.adapterBetter, j.adapterDir = d.Better(), r.dir
+	if logits, err = read(j.parts.Test, "asking the adapter about the test part"); err != nil {
+		return nil, err
+	}
+	e := metric.Grouped(j.groupsOf(rows), average(own))
+	c := &Candidate{Name: "adapter", About: "The model with a low-rank adapter, answering with the label in words.", Choice: &e, Evaluation: j.evaluation("adapter")}
+	a, err := adapter.Load(r.dir)
+	if err != nil {
+		return nil, err
+	}
+	c.Evaluation.Digest, c.Evaluation.Base = a.Digest, j.o.Model
+	for n := range c.Evaluation.Rows {
+		scaled := make([]float64, len(logits[n]))
+		for k, x := range logits[n] {
+			scaled[k] = max(x/t, -1e6)
+		}
+		row := &c.Evaluation.Rows[n]
+		row.Probabilities = tuned.Softmax(scaled)
+		best := j.answer(scaled)
+		row.Answer, row.P = []string{j.labels[best]}, row.Probabilities[best]
+	}
+	c.Evaluation.Figures = figures(c.Evaluation)
+	return c, c.Evaluation.Check()
+}
+
+func average(scores []float64) func(rows []int) float64 {
+	return func(rows []int) float64 {
+		sum := 0.0
+		for _, n := range rows {
+			sum += scores[n]
+		}
+		return sum / float64(max(1, len(rows)))
+	}
+}
+
+// AdapterDir returns the folder of the run that trained an adapter, "" for none.
+func (t *Trained) AdapterDir() string { return t.adapterDir }
+
+// AdapterFiles returns what stands beside a trained adapter in its folder: its
+// evaluation, the baselines and what was seen. It is nil where none was trained.
+func (t *Trained) AdapterFiles() ([]tuned.File, error) {
+	i := slices.IndexFunc(t.Result.Candidates, func(c Candidate) bool { return c.Name == "adapter" && c.Evaluation != nil })
+	if i < 0 {
+		return nil, nil
+	}
+	var b bytes.Buffer
+	if err := outcome.Write(&b, t.Result.Candidates[i].Evaluation); err != nil {
+		return nil, err
+	}
+	out := []tuned.File{{Name: outcome.EvaluationFile, Data: b.Bytes()}}
+	for _, f := range t.files {
+		if f.Name == outcome.BaselinesFile || f.Name == outcome.SeenFile {
+			out = append(out, f)
+		}
+	}
+	return out, nil
+}
