@@ -8,7 +8,7 @@ SOURCES := $(shell find . -name '*.go' -not -path './.*' -not -name '*_test.go')
 FUZZTIME ?= 20s
 
 # The packages whose arithmetic comes in several sets of instructions.
-RUNTIME := ./internal/model/isa ./internal/model/kernel/... ./internal/model/tensor ./internal/model/gemm ./internal/model/llama ./internal/engine/native/...
+RUNTIME := ./internal/model/isa ./internal/model/kernel/... ./internal/model/tensor ./internal/model/gemm ./internal/model/llama ./internal/model/gradient ./internal/engine/native/...
 
 .PHONY: run build test test-levels test-arm64 check check-generated generate vuln fuzz bench heads clean
 

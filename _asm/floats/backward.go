@@ -136,12 +136,11 @@ func (m *machine) exponentials() {
 		}
 		VBROADCASTSS(p.Addr, v[8+i])
 	}
-	doubles := m.width / 2
 	// With 32 registers, four of them hold the sums.
-	sum := func(i int) reg.VecPhysical { return v[10+i] }
+	sums := v[10:14]
 	if m.wide() {
-		for i := range 32 / doubles {
-			VMOVUPD(Mem{Base: lanes, Disp: 8 * doubles * i}, sum(i))
+		for i, s := range sums {
+			VMOVUPD(Mem{Base: lanes, Disp: 64 * i}, s)
 		}
 	}
 	stream("loop", n, 32, func(at reg.GPVirtual) {
@@ -152,33 +151,38 @@ func (m *machine) exponentials() {
 			m.exp(e, e, temp)
 			VMOVUPS(e, mem(out))
 			for half := range 2 {
-				part := m.half(e)
-				if half == 1 {
-					part = m.half(temp[0])
-					if m.wide() {
-						VEXTRACTF64X4(Imm(1), e, part)
-					} else {
-						VEXTRACTF128(Imm(1), e, part)
-					}
-				}
-				VCVTPS2PD(part, double)
+				m.widen(e, half, temp[0], double)
 				if m.wide() {
-					VADDPD(double, sum(2*i+half), sum(2*i+half))
+					VADDPD(double, sums[2*i+half], sums[2*i+half])
 					continue
 				}
-				at := Mem{Base: lanes, Disp: 8 * doubles * (2*i + half)}
+				at := Mem{Base: lanes, Disp: 32 * (2*i + half)}
 				VADDPD(at, double, double)
 				VMOVUPD(double, at)
 			}
 		}
 	})
 	if m.wide() {
-		for i := range 32 / doubles {
-			VMOVUPD(sum(i), Mem{Base: lanes, Disp: 8 * doubles * i})
+		for i, s := range sums {
+			VMOVUPD(s, Mem{Base: lanes, Disp: 64 * i})
 		}
 	}
 	VZEROUPPER()
 	RET()
+}
+
+// widen turns the lower or upper half of the numbers of from into doubles.
+func (m *machine) widen(from reg.VecPhysical, half int, temp, to reg.VecPhysical) {
+	part := m.half(from)
+	if half == 1 {
+		part = m.half(temp)
+		if m.wide() {
+			VEXTRACTF64X4(Imm(1), from, part)
+		} else {
+			VEXTRACTF128(Imm(1), from, part)
+		}
+	}
+	VCVTPS2PD(part, to)
 }
 
 // largest raises top to the largest of n numbers.

@@ -55,21 +55,13 @@ func (m *Model) StepWith(ctx context.Context, batch []Sequence, weigh func(logpr
 	if err != nil {
 		return loss, err
 	}
-	if len(weights) != len(batch) {
-		return loss, fmt.Errorf("weights of %d sequences for %d", len(weights), len(batch))
+	flat, err := flatten(batch, weights)
+	if err != nil {
+		return loss, err
 	}
 	loss.Sum, loss.Weight = 0, 0
-	var flat []float32
-	for i, s := range batch {
-		if len(weights[i]) != len(s.Tokens) {
-			return loss, fmt.Errorf("sequence %d: %d weights for %d tokens", i, len(weights[i]), len(s.Tokens))
-		}
-		for j, t := range s.Targets {
-			if t >= 0 {
-				flat = append(flat, weights[i][j])
-				loss.Weight += float64(weights[i][j])
-			}
-		}
+	for _, w := range flat {
+		loss.Weight += float64(w)
 	}
 	for _, g := range groups {
 		g.weights = flat
@@ -82,6 +74,25 @@ func (m *Model) StepWith(ctx context.Context, batch []Sequence, weigh func(logpr
 		}
 	}
 	return loss, m.unchanged()
+}
+
+// flatten returns the weights of the tokens that have targets, in their order.
+func flatten(batch []Sequence, weights [][]float32) ([]float32, error) {
+	if len(weights) != len(batch) {
+		return nil, fmt.Errorf("weights of %d sequences for %d", len(weights), len(batch))
+	}
+	var flat []float32
+	for i, s := range batch {
+		if len(weights[i]) != len(s.Tokens) {
+			return nil, fmt.Errorf("sequence %d: %d weights for %d tokens", i, len(weights[i]), len(s.Tokens))
+		}
+		for j, t := range s.Targets {
+			if t >= 0 {
+				flat = append(flat, weights[i][j])
+			}
+		}
+	}
+	return flat, nil
 }
 
 // run computes a batch, group by group.

@@ -77,6 +77,9 @@ func long(vocabulary int) []gradient.Sequence {
 
 // TestSame trains the same with other threads and with less memory.
 func TestSame(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many passes")
+	}
 	f := open(t, small("qwen3"))
 	batch := long(f.Config.Vocabulary)
 	for name, o := range ways() {

@@ -22,8 +22,8 @@ const initialDeviation = 0.02
 // set. Matrices begin with normal numbers of standard deviation 0.02, those that
 // write to the residual stream, attn_output and ffn_down, of 0.02/√(2L), as GPT-2
 // does; gains begin as 1 and biases, which qwen2 has, as 0. A number depends on
-// the seed, the tensor's name's place and where it stands in it. The output is
-// the embedding unless o.Separate is set.
+// the seed, on which tensor it is of and where it stands in it. The output is the
+// embedding unless o.Separate is set.
 //
 // Source: Radford et al. 2019, "Language Models are Unsupervised Multitask
 // Learners", section 2.3.

@@ -105,6 +105,9 @@ func values(m *gradient.Model) map[string][]float32 {
 
 // TestNewLearns lets a model see one sentence again and again until it knows it.
 func TestNewLearns(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many passes")
+	}
 	m := create(t, tiny("qwen3"), 1, gradient.Options{})
 	r := rand.New(rand.NewPCG(1, 2))
 	s := sequence(r, 20, 300)
