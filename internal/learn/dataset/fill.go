@@ -20,6 +20,7 @@ func fill(ctx context.Context, t *Table, s *sheet, o Options) error {
 	if err := checkOptions(o); err != nil {
 		return err
 	}
+	s.undivided = o.Part == "none"
 	columns := study(s)
 	if err := t.findPart(columns, o); err != nil {
 		return err
@@ -189,7 +190,7 @@ func (t *Table) finish(ctx context.Context, s *sheet) error {
 		}
 	}
 	// One file called test.csv is no test part; several are, if all are named.
-	if t.Part == "" && named == len(t.Files) && named > 1 {
+	if t.Part == "" && !s.undivided && named == len(t.Files) && named > 1 {
 		t.Why["part"] = "the files' names say so"
 	} else {
 		clear(byFile)

@@ -78,14 +78,15 @@ func tooLarge(path string) error {
 // sheet is what the parsers of the formats leave: rows of cells, the meaning of
 // whose columns is not known yet.
 type sheet struct {
-	columns []string
-	index   map[string]int
-	records []record
-	skipped []Problem
-	lost    int // problems in all
-	files   []File
-	why     map[string]string
-	left    int // bytes that compressed formats may still unfold to
+	columns   []string
+	index     map[string]int
+	records   []record
+	skipped   []Problem
+	lost      int // problems in all
+	files     []File
+	why       map[string]string
+	left      int  // bytes that compressed formats may still unfold to
+	undivided bool // no file's name gives its rows to a part
 }
 
 // record is a row of a sheet.
