@@ -116,7 +116,7 @@ func trainBar(stderr io.Writer) (update func(train.Progress), done func()) {
 	update = func(p train.Progress) {
 		if bar == nil {
 			bar = progressbar.NewOptions(p.Steps, progressbar.OptionSetWriter(stderr), progressbar.OptionClearOnFinish(),
-				progressbar.OptionThrottle(barThrottle), progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false), progressbar.OptionSetWidth(16))
+				progressbar.OptionThrottle(barThrottle), progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false), progressbar.OptionSetWidth(6))
 		}
 		bar.Describe(trainLine(p))
 		bar.Set(p.Step) // a bar that cannot be drawn is no reason to stop
@@ -128,13 +128,13 @@ func trainBar(stderr io.Writer) (update func(train.Progress), done func()) {
 	}
 }
 
-// trainLine is the line of losses.
+// trainLine is the line of losses, with tokens a second and the time left.
 func trainLine(p train.Progress) string {
-	line := fmt.Sprintf("step %d/%d  loss %.4f", p.Step, p.Steps, p.Smooth)
+	line := fmt.Sprintf("%d/%d  loss %.3f", p.Step, p.Steps, p.Smooth)
 	if p.Validated {
-		line += fmt.Sprintf("  validation %.4f (best %.4f)", p.Validation, p.Best)
+		line += fmt.Sprintf("  validation %.3f (best %.3f)", p.Validation, p.Best)
 	}
-	line += fmt.Sprintf("  %.0f tokens/s", p.TokensPerSecond)
+	line += fmt.Sprintf("  %.0f/s", p.TokensPerSecond)
 	if p.Left > 0 {
 		line += "  left " + p.Left.Round(time.Second).String()
 	}
