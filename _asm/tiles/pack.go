@@ -24,6 +24,7 @@ var (
 	packLeft           = reg.RCX
 	toStride3          = reg.R13
 	secondFrom         = reg.RDX
+	nextRows           = []reg.GPPhysical{reg.RAX, reg.RDX, reg.R14}
 	oddBits, quiet     = zmm[31], zmm[30]
 	roundUp, upperBits = zmm[29], zmm[28]
 )
@@ -45,8 +46,21 @@ func transpose() {
 	LEAQ(Mem{Base: row7, Index: stride, Scale: 8}, row14)
 	SUBQ(stride, row14)
 	LEAQ(Mem{Base: toStride, Index: toStride, Scale: 2}, toStride3)
+	// The next 16 rows are likely to be transposed next.
+	for i, row := range []reg.GPPhysical{packFrom, row7, row14} {
+		LEAQ(Mem{Base: row, Index: stride, Scale: 8}, nextRows[i])
+		LEAQ(Mem{Base: nextRows[i], Index: stride, Scale: 8}, nextRows[i])
+	}
 	Label("loop")
+	for r := range 16 {
+		next := rowAt(r)
+		next.Base = nextRows[r/7]
+		PREFETCHT0(next)
+	}
 	square()
+	for _, next := range nextRows {
+		ADDQ(U32(64), next)
+	}
 	ADDQ(U32(64), packFrom)
 	ADDQ(U32(64), row7)
 	ADDQ(U32(64), row14)
@@ -130,13 +144,15 @@ func columns(step int, body func()) {
 }
 
 func spread() {
-	TEXT("spreadAVX512", NOSPLIT, "func(dst, src *float32, stride, n int)")
+	TEXT("spreadAVX512", NOSPLIT, "func(dst, src *float32, stride, n, next int)")
 	Pragma("noescape")
-	Doc("spreadAVX512 copies n numbers, a multiple of 16 and not zero, 16 each to places stride bytes apart.")
+	Doc("spreadAVX512 copies n numbers, a multiple of 16 and not zero, 16 each to places stride bytes apart. What lies next bytes further on is asked for.")
 	Load(Param("dst"), packTo)
 	Load(Param("src"), packFrom)
 	Load(Param("stride"), toStride)
+	Load(Param("next"), stride)
 	columns(16, func() {
+		PREFETCHT0(Mem{Base: packFrom, Index: stride, Scale: 1})
 		VMOVUPS(Mem{Base: packFrom}, zmm[0])
 		VMOVUPS(zmm[0], Mem{Base: packTo})
 		ADDQ(U32(64), packFrom)
@@ -174,15 +190,18 @@ func join(first, second reg.VecPhysical) {
 }
 
 func spreadPairs() {
-	TEXT("spreadPairsAVX512", NOSPLIT, "func(dst *uint32, first, second *float32, stride, n int)")
+	TEXT("spreadPairsAVX512", NOSPLIT, "func(dst *uint32, first, second *float32, stride, n, next int)")
 	Pragma("noescape")
-	Doc("spreadPairsAVX512 makes pairs of n numbers of two rows, a multiple of 16 and not zero, and puts 16 each to places stride bytes apart.")
+	Doc("spreadPairsAVX512 makes pairs of n numbers of two rows, a multiple of 16 and not zero, and puts 16 each to places stride bytes apart. What lies next bytes further on is asked for.")
 	Load(Param("dst"), packTo)
 	Load(Param("first"), packFrom)
 	Load(Param("second"), secondFrom)
 	Load(Param("stride"), toStride)
+	Load(Param("next"), stride)
 	roundings()
 	columns(16, func() {
+		PREFETCHT0(Mem{Base: packFrom, Index: stride, Scale: 1})
+		PREFETCHT0(Mem{Base: secondFrom, Index: stride, Scale: 1})
 		VMOVUPS(Mem{Base: packFrom}, zmm[0])
 		VMOVUPS(Mem{Base: secondFrom}, zmm[1])
 		round(zmm[0], zmm[2])
@@ -196,14 +215,17 @@ func spreadPairs() {
 }
 
 func spreadHalves() {
-	TEXT("spreadHalvesAVX512", NOSPLIT, "func(dst *uint32, first, second *byte, stride, n int)")
+	TEXT("spreadHalvesAVX512", NOSPLIT, "func(dst *uint32, first, second *byte, stride, n, next int)")
 	Pragma("noescape")
-	Doc("spreadHalvesAVX512 makes pairs of n numbers of bfloat16 of two rows, a multiple of 16 and not zero, and puts 16 each to places stride bytes apart.")
+	Doc("spreadHalvesAVX512 makes pairs of n numbers of bfloat16 of two rows, a multiple of 16 and not zero, and puts 16 each to places stride bytes apart. What lies next bytes further on is asked for.")
 	Load(Param("dst"), packTo)
 	Load(Param("first"), packFrom)
 	Load(Param("second"), secondFrom)
 	Load(Param("stride"), toStride)
+	Load(Param("next"), stride)
 	columns(16, func() {
+		PREFETCHT0(Mem{Base: packFrom, Index: stride, Scale: 1})
+		PREFETCHT0(Mem{Base: secondFrom, Index: stride, Scale: 1})
 		VPMOVZXWD(Mem{Base: packFrom}, zmm[0])
 		VPMOVZXWD(Mem{Base: secondFrom}, zmm[1])
 		VPSLLD(Imm(16), zmm[1], zmm[1])

@@ -19,6 +19,9 @@ type memory struct {
 	pairs          []uint32  // what becomes packed
 }
 
+// rowsAhead is how many rows before they are packed rows of weights are asked for.
+const rowsAhead = 16
+
 // apart keeps packed rows from lying a power of two apart, whose multiples share
 // one set of the first cache.
 const apart = 16
@@ -96,7 +99,7 @@ func (q *product) packPairs(mem *memory, from []float32, M, K int) (steps int) {
 		if j+1 < K {
 			second = from[(j+1)*q.a.stride:][:M]
 		}
-		tiles.SpreadPairs(mem.pairs[j/2*width:], first, second, tiles.Lanes)
+		tiles.SpreadPairs(mem.pairs[j/2*width:], first, second, tiles.Lanes, rowsAhead*q.a.stride)
 	}
 	return (K + 1) / 2
 }
@@ -109,9 +112,13 @@ func (q *product) packRight(mem *memory, n, n1, k, K int) {
 		}
 		return
 	}
+	next := 0
+	if q.b.data == nil {
+		next = rowsAhead * q.b.stride
+	}
 	if !q.bf16 {
 		for j := range K {
-			tiles.Spread(mem.b[j*tiles.Lanes:], q.b.numbers(mem.rows, k+j, n, n1-n), K*tiles.Lanes)
+			tiles.Spread(mem.b[j*tiles.Lanes:], q.b.numbers(mem.rows, k+j, n, n1-n), K*tiles.Lanes, next)
 		}
 		return
 	}
@@ -120,14 +127,14 @@ func (q *product) packRight(mem *memory, n, n1, k, K int) {
 	for j := range steps {
 		to := mem.bPairs[j*tiles.Lanes:]
 		if q.b.format == quant.BF16 && 2*j+1 < K {
-			tiles.SpreadHalves(to, q.b.halves(k+2*j, n, n1-n), q.b.halves(k+2*j+1, n, n1-n), steps*tiles.Lanes)
+			tiles.SpreadHalves(to, q.b.halves(k+2*j, n, n1-n), q.b.halves(k+2*j+1, n, n1-n), steps*tiles.Lanes, rowsAhead*q.b.stride)
 			continue
 		}
 		first, second := q.b.numbers(mem.rows[:half], k+2*j, n, n1-n), []float32(nil)
 		if 2*j+1 < K {
 			second = q.b.numbers(mem.rows[half:], k+2*j+1, n, n1-n)
 		}
-		tiles.SpreadPairs(to, first, second, steps*tiles.Lanes)
+		tiles.SpreadPairs(to, first, second, steps*tiles.Lanes, next)
 	}
 }
 

@@ -49,8 +49,8 @@ func BenchmarkPack(b *testing.B) {
 		run  func()
 	}{
 		{"Transpose", func() { tiles.Transpose(dst, src, tiles.Lanes, cols, rows, cols) }},
-		{"Spread", func() { tiles.Spread(dst, src, tiles.Lanes) }},
-		{"SpreadPairs", func() { tiles.SpreadPairs(pairs, src[:len(src)/2], src[len(src)/2:], tiles.Lanes) }},
+		{"Spread", func() { tiles.Spread(dst, src, tiles.Lanes, 0) }},
+		{"SpreadPairs", func() { tiles.SpreadPairs(pairs, src[:len(src)/2], src[len(src)/2:], tiles.Lanes, 0) }},
 		{"PairRow", func() { tiles.PairRow(pairs, src) }},
 	} {
 		b.Run(c.name, func(b *testing.B) {

@@ -74,9 +74,9 @@ func TestBounds(t *testing.T) {
 			atEnd, rows := r.IntN(2) == 0, 1+r.IntN(40)
 			tiles.TransposeAt(l, words[uint32](a, n*rows, atEnd), words[uint32](b, n*rows, atEnd), rows, n, rows, n)
 			padded := (n + tiles.Lanes - 1) / tiles.Lanes * tiles.Lanes
-			tiles.SpreadAt(l, words[float32](a, padded, atEnd), words[float32](b, n, atEnd), tiles.Lanes)
-			tiles.SpreadPairsAt(l, words[uint32](a, padded, atEnd), words[float32](b, n, atEnd), words[float32](c, n, atEnd), tiles.Lanes)
-			tiles.SpreadHalvesAt(l, words[uint32](a, padded, atEnd), bytesOf(b, 2*n, atEnd), bytesOf(c, 2*n, atEnd), tiles.Lanes)
+			tiles.SpreadAt(l, words[float32](a, padded, atEnd), words[float32](b, n, atEnd), tiles.Lanes, 1<<20)
+			tiles.SpreadPairsAt(l, words[uint32](a, padded, atEnd), words[float32](b, n, atEnd), words[float32](c, n, atEnd), tiles.Lanes, 1<<20)
+			tiles.SpreadHalvesAt(l, words[uint32](a, padded, atEnd), bytesOf(b, 2*n, atEnd), bytesOf(c, 2*n, atEnd), tiles.Lanes, 1<<20)
 			tiles.PairRowAt(l, words[uint32](a, (n+1)/2, atEnd), words[float32](b, n, atEnd))
 			for _, f := range quant.Types() {
 				if elements, _ := f.Block(); elements == 1 || n < 20 {

@@ -56,12 +56,14 @@ func transpose[W Word](l isa.Level, dst, src []W, dstStride, srcStride, rows, co
 // Spread takes a row apart, Lanes words each, and makes the last ones zero up to
 // Lanes.
 //
-//	dst  dst[c/Lanes*stride+c%Lanes] = src[c]
-func Spread(dst, src []float32, stride int) { spread(chosen, dst, src, stride) }
+//	dst   dst[c/Lanes*stride+c%Lanes] = src[c]
+//	next  how many numbers further on such a row will be read a little later, for
+//	      speed alone
+func Spread(dst, src []float32, stride, next int) { spread(chosen, dst, src, stride, next) }
 
-func spread(l isa.Level, dst, src []float32, stride int) {
+func spread(l isa.Level, dst, src []float32, stride, next int) {
 	checkSpread("Spread", len(dst), len(src), stride)
-	n := spreadVector(l, dst, src, stride)
+	n := spreadVector(l, dst, src, stride, next)
 	for ; n < len(src); n += Lanes {
 		to := dst[n/Lanes*stride:][:Lanes]
 		clear(to[copy(to, src[n:]):])
@@ -73,18 +75,18 @@ func spread(l isa.Level, dst, src []float32, stride int) {
 //
 //	first   [n]
 //	second  [n], or empty
-func SpreadPairs(dst []uint32, first, second []float32, stride int) {
-	spreadPairs(chosen, dst, first, second, stride)
+func SpreadPairs(dst []uint32, first, second []float32, stride, next int) {
+	spreadPairs(chosen, dst, first, second, stride, next)
 }
 
-func spreadPairs(l isa.Level, dst []uint32, first, second []float32, stride int) {
+func spreadPairs(l isa.Level, dst []uint32, first, second []float32, stride, next int) {
 	checkSpread("SpreadPairs", len(dst), len(first), stride)
 	if len(second) != 0 && len(second) < len(first) {
 		panic(fmt.Sprintf("tiles: SpreadPairs: rows of %d and %d numbers", len(first), len(second)))
 	}
 	n := 0
 	if len(second) > 0 {
-		n = spreadPairsVector(l, dst, first, second, stride)
+		n = spreadPairsVector(l, dst, first, second, stride, next)
 	}
 	for ; n < len(first); n += Lanes {
 		to := dst[n/Lanes*stride:][:Lanes]
@@ -110,15 +112,15 @@ func checkSpread(name string, dst, n, stride int) {
 //	first, second  [n] of 2 bytes
 //
 // It panics if second is shorter than first.
-func SpreadHalves(dst []uint32, first, second []byte, stride int) {
-	spreadHalves(chosen, dst, first, second, stride)
+func SpreadHalves(dst []uint32, first, second []byte, stride, next int) {
+	spreadHalves(chosen, dst, first, second, stride, next)
 }
 
-func spreadHalves(l isa.Level, dst []uint32, first, second []byte, stride int) {
+func spreadHalves(l isa.Level, dst []uint32, first, second []byte, stride, next int) {
 	cols := len(first) / 2
 	checkSpread("SpreadHalves", len(dst), cols, stride)
 	second = second[:2*cols]
-	n := spreadHalvesVector(l, dst, first, second, stride)
+	n := spreadHalvesVector(l, dst, first, second, stride, next)
 	for ; n < cols; n += Lanes {
 		to := dst[n/Lanes*stride:][:Lanes]
 		clear(to)

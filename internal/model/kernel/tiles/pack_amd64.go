@@ -30,35 +30,35 @@ func transposeVector[W Word](l isa.Level, dst, src []W, dstStride, srcStride, ro
 	return wide, high
 }
 
-func spreadVector(l isa.Level, dst, src []float32, stride int) int {
+func spreadVector(l isa.Level, dst, src []float32, stride, next int) int {
 	n := len(src) / Lanes * Lanes
 	if l < isa.AVX512 || n == 0 {
 		return 0
 	}
 	for i := 0; i < n; i += callColumns {
-		spreadAVX512(&dst[i/Lanes*stride], &src[i], 4*stride, min(callColumns, n-i))
+		spreadAVX512(&dst[i/Lanes*stride], &src[i], 4*stride, min(callColumns, n-i), 4*next)
 	}
 	return n
 }
 
-func spreadPairsVector(l isa.Level, dst []uint32, first, second []float32, stride int) int {
+func spreadPairsVector(l isa.Level, dst []uint32, first, second []float32, stride, next int) int {
 	n := len(first) / Lanes * Lanes
 	if l < isa.AVX512 || n == 0 {
 		return 0
 	}
 	for i := 0; i < n; i += callColumns {
-		spreadPairsAVX512(&dst[i/Lanes*stride], &first[i], &second[i], 4*stride, min(callColumns, n-i))
+		spreadPairsAVX512(&dst[i/Lanes*stride], &first[i], &second[i], 4*stride, min(callColumns, n-i), 4*next)
 	}
 	return n
 }
 
-func spreadHalvesVector(l isa.Level, dst []uint32, first, second []byte, stride int) int {
+func spreadHalvesVector(l isa.Level, dst []uint32, first, second []byte, stride, next int) int {
 	n := len(first) / 2 / Lanes * Lanes
 	if l < isa.AVX512 || n == 0 {
 		return 0
 	}
 	for i := 0; i < n; i += callColumns {
-		spreadHalvesAVX512(&dst[i/Lanes*stride], &first[2*i], &second[2*i], 4*stride, min(callColumns, n-i))
+		spreadHalvesAVX512(&dst[i/Lanes*stride], &first[2*i], &second[2*i], 4*stride, min(callColumns, n-i), 2*next)
 	}
 	return n
 }

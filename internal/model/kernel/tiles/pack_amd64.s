@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func transposeAVX512(dst *byte, src *byte, dstStride int, srcStride int, n int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·transposeAVX512(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
@@ -19,8 +19,30 @@ TEXT ·transposeAVX512(SB), NOSPLIT, $0-40
 	LEAQ (BX)(R8*8), R10
 	SUBQ R8, R10
 	LEAQ (R9)(R9*2), R13
+	LEAQ (SI)(R8*8), AX
+	LEAQ (AX)(R8*8), AX
+	LEAQ (BX)(R8*8), DX
+	LEAQ (DX)(R8*8), DX
+	LEAQ (R10)(R8*8), R14
+	LEAQ (R14)(R8*8), R14
 
 loop:
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(R8*1)
+	PREFETCHT0 (AX)(R8*2)
+	PREFETCHT0 (AX)(R11*1)
+	PREFETCHT0 (AX)(R8*4)
+	PREFETCHT0 (AX)(R12*1)
+	PREFETCHT0 (AX)(R11*2)
+	PREFETCHT0 (DX)
+	PREFETCHT0 (DX)(R8*1)
+	PREFETCHT0 (DX)(R8*2)
+	PREFETCHT0 (DX)(R11*1)
+	PREFETCHT0 (DX)(R8*4)
+	PREFETCHT0 (DX)(R12*1)
+	PREFETCHT0 (DX)(R11*2)
+	PREFETCHT0 (R14)
+	PREFETCHT0 (R14)(R8*1)
 	VMOVUPS    (SI), Z0
 	VMOVUPS    (SI)(R8*1), Z1
 	VMOVUPS    (SI)(R8*2), Z2
@@ -121,6 +143,9 @@ loop:
 	VMOVUPS    Z14, (DI)(R9*2)
 	VMOVUPS    Z15, (DI)(R13*1)
 	LEAQ       (DI)(R9*4), DI
+	ADDQ       $0x00000040, AX
+	ADDQ       $0x00000040, DX
+	ADDQ       $0x00000040, R14
 	ADDQ       $0x00000040, SI
 	ADDQ       $0x00000040, BX
 	ADDQ       $0x00000040, R10
@@ -129,31 +154,34 @@ loop:
 	VZEROUPPER
 	RET
 
-// func spreadAVX512(dst *float32, src *float32, stride int, n int)
-// Requires: AVX, AVX512F
-TEXT ·spreadAVX512(SB), NOSPLIT, $0-32
+// func spreadAVX512(dst *float32, src *float32, stride int, n int, next int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·spreadAVX512(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ stride+16(FP), R9
+	MOVQ next+32(FP), R8
 	MOVQ n+24(FP), CX
 
 loop:
-	VMOVUPS (SI), Z0
-	VMOVUPS Z0, (DI)
-	ADDQ    $0x00000040, SI
-	ADDQ    R9, DI
-	SUBQ    $0x10, CX
-	JNE     loop
+	PREFETCHT0 (SI)(R8*1)
+	VMOVUPS    (SI), Z0
+	VMOVUPS    Z0, (DI)
+	ADDQ       $0x00000040, SI
+	ADDQ       R9, DI
+	SUBQ       $0x10, CX
+	JNE        loop
 	VZEROUPPER
 	RET
 
-// func spreadPairsAVX512(dst *uint32, first *float32, second *float32, stride int, n int)
-// Requires: AVX, AVX512F
-TEXT ·spreadPairsAVX512(SB), NOSPLIT, $0-40
+// func spreadPairsAVX512(dst *uint32, first *float32, second *float32, stride int, n int, next int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·spreadPairsAVX512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), DI
 	MOVQ         first+8(FP), SI
 	MOVQ         second+16(FP), DX
 	MOVQ         stride+24(FP), R9
+	MOVQ         next+40(FP), R8
 	MOVL         $0x00000001, AX
 	VPBROADCASTD AX, Z31
 	MOVL         $0x00400000, AX
@@ -165,6 +193,8 @@ TEXT ·spreadPairsAVX512(SB), NOSPLIT, $0-40
 	MOVQ         n+32(FP), CX
 
 loop:
+	PREFETCHT0 (SI)(R8*1)
+	PREFETCHT0 (DX)(R8*1)
 	VMOVUPS    (SI), Z0
 	VMOVUPS    (DX), Z1
 	VCMPPS     $0x03, Z0, Z0, K1
@@ -235,25 +265,28 @@ loop:
 	VZEROUPPER
 	RET
 
-// func spreadHalvesAVX512(dst *uint32, first *byte, second *byte, stride int, n int)
-// Requires: AVX, AVX512F
-TEXT ·spreadHalvesAVX512(SB), NOSPLIT, $0-40
+// func spreadHalvesAVX512(dst *uint32, first *byte, second *byte, stride int, n int, next int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·spreadHalvesAVX512(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), DI
 	MOVQ first+8(FP), SI
 	MOVQ second+16(FP), DX
 	MOVQ stride+24(FP), R9
+	MOVQ next+40(FP), R8
 	MOVQ n+32(FP), CX
 
 loop:
-	VPMOVZXWD (SI), Z0
-	VPMOVZXWD (DX), Z1
-	VPSLLD    $0x10, Z1, Z1
-	VPORD     Z0, Z1, Z1
-	VMOVUPS   Z1, (DI)
-	ADDQ      $0x20, SI
-	ADDQ      $0x20, DX
-	ADDQ      R9, DI
-	SUBQ      $0x10, CX
-	JNE       loop
+	PREFETCHT0 (SI)(R8*1)
+	PREFETCHT0 (DX)(R8*1)
+	VPMOVZXWD  (SI), Z0
+	VPMOVZXWD  (DX), Z1
+	VPSLLD     $0x10, Z1, Z1
+	VPORD      Z0, Z1, Z1
+	VMOVUPS    Z1, (DI)
+	ADDQ       $0x20, SI
+	ADDQ       $0x20, DX
+	ADDQ       R9, DI
+	SUBQ       $0x10, CX
+	JNE        loop
 	VZEROUPPER
 	RET

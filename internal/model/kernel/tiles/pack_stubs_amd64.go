@@ -9,22 +9,22 @@ package tiles
 //go:noescape
 func transposeAVX512(dst *byte, src *byte, dstStride int, srcStride int, n int)
 
-// spreadAVX512 copies n numbers, a multiple of 16 and not zero, 16 each to places stride bytes apart.
+// spreadAVX512 copies n numbers, a multiple of 16 and not zero, 16 each to places stride bytes apart. What lies next bytes further on is asked for.
 //
 //go:noescape
-func spreadAVX512(dst *float32, src *float32, stride int, n int)
+func spreadAVX512(dst *float32, src *float32, stride int, n int, next int)
 
-// spreadPairsAVX512 makes pairs of n numbers of two rows, a multiple of 16 and not zero, and puts 16 each to places stride bytes apart.
+// spreadPairsAVX512 makes pairs of n numbers of two rows, a multiple of 16 and not zero, and puts 16 each to places stride bytes apart. What lies next bytes further on is asked for.
 //
 //go:noescape
-func spreadPairsAVX512(dst *uint32, first *float32, second *float32, stride int, n int)
+func spreadPairsAVX512(dst *uint32, first *float32, second *float32, stride int, n int, next int)
 
 // pairRowAVX512 makes pairs of n numbers, a multiple of 32 and not zero.
 //
 //go:noescape
 func pairRowAVX512(dst *uint32, src *float32, n int)
 
-// spreadHalvesAVX512 makes pairs of n numbers of bfloat16 of two rows, a multiple of 16 and not zero, and puts 16 each to places stride bytes apart.
+// spreadHalvesAVX512 makes pairs of n numbers of bfloat16 of two rows, a multiple of 16 and not zero, and puts 16 each to places stride bytes apart. What lies next bytes further on is asked for.
 //
 //go:noescape
-func spreadHalvesAVX512(dst *uint32, first *byte, second *byte, stride int, n int)
+func spreadHalvesAVX512(dst *uint32, first *byte, second *byte, stride int, n int, next int)

@@ -52,15 +52,15 @@ func TestSpread(t *testing.T) {
 				want[at], wantPairs[at], wantAlone[at] = first[i], low|high<<16, low
 				wantRow[i/2] |= low << (i % 2 * 16)
 			}
-			tiles.SpreadAt(l, got, first, stride)
-			tiles.SpreadPairsAt(l, pairs, first, second, stride)
-			tiles.SpreadPairsAt(l, alone, first, nil, stride)
+			tiles.SpreadAt(l, got, first, stride, 0)
+			tiles.SpreadPairsAt(l, pairs, first, second, stride, 0)
+			tiles.SpreadPairsAt(l, alone, first, nil, stride, 0)
 			tiles.PairRowAt(l, row, first)
 			halves := make([]uint32, size)
 			low, high := make([]byte, 2*n), make([]byte, 2*n)
 			quant.Quantize(low, quant.BF16, first)
 			quant.Quantize(high, quant.BF16, second)
-			tiles.SpreadHalvesAt(l, halves, low, high, stride)
+			tiles.SpreadHalvesAt(l, halves, low, high, stride, 0)
 			same(t, fmt.Sprintf("%v: Spread of %d", l, n), got, want)
 			if !slices.Equal(pairs, wantPairs) || !slices.Equal(halves, wantPairs) || !slices.Equal(alone, wantAlone) || !slices.Equal(row, wantRow) {
 				t.Fatalf("%v: pairs of %d numbers differ", l, n)

@@ -13,11 +13,11 @@ func pairsVector(isa.Level, []float32, []uint32, []uint32, Shape) bool { return 
 
 func transposeVector[W Word](isa.Level, []W, []W, int, int, int, int) (cols, rows int) { return 0, 0 }
 
-func spreadVector(isa.Level, []float32, []float32, int) int { return 0 }
+func spreadVector(isa.Level, []float32, []float32, int, int) int { return 0 }
 
-func spreadPairsVector(isa.Level, []uint32, []float32, []float32, int) int { return 0 }
+func spreadPairsVector(isa.Level, []uint32, []float32, []float32, int, int) int { return 0 }
 
-func spreadHalvesVector(isa.Level, []uint32, []byte, []byte, int) int { return 0 }
+func spreadHalvesVector(isa.Level, []uint32, []byte, []byte, int, int) int { return 0 }
 
 func pairRowVector(isa.Level, []uint32, []float32) int { return 0 }
 
