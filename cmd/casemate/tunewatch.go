@@ -3,13 +3,10 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/engine"
@@ -94,7 +91,7 @@ func (c *tuneWatchCmd) read(s *streams) (live []registry.Live, notes []string, e
 			notes = append(notes, fmt.Sprintf("Only the first %s were read.", phrase.Count(len(live), "input")))
 			break
 		}
-		x, ok := c.parse(line)
+		x, ok := registry.ParseLive(line, c.Text, c.Label)
 		if !ok {
 			broken++
 			continue
@@ -114,31 +111,6 @@ func (c *tuneWatchCmd) read(s *streams) (live []registry.Live, notes []string, e
 		return nil, nil, &casemate.Error{Code: casemate.CodeInput, Message: "watch: there is no input that can be used", Hint: "give a text a line, or JSON objects with the field that --text names"}
 	}
 	return live, notes, nil
-}
-
-// parse reads a line: an object if it looks like one, else a text.
-func (c *tuneWatchCmd) parse(line []byte) (x registry.Live, ok bool) {
-	if !utf8.Valid(line) {
-		return x, false
-	}
-	if line[0] != '{' {
-		x.Text = string(line)
-		return x, true
-	}
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(line, &fields) != nil || json.Unmarshal(fields[c.Text], &x.Text) != nil || strings.TrimSpace(x.Text) == "" {
-		return x, false
-	}
-	var one string
-	switch raw := fields[c.Label]; {
-	case len(raw) == 0 || string(raw) == "null":
-	case json.Unmarshal(raw, &one) == nil:
-		x.Truth, x.Labelled = []string{one}, true
-	case json.Unmarshal(raw, &x.Truth) == nil:
-		slices.Sort(x.Truth)
-		x.Labelled = true
-	}
-	return x, true
 }
 
 // answer has the head answer every input.

@@ -34,14 +34,6 @@ const (
 	leastBin    = 5  // expected items of a bin of labels; rarer labels are counted as one
 )
 
-// Live is a text from live inputs, what the head answered, and its true labels if
-// somebody gave them.
-type Live struct {
-	outcome.Observed
-	Truth    []string
-	Labelled bool
-}
-
 // Drift is what a watch found.
 type Drift struct {
 	State  string  `json:"state"`

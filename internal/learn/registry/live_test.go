@@ -1,4 +1,4 @@
-package main
+package registry_test
 
 import (
 	"strings"
@@ -6,10 +6,11 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/casemate-ai/casemate/internal/learn/registry"
 )
 
-func TestLiveLine(t *testing.T) {
-	c := &tuneWatchCmd{Text: "text", Label: "label"}
+func TestParseLive(t *testing.T) {
 	for line, want := range map[string]struct {
 		ok       bool
 		text     string
@@ -30,23 +31,19 @@ func TestLiveLine(t *testing.T) {
 		"\xff\xfe":                             {},
 		`{"text":"` + strings.Repeat("[", 1e5): {},
 	} {
-		x, ok := c.parse([]byte(line))
+		x, ok := registry.ParseLive([]byte(line), "text", "label")
 		if ok != want.ok || ok && (x.Text != want.text || !cmp.Equal(x.Truth, want.truth) || x.Labelled != want.labelled) {
-			t.Errorf("parse(%.40q) = %+v, %v, want %+v", line, x, ok, want)
+			t.Errorf("ParseLive(%.40q) = %+v, %v, want %+v", line, x, ok, want)
 		}
 	}
 }
 
-func FuzzLiveLine(f *testing.F) {
+func FuzzParseLive(f *testing.F) {
 	f.Add([]byte(`{"text":"t","label":["b","a"]}`))
 	f.Add([]byte("text"))
-	c := &tuneWatchCmd{Text: "text", Label: "label"}
 	f.Fuzz(func(t *testing.T, line []byte) {
-		if len(line) == 0 {
-			return
-		}
-		if x, ok := c.parse(line); ok && (x.Text == "" || !utf8.ValidString(x.Text)) {
-			t.Errorf("parse(%q) has the text %q", line, x.Text)
+		if x, ok := registry.ParseLive(line, "text", "label"); ok && (x.Text == "" || !utf8.ValidString(x.Text)) {
+			t.Errorf("ParseLive(%q) has the text %q", line, x.Text)
 		}
 	})
 }
