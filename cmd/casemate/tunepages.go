@@ -98,7 +98,7 @@ func (c *tuneTrainCmd) keepAdapter(s *streams, t *tune.Trained, at time.Time) er
 	if err != nil {
 		return err
 	}
-	temp, err := os.MkdirTemp(data, ".trained-*")
+	temp, err := os.MkdirTemp(data, trainedFolder+"*")
 	if err != nil {
 		return err
 	}

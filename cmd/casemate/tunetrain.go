@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -129,7 +130,8 @@ func (c *tuneTrainCmd) keep(s *streams, t *tune.Trained, at time.Time) (*registr
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
-	temp, err := os.MkdirTemp(data, ".trained-*")
+	sweepTrained(data, at)
+	temp, err := os.MkdirTemp(data, trainedFolder+"*")
 	if err != nil {
 		return nil, fmt.Errorf("keep head %q: %w", t.Result.Name, err)
 	}
@@ -139,6 +141,25 @@ func (c *tuneTrainCmd) keep(s *streams, t *tune.Trained, at time.Time) (*registr
 		return nil, err
 	}
 	return registry.Open(data).Add(s.ctx, registry.KindHead, t.Result.Name, dir, at)
+}
+
+// trainedFolder begins the names of folders that the registry copies from.
+const trainedFolder = ".trained-"
+
+// sweepTrained removes what a process left behind that was killed while the
+// registry copied: folders of days ago.
+func sweepTrained(data string, now time.Time) {
+	const old = 48 * time.Hour
+	entries, err := os.ReadDir(data)
+	if err != nil {
+		return // nothing is left behind where nothing can be read
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err == nil && e.IsDir() && strings.HasPrefix(e.Name(), trainedFolder) && now.Sub(info.ModTime()) > old {
+			os.RemoveAll(filepath.Join(data, e.Name())) // what cannot be removed is harmless
+		}
+	}
 }
 
 // headBar shows on a terminal how far a training is, the time that is left, and

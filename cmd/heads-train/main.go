@@ -44,9 +44,9 @@ type job struct {
 type trainee struct {
 	name  string
 	train func(j job) (model, error)
-	// seen returns the texts that it is trained on, and of how many runs of words
-	// in them one is kept; nil where none are.
-	seen func(j job) (texts []string, rate uint32, err error)
+	// seen returns the texts that it is trained on, and what head.SeenFile is to
+	// keep of them; nil where nothing is kept.
+	seen func(j job) (texts []string, rate, run uint32, err error)
 }
 
 // model is what training makes.
@@ -131,11 +131,11 @@ func chosen(only string) ([]trainee, error) {
 func trainOne(t trainee, j job, out string) error {
 	fmt.Fprintf(j.log, "%s: texts before %s\n", t.name, j.until)
 	if t.seen != nil {
-		texts, rate, err := t.seen(j)
+		texts, rate, run, err := t.seen(j)
 		if err != nil {
 			return err
 		}
-		if err := replace(filepath.Join(out, "weights", t.name+".seen"), head.SeenFile(texts, rate)); err != nil {
+		if err := replace(filepath.Join(out, "weights", t.name+".seen"), head.SeenFile(texts, rate, run)); err != nil {
 			return err
 		}
 	}

@@ -6,29 +6,30 @@ import (
 	"github.com/casemate-ai/casemate/internal/learn/corpus"
 )
 
-// Of so many runs of words one is kept: enough to tell a file of a hundred texts.
+// Of sentences one in sixteen runs of ten words is kept, of descriptions of
+// vulnerabilities one in eight: enough to tell a file of a hundred texts.
 const (
-	attackSeenRate = 16
-	cweSeenRate    = 128
+	attackSeenRate, attackSeenRun = 16, 10
+	cweSeenRate, cweSeenRun       = 8, 0
 )
 
 // seenAttack returns the sentences that the attack head is trained on.
-func seenAttack(j job) (texts []string, rate uint32, err error) {
+func seenAttack(j job) (texts []string, rate, run uint32, err error) {
 	a, err := corpus.ReadAttack(j.from)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
 	for i := range a.Sentences {
 		texts = append(texts, a.Sentences[i].Text)
 	}
-	return texts, attackSeenRate, nil
+	return texts, attackSeenRate, attackSeenRun, nil
 }
 
 // seenCWE returns the descriptions that the cwe head is trained on.
-func seenCWE(j job) (texts []string, rate uint32, err error) {
+func seenCWE(j job) (texts []string, rate, run uint32, err error) {
 	rows, err := corpus.Vulnerabilities(filepath.Join(j.from, "cve", "cve.tsv.gz"))
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
 	rows, _ = corpus.Before(rows, j.until)
 	for i := range rows {
@@ -36,5 +37,5 @@ func seenCWE(j job) (texts []string, rate uint32, err error) {
 			texts = append(texts, rows[i].Text)
 		}
 	}
-	return texts, cweSeenRate, nil
+	return texts, cweSeenRate, cweSeenRun, nil
 }

@@ -73,7 +73,7 @@ func (j *job) notBetter(c Comparison) string {
 	if j.task == tuned.TaskRegression {
 		unit, scale = "of error", 1
 	}
-	text := fmt.Sprintf("Against the %s the difference is %+.1f %s (%.1f to %.1f, p = %.2g).", c.With, scale*d.Value, unit, scale*d.Low, scale*d.High, d.P)
+	text := fmt.Sprintf("Against %s the difference is %+.1f %s (%.1f to %.1f, p = %.2g).", and([]string{c.With}), scale*d.Value, unit, scale*d.Low, scale*d.High, d.P)
 	if d.Value <= 0 {
 		return text
 	}
@@ -115,6 +115,11 @@ func (j *job) advise(res *Result, v *Verdict) {
 	}
 	if j.adapterBetter {
 		v.Next = append(v.Next, "The adapter is better than the head on the rows to choose by: casemate tune show "+j.o.Name+"-adapter has it.")
+	}
+	for _, name := range open(res) {
+		if embedded, ok := strings.CutPrefix(name, "embedded "); ok {
+			v.Next = append(v.Next, "Meanwhile the embedded head does it: casemate classify --head "+embedded+".")
+		}
 	}
 	command := "casemate tune promote " + j.o.Name
 	if v.Ready {

@@ -10,27 +10,31 @@ import (
 	"unicode"
 )
 
-// What a head was trained on is kept as a sample of the runs of words in it: of
-// each run the hash, if the hash falls on the sample. With it one can tell whether
-// texts are among those that the head has seen, and so whether its answers to them
-// count.
+// What a head was trained on is kept as a sample of the runs of words in it, or of
+// its whole texts: of each the hash, if the hash falls on the sample. With it one
+// can tell whether texts are among those that the head has seen, and so whether
+// its answers to them count. Runs find a text that was cut or edited; whole texts
+// are for those that repeat one another's sentences, as descriptions of
+// vulnerabilities do.
 const (
-	runWords   = 10 // of a run
 	seenMagic  = "cmseen01"
-	seenHeader = len(seenMagic) + 4 // and the rate
-	maxSeen    = 4 << 20            // hashes
+	seenHeader = len(seenMagic) + 4 + 4 // and the rate, and the words of a run
+	maxSeen    = 4 << 20                // hashes
+	maxRun     = 64                     // words
 )
 
 // seenSet is such a sample.
 type seenSet struct {
 	rate   uint64
+	run    int      // words of a run, 0 for whole texts
 	hashes []uint32 // ascending
 }
 
 // Saw says whether an embedded head has seen enough of texts in training that its
-// answers to them are worth nothing: the share of their runs of ten words that are
-// among those of the training, and whether that is more than texts of the same
-// kind have in common by chance. known is false where a sample cannot tell.
+// answers to them are worth nothing: the share of a sample of them, or of their
+// runs of words, that is among those of the training, and whether that is more
+// than texts of the same kind have in common by chance. known is false where the
+// sample is too small to tell.
 func Saw(name string, texts []string) (share float64, saw, known bool) {
 	const least = 8
 	share, sampled := SeenShare(name, texts)
@@ -38,12 +42,11 @@ func Saw(name string, texts []string) (share float64, saw, known bool) {
 }
 
 // usualShare is what texts have in common with the training that were not in it, at
-// most: descriptions of vulnerabilities repeat one another's sentences, and a
-// quarter of the runs of those that came after the training is in it.
-var usualShare = map[string]float64{"attack": 0.02, "cwe": 0.35}
+// most: some descriptions of vulnerabilities are the same word for word.
+var usualShare = map[string]float64{"attack": 0.02, "cwe": 0.05}
 
-// SeenShare returns the share of the runs of ten words in texts that are in the
-// texts which an embedded head was trained on, by a sample of so many of them. It
+// SeenShare returns the share of texts, or of their runs of words, that are among
+// those which an embedded head was trained on, by a sample of so many of them. It
 // is 0 of none for a head that keeps no such sample.
 func SeenShare(name string, texts []string) (share float64, sampled int) {
 	load, ok := seenSets[name]
@@ -56,7 +59,7 @@ func SeenShare(name string, texts []string) (share float64, sampled int) {
 	}
 	hits := 0
 	for _, t := range texts {
-		eachRun(t, func(h uint64) {
+		eachRun(t, set.run, func(h uint64) {
 			if h%set.rate != 0 {
 				return
 			}
@@ -69,12 +72,12 @@ func SeenShare(name string, texts []string) (share float64, sampled int) {
 	return float64(hits) / float64(max(1, sampled)), sampled
 }
 
-// SeenFile returns the sample of texts, one run of words in rate, as it is kept
-// beside the weights of a head.
-func SeenFile(texts []string, rate uint32) []byte {
+// SeenFile returns the sample of texts as it is kept beside the weights of a head:
+// one in rate of their runs of so many words, or, for 0, of the whole texts.
+func SeenFile(texts []string, rate, run uint32) []byte {
 	var hashes []uint32
 	for _, t := range texts {
-		eachRun(t, func(h uint64) {
+		eachRun(t, int(run), func(h uint64) {
 			if h%uint64(rate) == 0 {
 				hashes = append(hashes, uint32(h>>32))
 			}
@@ -82,6 +85,7 @@ func SeenFile(texts []string, rate uint32) []byte {
 	}
 	slices.Sort(hashes)
 	out := binary.LittleEndian.AppendUint32([]byte(seenMagic), rate)
+	out = binary.LittleEndian.AppendUint32(out, run)
 	for _, h := range slices.Compact(hashes) {
 		out = binary.LittleEndian.AppendUint32(out, h)
 	}
@@ -108,9 +112,9 @@ func decodeSeen(data []byte) (seenSet, error) {
 	if len(data) < seenHeader || string(data[:len(seenMagic)]) != seenMagic || (len(data)-seenHeader)%size != 0 || len(data) > seenHeader+maxSeen*size {
 		return seenSet{}, errors.New("not a sample of texts of this version")
 	}
-	set := seenSet{rate: uint64(binary.LittleEndian.Uint32(data[len(seenMagic):]))}
-	if set.rate == 0 {
-		return seenSet{}, errors.New("a sample of one in none")
+	set := seenSet{rate: uint64(binary.LittleEndian.Uint32(data[len(seenMagic):])), run: int(binary.LittleEndian.Uint32(data[len(seenMagic)+size:]))}
+	if set.rate == 0 || set.run > maxRun {
+		return seenSet{}, errors.New("a sample of one in none, or of runs that are too long")
 	}
 	for at := seenHeader; at < len(data); at += size {
 		h := binary.LittleEndian.Uint32(data[at:])
@@ -122,29 +126,43 @@ func decodeSeen(data []byte) (seenSet, error) {
 	return set, nil
 }
 
-// eachRun calls do with the hash of each run of words of a text, whatever their
-// case and what stands between them.
-func eachRun(text string, do func(h uint64)) {
+// eachRun calls do with the hash of each run of so many words of a text, or of all
+// its words for 0, whatever their case and what stands between them.
+func eachRun(text string, run int, do func(h uint64)) {
 	const offset, prime = 14695981039346656037, 1099511628211
-	var words [runWords]uint64
-	n := 0
+	mix := func(h, word uint64) uint64 {
+		h = (h ^ word) * prime
+		return h ^ h>>29
+	}
+	finish := func(h uint64) uint64 {
+		h *= 0xbf58476d1ce4e5b9
+		return h ^ h>>32
+	}
+	var words [maxRun]uint64
+	n, whole := 0, uint64(offset)
 	text = text[:min(len(text), maxSeenText)]
 	for w := range strings.FieldsFuncSeq(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
 		h := uint64(offset)
 		for i := range len(w) {
 			h = (h ^ uint64(w[i])) * prime
 		}
-		words[n%runWords] = h
-		if n++; n < runWords {
+		n++
+		if run == 0 {
+			whole = mix(whole, h)
 			continue
 		}
-		run := uint64(offset)
-		for i := range runWords {
-			run = (run ^ words[(n+i)%runWords]) * prime
-			run ^= run >> 29
+		words[n%run] = h
+		if n < run {
+			continue
 		}
-		run *= 0xbf58476d1ce4e5b9
-		do(run ^ run>>32)
+		sum := uint64(offset)
+		for i := range run {
+			sum = mix(sum, words[(n+1+i)%run])
+		}
+		do(finish(sum))
+	}
+	if run == 0 && n > 0 {
+		do(finish(whole))
 	}
 }
 

@@ -43,12 +43,15 @@ func TestSawTellsItsTrainingFromOthers(t *testing.T) {
 
 func TestSeenFile(t *testing.T) {
 	text := strings.Repeat("one two three four five six seven eight nine ten eleven ", 3)
-	file := head.SeenFile([]string{text}, 1)
-	const header, runs, size = 12, 11, 4 // eleven words in a circle
+	file := head.SeenFile([]string{text}, 1, 10)
+	const header, runs, size = 16, 11, 4 // eleven words in a circle
 	if len(file) != header+runs*size {
 		t.Errorf("%d bytes, want %d: each run once", len(file), header+runs*size)
 	}
-	if again := head.SeenFile([]string{strings.ToUpper(text)}, 1); string(again) != string(file) {
+	if again := head.SeenFile([]string{strings.ToUpper(text)}, 1, 10); string(again) != string(file) {
 		t.Error("upper case is another text")
+	}
+	if whole := head.SeenFile([]string{text, strings.ToUpper(text), "another"}, 1, 0); len(whole) != header+2*size {
+		t.Errorf("%d bytes of two whole texts, want %d", len(whole), header+2*size)
 	}
 }
