@@ -211,10 +211,10 @@ func (c *modelMergeCmd) compare(s *streams, m *modelfile.Model, a *adapter.Adapt
 		if without, err = merge.NewReference(s.ctx, l, nil, texts); err != nil {
 			return err
 		}
-		if out.Adapter, err = without.Against(s.ctx, l, x); err != nil {
+		if with, err = merge.NewReference(s.ctx, l, x, texts); err != nil {
 			return err
 		}
-		with, err = merge.NewReference(s.ctx, l, x, texts)
+		out.Adapter, err = without.To(with)
 		return err
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/casemate-ai/casemate/internal/model/kernel"
 	"github.com/casemate-ai/casemate/internal/model/llama"
+	"github.com/casemate-ai/casemate/internal/model/modelfile"
 )
 
 // maxKept is how many bytes of log-probabilities a Reference may keep.
@@ -14,6 +15,7 @@ const maxKept = 1 << 30
 
 // Model is what is measured: a *llama.Model.
 type Model interface {
+	Config() modelfile.Config
 	Forward(ctx context.Context, batch []llama.Sequence) ([]llama.Result, error)
 }
 
@@ -47,11 +49,14 @@ type Reference struct {
 // of the texts, each of two tokens at least; adapter may be nil.
 func NewReference(ctx context.Context, m Model, adapter *llama.Adapter, texts [][]int) (*Reference, error) {
 	r := &Reference{texts: texts}
-	kept := 0
+	tokens, most := 0, maxKept/4/max(1, m.Config().Vocabulary)
+	for _, text := range texts {
+		tokens += len(text)
+	}
+	if tokens > most {
+		return nil, fmt.Errorf("the texts have %d tokens, with this vocabulary they may have %d: give fewer or shorter ones", tokens, most)
+	}
 	err := walk(ctx, m, adapter, texts, func(row []float32, _ int) error {
-		if kept += 4 * len(row); kept > maxKept {
-			return fmt.Errorf("the texts have more tokens than fit %d bytes: give fewer", maxKept)
-		}
 		r.rows = append(r.rows, row)
 		return nil
 	})
@@ -60,28 +65,61 @@ func NewReference(ctx context.Context, m Model, adapter *llama.Adapter, texts []
 
 // Against computes the same of another model and says how far it is.
 func (r *Reference) Against(ctx context.Context, m Model, adapter *llama.Adapter) (Difference, error) {
-	var d Difference
-	same := 0
-	err := walk(ctx, m, adapter, r.texts, func(row []float32, next int) error {
-		if d.Tokens >= len(r.rows) || len(row) != len(r.rows[d.Tokens]) {
-			return fmt.Errorf("a vocabulary of %d tokens is not the reference's", len(row))
+	d := sum{of: r}
+	err := walk(ctx, m, adapter, r.texts, d.add)
+	return d.mean(), err
+}
+
+// To says how far another reference, of the same texts, is from this one.
+func (r *Reference) To(other *Reference) (Difference, error) {
+	d := sum{of: r}
+	n := 0
+	for _, text := range r.texts {
+		for _, next := range text[1:] {
+			if n >= len(other.rows) {
+				return Difference{}, fmt.Errorf("the other reference has %d positions, fewer than this one", len(other.rows))
+			}
+			if err := d.add(other.rows[n], next); err != nil {
+				return Difference{}, err
+			}
+			n++
 		}
-		is := r.rows[d.Tokens]
-		d.Tokens++
-		change := math.Abs(float64(row[next]) - float64(is[next]))
-		d.Mean, d.Max = d.Mean+change, max(d.Max, change)
-		d.Divergence += divergence(is, row)
-		d.Reference, d.Model = d.Reference-float64(is[next]), d.Model-float64(row[next])
-		if largest(is) == largest(row) {
-			same++
-		}
-		return nil
-	})
-	if n := float64(d.Tokens); n > 0 {
-		d.Mean, d.Divergence, d.Agreement = d.Mean/n, max(0, d.Divergence/n), float64(same)/n
-		d.Reference, d.Model = d.Reference/n, d.Model/n
 	}
-	return d, err
+	return d.mean(), nil
+}
+
+// sum is a Difference in the making, of a reference.
+type sum struct {
+	Difference
+	of   *Reference
+	same int
+}
+
+// add takes the log-probabilities after the next position, and the token there.
+func (d *sum) add(row []float32, next int) error {
+	if d.Tokens >= len(d.of.rows) || len(row) != len(d.of.rows[d.Tokens]) {
+		return fmt.Errorf("a vocabulary of %d tokens is not the reference's", len(row))
+	}
+	is := d.of.rows[d.Tokens]
+	d.Tokens++
+	change := math.Abs(float64(row[next]) - float64(is[next]))
+	d.Mean, d.Max = d.Mean+change, max(d.Max, change)
+	d.Divergence += divergence(is, row)
+	d.Reference, d.Model = d.Reference-float64(is[next]), d.Model-float64(row[next])
+	if largest(is) == largest(row) {
+		d.same++
+	}
+	return nil
+}
+
+// mean divides sums by the positions.
+func (d *sum) mean() Difference {
+	out := d.Difference
+	if n := float64(d.Tokens); n > 0 {
+		out.Mean, out.Divergence, out.Agreement = d.Mean/n, max(0, d.Divergence/n), float64(d.same)/n
+		out.Reference, out.Model = d.Reference/n, d.Model/n
+	}
+	return out
 }
 
 // walk gives each the log-probabilities after every position of every text, and

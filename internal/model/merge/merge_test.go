@@ -194,8 +194,21 @@ func TestDifference(t *testing.T) {
 			t.Errorf("%s is %v, want %v", what, x[0], x[1])
 		}
 	}
+	other, err := merge.NewReference(ctx, fixed{{float32(math.Log(3)), 0}, {float32(math.Log(3)), 0}}, nil, [][]int{{0, 1, 0}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := reference.To(other); again != d || err != nil {
+		t.Errorf("To: %+v, %v, want what Against says: %+v", again, err, d)
+	}
+	if _, err := reference.To(&merge.Reference{}); err == nil {
+		t.Error("a reference without positions was compared")
+	}
 	if _, err := merge.NewReference(ctx, fixed{}, nil, [][]int{{1}}); err == nil {
 		t.Error("a text of one token was measured")
+	}
+	if _, err := merge.NewReference(ctx, fixed{}, nil, [][]int{make([]int, 1<<27+1)}); err == nil || !strings.Contains(err.Error(), "give fewer") {
+		t.Errorf("2 GiB of log-probabilities: %v", err)
 	}
 	if _, err := reference.Against(ctx, fixed{{0, 0, 0}, {0, 0, 0}}, nil); err == nil {
 		t.Error("another vocabulary was compared")
@@ -204,6 +217,8 @@ func TestDifference(t *testing.T) {
 
 // fixed answers with the same logits whatever it is asked.
 type fixed [][]float32
+
+func (f fixed) Config() modelfile.Config { return modelfile.Config{Vocabulary: 2} }
 
 func (f fixed) Forward(context.Context, []llama.Sequence) ([]llama.Result, error) {
 	var r llama.Result
