@@ -207,13 +207,18 @@ func TestDifference(t *testing.T) {
 	if _, err := merge.NewReference(ctx, fixed{}, nil, [][]int{{1}}); err == nil {
 		t.Error("a text of one token was measured")
 	}
-	if _, err := merge.NewReference(ctx, fixed{}, nil, [][]int{make([]int, 1<<27+1)}); err == nil || !strings.Contains(err.Error(), "give fewer") {
-		t.Errorf("2 GiB of log-probabilities: %v", err)
+	if _, err := merge.NewReference(ctx, wide{}, nil, [][]int{make([]int, 257)}); err == nil || !strings.Contains(err.Error(), "give fewer") {
+		t.Errorf("more than a GiB of log-probabilities: %v", err)
 	}
 	if _, err := reference.Against(ctx, fixed{{0, 0, 0}, {0, 0, 0}}, nil); err == nil {
 		t.Error("another vocabulary was compared")
 	}
 }
+
+// wide has a vocabulary of which 256 positions fill a GiB.
+type wide struct{ fixed }
+
+func (wide) Config() modelfile.Config { return modelfile.Config{Vocabulary: 1 << 20} }
 
 // fixed answers with the same logits whatever it is asked.
 type fixed [][]float32
