@@ -10,6 +10,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/engine"
+	"github.com/casemate-ai/casemate/internal/learn/outcome"
 	"github.com/casemate-ai/casemate/internal/learn/registry"
 	"github.com/casemate-ai/casemate/internal/security/phrase"
 	"github.com/casemate-ai/casemate/internal/security/report"
@@ -60,6 +61,9 @@ func (c *tuneWatchCmd) Run(s *streams) error {
 	}
 	d := registry.Watch(ref, live)
 	d.Notes = append(d.Notes, notes...)
+	if n := knownInputs(r, v, live); n > 0 {
+		d.Notes = append(d.Notes, fmt.Sprintf("Of the inputs, %s had a text that it learnt from: it is surer of those.", phrase.Number(n)))
+	}
 	if c.JSON {
 		err = writeJSON(s.stdout, map[string]any{"head": v, "drift": d}, true)
 	} else {
@@ -69,6 +73,25 @@ func (c *tuneWatchCmd) Run(s *streams) error {
 		return exitRequest(exitFindings)
 	}
 	return err
+}
+
+// knownInputs counts the inputs whose text the head learnt from, if that is known.
+func knownInputs(r *registry.Registry, v *registry.Version, live []registry.Live) int {
+	seen, err := r.Seen(v)
+	if err != nil || seen == nil {
+		return 0 // it is a note, no more
+	}
+	known := make(map[string]bool, len(seen.Texts))
+	for _, t := range seen.Texts {
+		known[t] = true
+	}
+	n := 0
+	for i := range live {
+		if known[outcome.TextDigest(live[i].Text)] {
+			n++
+		}
+	}
+	return n
 }
 
 // read reads the live inputs.

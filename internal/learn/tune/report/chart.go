@@ -110,6 +110,21 @@ func floor(least float64) (low, step float64) {
 	return low - math.Mod(math.Round(low*10), 2)/10, 0.2
 }
 
+// roundStep returns a step of 1, 2 or 5 times a power of ten of which three to
+// seven reach most.
+func roundStep(most float64) float64 {
+	if !(most > 0) {
+		return 1
+	}
+	base := math.Pow(10, math.Floor(math.Log10(most)))
+	for _, m := range []float64{0.2, 0.5, 1} {
+		if most/(m*base) <= 7 {
+			return m * base
+		}
+	}
+	return 2 * base
+}
+
 // learning draws the score after so many rows.
 func learning(c *tune.Curve, s scale) *chart {
 	if len(c.Points) < 2 {
@@ -137,9 +152,10 @@ func learning(c *tune.Curve, s scale) *chart {
 	}
 	a := axes{x0: float64(max(1, first.Rows)), x1: max(end, float64(first.Rows)+1), logarithmic: true}
 	if s.errors {
-		a.y0, a.y1 = 0, 1.1*most+1e-12
-		for i := range 5 {
-			x := a.y1 * float64(i) / 4
+		step := roundStep(most)
+		a.y0, a.y1 = 0, step*math.Ceil(most/step+1e-9)
+		for i := 0; float64(i)*step <= a.y1*(1+1e-9); i++ {
+			x := float64(i) * step
 			v.YTicks = append(v.YTicks, tickView{At: place(a.y(x)), Label: amount(x)})
 		}
 	} else {

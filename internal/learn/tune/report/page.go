@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -118,7 +119,7 @@ func newPage(r *tune.Result, o Options) (*pageView, error) {
 		return nil, err
 	}
 	s := scaleOf(e)
-	v := &pageView{Name: clean(r.Name), Title: clean(r.Verdict.Headline), Ready: r.Verdict.Ready, Command: clean(o.Command), Measure: e.ScoreName(), Errors: s.errors, Limits: cleaned(r.Card.Limits), Reasons: cleaned(r.Verdict.Reasons), Next: cleaned(r.Verdict.Next)}
+	v := &pageView{Name: clean(r.Name), Title: unbroken(clean(r.Verdict.Headline)), Ready: r.Verdict.Ready, Command: clean(o.Command), Measure: e.ScoreName(), Errors: s.errors, Limits: cleaned(r.Card.Limits), Reasons: cleaned(r.Verdict.Reasons), Next: cleaned(r.Verdict.Next)}
 	v.Badges = []string{phrase.Upper(outcome.TaskWords(string(r.Task))), phrase.Count(len(e.Rows), "row") + " to test on"}
 	v.Figures = strip(e)
 	v.FiguresNote = fmt.Sprintf("On %s in %s that it did not see. In brackets and as lines: the interval in which the figure lies with 95 %% certainty.", phrase.Count(len(e.Rows), "row"), phrase.Count(groupsOf(e), "group"))
@@ -144,10 +145,13 @@ func groupsOf(e *outcome.Evaluation) int {
 	return len(seen)
 }
 
+// unbroken keeps the sign of percent on the line of its number.
+func unbroken(s string) string { return strings.ReplaceAll(s, " %", "\u00a0%") }
+
 func cleaned(list []string) []string {
 	out := make([]string, len(list))
 	for i, s := range list {
-		out[i] = clean(s)
+		out[i] = unbroken(clean(s))
 	}
 	return out
 }
@@ -260,7 +264,11 @@ func (v *pageView) mistakes(r *tune.Result, o Options) {
 		return
 	}
 	list := r.Mistakes[:min(maxMistakes, len(r.Mistakes))]
+	number := r.Task == tuned.TaskRegression
 	v.MistakesNote = "Those that it was surest of come first: where not the answer but the label is wrong, correct it and train again."
+	if number {
+		v.MistakesNote = "The largest come first: where not the answer but the number in the data is wrong, correct it and train again."
+	}
 	redact := o.Redact
 	if redact == nil {
 		redact = inspect.Redact
@@ -274,6 +282,9 @@ func (v *pageView) mistakes(r *tune.Result, o Options) {
 	for i := range list {
 		m := &list[i]
 		row := mistakeView{Number: phrase.Number(m.Number), Truth: answer(m.Truth), Answer: answer(m.Answer), P: fmt.Sprintf("%.0f %%", 100*m.P)}
+		if number {
+			row.Answer, row.P = rounded(m.Answer), ""
+		}
 		if !o.NoTexts {
 			row.show(m, redact(m.Text))
 		}
@@ -287,6 +298,16 @@ func answer(labels []string) string {
 		return "none"
 	}
 	return clean(strings.Join(labels, ", "))
+}
+
+// rounded writes an answer that is a number as figures are.
+func rounded(list []string) string {
+	if len(list) == 1 {
+		if x, err := strconv.ParseFloat(list[0], 64); err == nil {
+			return amount(x)
+		}
+	}
+	return answer(list)
 }
 
 // show cuts a text into pieces, with those marked that moved the answer. A text
