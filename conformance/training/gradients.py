@@ -74,7 +74,7 @@ def adapt(model, kind):
 def sequences(vocabulary):
     torch.manual_seed(11)
     all = []
-    for n, starts in [(40, None), (150, [0, 17, 18, 100]), (5, None)]:
+    for n, starts in [(300, None), (150, [0, 17, 18, 100]), (5, None)]:
         tokens = torch.randint(vocabulary, (n,)).tolist()
         targets = torch.randint(vocabulary, (n,)).tolist()
         targets = [-1 if i % 7 == 3 else t for i, t in enumerate(targets)]

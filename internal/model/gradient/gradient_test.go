@@ -215,6 +215,22 @@ func TestLoRAGradients(t *testing.T) {
 	}
 }
 
+// TestLongGradients has documents of several blocks of attention, with and without
+// a window that ends within a block.
+func TestLongGradients(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many passes")
+	}
+	for _, window := range []int{0, 150} {
+		f := open(t, modeltest.Options{Layers: 1, Width: 16, Heads: 4, KVHeads: 2, HeadSize: 4, FeedForward: 16, SlidingWindow: window})
+		m := load(t, f, gradient.Options{LoRA: &gradient.LoRA{Rank: 2, Targets: []string{"q", "k", "v"}}})
+		disturb(m, 0.2)
+		s := sequence(rand.New(rand.NewPCG(1, 2)), 530, f.Config.Vocabulary)
+		s.Starts = []int{0, 130}
+		checkGradients(t, m, []gradient.Sequence{s})
+	}
+}
+
 // TestForward compares log-probabilities with those of package llama, which rounds
 // nothing if it is Exact.
 func TestForward(t *testing.T) {
