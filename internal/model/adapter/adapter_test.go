@@ -569,6 +569,19 @@ func FuzzLoad(f *testing.F) {
 	f.Add(valid, weights.Bytes())
 	f.Add([]byte(`{"peft_type":"LORA","init_lora_weights":"pissa","rank_pattern":{"a":1}}`), weights.Bytes())
 	f.Add([]byte(nil), single.Bytes())
+	stretched, err := json.Marshal(config(object{"use_dora": true}))
+	if err != nil {
+		f.Fatal(err)
+	}
+	var magnitudes bytes.Buffer
+	all := plain()
+	for _, module := range []string{"self_attn.q_proj", "mlp.down_proj"} {
+		all = append(all, safetensors.Tensor{Name: layer0 + module + ".lora_magnitude_vector", Shape: []int{64}, Data: bytesOf(quant.F32, counted(64, 1))})
+	}
+	if err := safetensors.Write(&magnitudes, all, nil); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(stretched, magnitudes.Bytes())
 	dir, file := f.TempDir(), filepath.Join(f.TempDir(), "adapter.gguf")
 	f.Fuzz(func(t *testing.T, config, weights []byte) {
 		path := file
@@ -587,7 +600,7 @@ func FuzzLoad(f *testing.F) {
 			return
 		}
 		for _, d := range a.Deltas {
-			if len(d.A) != d.Rank*d.In || len(d.B) != d.Out*d.Rank || d.Rank < 1 {
+			if len(d.A) != d.Rank*d.In || len(d.B) != d.Out*d.Rank || d.Rank < 1 || d.Magnitude != nil && len(d.Magnitude) != d.Out {
 				t.Fatalf("%+v", d)
 			}
 		}
