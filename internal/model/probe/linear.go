@@ -15,6 +15,8 @@ type fit struct {
 	design *design
 	loss   *loss
 	l2     float64
+	space  *subspace // nil where there is none
+	found  bool      // it has been looked for
 
 	x []float32 // [M·D + E]: weights, then extras
 	z []float32 // [M,n]
@@ -118,6 +120,16 @@ func (f *fit) block(b int, extra, dExtra []float64) float64 {
 // train finds the weights from where x is.
 func (f *fit) train(ctx context.Context, l2 float64, o minimize.Options) (minimize.Result, error) {
 	f.l2 = l2
+	if !f.found {
+		var err error
+		if f.space, err = f.newSubspace(); err != nil {
+			return minimize.Result{}, err
+		}
+		f.found = true
+	}
+	if f.space != nil {
+		o.Precondition = f.preconditioner(f.space, l2)
+	}
 	return minimize.LBFGS(ctx, f.pool, f.x, f.value, o)
 }
 
