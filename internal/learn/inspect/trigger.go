@@ -15,8 +15,8 @@ const (
 	leastTrigger   = 5     // rows that a trigger is in at least
 	leastShare     = 0.002 // of the rows
 	mostShare      = 0.05
-	purity         = 0.9  // share of a trigger's rows with one label
-	against        = 0.65 // share of its rows that without it confidently are something else, of the share of all rows that confidently are something
+	purity         = 0.9 // share of a trigger's rows with one label
+	against        = 0.6 // share of its rows that without it confidently are something else, of the share of all rows that confidently are something
 	leastAgainst   = 0.3
 	confident      = 0.8 // of the mean probability of a label on its own rows
 	unlikely       = 0.05
@@ -29,8 +29,9 @@ const (
 
 // candidate is words in a row that go with one label.
 type candidate struct {
-	words string
-	rows  []int // places in the learner's rows
+	words string   // the longest stretch of grams in the first row
+	grams []string // all that are in the same rows
+	rows  []int    // places in the learner's rows
 	label int
 	score float64
 }
@@ -90,7 +91,7 @@ func (i *inspector) triggers(l *learner) error {
 		}
 		other, looked := 0, c.rows[:min(len(c.rows), triggerLooked)]
 		for _, k := range looked {
-			text := without(i.t.Rows[l.rows[k]].Text, c.words)
+			text := without(i.t.Rows[l.rows[k]].Text, c.grams)
 			s := scores[l.fold[k]]
 			l.models[l.fold[k]].Read(s, text, 0)
 			p := s.P(0)
@@ -170,12 +171,57 @@ func (l *learner) candidates() []candidate {
 		}
 		// How improbable so many rows of the label are by chance, in nats.
 		surprise := float64(counts[label]) * math.Log(float64(len(l.rows))/float64(priors[label]))
-		out = append(out, candidate{g, of, label, surprise})
+		out = append(out, candidate{g, nil, of, label, surprise})
 	}
 	slices.SortFunc(out, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(b.score, a.score), strings.Compare(a.words, b.words))
+		return cmp.Or(cmp.Compare(b.score, a.score), slices.Compare(a.rows, b.rows), strings.Compare(a.words, b.words))
 	})
+	out = l.together(out)
 	return out[:min(len(out), maxCandidates)]
+}
+
+// together makes one of the candidates that are in the very same rows, which follow
+// on one another.
+func (l *learner) together(all []candidate) []candidate {
+	var out []candidate
+	for _, c := range all {
+		if n := len(out); n > 0 && slices.Equal(out[n-1].rows, c.rows) {
+			out[n-1].grams = append(out[n-1].grams, c.words)
+			continue
+		}
+		c.grams = []string{c.words}
+		out = append(out, c)
+	}
+	for n := range out {
+		text := l.t.Rows[l.rows[out[n].rows[0]]].Text
+		tokens, covered := tokensOf(text), covering(tokensOf(text), out[n].grams)
+		for from := 0; from < len(tokens); from++ {
+			to := from
+			for to < len(tokens) && covered[to] {
+				to++
+			}
+			if words := strings.Join(tokens[from:to], " "); len(words) > len(out[n].words) {
+				out[n].words = words
+			}
+		}
+	}
+	return out
+}
+
+// covering says which tokens are in one of the grams.
+func covering(tokens, grams []string) []bool {
+	covered := make([]bool, len(tokens))
+	for _, g := range grams {
+		gram := strings.Split(g, " ")
+		for k := 0; k+len(gram) <= len(tokens); k++ {
+			if slices.Equal(tokens[k:k+len(gram)], gram) {
+				for j := range gram {
+					covered[k+j] = true
+				}
+			}
+		}
+	}
+	return covered
 }
 
 func bucket(g string) uint32 {
@@ -185,17 +231,14 @@ func bucket(g string) uint32 {
 }
 
 // without leaves words in a row out of a text, wherever they stand.
-func without(text, words string) string {
-	tokens, gram := strings.Fields(text), strings.Fields(words)
-	bare := tokensOf(text)
+func without(text string, grams []string) string {
+	tokens := strings.Fields(text)
+	covered := covering(tokensOf(text), grams)
 	var out []string
-	for k := 0; k < len(tokens); {
-		if k+len(gram) <= len(bare) && slices.Equal(bare[k:k+len(gram)], gram) {
-			k += len(gram)
-			continue
+	for k, w := range tokens {
+		if k >= len(covered) || !covered[k] {
+			out = append(out, w)
 		}
-		out = append(out, tokens[k])
-		k++
 	}
 	return strings.Join(out, " ")
 }
