@@ -31,7 +31,7 @@ def vectors(rows, width, classes, seed):
     spectrum = (3.0 / numpy.arange(1, rank + 1) ** 0.5).astype("f4")
     x = (r.standard_normal((rows, rank)).astype("f4") * spectrum) @ mix
     x += 0.3 * r.standard_normal((rows, width)).astype("f4")
-    x += (0.09 * r.standard_normal((classes, width)).astype("f4"))[which]
+    x += (0.05 * r.standard_normal((classes, width)).astype("f4"))[which]
     size = numpy.exp(r.standard_normal(width)).astype("f4")
     size[: width // 500 + 1] *= 200  # outliers
     return (x * size + r.standard_normal(width).astype("f4") * size).astype("f2"), which, r
@@ -141,7 +141,7 @@ def main():
     p.add_argument("--rows", type=int)
     p.add_argument("--width", type=int, default=4096)
     p.add_argument("--classes", type=int, default=200)
-    p.add_argument("--l2", type=float, default=0.01)
+    p.add_argument("--l2", type=float, default=0.001)
     a = p.parse_args()
     if a.rows:
         ok = compare(a.run, "single", a.rows, a.width, a.classes, a.l2, 1, torch.float32)

@@ -110,10 +110,11 @@ type design struct {
 	halves   []byte
 }
 
-// newDesign standardises some rows of a matrix.
-func newDesign(pool *tensor.Pool, m *Matrix, rows []int, s *standard) (*design, error) {
+// newDesign standardises some rows of a matrix. A large design, or any with round,
+// is rounded to float16.
+func newDesign(pool *tensor.Pool, m *Matrix, rows []int, s *standard, round bool) (*design, error) {
 	d := &design{n: len(rows), width: m.Width}
-	if d.n*d.width <= maxFloats {
+	if d.n*d.width <= maxFloats && !round {
 		d.floats = make([]float32, d.n*d.width)
 	} else {
 		d.halves = make([]byte, 2*d.n*d.width)

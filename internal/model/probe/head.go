@@ -211,7 +211,7 @@ func (h *Head) Evaluate(ctx context.Context, m Matrix, rows []int, threads int) 
 			return nil, err
 		}
 		part := rows[lo:min(len(rows), lo+together)]
-		d, err := newDesign(pool, &m, part, &h.standard)
+		d, err := newDesign(pool, &m, part, &h.standard, false)
 		if err != nil {
 			return nil, err
 		}

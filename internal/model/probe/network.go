@@ -96,7 +96,7 @@ func (t *trainer) networkOn(rows, held []int, epochs int) (*Head, [][]float64, e
 	var design *design
 	measure := newLoss(t.o.Task, len(t.o.Labels), t.o.Huber)
 	if held != nil {
-		if design, err = newDesign(t.pool, t.matrix, held, &n.head.standard); err != nil {
+		if design, err = newDesign(t.pool, t.matrix, held, &n.head.standard, t.o.round); err != nil {
 			return nil, nil, err
 		}
 		if measure.targets, err = t.answersOf(held); err != nil {
@@ -161,7 +161,7 @@ func (t *trainer) newNetwork(rows []int, epochs int) (*network, error) {
 		return nil, err
 	}
 	n := &network{t: t, head: t.empty(s), loss: newLoss(t.o.Task, len(t.o.Labels), t.o.Huber)}
-	if n.design, err = newDesign(t.pool, t.matrix, rows, &s); err != nil {
+	if n.design, err = newDesign(t.pool, t.matrix, rows, &s, t.o.round); err != nil {
 		return nil, err
 	}
 	if n.loss.targets, err = t.answersOf(rows); err != nil {

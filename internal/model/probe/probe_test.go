@@ -232,6 +232,52 @@ func TestHalves(t *testing.T) {
 	}
 }
 
+// TestRounded wants rows that are kept as float16 to give nearly the same head.
+func TestRounded(t *testing.T) {
+	m, targets := clusters(500, 20, 4, .7, 9)
+	for _, kind := range []probe.Kind{probe.Linear, probe.Network} {
+		o := probe.Options{Task: probe.Single, Kind: kind, Labels: labels(4), Validation: between(300, 400), Epochs: 20, Hidden: 16}
+		a, b := train(t, m, targets, o), train(t, m, targets, probe.Rounded(o))
+		if bytes.Equal(encoded(t, a), encoded(t, b)) {
+			t.Errorf("%s: rounding changes nothing", kind)
+		}
+		x, y := accuracy(t, a, m, targets, between(400, 500)), accuracy(t, b, m, targets, between(400, 500))
+		if math.Abs(x-y) > .02 || x < .7 {
+			t.Errorf("%s: %.3f right, %.3f with rows of float16", kind, x, y)
+		}
+	}
+}
+
+// TestWide wants heads on vectors wide enough for the search to be preconditioned:
+// the least value found, in fewer steps than vectors have strong directions, and
+// the same file whatever the threads.
+func TestWide(t *testing.T) {
+	m, targets := correlated(400, 300, 3, .1, 1)
+	var first []byte
+	for _, threads := range []int{1, 2, 3} {
+		h := train(t, m, targets, probe.Options{Task: probe.Single, Labels: labels(3), L2: []float64{.01}, Threads: threads, Gradient: 1e-4})
+		if first == nil {
+			first = encoded(t, h)
+		}
+		if !bytes.Equal(first, encoded(t, h)) {
+			t.Errorf("%d threads give another head", threads)
+		}
+		if got := h.Trained(); got.Iterations > 40 || !got.Converged {
+			t.Errorf("%+v: want fewer than 40 steps", got)
+		}
+	}
+	narrow := m
+	narrow.Width, narrow.Halves = 255, nil
+	for i := range m.Rows {
+		narrow.Halves = append(narrow.Halves, m.Halves[i*m.Width:i*m.Width+255]...)
+	}
+	// Without the subspace of wide vectors the same problem, but for 45 numbers,
+	// takes many steps: the test above can fail.
+	if got := train(t, narrow, targets, probe.Options{Task: probe.Single, Labels: labels(3), L2: []float64{.01}, Gradient: 1e-4}).Trained(); got.Iterations <= 40 {
+		t.Errorf("without a subspace it takes %d steps", got.Iterations)
+	}
+}
+
 // TestBalanced wants a rare class found more often where classes weigh the same.
 func TestBalanced(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 4))

@@ -56,6 +56,8 @@ type Options struct {
 	Threads  int // 0 means all processors
 	// Progress, where not nil, is told of each step how far the training is, 0 to 1.
 	Progress func(done float64)
+
+	round bool // rows are kept as float16, however few: for tests
 }
 
 // defaultL2 are strengths of L2, the strongest first.
@@ -264,7 +266,7 @@ func (t *trainer) newFit(rows []int) (*fit, standard, error) {
 	if err != nil {
 		return nil, s, err
 	}
-	d, err := newDesign(t.pool, t.matrix, rows, &s)
+	d, err := newDesign(t.pool, t.matrix, rows, &s, t.o.round)
 	if err != nil {
 		return nil, s, err
 	}
@@ -381,7 +383,7 @@ const maxWorse = 2
 // one before it, and measures each on rows that are not trained on. With stop it
 // keeps the weights and ends where the rows' loss grows.
 func (t *trainer) path(f *fit, s *standard, held []int, stop bool) (*path, error) {
-	design, err := newDesign(t.pool, t.matrix, held, s)
+	design, err := newDesign(t.pool, t.matrix, held, s, t.o.round)
 	if err != nil {
 		return nil, err
 	}
