@@ -477,3 +477,33 @@ func TestRefusesSequences(t *testing.T) {
 		t.Error("a closed model computes")
 	}
 }
+
+// TestGroups computes sequences of more tokens than go through the layers
+// together: the loss and the gradients are the sums of each sequence's own.
+func TestGroups(t *testing.T) {
+	f := open(t, small("llama"))
+	m := load(t, f, gradient.Options{Full: true})
+	batch := long(f.Config.Vocabulary)
+	var sum, weight float64
+	for _, p := range m.Parameters() {
+		clear(p.Grad)
+	}
+	for _, s := range batch {
+		loss, err := m.Step(context.Background(), []gradient.Sequence{s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum, weight = sum+loss.Sum, weight+loss.Weight
+	}
+	grads := gradients(m)
+	got := step(t, m, batch)
+	if d := math.Abs(got.Sum/sum - 1); !(d < 1e-9) || math.Abs(got.Weight-weight) > 1e-6 {
+		t.Errorf("the loss is %v of %v, in parts %v of %v", got.Sum, got.Weight, sum, weight)
+	}
+	if d := distance(t, gradients(m), grads); !(d < 1e-6) {
+		t.Errorf("gradients are %v away from the sum of the parts'", d)
+	}
+	if only := lossOf(t, m, batch); only.Sum != got.Sum {
+		t.Errorf("Loss is %v, Step's %v", only.Sum, got.Sum)
+	}
+}
