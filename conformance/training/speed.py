@@ -119,11 +119,12 @@ def compare(arguments, name):
     ours, theirs = [], []
     for turn in range(arguments.turns):
         ours.append(casemate(arguments.casemate, name, arguments.steps, arguments.scratch, arguments.layers, arguments.threads))
+        print(f"# {name}, turn {turn + 1}: casemate {ours[-1]}", file=sys.stderr, flush=True)
         command = [sys.executable, __file__, arguments.casemate, "--pytorch", name, "--steps", str(arguments.steps), "--layers", str(arguments.layers)]
         environment = {**os.environ, "OMP_NUM_THREADS": str(arguments.threads)} if arguments.threads else None
         out = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
         theirs.append(json.loads(out.stdout.splitlines()[-1]))
-        print(f"# {name}, turn {turn + 1}: casemate {ours[-1]['runs']}, PyTorch {theirs[-1]['runs']} s", file=sys.stderr, flush=True)
+        print(f"# {name}, turn {turn + 1}: PyTorch {theirs[-1]}", file=sys.stderr, flush=True)
     tokens = 8 * 256
     best = [min(r for t in all for r in t["runs"]) for all in (ours, theirs)]
     median = [statistics.median(r for t in all for r in t["runs"]) for all in (ours, theirs)]
