@@ -35,22 +35,22 @@ type Options struct {
 	// Distances from a row to the next, in numbers; 0 where rows lie one after the
 	// other. XStride is of x, DYStride of dy, OutStride of the result.
 	OutStride, XStride, DYStride int
-	// Memory lets products with BF16 round activations once, not once for every
-	// few hundred columns; nil takes none. No bit depends on it.
+	// Memory lets products pack activations once, not once for every few hundred
+	// columns; nil takes none. No bit depends on it.
 	Memory *Memory
 }
 
 // Memory is what products keep from one to the next, up to some 18 MB or one run of
-// each row. The zero value works. One product at a time may use it.
+// each row, of 1 KB. The zero value works. One product at a time may use it.
 type Memory struct {
 	words []uint32
 	limit int // for tests
 }
 
-// packedNumbers is how many numbers are rounded ahead at a time.
-const packedNumbers = 1 << 23
+// packedWords is how many numbers, or pairs with BF16, are packed ahead at a time.
+const packedWords = 1 << 22
 
-func (m *Memory) most() int { return or(m.limit, packedNumbers) }
+func (m *Memory) most() int { return or(m.limit, packedWords) }
 
 // take returns n words, of any value.
 func (m *Memory) take(n int) []uint32 {

@@ -70,7 +70,7 @@ func TestProducts(t *testing.T) {
 	for _, s := range sizes {
 		for _, o := range []gemm.Options{
 			{}, {Accumulate: true}, {BF16: true}, {BF16: true, Accumulate: true},
-			{BF16: true, Memory: new(gemm.Memory)}, {BF16: true, Memory: gemm.NewMemory(600), Accumulate: true},
+			{BF16: true, Memory: new(gemm.Memory)}, {BF16: true, Memory: gemm.NewMemory(600), Accumulate: true}, {Memory: new(gemm.Memory)},
 		} {
 			checkProducts(t, p, s[0], s[1], s[2], o)
 		}

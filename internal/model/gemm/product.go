@@ -89,7 +89,7 @@ func run(p *tensor.Pool, name string, q product) error {
 	q = q.turned()
 	step := q.K
 	if q.ahead() {
-		step = max(q.memory.most()/q.M/q.length(), 1) * q.length()
+		step = max(q.memory.most()/q.M/tiles.Run, 1) * q.length()
 	}
 	for q.k1 < q.K || q.k1 == 0 {
 		q.k, q.k1 = q.k1, min(q.k1+step, q.K)
@@ -116,8 +116,8 @@ func (q *product) compute(p *tensor.Pool) error {
 }
 
 // ahead says whether all rows of a are packed before they are multiplied: where
-// that makes them smaller, they are met more than once and there is memory.
-func (q *product) ahead() bool { return q.memory != nil && q.bf16 && q.N > blockColumns && q.M > 0 }
+// they would be packed more than once and there is memory.
+func (q *product) ahead() bool { return q.memory != nil && q.N > blockColumns && q.M > 0 }
 
 // packAll packs all rows of a, run by run.
 func (q *product) packAll(p *tensor.Pool) error {
@@ -128,6 +128,7 @@ func (q *product) packAll(p *tensor.Pool) error {
 		M, K := min(groupRows, q.M-m), min(q.length(), q.k1-k)
 		mem := newMemory(w, q, 0, M, K)
 		mem.aPairs, mem.aStride = q.packedAt(m, k), packedStride
+		mem.a = asFloats(mem.aPairs)
 		q.packLeft(&mem, m, M, k, K)
 	})
 }
@@ -222,6 +223,7 @@ func (q *product) strip(w *tensor.Worker, m, m1, n, n1 int) {
 				q.packLeft(&mem, i, s.M, k, K)
 			} else {
 				mem.aPairs, s.AStride = q.packedAt(i, k), packedStride
+				mem.a = asFloats(mem.aPairs)
 			}
 			for at := 0; at < s.M; at += tiles.Rows {
 				in := s

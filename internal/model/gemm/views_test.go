@@ -101,7 +101,7 @@ func TestThreads(t *testing.T) {
 	x, dy, w := numbers(r, T*K), numbers(r, T*N), numbers(r, N*K)
 	weights := gemm.Weights{Type: quant.F32, Rows: N, Cols: K, Floats: w}
 	var first [][]float32
-	for _, o := range []gemm.Options{{}, {BF16: true}, {BF16: true, Memory: gemm.NewMemory(40000)}} {
+	for _, o := range []gemm.Options{{}, {Memory: gemm.NewMemory(20000)}, {BF16: true}, {BF16: true, Memory: gemm.NewMemory(20000)}} {
 		if o.Memory == nil {
 			first = nil // with memory bits are the same
 		}
