@@ -52,6 +52,17 @@ func tickets(seed uint64, n int, lines bool, strange float64) string {
 	return b.String()
 }
 
+// withoutQueues takes the heading and the last column from tickets.
+func withoutQueues(csv string) string {
+	var b strings.Builder
+	for i, line := range strings.Split(strings.TrimSpace(csv), "\n") {
+		if i > 0 {
+			b.WriteString(line[:strings.LastIndexByte(line, ',')] + "\n")
+		}
+	}
+	return b.String()
+}
+
 // desk is a folder with a data directory, in which commands are run.
 type desk struct {
 	t   *testing.T
@@ -138,7 +149,10 @@ func TestFromTrainingToDrift(t *testing.T) {
 	d.run(exitFine, []string{"stable", "true label"}, "tune", "watch", "queue", d.put("live.jsonl", tickets(4, 300, true, 0)), "--fail-on", "look")
 	d.run(exitFindings, []string{"drifted", "known words"}, "tune", "watch", "queue", d.put("strange.jsonl", tickets(5, 300, true, 0.5)), "--fail-on", "drifted")
 	d.run(exitFine, []string{"too few to tell", "Bring at least"}, "tune", "watch", "queue", d.put("few.txt", "mail with a link\n{\"no\":1}\nlogin locked\n"), "--fail-on", "drifted")
-	d.run(exitFault, []string{"no input that can be used"}, "tune", "watch", "queue", d.put("none.jsonl", "{}\n"))
+	d.run(exitFine, []string{"stable", "true label", `column "text", true labels in "queue"`}, "tune", "watch", "queue", d.put("live.csv", tickets(7, 300, false, 0)), "--fail-on", "look")
+	d.run(exitFine, []string{"stable", "read without labels"}, "tune", "watch", "queue", d.put("texts.csv", "ticket,text\n"+withoutQueues(tickets(8, 300, false, 0))), "--fail-on", "look")
+	d.run(exitFine, []string{"stable", `column "subject"`}, "tune", "watch", "queue", d.put("other.jsonl", strings.ReplaceAll(tickets(9, 300, true, 0), `"text":`, `"subject":`)), "--fail-on", "look")
+	d.run(exitFault, []string{"no input that can be used"}, "tune", "watch", "queue", d.put("none.txt", "{}\n"))
 
 	d.run(exitFine, []string{"queue@" + first + " is in service again"}, "tune", "rollback", "queue")
 	d.run(exitUsage, []string{"the first that was in service", "--out"}, "tune", "rollback", "queue")

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -17,20 +14,15 @@ import (
 	"github.com/casemate-ai/casemate/internal/security/tuned"
 )
 
-// Limits of live inputs: beyond them the rest is left unread, which is said.
-const (
-	maxLiveLine  = 1 << 20
-	maxLive      = 200_000
-	maxLiveBytes = 512 << 20
-	liveTogether = 256 // texts that a head answers at once
-)
+// liveTogether is how many texts a head answers at once.
+const liveTogether = 256
 
 type tuneWatchCmd struct {
 	ownHeadFlags
 	Name   string `arg:"" help:"NAME (in service, else the newest) or NAME@VERSION."`
-	Input  string `arg:"" name:"file" help:"Live inputs: a text a line, or JSON objects a line; - for standard input."`
-	Text   string `default:"text" placeholder:"FIELD" help:"The field of JSON objects that has the text. Default: text."`
-	Label  string `default:"label" placeholder:"FIELD" help:"The field that has the true label, or a list of them, where it is known. Default: label."`
+	Input  string `arg:"" name:"file" help:"Live inputs: CSV, TSV, JSON lines or Parquet, or a text a line (.txt, .log); - for standard input, texts or JSON objects a line."`
+	Text   string `placeholder:"COLUMN" help:"The column or field of texts. Default: found; of JSON objects a line, text."`
+	Label  string `placeholder:"COLUMN" help:"The column or field of true labels, where they are known. Default: found; of JSON objects a line, label."`
 	FailOn string `enum:"never,look,drifted" default:"never" help:"Exit 1 if the inputs changed so far: look or drifted. Default: never."`
 	JSON   bool   `help:"Print one JSON document."`
 }
@@ -52,11 +44,16 @@ func (c *tuneWatchCmd) Run(s *streams) error {
 	if ref == nil {
 		return &casemate.Error{Code: casemate.CodeInput, Message: fmt.Sprintf("watch %s: it has no reference", v), Hint: "train it with casemate tune train, which keeps one"}
 	}
-	live, notes, err := c.read(s)
+	h, e, done, err := headAnswers{s: s, flags: c.ownHeadFlags}.open(s.ctx, v)
 	if err != nil {
 		return err
 	}
-	if err := c.answer(s, v, live); err != nil {
+	defer done()
+	live, notes, err := c.read(s, h.Card())
+	if err != nil {
+		return err
+	}
+	if err := answerAll(s, h, e, live); err != nil {
 		return err
 	}
 	d := registry.Watch(ref, live)
@@ -94,55 +91,8 @@ func knownInputs(r *registry.Registry, v *registry.Version, live []registry.Live
 	return n
 }
 
-// read reads the live inputs.
-func (c *tuneWatchCmd) read(s *streams) (live []registry.Live, notes []string, err error) {
-	in, done, err := openInput(s, c.Input)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer done()
-	lines := bufio.NewScanner(in)
-	lines.Buffer(make([]byte, 64<<10), maxLiveLine)
-	broken, size, number := 0, 0, 0
-	for lines.Scan() {
-		line := bytes.TrimSpace(lines.Bytes())
-		number++
-		if len(line) == 0 {
-			continue
-		}
-		if size += len(line); len(live) == maxLive || size > maxLiveBytes {
-			notes = append(notes, fmt.Sprintf("Only the first %s were read.", phrase.Count(len(live), "input")))
-			break
-		}
-		x, ok := registry.ParseLive(line, c.Text, c.Label)
-		if !ok {
-			broken++
-			continue
-		}
-		live = append(live, x)
-	}
-	if err := lines.Err(); err != nil {
-		if errors.Is(err, bufio.ErrTooLong) {
-			err = &casemate.Error{Code: casemate.CodeInput, Message: fmt.Sprintf("read line %d: it is longer than %s", number+1, phrase.Bytes(maxLiveLine)), Hint: "cut it"}
-		}
-		return nil, nil, err
-	}
-	if broken > 0 {
-		notes = append(notes, fmt.Sprintf("%s could not be used: no JSON, no text in %q, or no UTF-8.", phrase.Upper(phrase.Count(broken, "line")), c.Text))
-	}
-	if len(live) == 0 {
-		return nil, nil, &casemate.Error{Code: casemate.CodeInput, Message: "watch: there is no input that can be used", Hint: "give a text a line, or JSON objects with the field that --text names"}
-	}
-	return live, notes, nil
-}
-
-// answer has the head answer every input.
-func (c *tuneWatchCmd) answer(s *streams, v *registry.Version, live []registry.Live) error {
-	h, e, done, err := headAnswers{s: s, flags: c.ownHeadFlags}.open(s.ctx, v)
-	if err != nil {
-		return err
-	}
-	defer done()
+// answerAll has the head answer every input.
+func answerAll(s *streams, h *tuned.Head, e engine.Engine, live []registry.Live) error {
 	bar := newHeadBar(s.stderr)
 	defer bar.done()
 	for from := 0; from < len(live); from += liveTogether {
