@@ -3,6 +3,7 @@ package native
 import (
 	"fmt"
 	"maps"
+	"os"
 	"regexp"
 	"slices"
 	"sync"
@@ -54,6 +55,9 @@ func (e *Engine) load(name, path string) error {
 	if err != nil {
 		return err
 	}
+	if err := e.roomFor(a); err != nil {
+		return err
+	}
 	ready, err := e.model.NewAdapter(a)
 	if err != nil {
 		return input("make the adapter ready", err, "") // which the error names
@@ -65,6 +69,19 @@ func (e *Engine) load(name, path string) error {
 	}
 	e.adapters.drop(name)
 	e.adapters.all[name] = &loaded{LoadedAdapter: LoadedAdapter{name, a.Digest, ready.Bytes()}, adapter: ready}
+	return nil
+}
+
+// roomFor refuses an adapter that the memory looks too small for: its numbers are
+// packed once more.
+func (e *Engine) roomFor(a *adapter.Adapter) error {
+	need := int64(0)
+	for _, d := range a.Deltas {
+		need += 4 * int64(len(d.A)+len(d.B)+len(d.Magnitude))
+	}
+	if room, known := availableMemory(os.DirFS("/")); known && need > room && !e.options.AnyMemory {
+		return input(fmt.Sprintf("use adapter %q", a.Path), fmt.Errorf("it needs %s, and %s are free", size(need), size(room)), "unload another, end other programs, or try nevertheless with --any-memory")
+	}
 	return nil
 }
 

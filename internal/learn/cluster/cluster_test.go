@@ -531,6 +531,31 @@ func TestEvaluate(t *testing.T) {
 	}
 }
 
+// broken fails at every text that names host h217.
+type broken struct{ fake }
+
+var errBroken = errors.New("broken")
+
+func (b broken) Score(ctx context.Context, r engine.ScoreRequest) ([]engine.Score, error) {
+	if strings.Contains(r.Messages[len(r.Messages)-1].Content, "h217,") {
+		return nil, errBroken
+	}
+	return b.fake.Score(ctx, r)
+}
+
+func TestEvaluateEnds(t *testing.T) {
+	j, x := job(cluster.Axolotl), table(t)
+	p, groups := parts(x), make([]int, len(x.Rows))
+	if _, err := j.Evaluate(ctx, broken{}, cluster.Candidate{Name: "alerts"}, x, p.Test, groups, nil); !errors.Is(err, errBroken) || !strings.Contains(err.Error(), "test row 32") {
+		t.Errorf("a model that fails: %v", err)
+	}
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := j.Evaluate(ended, fake{}, cluster.Candidate{Name: "alerts"}, x, p.Test, groups, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
 func TestEvaluateSeveralLabels(t *testing.T) {
 	j := job(cluster.Axolotl)
 	x := parse(t, "m.jsonl", strings.Repeat(`{"text":"some words about a host","labels":["a","b"]}`+"\n"+`{"text":"other words about a mail","labels":["a","c"]}`+"\n", 3))

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/casemate-ai/casemate/internal/engine"
 	"github.com/casemate-ai/casemate/internal/learn/dataset"
@@ -34,7 +35,8 @@ type Candidate struct {
 // taught them, and says how good the answers are. Labels are chosen by the
 // probability of each as the answer; several labels of a row are read from what the
 // model says; of conversations the mean loss of the answers is taken. Groups has
-// the group of each row of the table.
+// the group of each row of the table. Several rows are asked at a time, which
+// changes no answer.
 func (j *Job) Evaluate(ctx context.Context, e Engine, c Candidate, t *dataset.Table, rows, groups []int, progress func(done, all int)) (*outcome.Evaluation, error) {
 	w, err := newWriter(t, j.Data.Instruction, nil)
 	if err != nil {
@@ -44,26 +46,16 @@ func (j *Job) Evaluate(ctx context.Context, e Engine, c Candidate, t *dataset.Ta
 	if t.Kind != dataset.KindChat {
 		ev.Task, ev.Labels = string(t.Kind), slices.Clone(t.Labels)
 	}
-	x := examiner{w, e, c.Adapter}
-	for n, i := range rows {
-		row := &t.Rows[i]
-		out := outcome.Row{Number: row.Number, Text: outcome.TextDigest(row.Text), Group: groups[i], Truth: []string{}, Answer: []string{}}
-		switch t.Kind {
-		case dataset.KindChat:
-			err = x.loss(ctx, row, &out)
-		case dataset.KindMulti:
-			out.Truth = append(out.Truth, row.Labels...)
-			err = x.several(ctx, row, &out)
-		default:
-			out.Truth = append(out.Truth, row.Labels...)
-			err = x.one(ctx, row, t.Labels, &out)
+	x := &examiner{w: w, e: e, adapter: c.Adapter, t: t}
+	if err := x.all(ctx, len(rows), func(ctx context.Context, n int) error {
+		row := &t.Rows[rows[n]]
+		ev.Rows[n] = outcome.Row{Number: row.Number, Text: outcome.TextDigest(row.Text), Group: groups[rows[n]], Truth: []string{}, Answer: []string{}}
+		if err := x.ask(ctx, row, &ev.Rows[n]); err != nil {
+			return fmt.Errorf("test row %d: %w", row.Number, err)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("test row %d: %w", row.Number, err)
-		}
-		if ev.Rows[n] = out; progress != nil {
-			progress(n+1, len(rows))
-		}
+		return nil
+	}, progress); err != nil {
+		return nil, err
 	}
 	ev.Test = outcome.TestDigest(ev.Rows)
 	ev.Figures = figures(ev)
@@ -75,6 +67,57 @@ type examiner struct {
 	w       *writer
 	e       Engine
 	adapter string
+	t       *dataset.Table
+}
+
+// together is how many rows are asked at a time.
+const together = 8
+
+// all calls do for every n below count, some at a time, and tells how many are
+// done. The first error ends the others.
+func (x *examiner) all(ctx context.Context, count int, do func(ctx context.Context, n int) error, progress func(done, all int)) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var mu sync.Mutex // of next, done and progress
+	var group sync.WaitGroup
+	next, done := 0, 0
+	for range min(count, together) {
+		group.Go(func() {
+			for {
+				mu.Lock()
+				n := next
+				next++
+				mu.Unlock()
+				if n >= count || ctx.Err() != nil {
+					return
+				}
+				if err := do(ctx, n); err != nil {
+					stop(err)
+					return
+				}
+				mu.Lock()
+				if done++; progress != nil {
+					progress(done, count)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	return context.Cause(ctx)
+}
+
+// ask fills in the answer to a row, and the truth.
+func (x *examiner) ask(ctx context.Context, row *dataset.Row, out *outcome.Row) error {
+	switch x.t.Kind {
+	case dataset.KindChat:
+		return x.loss(ctx, row, out)
+	case dataset.KindMulti:
+		out.Truth = append(out.Truth, row.Labels...)
+		return x.several(ctx, row, out)
+	}
+	out.Truth = append(out.Truth, row.Labels...)
+	return x.one(ctx, row, x.t.Labels, out)
 }
 
 // messages are turns as an engine takes them.

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -52,8 +53,8 @@ func Open(dir string) (*Job, []byte, error) {
 		return nil, nil, fmt.Errorf("read job %q: %w", dir, err)
 	}
 	for name, digest := range j.Files {
-		data, err := readFile(filepath.Join(dir, filepath.FromSlash(name)), maxFile)
-		if err == nil && outcome.Digest(data) != digest {
+		is, err := digestOf(filepath.Join(dir, filepath.FromSlash(name)))
+		if err == nil && is != digest {
 			err = errors.New("it was changed since the job was written")
 		}
 		if err != nil {
@@ -98,8 +99,8 @@ func plainJSON(err error) error {
 	return errors.New("it is no valid JSON")
 }
 
-// readFile reads a regular file of at most so many bytes.
-func readFile(path string, limit int64) ([]byte, error) {
+// openFile opens a regular file of at most so many bytes.
+func openFile(path string, limit int64) (*os.File, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return nil, err
@@ -107,12 +108,28 @@ func readFile(path string, limit int64) ([]byte, error) {
 	if !info.Mode().IsRegular() || info.Size() > limit {
 		return nil, fmt.Errorf("no regular file of at most %d bytes", limit)
 	}
-	f, err := os.Open(path)
+	return os.Open(path)
+}
+
+// readFile reads a regular file of at most so many bytes.
+func readFile(path string, limit int64) ([]byte, error) {
+	f, err := openFile(path, limit)
 	if err != nil {
 		return nil, err
 	}
 	data, err := io.ReadAll(io.LimitReader(f, limit))
 	return data, errors.Join(err, f.Close())
+}
+
+// digestOf returns the digest of a file of a job.
+func digestOf(path string) (string, error) {
+	f, err := openFile(path, maxFile)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	_, err = io.Copy(h, io.LimitReader(f, maxFile))
+	return fmt.Sprintf("sha256:%x", h.Sum(nil)), errors.Join(err, f.Close())
 }
 
 // maxEntries bounds how many entries of a folder are looked at.
