@@ -29,6 +29,7 @@ func backward() {
 			VMULPS(v[9], v[1], v[0])
 		})
 		m.products()
+		m.dot()
 		m.gained()
 		m.exponentials()
 		m.largest()
@@ -90,6 +91,49 @@ func (m *machine) products() {
 		}
 	})
 	m.lanes(lanes, true)
+	VZEROUPPER()
+	RET()
+}
+
+// dot is products from sums of zero on, added as a tree.
+func (m *machine) dot() {
+	TEXT("dot"+m.name, NOSPLIT, "func(a, b *float32, n int) float64")
+	Pragma("noescape")
+	Doc("n is a multiple of 32.")
+	a, b, n := Load(Param("a"), GP64()), Load(Param("b"), GP64()), Load(Param("n"), GP64())
+	doubles := m.width / 2
+	count := 32 / doubles
+	for i := range count {
+		VXORPD(m.vec[i], m.vec[i], m.vec[i])
+	}
+	stream("loop", n, 32, func(at reg.GPVirtual) {
+		for i := range count {
+			mem := func(r reg.Register) Mem { return Mem{Base: r, Index: at, Scale: 4, Disp: 4 * doubles * i} }
+			x, t := m.vec[count+2*(i%3)], m.vec[count+2*(i%3)+1]
+			VCVTPS2PD(mem(a), x)
+			VCVTPS2PD(mem(b), t)
+			VFMADD231PD(t, x, m.vec[i])
+		}
+	})
+	for half := count / 2; half > 0; half /= 2 {
+		for i := range half {
+			VADDPD(m.vec[half+i], m.vec[i], m.vec[i])
+		}
+	}
+	sum, t := m.vec[0], m.vec[1]
+	if m.wide() {
+		VEXTRACTF64X4(Imm(1), sum, t.AsY())
+		VADDPD(t.AsY(), sum.AsY(), sum.AsY())
+	}
+	VEXTRACTF128(Imm(1), sum.AsY(), t.AsX())
+	VADDPD(t.AsX(), sum.AsX(), sum.AsX())
+	VUNPCKHPD(sum.AsX(), sum.AsX(), t.AsX())
+	VADDSD(t.AsX(), sum.AsX(), sum.AsX())
+	result, err := ReturnIndex(0).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	VMOVSD(sum.AsX(), result.Addr)
 	VZEROUPPER()
 	RET()
 }

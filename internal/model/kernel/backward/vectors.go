@@ -10,8 +10,11 @@ import (
 // Go, from a multiple of sumLanes on.
 
 func sumProducts(l isa.Level, a, b []float32) float64 {
-	var lanes [sumLanes]float64
 	b = b[:len(a)]
+	if sum, ok := dotVectors(l, a, b); ok {
+		return sum
+	}
+	var lanes [sumLanes]float64
 	for n := productVectors(l, &lanes, a, b); n > 0; n = productVectors(l, &lanes, a, b) {
 		a, b = a[n:], b[n:]
 	}

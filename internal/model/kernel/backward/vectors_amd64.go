@@ -30,6 +30,18 @@ func productVectors(l isa.Level, lanes *[sumLanes]float64, a, b []float32) int {
 	return n
 }
 
+// dotVectors does all of a product or nothing.
+func dotVectors(l isa.Level, a, b []float32) (float64, bool) {
+	n := whole(l, len(a), sumLanes)
+	switch {
+	case n == 0 || n != len(a):
+		return 0, false
+	case l >= isa.AVX512:
+		return dotAVX512(&a[0], &b[0], n), true
+	}
+	return dotAVX2(&a[0], &b[0], n), true
+}
+
 func gainedVectors(l isa.Level, lanes *[sumLanes]float64, dy, w, x []float32) int {
 	n := whole(l, len(dy), sumLanes)
 	switch {

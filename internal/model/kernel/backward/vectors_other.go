@@ -8,6 +8,8 @@ import "github.com/casemate-ai/casemate/internal/model/isa"
 
 func productVectors(isa.Level, *[sumLanes]float64, []float32, []float32) int { return 0 }
 
+func dotVectors(isa.Level, []float32, []float32) (float64, bool) { return 0, false }
+
 func gainedVectors(isa.Level, *[sumLanes]float64, []float32, []float32, []float32) int { return 0 }
 
 func normedVectors(isa.Level, []float32, []float32, []float32, []float32, float32, float32) int {

@@ -21,6 +21,11 @@ func productAVX512(lanes *float64, a *float32, b *float32, n int)
 // n is a multiple of 32.
 //
 //go:noescape
+func dotAVX512(a *float32, b *float32, n int) float64
+
+// n is a multiple of 32.
+//
+//go:noescape
 func gainedAVX512(lanes *float64, dy *float32, w *float32, x *float32, n int)
 
 // n is a multiple of 32.
@@ -56,6 +61,11 @@ func softmaxAVX2(out *float32, p *float32, dp *float32, n int, d float32, s floa
 //
 //go:noescape
 func productAVX2(lanes *float64, a *float32, b *float32, n int)
+
+// n is a multiple of 32.
+//
+//go:noescape
+func dotAVX2(a *float32, b *float32, n int) float64
 
 // n is a multiple of 32.
 //
