@@ -12,12 +12,13 @@ import (
 // What columns are told apart by.
 const (
 	sampledRows  = 20_000 // that are looked at, evenly over the file
-	textWords    = 3.0    // a cell, from which on a column has sentences
-	longer       = 3.0    // times the words of the next column: by far the longest
-	distinctText = 0.3    // share of the cells that differ, from which on they are texts
-	distinctMost = 0.5    // share of the cells that differ, up to which they are labels
-	labelWords   = 5.0    // a cell, up to which they are labels
-	fewDistinct  = 20     // different values that a label may have in a file of any size
+	sampledCells = 2 << 20
+	textWords    = 3.0 // a cell, from which on a column has sentences
+	longer       = 3.0 // times the words of the next column: by far the longest
+	distinctText = 0.3 // share of the cells that differ, from which on they are texts
+	distinctMost = 0.5 // share of the cells that differ, up to which they are labels
+	labelWords   = 5.0 // a cell, up to which they are labels
+	fewDistinct  = 20  // different values that a label may have in a file of any size
 )
 
 // Names that say what a column is, the surest first. They decide only between
@@ -48,7 +49,7 @@ type column struct {
 
 // study looks at the columns.
 func study(s *sheet) []column {
-	stride := len(s.records)/sampledRows + 1
+	stride := len(s.records)/max(min(sampledRows, sampledCells/max(len(s.columns), 1)), 1) + 1
 	out := make([]column, len(s.columns))
 	for i, name := range s.columns {
 		c := column{name: name, at: i, values: map[string]int{}, lowerName: plainName(name)}

@@ -27,11 +27,12 @@ const (
 	MaxBytes   = 512 << 20 // of all files together, as they are and decompressed
 	MaxRows    = 2_000_000
 	MaxColumns = 2_000
-	MaxCell    = 1 << 20 // bytes of a cell
-	MaxDepth   = 32      // of nested JSON
-	MaxLabels  = 4_096   // different labels of a table
-	MaxSpans   = 10_000  // of a row
-	MaxTurns   = 1_000   // of a row
+	MaxCells   = 16 << 20 // of a file, those counted that rows leave out between others
+	MaxCell    = 1 << 20  // bytes of a cell
+	MaxDepth   = 32       // of nested JSON
+	MaxLabels  = 4_096    // different labels of a table
+	MaxSpans   = 10_000   // of a row
+	MaxTurns   = 1_000    // of a row
 	MaxFiles   = 100
 	MaxSkipped = 1_000 // problems that are kept; the others are counted
 )

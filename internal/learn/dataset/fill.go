@@ -224,8 +224,12 @@ func (t *Table) gather() error {
 		t.Labels = slices.Sorted(maps.Keys(seen))
 		return nil
 	}
+	index := make(map[string]int, len(t.Labels))
+	for i, l := range t.Labels {
+		index[l] = i
+	}
 	for i := range t.Rows {
-		t.Rows[i].Value = float64(slices.Index(t.Labels, t.Rows[i].Labels[0]))
+		t.Rows[i].Value = float64(index[t.Rows[i].Labels[0]])
 	}
 	return nil
 }

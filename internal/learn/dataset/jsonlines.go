@@ -137,22 +137,29 @@ func cellOf(v any) cell {
 	case bool:
 		return cell{text: fmt.Sprint(v)}
 	case []any:
-		c := cell{any: v, list: make([]string, 0, len(v))}
-		for _, e := range v {
-			s := cellOf(e)
-			if s.any != nil {
-				c.list = nil
-				break
-			}
-			if s.text != "" {
-				c.list = append(c.list, s.text)
-			}
-		}
-		c.text = jsonText(v)
-		return c
+		return cell{any: v, text: jsonText(v)}
 	default:
 		return cell{any: v, text: jsonText(v)}
 	}
+}
+
+// list returns the scalars of a cell that is a list of nothing else.
+func (c *cell) list() ([]string, bool) {
+	v, ok := c.any.([]any)
+	if !ok {
+		return nil, false
+	}
+	out := make([]string, 0, len(v))
+	for _, e := range v {
+		s := cellOf(e)
+		if s.any != nil {
+			return nil, false
+		}
+		if s.text != "" {
+			out = append(out, s.text)
+		}
+	}
+	return out, true
 }
 
 func jsonText(v any) string {

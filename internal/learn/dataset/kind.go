@@ -226,7 +226,7 @@ func bracketed(v string) ([]string, bool) {
 	}
 	if list, ok := jsonList(v); ok {
 		c := cellOf(list)
-		return c.list, c.list != nil
+		return c.list()
 	}
 	var out []string
 	for _, l := range strings.Split(v[1:len(v)-1], ",") {

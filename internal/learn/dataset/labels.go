@@ -55,8 +55,8 @@ func (t *Table) label(row *Row, c cell, known map[string]bool) string {
 		}
 		return ""
 	}
-	if c.list != nil && len(c.list) == 1 {
-		c.text = c.list[0]
+	if list, ok := c.list(); ok && len(list) == 1 {
+		c.text = list[0]
 	} else if c.any != nil {
 		return "a list where one label is wanted"
 	}
@@ -83,7 +83,7 @@ func (t *Table) label(row *Row, c cell, known map[string]bool) string {
 // several reads a cell of any number of labels.
 func (t *Table) several(c cell) []string {
 	var out []string
-	list, ok := c.list, c.list != nil
+	list, ok := c.list()
 	if !ok {
 		list, ok = bracketed(c.text)
 	}

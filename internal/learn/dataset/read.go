@@ -98,7 +98,6 @@ type record struct {
 // cell is a value of a row.
 type cell struct {
 	text string // of a scalar; of a list or an object its JSON
-	list []string
 	// any is what JSON has, where it is no scalar: []any or map[string]any.
 	any any
 }
@@ -171,12 +170,13 @@ func parse(ctx context.Context, sources []source, o Options) (*Table, error) {
 
 // parser reads one file into a sheet.
 type parser struct {
-	ctx    context.Context
-	sheet  *sheet
-	file   int
-	number int // of the last row
-	name   string
-	o      Options
+	ctx       context.Context
+	sheet     *sheet
+	file      int
+	number    int // of the last row
+	cellsRead int
+	name      string
+	o         Options
 }
 
 // The formats.
@@ -227,6 +227,9 @@ func (p *parser) next() (int, error) {
 	if p.number > MaxRows {
 		return 0, &casemate.Error{Code: casemate.CodeInput, Message: fmt.Sprintf("read %q: more than %d rows", p.name, MaxRows), Hint: "take a sample: a head seldom gains from more than a hundred thousand rows"}
 	}
+	if p.cellsRead > MaxCells {
+		return 0, &casemate.Error{Code: casemate.CodeInput, Message: fmt.Sprintf("read %q: more than %d cells", p.name, MaxCells), Hint: "leave out columns that are not needed, or take a sample of the rows"}
+	}
 	if p.number%4096 == 0 {
 		return p.number, p.ctx.Err()
 	}
@@ -234,6 +237,7 @@ func (p *parser) next() (int, error) {
 }
 
 func (p *parser) add(number, line int, cells []cell) {
+	p.cellsRead += len(cells)
 	p.sheet.records = append(p.sheet.records, record{number, line, p.file, cells})
 }
 
