@@ -113,19 +113,29 @@ func (c *tuneExportCmd) divide(s *streams, t *dataset.Table) (split.Split, error
 	if err != nil {
 		return split.Split{}, err
 	}
-	r, err := inspect.Check(s.ctx, t, group, inspect.Options{Allow: c.Allow, Seed: c.Seed, Quick: true})
-	if err != nil {
+	if err := checkRows(s, t, group, c.Allow, c.Seed); err != nil {
 		return split.Split{}, err
 	}
-	if refused := r.Refused(); len(refused) > 0 {
-		var codes []string
-		for _, f := range refused {
-			codes = append(codes, f.Code)
-		}
-		return split.Split{}, &casemate.Error{Code: casemate.CodeInput, Message: fmt.Sprintf("%s: %s", refused[0].Code, refused[0].Message),
-			Hint: fmt.Sprintf("casemate tune check tells what to do; --allow %s goes on in spite of it", strings.Join(codes, ","))}
-	}
 	return split.Make(t, group, split.Options{Seed: c.Seed})
+}
+
+// checkRows refuses rows that would give a false result, unless allow names what
+// is found.
+func checkRows(s *streams, t *dataset.Table, group split.Grouping, allow []string, seed uint64) error {
+	r, err := inspect.Check(s.ctx, t, group, inspect.Options{Allow: allow, Seed: seed, Quick: true})
+	if err != nil {
+		return err
+	}
+	refused := r.Refused()
+	if len(refused) == 0 {
+		return nil
+	}
+	var codes []string
+	for _, f := range refused {
+		codes = append(codes, f.Code)
+	}
+	return &casemate.Error{Code: casemate.CodeInput, Message: fmt.Sprintf("%s: %s", refused[0].Code, refused[0].Message),
+		Hint: fmt.Sprintf("casemate tune check tells what to do; --allow %s goes on in spite of it", strings.Join(codes, ","))}
 }
 
 // base describes the base, and returns what its tokenizer would take for special

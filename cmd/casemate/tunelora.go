@@ -36,9 +36,10 @@ type tuneLoraCmd struct {
 	RSLoRA  bool     `name:"rslora" help:"Scale by the root of the rank (rank-stabilised LoRA)."`
 	DoRA    bool     `name:"dora" help:"Learn magnitudes apart from directions (DoRA)."`
 
-	DPOBeta     float64 `name:"dpo-beta" default:"0.1" placeholder:"X" help:"Preferences: how strongly the model is held to what it was. Default: 0.1."`
-	DPOSmooth   float64 `name:"dpo-smoothing" placeholder:"X" help:"Preferences: the share of pairs that is taken to be the wrong way round. Default: 0."`
-	Instruction string  `placeholder:"TEXT" help:"Labelled texts: what is asked of each; default: to classify it."`
+	DPOBeta     float64  `name:"dpo-beta" default:"0.1" placeholder:"X" help:"Preferences: how strongly the model is held to what it was. Default: 0.1."`
+	DPOSmooth   float64  `name:"dpo-smoothing" placeholder:"X" help:"Preferences: the share of pairs that is taken to be the wrong way round. Default: 0."`
+	Allow       []string `placeholder:"CODE,…" help:"Go on in spite of these findings of casemate tune check."`
+	Instruction string   `placeholder:"TEXT" help:"Labelled texts: what is asked of each; default: to classify it."`
 
 	Length   int      `placeholder:"N" help:"Tokens of a row, into which short rows of the data are packed; default: as many as eight of them have, 1024 or the longest at most."`
 	SkipLong bool     `help:"Leave rows out that are longer, and say how many; otherwise they are an error."`
@@ -66,6 +67,7 @@ type loraSettings struct {
 	BF16        bool     `json:"bf16"`
 	Template    string   `json:"template"`
 	Instruction string   `json:"instruction,omitempty"`
+	Allowed     []string `json:"allowed,omitempty"` // findings in the rows
 }
 
 // Run trains and writes the adapter.
@@ -149,30 +151,37 @@ func (j *loraJob) prepare() error {
 	if err := j.write(); err != nil {
 		return err
 	}
-	settings := loraSettings{
-		Rank: c.Rank, Alpha: c.Alpha, Targets: c.Targets, Dropout: c.Dropout, Stabilised: c.RSLoRA, Decomposed: c.DoRA,
-		Length: c.Length, SkipLong: c.SkipLong, BF16: c.BF16, Template: j.writer.Kind(), Instruction: c.Instruction,
-	}
-	kind, d, examples := "lora", trainDefaults{rate: 2e-4}, 0
-	manifest := train.Manifest{Version: version, Base: digest}
-	if j.preference {
-		kind, d, examples = "preference", trainDefaults{rate: 2e-5}, len(j.rows.learnPairs)
-		settings.Beta, settings.Smoothing = c.DPOBeta, c.DPOSmooth
-		manifest.Examples = train.DigestRows(pairRows(j.rows.learnPairs), pairRows(j.rows.tryPairs))
-	} else {
-		examples = len(j.rows.learn.Rows)
-		manifest.Examples = train.DigestRows(j.rows.learn.Rows, j.rows.try.Rows)
-	}
-	manifest.Kind, manifest.Settings = kind, settings
-	for _, f := range j.table.Files {
-		manifest.Data = append(manifest.Data, train.Source{Name: filepath.Base(f.Path), Digest: f.Digest, Rows: f.Rows})
-	}
+	manifest, d, examples := j.manifest(digest)
 	plan, err := c.plan(examples, c.Epochs, c.Batch, c.Rate, d)
 	if err != nil {
 		return err
 	}
 	j.options = train.Options{Plan: plan, Dir: c.Out, Manifest: manifest, Note: trainNotes(j.s.stderr)}
 	return nil
+}
+
+// manifest says what the run is made of, with how many examples it has and what
+// suits them.
+func (j *loraJob) manifest(base string) (m train.Manifest, d trainDefaults, examples int) {
+	c := j.c
+	settings := loraSettings{
+		Rank: c.Rank, Alpha: c.Alpha, Targets: c.Targets, Dropout: c.Dropout, Stabilised: c.RSLoRA, Decomposed: c.DoRA,
+		Length: c.Length, SkipLong: c.SkipLong, BF16: c.BF16, Template: j.writer.Kind(), Instruction: c.Instruction, Allowed: c.Allow,
+	}
+	m = train.Manifest{Version: version, Base: base}
+	if j.preference {
+		m.Kind, d, examples = "preference", trainDefaults{rate: 2e-5}, len(j.rows.learnPairs)
+		settings.Beta, settings.Smoothing = c.DPOBeta, c.DPOSmooth
+		m.Examples = train.DigestRows(pairRows(j.rows.learnPairs), pairRows(j.rows.tryPairs))
+	} else {
+		m.Kind, d, examples = "lora", trainDefaults{rate: 2e-4}, len(j.rows.learn.Rows)
+		m.Examples = train.DigestRows(j.rows.learn.Rows, j.rows.try.Rows)
+	}
+	m.Settings = settings
+	for _, f := range j.table.Files {
+		m.Data = append(m.Data, train.Source{Name: filepath.Base(f.Path), Digest: f.Digest, Rows: f.Rows})
+	}
+	return m, d, examples
 }
 
 // open opens the base and returns its digest.
@@ -203,6 +212,15 @@ const minDivided = 20
 // Rows that the data keep for a test are not looked at.
 func (j *loraJob) divide() error {
 	j.learnRows, j.tryRows = []int{}, []int{} // not nil, which would be all
+	grouping, err := split.Find(j.s.ctx, j.table, split.FindOptions{})
+	if err != nil {
+		return err
+	}
+	// Nothing is tested here, so that too few rows for it are no fault.
+	allow := append([]string{"few-rows", "small-classes"}, j.c.Allow...)
+	if err := checkRows(j.s, j.table, grouping, allow, j.c.Seed); err != nil {
+		return err
+	}
 	if j.c.Validation == 0 || len(j.table.Rows) < minDivided {
 		for i, r := range j.table.Rows {
 			if r.Part != dataset.PartTest && r.Part != dataset.PartValidation {
@@ -210,10 +228,6 @@ func (j *loraJob) divide() error {
 			}
 		}
 		return nil
-	}
-	grouping, err := split.Find(j.s.ctx, j.table, split.FindOptions{})
-	if err != nil {
-		return err
 	}
 	parts, err := split.Make(j.table, grouping, split.Options{Validation: j.c.Validation, Seed: j.c.Seed})
 	if err != nil {
@@ -370,6 +384,18 @@ func (j *loraJob) load() (*gradient.Model, error) {
 	return m, nil
 }
 
+// task is what is learnt.
+func (j *loraJob) task(m *gradient.Model) (train.Task, error) {
+	if !j.preference {
+		return train.Tokens(m, j.rows.learn.Rows, j.rows.try.Rows), nil
+	}
+	t, err := train.Preferences(m, j.rows.learnPairs, j.rows.tryPairs, train.PreferenceOptions{Beta: j.c.DPOBeta, Smoothing: j.c.DPOSmooth})
+	if err != nil {
+		return nil, &casemate.Error{Code: casemate.CodeUsage, Message: "plan the training", Err: err, Hint: "--dpo-beta is above 0, --dpo-smoothing 0 to below 0.5"}
+	}
+	return t, nil
+}
+
 // run trains, or finds that it was done.
 func (j *loraJob) run() (trained, error) {
 	done, err := j.options.Finished()
@@ -393,13 +419,9 @@ func (j *loraJob) run() (trained, error) {
 		parameters += int64(len(p.Value))
 	}
 	j.options.Result = 4 * parameters
-	task := train.Task(nil)
-	if j.preference {
-		if task, err = train.Preferences(m, j.rows.learnPairs, j.rows.tryPairs, train.PreferenceOptions{Beta: j.c.DPOBeta, Smoothing: j.c.DPOSmooth}); err != nil {
-			return trained{}, &casemate.Error{Code: casemate.CodeUsage, Message: "plan the training", Err: err, Hint: "--dpo-beta is above 0, --dpo-smoothing 0 to below 0.5"}
-		}
-	} else {
-		task = train.Tokens(m, j.rows.learn.Rows, j.rows.try.Rows)
+	task, err := j.task(m)
+	if err != nil {
+		return trained{}, err
 	}
 	update, end := trainBar(j.s.stderr)
 	j.options.Progress = update
