@@ -145,7 +145,7 @@ func (p *checkPrinter) print(r *inspect.Report) {
 			if column == "" {
 				column = "-"
 			}
-			p.line(what, column+p.paint(styleDim, "  "+report.Terminal(why)))
+			p.line(what, report.Terminal(column)+p.paint(styleDim, "  "+report.Terminal(why)))
 		}
 	}
 	if why := r.Why["kind"]; why != "" {

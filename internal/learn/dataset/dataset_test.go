@@ -3,6 +3,7 @@ package dataset_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,6 +24,20 @@ func parse(tb testing.TB, text string, o dataset.Options) *dataset.Table {
 		tb.Fatalf("Parse(%q) = %v", text, err)
 	}
 	return t
+}
+
+func ExampleParse() {
+	rows := "note,verdict\nthe host sent a beacon outside,bad\nnothing new on the server,good\nthe file was gone,bad\nall is well,good\n"
+	t, err := dataset.Parse(context.Background(), "rows.csv", []byte(rows), dataset.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%s: %s, because it is %s\n", t.Kind, t.Text, t.Why["text"])
+	fmt.Println(t.Labels, t.Rows[0].Labels, t.Rows[0].Text)
+	// Output:
+	// single: note, because it is the only column of sentences, 4 words a cell
+	// [bad good] [bad] the host sent a beacon outside
 }
 
 // labelled has rows of three sentences each with a label.

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 
@@ -232,8 +233,11 @@ func Check(ctx context.Context, t *dataset.Table, g split.Grouping, o Options) (
 		return nil, fmt.Errorf("check rows: %d rows and groups of %d", len(t.Rows), len(g.Of))
 	}
 	i := &inspector{ctx: ctx, t: t, g: g, o: o, marks: make([][]mark, len(t.Rows))}
-	i.report = &Report{Format: 1, Path: t.Path, Digest: t.Digest, Files: t.Files, Kind: t.Kind, Why: t.Why, Rows: len(t.Rows), Skipped: t.SkippedRows,
+	i.report = &Report{Format: 1, Path: t.Path, Digest: t.Digest, Files: t.Files, Kind: t.Kind, Why: maps.Clone(t.Why), Rows: len(t.Rows), Skipped: t.SkippedRows,
 		Groups: g.N, GroupedBy: g.By, Columns: map[string]string{}, Findings: []Finding{}, Allowed: slices.Clone(o.Allow)}
+	if i.report.Why == nil {
+		i.report.Why = map[string]string{}
+	}
 	for name, column := range map[string]string{"text": t.Text, "label": t.Label, "group": t.Group, "part": t.Part} {
 		if column != "" {
 			i.report.Columns[name] = column

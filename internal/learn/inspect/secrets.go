@@ -62,7 +62,7 @@ func (i *inspector) secrets() error {
 	for range workers {
 		group.Go(func() {
 			for from := range next {
-				for n := from; n < min(from+secretChunk, len(seen)); n++ {
+				for n := from; n < min(from+secretChunk, len(seen)) && i.ctx.Err() == nil; n++ {
 					seen[n] = i.look(d, n)
 				}
 				done <- 1

@@ -12,7 +12,7 @@ import (
 
 // maxCompared bounds the rows of a family of near-duplicates that are compared each
 // with each.
-const maxCompared = 64
+const maxCompared = 32
 
 // duplicates counts rows whose text stands before, and families of nearly the same.
 func (i *inspector) duplicates() error {

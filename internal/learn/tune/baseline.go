@@ -167,6 +167,9 @@ func (x *neighbours) find(text string) (row int, alike float64) {
 	}
 	slices.Sort(words) // so that sums have one order
 	for _, w := range words {
+		if len(x.postings[w]) > maxPostings {
+			continue
+		}
 		for _, p := range x.postings[w] {
 			x.sums[p.row] += float64(p.weight * v[w])
 		}
@@ -182,6 +185,10 @@ func (x *neighbours) find(text string) (row int, alike float64) {
 	}
 	return x.rows[best], x.sums[best]
 }
+
+// maxPostings is in how many rows a word may be to be looked up: commoner ones say
+// next to nothing and would take the longest.
+const maxPostings = 4000
 
 // maxNeighbourWords bounds what is read of a text.
 const maxNeighbourWords = 4096

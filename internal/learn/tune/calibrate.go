@@ -12,6 +12,7 @@ import (
 const (
 	leastTemperature = 0.05
 	mostTemperature  = 20
+	unlikely         = 0.02
 	leastPositives   = 5 // rows with a label and without it that a scale of its own needs
 )
 
@@ -236,7 +237,8 @@ func (j *job) answersOf(p [][]float64, k int) (a answers) {
 	for n, i := range j.learn {
 		if j.task == tuned.TaskMulti {
 			for l, x := range p[n] {
-				if k < 0 || l == k {
+				// What is that unlikely is above no threshold that is sure of anything.
+				if (k < 0 || l == k) && (x >= unlikely || contains(j.sets[i], l)) {
 					add(i, x, contains(j.sets[i], l))
 				}
 			}

@@ -193,8 +193,10 @@ func learning(c *tune.Curve, s scale) *chart {
 	return v
 }
 
-// bins is how many ranges of stated probabilities are compared with what came true.
-const bins = 10
+const (
+	bins     = 10 // ranges of stated probabilities that are compared with what came true
+	leastBin = 10 // answers of a range below which nothing is said of it
+)
 
 // reliability draws stated probabilities against how often they came true.
 func reliability(e *outcome.Evaluation) *chart {
@@ -222,14 +224,16 @@ func reliability(e *outcome.Evaluation) *chart {
 		size := 2.5 + 5*math.Sqrt(float64(at.N)/float64(len(p)))
 		v.Dots = append(v.Dots, dotView{X: place(a.x(stated)), Y: place(a.y(at.Value)), Low: place(a.y(at.Low)), High: place(a.y(at.High)), R: place(size), Bar: true,
 			Title: fmt.Sprintf("%s of %.0f to %.0f %%: %.1f %% stated, %s came true", phrase.Count(at.N, "answer"), 100*float64(b)/bins, 100*float64(b+1)/bins, 100*stated, share(at))})
-		if gap := stated - at.Value; (stated < at.Low || stated > at.High) && math.Abs(gap) > math.Abs(worst) {
+		// What counts is the gap times the answers that have it; a few say nothing.
+		gap := (stated - at.Value) * float64(at.N)
+		if (stated < at.Low || stated > at.High) && at.N >= leastBin && math.Abs(gap) > math.Abs(worst) {
 			worst, where = gap, fmt.Sprintf("where it states %.0f %%, %.0f %% came true", 100*stated, 100*at.Value)
 		}
 	}
 	v.Summary = "Stated probabilities against the share that came true, in ten ranges."
 	switch {
 	case where == "":
-		v.Says = append(v.Says, "They hold within what so few rows can tell: every dot reaches the dashed line.")
+		v.Says = append(v.Says, "They hold within what so few rows can tell: every dot of ten answers or more reaches the dashed line.")
 	case worst > 0:
 		v.Says = append(v.Says, "It is too sure of itself: "+where+".")
 	default:
