@@ -150,6 +150,7 @@ func TestFromTrainingToDrift(t *testing.T) {
 	d.run(exitFindings, []string{"drifted", "known words"}, "tune", "watch", "queue", d.put("strange.jsonl", tickets(5, 300, true, 0.5)), "--fail-on", "drifted")
 	d.run(exitFine, []string{"too few to tell", "Bring at least"}, "tune", "watch", "queue", d.put("few.txt", "mail with a link\n{\"no\":1}\nlogin locked\n"), "--fail-on", "drifted")
 	d.run(exitFine, []string{"stable", "true label", `column "text", true labels in "queue"`}, "tune", "watch", "queue", d.put("live.csv", tickets(7, 300, false, 0)), "--fail-on", "look")
+	d.run(exitFine, []string{"stable", "with a text that the head learnt from"}, "tune", "watch", "queue", moved, "--fail-on", "look")
 	d.run(exitFine, []string{"stable", "read without labels"}, "tune", "watch", "queue", d.put("texts.csv", "ticket,text\n"+withoutQueues(tickets(8, 300, false, 0))), "--fail-on", "look")
 	d.run(exitFine, []string{"stable", `column "subject"`}, "tune", "watch", "queue", d.put("other.jsonl", strings.ReplaceAll(tickets(9, 300, true, 0), `"text":`, `"subject":`)), "--fail-on", "look")
 	d.run(exitFault, []string{"no input that can be used"}, "tune", "watch", "queue", d.put("none.txt", "{}\n"))

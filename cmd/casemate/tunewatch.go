@@ -53,13 +53,18 @@ func (c *tuneWatchCmd) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
+	all := len(live)
+	live, err = newInputs(r, v, live)
+	if err != nil {
+		return err
+	}
 	if err := answerAll(s, h, e, live); err != nil {
 		return err
 	}
 	d := registry.Watch(ref, live)
 	d.Notes = append(d.Notes, notes...)
-	if n := knownInputs(r, v, live); n > 0 {
-		d.Notes = append(d.Notes, fmt.Sprintf("Of the inputs, %s had a text that it learnt from: it is surer of those.", phrase.Number(n)))
+	if n := all - len(live); n > 0 {
+		d.Notes = append(d.Notes, fmt.Sprintf("Left out are %s with a text that the head learnt from: it is surer of those, and the rows that it was tested on had none.", phrase.Count(n, "input")))
 	}
 	if c.JSON {
 		err = writeJSON(s.stdout, map[string]any{"head": v, "drift": d}, true)
@@ -72,23 +77,18 @@ func (c *tuneWatchCmd) Run(s *streams) error {
 	return err
 }
 
-// knownInputs counts the inputs whose text the head learnt from, if that is known.
-func knownInputs(r *registry.Registry, v *registry.Version, live []registry.Live) int {
+// newInputs returns the inputs whose text the head did not learn from, as far as
+// that is known.
+func newInputs(r *registry.Registry, v *registry.Version, live []registry.Live) ([]registry.Live, error) {
 	seen, err := r.Seen(v)
 	if err != nil || seen == nil {
-		return 0 // it is a note, no more
+		return live, err
 	}
 	known := make(map[string]bool, len(seen.Texts))
 	for _, t := range seen.Texts {
 		known[t] = true
 	}
-	n := 0
-	for i := range live {
-		if known[outcome.TextDigest(live[i].Text)] {
-			n++
-		}
-	}
-	return n
+	return slices.DeleteFunc(live, func(x registry.Live) bool { return known[outcome.TextDigest(x.Text)] }), nil
 }
 
 // answerAll has the head answer every input.
