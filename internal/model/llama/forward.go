@@ -1,6 +1,7 @@
 package llama
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -51,6 +52,10 @@ type Sequence struct {
 	// Adapter changes the model for this sequence; nil means Options.Adapter. The
 	// tokens in Cache must have been computed with the same one.
 	Adapter *Adapter
+	// Depth is how many layers matter; 0 means all. A pass whose sequences all need
+	// fewer leaves the others out. The cache is then of use to sequences alone that
+	// need no more.
+	Depth int
 }
 
 // Result is what a pass computed of one sequence.
@@ -122,7 +127,7 @@ func (m *Model) pass(ctx context.Context, p *plan) error {
 		if len(k.ids) == 0 {
 			return nil
 		}
-		err := m.through(ctx, k, func(layer int, x []float32) { p.tap(k, layer, x, m.config.Width) })
+		err := m.through(ctx, k, p.depth, func(layer int, x []float32) { p.tap(k, layer, x, m.config.Width) })
 		if err != nil {
 			return err
 		}
@@ -139,6 +144,7 @@ func (m *Model) pass(ctx context.Context, p *plan) error {
 type plan struct {
 	batch   []Sequence // with caches
 	own     []*Cache   // those that last for the pass
+	depth   int        // layers that the pass computes
 	before  []int      // lengths of the caches
 	wants   []want
 	current int // sequence
@@ -162,6 +168,10 @@ func (m *Model) plan(batch []Sequence) (*plan, error) {
 		if err != nil {
 			return p, fmt.Errorf("sequence %d: %w", i, err)
 		}
+		if err := m.checkDepth(s); err != nil {
+			return p, fmt.Errorf("sequence %d: %w", i, err)
+		}
+		p.depth = max(p.depth, cmp.Or(s.Depth, len(m.layers)))
 		p.wants = append(p.wants, w)
 		p.before = append(p.before, s.Cache.length)
 	}
@@ -202,6 +212,25 @@ func (m *Model) checkSequence(s *Sequence, used map[*Cache]bool) error {
 	}
 	used[c] = true
 	c.adapter, c.filled = a, true
+	return nil
+}
+
+// checkDepth refuses a depth that leaves out what is wanted.
+func (m *Model) checkDepth(s *Sequence) error {
+	if s.Depth == 0 || s.Depth == len(m.layers) {
+		return nil
+	}
+	if s.Depth < 0 || s.Depth > len(m.layers) {
+		return fmt.Errorf("a depth of %d, the model has %d layers", s.Depth, len(m.layers))
+	}
+	if len(s.Logits) > 0 || s.AllLogits || s.Choices != nil {
+		return fmt.Errorf("logits need all layers, not %d", s.Depth)
+	}
+	for _, h := range s.Hidden {
+		if h.Layer == OutputNorm || h.Layer > s.Depth {
+			return fmt.Errorf("layer %d is beyond a depth of %d", h.Layer, s.Depth)
+		}
+	}
 	return nil
 }
 

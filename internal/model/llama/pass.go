@@ -70,9 +70,9 @@ func (s *scratch) fit(m *Model, T int) {
 	}
 }
 
-// through takes tokens through embedding and layers. tap is given the output of
-// each: 0 is the embedding's.
-func (m *Model) through(ctx context.Context, k *chunk, tap func(layer int, x []float32)) error {
+// through takes tokens through embedding and the first layers, depth of them. tap
+// is given the output of each: 0 is the embedding's.
+func (m *Model) through(ctx context.Context, k *chunk, depth int, tap func(layer int, x []float32)) error {
 	T, s, C := len(k.ids), &m.scratch, m.config.Width
 	s.fit(m, T)
 	k.attention = m.planAttention(k.runs)
@@ -87,7 +87,7 @@ func (m *Model) through(ctx context.Context, k *chunk, tap func(layer int, x []f
 		return err
 	}
 	tap(0, s.x)
-	for i := range m.layers {
+	for i := range depth {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -203,6 +203,9 @@ func (b *Batcher) start(ctx context.Context, p Prompt) (*Sequence, *job, error) 
 		need: pages(len(p.Tokens) + p.Room), spare: p.spare}
 	j := newJob(s, s.tokens)
 	j.logits, j.gather, j.least = p.Logits, newGathering(p.Hidden), p.least
+	if !p.Share && !p.Logits && p.Room == 0 && len(p.choices) == 0 {
+		j.depth = j.gather.depth()
+	}
 	if len(p.choices) > 0 {
 		j.choices = make([][]int, len(s.tokens))
 		j.choices[len(s.tokens)-1] = p.choices

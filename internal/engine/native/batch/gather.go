@@ -29,6 +29,19 @@ func newGathering(requests []llama.HiddenRequest) *gathering {
 	return g
 }
 
+// depth returns how many layers must be computed for a prompt of which nothing but
+// these hidden states is wanted; 0 means all.
+func (g *gathering) depth() int {
+	most := 0
+	for _, h := range g.requests {
+		if h.Layer == llama.OutputNorm {
+			return 0
+		}
+		most = max(most, h.Layer)
+	}
+	return most
+}
+
 // wants returns what to ask of the model for the next tokens of the prompt: all
 // rows of some layers, and of the last tokens what is wanted of the last one.
 func (g *gathering) wants(last bool) []llama.HiddenRequest {

@@ -21,6 +21,7 @@ type job struct {
 	logits  bool
 	gather  *gathering
 	choices [][]int // nil, or for each token
+	depth   int     // layers that matter; 0 means all
 	least   int     // pages for branches
 
 	out    Result
@@ -267,7 +268,7 @@ func (b *Batcher) comes(j *job, members []member) bool {
 // sequence is what the model is to compute of a job's next n tokens.
 func (j *job) sequence(n int) llama.Sequence {
 	end := j.from + n
-	s := llama.Sequence{Cache: j.seq.cache, Adapter: j.seq.adapter, Tokens: j.tokens[j.from:end]}
+	s := llama.Sequence{Cache: j.seq.cache, Adapter: j.seq.adapter, Tokens: j.tokens[j.from:end], Depth: j.depth}
 	if j.choices != nil {
 		s.Choices = j.choices[j.from:end]
 	}
