@@ -60,7 +60,10 @@ func (k kernels) run(out []float32, a, b *byte, s Shape) {
 	if s.Add {
 		add = 1
 	}
-	rest := (*byte)(unsafe.Add(unsafe.Pointer(b), 2*pairs*s.K*4*Lanes))
+	rest := b
+	if single > 0 { // else it would lie beyond the end
+		rest = (*byte)(unsafe.Add(unsafe.Pointer(b), 2*pairs*s.K*4*Lanes))
+	}
 	next := (*byte)(unsafe.Pointer(unsafe.SliceData(s.Next)))
 	if next == nil {
 		next = a
