@@ -124,6 +124,9 @@ func (b *card) figures(r *tune.Result, e *outcome.Evaluation) {
 		rows = append(rows, []string{md(c.Name), kind, score, gain})
 	}
 	b.table([]string{"candidate", "", e.ScoreName(), "gain of the chosen one"}, rows)
+	for _, l := range v.LeftOut {
+		b.text(md(l))
+	}
 	if r.Curve.Says != "" {
 		b.text(md(r.Curve.Says))
 	}

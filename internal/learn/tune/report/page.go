@@ -38,6 +38,7 @@ type pageView struct {
 	Errors              bool       // a smaller measure is better
 	Ticks               []tickView // of the rows' intervals
 	Candidates          []candidateView
+	LeftOut             []string // what was tried and not measured, by why, in sentences
 	Charts              []*chart
 	Classes             []classView
 	MoreClasses         string
@@ -203,10 +204,31 @@ func (v *pageView) candidates(r *tune.Result, s scale) {
 		}
 		v.Candidates = append(v.Candidates, row)
 	}
+	v.leaveOut()
 	slices.SortStableFunc(v.Candidates, func(a, b candidateView) int {
 		order := map[string]int{"chosen": 0, "candidate": 1, "baseline": 2}
 		return cmp.Compare(order[a.Kind], order[b.Kind])
 	})
+}
+
+// leaveOut takes what was tried and not measured out of the table, but for
+// baselines: that one of those is missing has to be seen.
+func (v *pageView) leaveOut() {
+	names := map[string][]string{}
+	var reasons []string
+	v.Candidates = slices.DeleteFunc(v.Candidates, func(c candidateView) bool {
+		if c.Skipped == "" || c.Kind != "candidate" {
+			return false
+		}
+		if names[c.Skipped] == nil {
+			reasons = append(reasons, c.Skipped)
+		}
+		names[c.Skipped] = append(names[c.Skipped], c.Name)
+		return true
+	})
+	for _, reason := range reasons {
+		v.LeftOut = append(v.LeftOut, "Tried and not measured on the test part, since "+strings.TrimSuffix(reason, ".")+": "+strings.Join(names[reason], "; ")+".")
+	}
 }
 
 // beyond says whether a difference counts, as outcome.Gain has it.

@@ -129,6 +129,9 @@ func (s *summary) candidates(r *tune.Result, sc scale) {
 		row := fmt.Sprintf("%-*s %-25s %s", nameWidth, report.TerminalFit(c.Name, nameWidth), c.Score+" "+c.Interval, gain)
 		s.line(report.TerminalFit(row, s.width))
 	}
+	for _, l := range v.LeftOut {
+		s.wrap("", l)
+	}
 }
 
 // labels names those that fare worst.
