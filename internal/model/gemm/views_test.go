@@ -101,12 +101,16 @@ func TestThreads(t *testing.T) {
 	x, dy, w := numbers(r, T*K), numbers(r, T*N), numbers(r, N*K)
 	weights := gemm.Weights{Type: quant.F32, Rows: N, Cols: K, Floats: w}
 	var first [][]float32
+	threads := []int{1, 2, 3, 5}
+	if testing.Short() {
+		threads = []int{1, 3}
+	}
 	for _, o := range []gemm.Options{{}, {Memory: gemm.NewMemory(20000)}, {BF16: true}, {BF16: true, Memory: gemm.NewMemory(20000)}} {
 		if o.Memory == nil {
 			first = nil // with memory bits are the same
 		}
-		for _, threads := range []int{1, 2, 3, 5} {
-			p := tensor.NewPool(threads)
+		for _, n := range threads {
+			p := tensor.NewPool(n)
 			out, dx, dw := make([]float32, T*N), make([]float32, T*K), make([]float32, N*K)
 			check(t, gemm.Forward(p, out, x, T, weights, o))
 			check(t, gemm.Input(p, dx, dy, T, weights, o))
@@ -121,7 +125,7 @@ func TestThreads(t *testing.T) {
 				equal(t, "one row at a time", alone, out)
 			}
 			for i, a := range all {
-				equal(t, fmt.Sprintf("%d threads, product %d", threads, i), a, first[i])
+				equal(t, fmt.Sprintf("%d threads, product %d", n, i), a, first[i])
 			}
 			p.Close()
 		}
