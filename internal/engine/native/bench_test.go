@@ -73,6 +73,6 @@ func BenchmarkHidden(b *testing.B) {
 		hidden("one", engine.HiddenRequest{Layers: []int{0}})
 		hidden("half", engine.HiddenRequest{Layers: []int{L / 2}})
 		hidden("several", engine.HiddenRequest{Layers: []int{L / 4, L / 2, 5 * L / 8, 3 * L / 4, L, 0}, Pools: []engine.Pool{engine.PoolText, engine.PoolLast}})
-		hidden("tokens", engine.HiddenRequest{Layers: []int{L / 2}, Tokens: true})
+		hidden("tokens", engine.HiddenRequest{Layers: []int{L}, Tokens: true})
 	}
 }
