@@ -212,8 +212,31 @@ func (r *adapterRun) logits(row int) ([]float64, error) {
 	return out, nil
 }
 
-// measure calibrates the adapter's answers on the validation part, says there
-// whether it is better than the head, and measures it on the test part.
+// choose calibrates the adapter's answers to the validation part, says there whether
+// it is better than the head, and returns its temperature and its mean score.
+func (r *adapterRun) choose(h *held, logits [][]float64) (t float64, mean metric.Estimate) {
+	j, rows := r.j, r.j.parts.Validation
+	truth, own, head := make([]int, len(rows)), make([]float64, len(rows)), make([]float64, len(rows))
+	for n, i := range rows {
+		truth[n], own[n] = j.classes[i], j.score(i, logits[n])
+		at, _ := slices.BinarySearch(j.learn, i)
+		head[n] = h.scores[at]
+	}
+	d := metric.Paired(j.groupsOf(rows), average(own), average(head))
+	says := "no better than"
+	switch {
+	case d.Better():
+		says = "better than"
+	case d.Worse():
+		says = "worse than"
+	}
+	j.set("adapter or head", says+" the head", fmt.Sprintf("on the %d rows to choose by: %+.1f points (%.1f to %.1f)", len(rows), 100*d.Value, 100*d.Low, 100*d.High))
+	j.adapterBetter, j.adapterDir = d.Better(), r.dir
+	return temperature(logits, truth), metric.Grouped(j.groupsOf(rows), average(own))
+}
+
+// measure asks the adapter about the validation part, where it is calibrated and
+// compared with the head, and then about the test part.
 func (r *adapterRun) measure(h *held) (*Candidate, error) {
 	j := r.j
 	read := func(rows []int, stage string) ([][]float64, error) {
@@ -232,27 +255,10 @@ func (r *adapterRun) measure(h *held) (*Candidate, error) {
 	if err != nil {
 		return nil, err
 	}
-	truth, own, head := make([]int, len(rows)), make([]float64, len(rows)), make([]float64, len(rows))
-	for n, i := range rows {
-		truth[n], own[n] = j.classes[i], j.score(i, logits[n])
-		at, _ := slices.BinarySearch(j.learn, i)
-		head[n] = h.scores[at]
-	}
-	t := temperature(logits, truth)
-	d := metric.Paired(j.groupsOf(rows), average(own), average(head))
-	says := "no better than"
-	switch {
-	case d.Better():
-		says = "better than"
-	case d.Worse():
-		says = "worse than"
-	}
-	j.set("adapter or head", says+" the head", fmt.Sprintf("on the %d rows to choose by: %+.1f points (%.1f to %.1f)", len(rows), 100*d.Value, 100*d.Low, 100*d.High))
-	j.adapterBetter, j.adapterDir = d.Better(), r.dir
+	t, e := r.choose(h, logits)
 	if logits, err = read(j.parts.Test, "asking the adapter about the test part"); err != nil {
 		return nil, err
 	}
-	e := metric.Grouped(j.groupsOf(rows), average(own))
 	c := &Candidate{Name: "adapter", About: "The model with a low-rank adapter, answering with the label in words.", Choice: &e, Evaluation: j.evaluation("adapter")}
 	a, err := adapter.Load(r.dir)
 	if err != nil {

@@ -172,6 +172,9 @@ func (j *job) tried(recipes []recipe, all []*held, best int) []Candidate {
 
 // card begins the card of the head.
 func (j *job) card() tuned.Card {
+	if j.task == tuned.TaskSingle || j.task == tuned.TaskOrdinal {
+		j.limits = append(j.limits, "A text that none of the labels is for gets one of them all the same, unless its words are strange to the head.")
+	}
 	return tuned.Card{
 		Name: j.o.Name, Task: j.task, Created: j.o.Created.UTC(), Labels: j.labels, Encoder: tuned.EncoderLexical, Limits: j.limits,
 		Data: tuned.DataCard{Path: filepath.Base(j.table.Path), Digest: j.table.Digest, Rows: len(j.table.Rows),

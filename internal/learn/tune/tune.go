@@ -134,12 +134,6 @@ func (j *job) begin() error {
 		return usage(fmt.Sprintf("train on rows of the kind %q", j.table.Kind), "conversations and preferences train an adapter: casemate tune lora")
 	}
 	j.task = task
-	asked := func(isDefault bool) string {
-		if isDefault {
-			return "the default"
-		}
-		return "asked for"
-	}
 	if j.o.Name != "" && !tuned.IsName(j.o.Name) {
 		return usage(fmt.Sprintf("name a head %q", j.o.Name), "use lower-case letters, digits, dots, dashes and underscores, a letter or a digit first, at most 64")
 	}
@@ -153,17 +147,7 @@ func (j *job) begin() error {
 		return usage(fmt.Sprintf("--precision %g is no share", j.o.Precision), "give a number above 0 and below 1, such as 0.9")
 	}
 	j.set("task", string(j.task), j.table.Why["kind"])
-	if j.task != tuned.TaskRegression {
-		if j.o.Precision > 0 || j.task == tuned.TaskSingle || j.task == tuned.TaskOrdinal {
-			isDefault := j.o.Precision == 0
-			if isDefault {
-				j.o.Precision = DefaultPrecision
-			}
-			j.set("precision", fmt.Sprintf("%g", j.o.Precision), asked(isDefault)+": thresholds are set so that at least this share of the answers is right, by the lower end of the 95 % interval")
-		} else {
-			j.set("thresholds", "best F1", "the default for several labels; --precision sets them for a share of right answers")
-		}
-	}
+	j.setPrecision()
 	isDefault := j.o.Seed == 0
 	if isDefault {
 		j.o.Seed = 1
@@ -175,6 +159,29 @@ func (j *job) begin() error {
 		j.set("encoder", j.o.Model, "asked for: the hidden states of this language model")
 	}
 	return nil
+}
+
+// asked says who chose a setting.
+func asked(isDefault bool) string {
+	if isDefault {
+		return "the default"
+	}
+	return "asked for"
+}
+
+// setPrecision says what thresholds are set for.
+func (j *job) setPrecision() {
+	switch {
+	case j.task == tuned.TaskRegression: // a number has none
+	case j.o.Precision == 0 && (j.task == tuned.TaskMulti || j.task == tuned.TaskSpans):
+		j.set("thresholds for", "the best answers", "the default for several labels and for spans; --precision sets them for a share of right answers")
+	default:
+		isDefault := j.o.Precision == 0
+		if isDefault {
+			j.o.Precision = DefaultPrecision
+		}
+		j.set("precision", fmt.Sprintf("%g", j.o.Precision), asked(isDefault)+": thresholds are set so that at least this share of the answers is right, by the lower end of the 95 % interval")
+	}
 }
 
 func (j *job) set(name, value, why string) {
