@@ -114,3 +114,19 @@ func TestScriptPrepares(t *testing.T) {
 		t.Errorf("a prompt too long: %+v, %v, want no room and no error", got, err)
 	}
 }
+
+// TestScriptHidden wants states given as they are, if they are what was asked for.
+func TestScriptHidden(t *testing.T) {
+	state := engine.HiddenState{Pooled: [][][]float32{{{1, 2}}}}
+	s := scripted.New(scripted.Reply{States: []engine.HiddenState{state}}, scripted.Reply{States: []engine.HiddenState{state}}, scripted.Reply{})
+	got, err := s.Hidden(context.Background(), engine.HiddenRequest{Texts: []string{"a"}})
+	if diff := cmp.Diff([]engine.HiddenState{state}, got); diff != "" || err != nil {
+		t.Errorf("states (-want +got): %v\n%s", err, diff)
+	}
+	if _, err := s.Hidden(context.Background(), engine.HiddenRequest{Texts: []string{"a"}, Layers: []int{1, 2}}); err == nil {
+		t.Error("one layer for two: no error")
+	}
+	if _, err := s.Hidden(context.Background(), engine.HiddenRequest{Texts: []string{"a"}}); err == nil {
+		t.Error("no states for a text: no error")
+	}
+}

@@ -3,7 +3,6 @@ package probe_test
 import (
 	"compress/gzip"
 	"encoding/json"
-	"fmt"
 	"hash/fnv"
 	"os"
 	"path/filepath"
@@ -150,7 +149,7 @@ func TestRandomModel(t *testing.T) {
 		}
 	}
 	got := share(evaluate(t, h, m, test), targets.Class, test)
-	t.Log(fmt.Sprintf("%d sentences, %d labels; of %d in documents not seen %.3f right, the most frequent label %.3f", len(rows), len(names), len(test), got, float64(often)/float64(len(test))))
+	t.Logf("%d sentences, %d labels; of %d in documents not seen %.3f right, the most frequent label %.3f", len(rows), len(names), len(test), got, float64(often)/float64(len(test)))
 	if got <= float64(often)/float64(len(test)) {
 		t.Errorf("a head on a random model is no better than the most frequent label")
 	}
