@@ -12,6 +12,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/learn/dataset"
+	"github.com/casemate-ai/casemate/internal/learn/inspect"
 	"github.com/casemate-ai/casemate/internal/learn/registry"
 	"github.com/casemate-ai/casemate/internal/learn/tune"
 	tunereport "github.com/casemate-ai/casemate/internal/learn/tune/report"
@@ -53,7 +54,7 @@ type tuneTrainCmd struct {
 	Anew      bool     `help:"Divide the rows anew even where the data say which are for training and testing."`
 	LoRA      string   `name:"lora" enum:"auto,on,off" default:"auto" help:"With a model: train a low-rank adapter as well: auto (where there are rows enough and it takes an hour or so at most), on, or off. Default: auto."`
 	Out       string   `placeholder:"DIR" help:"Write a copy of the head's folder here as well."`
-	NoTexts   bool     `help:"Keep row texts out of the report."`
+	NoTexts   bool     `help:"Keep row texts out of the report and of --json."`
 	JSON      bool     `help:"Print one JSON document."`
 }
 
@@ -97,6 +98,15 @@ func (c *tuneTrainCmd) Run(s *streams) error {
 		return err
 	}
 	if c.JSON {
+		for i := range trained.Result.Mistakes {
+			m := &trained.Result.Mistakes[i]
+			if clean := inspect.Redact(m.Text); clean != m.Text || c.NoTexts {
+				m.Text, m.Because = clean, nil // the words may be the secret
+			}
+			if c.NoTexts {
+				m.Text = ""
+			}
+		}
 		return writeJSON(s.stdout, map[string]any{"head": version, "result": trained.Result}, true)
 	}
 	return writeTrained(s.stdout, trained.Result, version)

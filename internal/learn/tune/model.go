@@ -18,8 +18,14 @@ type vectors struct {
 	info   engine.Info
 	layers []int
 	pools  []engine.Pool
-	of     [][]probe.Matrix // [layer][pool], a row for each of the table
-	short  []bool           // rows that the model could not read: too long for it
+	store  *activation.Store
+	texts  []activation.Digest // of each row of the table
+	short  []bool              // rows that the model could not read: too long for it
+
+	// One matrix is in memory at a time: recipes are tried one after the other.
+	lock        sync.Mutex
+	layer, pool int // of now
+	now         *probe.Matrix
 }
 
 const (
@@ -38,36 +44,36 @@ func layersOf(layers int) []int {
 
 // readTexts lets the model read every row once, or takes what it read before.
 // What is read is kept as it comes, so that a run that is broken off goes on.
-func (j *job) readTexts() (*vectors, error) {
+func (j *job) readTexts() (v *vectors, err error) {
 	info := j.o.Engine.Info()
 	if info.Digest == "" {
 		return nil, &casemate.Error{Code: casemate.CodeUsage, Message: "the model has no digest", Hint: "a head is bound to its base by digest: import the model, or let its digest be taken"}
 	}
-	v := &vectors{info: info, layers: layersOf(info.Layers), pools: []engine.Pool{engine.PoolText, engine.PoolLast}, short: make([]bool, len(j.table.Rows))}
-	for range v.layers {
-		line := make([]probe.Matrix, len(v.pools))
-		for p := range line {
-			line[p] = probe.Matrix{Rows: len(j.table.Rows), Width: info.Width, Halves: make([]uint16, len(j.table.Rows)*info.Width), Scale: make([]float32, len(j.table.Rows))}
-		}
-		v.of = append(v.of, line)
+	v = &vectors{info: info, layers: layersOf(info.Layers), pools: []engine.Pool{engine.PoolText, engine.PoolLast}, short: make([]bool, len(j.table.Rows))}
+	for i := range j.table.Rows {
+		v.texts = append(v.texts, activation.TextDigest(j.table.Rows[i].Text))
 	}
-	folder := j.o.Cache
-	if folder == "" {
+	if j.o.Cache == "" {
 		return nil, errors.New("train on a model: no folder to keep what it reads")
 	}
-	store, err := activation.Open(folder, activation.Key{Model: info.Digest, Adapter: info.Adapter, Width: info.Width}, activation.Options{})
-	if err != nil {
+	// Room for these rows, whatever else is kept.
+	const bytesEach, spare = 2, 2
+	need := int64(spare*bytesEach) * int64(len(j.table.Rows)) * int64(len(v.layers)*len(v.pools)) * int64(info.Width)
+	o := activation.Options{Bytes: max(activation.DefaultBytes, need)}
+	if v.store, err = activation.Open(j.o.Cache, activation.Key{Model: info.Digest, Adapter: info.Adapter, Width: info.Width}, o); err != nil {
 		return nil, err
 	}
-	err = j.fillStore(store, v)
-	return v, errors.Join(err, store.Close())
+	if err = j.fillStore(v); err != nil {
+		return nil, errors.Join(err, v.store.Close())
+	}
+	return v, nil
 }
 
-// fillStore reads what the store lacks, a few texts at a time, and takes out all.
-func (j *job) fillStore(store *activation.Store, v *vectors) error {
+// fillStore reads what the store lacks, a few texts at a time.
+func (j *job) fillStore(v *vectors) error {
 	var open []int
 	for i := range j.table.Rows {
-		if !v.stored(store, activation.TextDigest(j.table.Rows[i].Text)) {
+		if !v.stored(v.texts[i]) {
 			open = append(open, i)
 		}
 	}
@@ -75,24 +81,19 @@ func (j *job) fillStore(store *activation.Store, v *vectors) error {
 	j.set("hidden states", fmt.Sprintf("layers %v (0 is after the output norm), the mean of the text's tokens and the last", v.layers), fmt.Sprintf("read once and kept; %d of %d rows were there", known, len(j.table.Rows)))
 	for from := 0; from < len(open); from += textsTogether {
 		rows := open[from:min(len(open), from+textsTogether)]
-		if err := j.readBatch(store, v, rows); err != nil {
+		if err := j.readBatch(v, rows); err != nil {
 			return err
 		}
 		j.tell.within(shareRead, "reading with the model", known+from+len(rows), len(j.table.Rows))
-	}
-	for i := range j.table.Rows {
-		if err := v.take(store, i, activation.TextDigest(j.table.Rows[i].Text)); err != nil {
-			return err
-		}
 	}
 	return nil
 }
 
 // stored says whether all that is wanted of a text is in the store.
-func (v *vectors) stored(store *activation.Store, text activation.Digest) bool {
+func (v *vectors) stored(text activation.Digest) bool {
 	for _, l := range v.layers {
 		for _, p := range v.pools {
-			if !store.Has(text, l, string(p)) {
+			if !v.store.Has(text, l, string(p)) {
 				return false
 			}
 		}
@@ -101,7 +102,7 @@ func (v *vectors) stored(store *activation.Store, text activation.Digest) bool {
 }
 
 // readBatch reads rows; one that is too long for the model stays open.
-func (j *job) readBatch(store *activation.Store, v *vectors, rows []int) error {
+func (j *job) readBatch(v *vectors, rows []int) error {
 	texts := make([]string, len(rows))
 	for n, i := range rows {
 		texts[n] = j.table.Rows[i].Text
@@ -114,7 +115,7 @@ func (j *job) readBatch(store *activation.Store, v *vectors, rows []int) error {
 			return nil
 		}
 		for n := range rows {
-			if err := j.readBatch(store, v, rows[n:n+1]); err != nil {
+			if err := j.readBatch(v, rows[n:n+1]); err != nil {
 				return err
 			}
 		}
@@ -123,49 +124,56 @@ func (j *job) readBatch(store *activation.Store, v *vectors, rows []int) error {
 	if err != nil {
 		return err
 	}
-	for n := range rows {
-		text := activation.TextDigest(texts[n])
+	for n, i := range rows {
 		for l, layer := range v.layers {
 			for p, pool := range v.pools {
-				if err := store.Put(text, layer, string(pool), states[n].Pooled[l][p]); err != nil {
+				if err := v.store.Put(v.texts[i], layer, string(pool), states[n].Pooled[l][p]); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	return store.Sync()
+	return v.store.Sync()
 }
 
-// take puts the vectors of a row into the matrices.
-func (v *vectors) take(store *activation.Store, row int, text activation.Digest) error {
-	if v.short[row] {
-		return nil // zeros: nothing is known of it
+// matrix returns the vectors of a layer and pooling, a row for each of the table.
+func (v *vectors) matrix(layer, pool int) (*probe.Matrix, error) {
+	v.lock.Lock()
+	defer v.lock.Unlock()
+	if v.now != nil && v.layer == layer && v.pool == pool {
+		return v.now, nil
 	}
-	for l, layer := range v.layers {
-		for p, pool := range v.pools {
-			m := &v.of[l][p]
-			scale, ok, err := store.Halves(m.Halves[row*m.Width:][:m.Width], text, layer, string(pool))
-			if err != nil {
-				return err
-			}
-			if !ok {
-				return fmt.Errorf("what was read of row %d is damaged on disk; run it again", row+1)
-			}
-			m.Scale[row] = scale
+	width := v.info.Width
+	m := &probe.Matrix{Rows: len(v.texts), Width: width, Halves: make([]uint16, len(v.texts)*width), Scale: make([]float32, len(v.texts))}
+	for i, text := range v.texts {
+		if v.short[i] {
+			continue // zeros: nothing is known of it
 		}
+		scale, ok, err := v.store.Halves(m.Halves[i*width:][:width], text, v.layers[layer], string(v.pools[pool]))
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, fmt.Errorf("what was read of row %d is damaged on disk; run it again", i+1)
+		}
+		m.Scale[i] = scale
 	}
-	return nil
+	v.layer, v.pool, v.now = layer, pool, m
+	return m, nil
 }
 
 // denseRecipe trains a head on the vectors of a layer and pooling.
 func (j *job) denseRecipe(v *vectors, layer, pool int, kind probe.Kind, l2 float64) recipe {
-	m := &v.of[layer][pool]
 	name := fmt.Sprintf("layer %d, %s", v.layers[layer], v.pools[pool])
 	about := "A linear head on the hidden states of the model."
 	if kind == probe.Network {
 		name, about = name+", network", "A head with one hidden layer on the hidden states of the model."
 	}
 	return recipe{fmt.Sprintf("%s, L2 %g", name, l2), about, func(rows []int, told func(float64)) (trained, error) {
+		m, err := v.matrix(layer, pool)
+		if err != nil {
+			return nil, err
+		}
 		o := probe.Options{Task: probe.Task(j.task), Kind: kind, Labels: j.labels, Layer: v.layers[layer], Pool: string(v.pools[pool]),
 			Rows: rows, L2: []float64{l2}, Seed: j.o.Seed, Threads: 1}
 		t := probe.Targets{Class: j.classes, Sets: j.sets}

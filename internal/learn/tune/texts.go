@@ -86,6 +86,7 @@ func (j *job) trainModel(report *inspect.Report, words *tuned.Head) (*Trained, e
 	if err != nil {
 		return nil, err
 	}
+	defer v.store.Close() // all that was put is synced
 	j.refuseShort(v)
 	j.tell.next("trying layers")
 	j.tell.rest = (1 - shareInspect - shareRead) / (1 - shareInspect)
