@@ -194,6 +194,7 @@ func (d *Drift) add(name, about string, names []string, reference, live []int) {
 // judge gives each check its state.
 func (d *Drift) judge(ref *outcome.Reference) {
 	n := float64(len(d.Checks))
+	var never []string // that no number of live rows can tell
 	for i := range d.Checks {
 		c := &d.Checks[i]
 		switch {
@@ -206,12 +207,15 @@ func (d *Drift) judge(ref *outcome.Reference) {
 		case c.Needed < 0:
 			c.State = StateFew
 			c.Needed = 0
-			d.Notes = append(d.Notes, fmt.Sprintf("The reference has too few rows (%d) to tell much change of %s from chance, however many live rows there are.", ref.Rows, c.Name))
+			never = append(never, c.Name)
 		case d.Rows < c.Needed:
 			c.State = StateFew
 		default:
 			c.State, c.Needed = StateStable, 0
 		}
+	}
+	if len(never) > 0 {
+		d.Notes = append(d.Notes, fmt.Sprintf("The head was tested on too few rows (%d) to tell much change of %s from chance, however many live rows there are.", ref.Rows, join(never)))
 	}
 }
 
