@@ -44,7 +44,8 @@ func (l *layer) matrices() [targetCount]*matrix {
 // source finds or makes the tensors of a model, and registers those that are
 // trained.
 type source interface {
-	// matrix and vector return nil for a tensor that the model does not have.
+	// matrix returns false, and vector nil, for a tensor that the model does not
+	// have.
 	matrix(name string, rows, cols int) (gemm.Weights, bool)
 	vector(name string, n int) []float32
 }
@@ -53,10 +54,10 @@ type source interface {
 func (m *Model) take() error {
 	f := &fileSource{model: m.file, full: m.o.Full}
 	m.assemble(f)
+	m.divisors = f.vector("rope_freqs.weight", ropePairs(m.config))
 	if f.err != nil {
 		return f.err
 	}
-	m.divisors = f.vector("rope_freqs.weight", ropePairs(m.config))
 	var err error
 	m.angles, err = llama.NewAngles(m.config, m.divisors)
 	return err
