@@ -157,4 +157,3 @@ func (o *Options) checkRows(n int) error {
 	}
 	return nil
 }
-
