@@ -30,7 +30,17 @@ func (i *inspector) sizes() error {
 		}
 		i.find(f, nil)
 	}
+	different := 0
+	for n, first := range i.g.Near.Same {
+		if n == first {
+			different++
+		}
+	}
 	switch {
+	case rows >= MinRows && different < MinRows:
+		i.find(Finding{Code: CodeFewRows, Level: LevelRefuse, Count: different,
+			Message: fmt.Sprintf("the rows have %s; fewer than %d are learnt by heart", plural(different, "different text", "different texts"), MinRows),
+			Advice:  "name the column of whole texts with --text if this is another, or label more texts that differ"}, nil)
 	case rows < MinRows:
 		i.find(Finding{Code: CodeFewRows, Level: LevelRefuse, Count: rows,
 			Message: fmt.Sprintf("there are %s; with fewer than %d the figures of a test say nothing", count(rows, "row"), MinRows),

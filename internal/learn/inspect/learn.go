@@ -39,6 +39,7 @@ type learner struct {
 	multi  bool
 	n      int // labels
 	fold   []int
+	judged []bool // of each label: whether it has rows enough to be learnt
 	models [folds]*lexical.Model
 	p      [][]float32 // of each of rows, out of fold
 }
@@ -99,6 +100,14 @@ func newLearner(i *inspector) *learner {
 	l.sets = make([][]int, len(l.rows))
 	for k, n := range l.rows {
 		l.sets[k] = l.setOf(n)
+	}
+	l.judged = make([]bool, l.n)
+	counts := make([]int, l.n)
+	for _, set := range l.sets {
+		for _, label := range set {
+			counts[label]++
+			l.judged[label] = counts[label] >= MinClass
+		}
 	}
 	l.fold = split.Folds(t, i.g, l.rows, folds, i.o.Seed)
 	return l
@@ -183,34 +192,41 @@ func (l *learner) train(i *inspector, step func()) error {
 	return nil
 }
 
-// flipped returns the sets with some labels made wrong at random, and which.
+// flipped returns the sets with the labels of up to n rows made wrong at random,
+// from one that is judged to another, and which rows.
 func (l *learner) flipped(n int, seed uint64) (sets [][]int, flipped []int) {
 	r := rand.New(rand.NewPCG(seed, 0x5eed))
+	var labels []int
+	for label, ok := range l.judged {
+		if ok {
+			labels = append(labels, label)
+		}
+	}
 	sets = slices.Clone(l.sets)
-	flipped = r.Perm(len(l.rows))[:n]
-	for _, k := range flipped {
-		set := slices.Clone(sets[k])
-		switch {
-		case l.multi && (len(set) == 0 || r.IntN(2) == 0): // one too many
-			for {
-				if x := r.IntN(l.n); !slices.Contains(set, x) {
-					set = append(set, x)
-					break
-				} else if len(set) == l.n {
-					set = set[1:]
-					break
-				}
+	if len(labels) < 2 {
+		return sets, nil
+	}
+	for _, k := range r.Perm(len(l.rows)) {
+		if len(flipped) == n {
+			break
+		}
+		set, other := slices.Clone(sets[k]), labels[r.IntN(len(labels))]
+		switch at := 0; {
+		case l.multi && len(set) > 0 && r.IntN(2) == 0: // one too few
+			at = r.IntN(len(set))
+			if !l.judged[set[at]] {
+				continue
 			}
-		case l.multi: // one too few
-			set = slices.Delete(set, 0, 1)
+			set = slices.Delete(set, at, at+1)
+		case slices.Contains(set, other):
+			continue
+		case l.multi: // one too many
+			set = append(set, other)
 		default:
-			x := r.IntN(l.n - 1)
-			if x >= set[0] {
-				x++
-			}
-			set[0] = x
+			set[0] = other
 		}
 		sets[k] = set
+		flipped = append(flipped, k)
 	}
 	return sets, flipped
 }

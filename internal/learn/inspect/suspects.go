@@ -56,10 +56,10 @@ func bySuspicion(a, b suspicion) int {
 // suspicion is what speaks against a row that has the labels of a set.
 func (l *learner) suspicion(p []float32, set []int) (suspicion, bool) {
 	if l.multi {
-		return suspicionMulti(p, set)
+		return l.suspicionMulti(p, set)
 	}
 	likely := best(p)
-	return suspicion{0, likely, set[0], float64(p[set[0]]), float64(p[likely])}, likely != set[0]
+	return suspicion{0, likely, set[0], float64(p[set[0]]), float64(p[likely])}, likely != set[0] && l.judged[set[0]]
 }
 
 // suspicionsOfAll adds the rows that were not learnt from: they are out of every
@@ -94,10 +94,13 @@ func (l *learner) suspicionsOfAll() []suspicion {
 
 // suspicionMulti takes each label for itself, there or not there, and returns the
 // one that is least probable to be right.
-func suspicionMulti(p []float32, set []int) (suspicion, bool) {
+func (l *learner) suspicionMulti(p []float32, set []int) (suspicion, bool) {
 	worst := suspicion{p: 0.5}
 	for label, q32 := range p {
 		q := float64(q32)
+		if !l.judged[label] {
+			continue
+		}
 		if slices.Contains(set, label) {
 			if q < worst.p {
 				worst = suspicion{0, -1, label, q, 0}
@@ -141,9 +144,9 @@ func (i *inspector) suspects(l *learner, step func()) error {
 		f.Advice += fmt.Sprintf(": if 1 in 10 turns out to be wrong, at most %s of all labels are still wrong by chance", percent(float64(i.report.Remaining(n/10))/float64(len(i.t.Rows))))
 	}
 	for _, s := range i.report.Suspects[:min(n, maxShown)] {
-		likely := "less than it has"
+		likely := "likelier without"
 		if s.Likely != "" {
-			likely = fmt.Sprintf("%s %.2f", printable(s.Likely, 60), s.P)
+			likely = fmt.Sprintf("likelier %s %.2f", printable(s.Likely, 60), s.P)
 		}
 		given := "none"
 		if len(s.Given) > 0 {
@@ -152,7 +155,7 @@ func (i *inspector) suspects(l *learner, step func()) error {
 				given += ", …"
 			}
 		}
-		f.Shown = append(f.Shown, fmt.Sprintf("row %d [%s %.2f, likelier %s]: %s", s.Row, given, s.PGiven, likely, s.Text))
+		f.Shown = append(f.Shown, fmt.Sprintf("row %d [%s %.2f, %s]: %s", s.Row, given, s.PGiven, likely, s.Text))
 	}
 	i.find(f, rows)
 	return nil
@@ -166,6 +169,9 @@ func (i *inspector) plant(l *learner, n int, step func()) (*metric.Estimate, err
 		return nil, nil
 	}
 	sets, flipped := l.flipped(flips, i.o.Seed)
+	if flips = len(flipped); flips < leastFlip/2 {
+		return nil, nil
+	}
 	p := make([][]float32, len(l.rows))
 	for f := range folds {
 		if err := i.ctx.Err(); err != nil {

@@ -23,6 +23,8 @@ const (
 	hostShare = 0.5 // of the rows that name their host in the text, from which on it counts
 )
 
+const sameText = "the same text"
+
 // None is FindOptions.Column where only rows of the very same text stay together.
 const None = "none"
 
@@ -92,23 +94,20 @@ func Find(ctx context.Context, t *dataset.Table, o FindOptions) (Grouping, error
 	for i, first := range sets.Same {
 		u.Join(i, first)
 	}
+	if u.Sets() < before {
+		g.By = []string{sameText}
+	}
 	column := cmp.Or(o.Column, t.Group)
 	if column == None {
-		if u.Sets() < before {
-			g.By = []string{"the same text"}
-		}
 		return g.number(u), nil
 	}
-	if len(sets.Pairs) > 0 || u.Sets() < before {
-		by := "nearly the same text"
-		if len(sets.Pairs) == 0 {
-			by = "the same text"
+	u = g.join(u, "nearly the same text", func(u *near.Union) {
+		for i, first := range sets.Near {
+			u.Join(i, first)
 		}
-		u = g.join(u, by, func(u *near.Union) {
-			for i, first := range sets.Near {
-				u.Join(i, first)
-			}
-		}, o.Keep, false)
+	}, o.Keep, false)
+	if len(g.By) > 1 { // the one says the other
+		g.By = g.By[1:]
 	}
 	shared := found(t)
 	if column != "" {
@@ -145,7 +144,7 @@ func (g *Grouping) join(u *near.Union, by string, use func(*near.Union), keep, a
 	n, rows := next.Sets(), len(g.Near.Same)
 	largest := float64(next.Largest()) / float64(max(rows, 1))
 	switch {
-	case n == u.Sets() && !asked && by != "the same text":
+	case n == u.Sets() && !asked:
 		return u
 	case keep || asked:
 	case largest > MaxGroup:
