@@ -24,7 +24,7 @@ const (
 	maxFooter    = 4 << 20  // bytes of the description at the file's end
 	maxElements  = 10_000   // of the schema
 	maxPage      = 64 << 20 // bytes of a page, as it is and unfolded
-	maxValues    = 64 << 20 // values of all columns
+	maxValues    = MaxCells // values of all columns
 	parquetBatch = 256      // rows that are read at once
 )
 
