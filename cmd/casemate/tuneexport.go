@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -160,7 +161,9 @@ func (c *tuneExportCmd) base(s *streams, b *cluster.Base) ([]string, error) {
 	case c.Base != "":
 		b.At = c.Base
 	case m.Format == "safetensors":
-		b.At = path
+		if b.At, err = filepath.Abs(path); err != nil {
+			return nil, err
+		}
 	default:
 		return nil, &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("--base is missing: %q is a GGUF file, which no trainer reads", c.Model),
 			Hint: "say where the cluster has the same model as a folder of safetensors, or its name on a hub"}
@@ -216,5 +219,5 @@ func (e *exported) print(s *streams) {
 	if len(e.LeftOut) > 0 {
 		fmt.Fprintf(s.stdout, "%s left out, the first row %d: %s\n", phrase.Count(len(e.LeftOut), "row"), e.LeftOut[0].Row, e.LeftOut[0].Reason)
 	}
-	fmt.Fprintf(s.stdout, "on the cluster: sh %s; then here: casemate tune import OUTPUT --job %s --data DATA\n", cluster.LaunchFile, report.Terminal(e.Out))
+	fmt.Fprintf(s.stdout, "on the cluster: sh %s; then here: casemate tune import OUTPUT --job %s --rows DATA\n", cluster.LaunchFile, report.Terminal(e.Out))
 }

@@ -19,6 +19,8 @@ func (j *Job) axolotl() string {
 	y.field("peft_use_dora", s.Decomposed)
 	y.comment("The base's own chat template; the loss is on what the assistant says, its end of turn included.")
 	y.field("chat_template", "tokenizer_default")
+	y.comment("The day that casemate writes when it asks the model: prompts must not differ.")
+	y.under("chat_template_kwargs", func() { y.field("date_string", "26 Jul 2024") })
 	y.only("datasets", func() { chatData(y, TrainFile) })
 	y.only("test_datasets", func() { chatData(y, ValidationFile) })
 	y.field("dataset_prepared_path", OutputDir+"/prepared")

@@ -62,7 +62,7 @@ type Settings struct {
 	Accumulate int      `json:"accumulate"` // follows from Batch, Micro and GPUs
 	GPUs       int      `json:"gpus"`       // of all machines together (1)
 	Machines   int      `json:"machines"`   // (1)
-	Packing    bool     `json:"packing"`    // short rows share one; axolotl alone
+	Packing    bool     `json:"packing"`    // short rows share one
 	Seed       uint64   `json:"seed"`
 }
 
@@ -133,7 +133,7 @@ type Job struct {
 const MaxGPUs = 1024
 
 // complete fills in defaults and refuses what cannot be.
-func (s *Settings) complete(b *Base, t Trainer) error {
+func (s *Settings) complete(b *Base) error {
 	s.Rank, s.Rate, s.Epochs = cmp.Or(s.Rank, 16), cmp.Or(s.Rate, 2e-4), cmp.Or(s.Epochs, 3)
 	s.Alpha, s.Micro, s.Batch = cmp.Or(s.Alpha, float64(2*s.Rank)), cmp.Or(s.Micro, 2), cmp.Or(s.Batch, 16)
 	s.GPUs, s.Machines = cmp.Or(s.GPUs, 1), cmp.Or(s.Machines, 1)
@@ -157,7 +157,6 @@ func (s *Settings) complete(b *Base, t Trainer) error {
 		return fmt.Errorf("%d GPUs on %d machines: 1 to %d, as many on each", s.GPUs, s.Machines, MaxGPUs)
 	}
 	s.Accumulate = max(1, s.Batch/(s.Micro*s.GPUs))
-	s.Packing = s.Packing && t == Axolotl
 	return nil
 }
 
@@ -202,7 +201,7 @@ func (j *Job) supports() error {
 	why := ""
 	switch {
 	case b.Architecture != "llama" && b.Architecture != "mistral":
-		why = "its tokenizer needs a token for the beginning of a text, which models of architecture " + b.Architecture + " do not have"
+		why = "its configuration is written for llama and mistral alone"
 	case b.HeadSize*b.Heads != b.Width:
 		why = "its heads are as large as the width divided by their number"
 	case b.Window > 0:

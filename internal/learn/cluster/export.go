@@ -62,7 +62,7 @@ func Export(dir string, j *Job, t *dataset.Table, parts split.Split, special []s
 	files := map[string][]byte{TrainFile: learn.Bytes(), ValidationFile: try.Bytes()}
 	files[LaunchFile], files[ReadmeFile] = []byte(j.launch()), []byte(j.readme())
 	if j.Trainer == Torchtune {
-		files[j.Trainer.ConfigFile()] = []byte(j.torchtune())
+		files[j.Trainer.ConfigFile()], files[TokenizerFile] = []byte(j.torchtune()), tokenizer
 	} else {
 		files[j.Trainer.ConfigFile()] = []byte(j.axolotl())
 	}
@@ -84,7 +84,7 @@ func (j *Job) fill(t *dataset.Table, parts split.Split) error {
 			return fmt.Errorf("%s, %.80q, is empty or not one line", what, s)
 		}
 	}
-	if err := j.Settings.complete(&j.Base, j.Trainer); err != nil {
+	if err := j.Settings.complete(&j.Base); err != nil {
 		return err
 	}
 	if err := j.supports(); err != nil {

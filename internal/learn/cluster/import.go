@@ -84,7 +84,7 @@ func Parse(data []byte) (*Job, error) {
 		}
 	}
 	settings := j.Settings
-	if err := settings.complete(&j.Base, j.Trainer); err != nil {
+	if err := settings.complete(&j.Base); err != nil {
 		return nil, fmt.Errorf("%s: %w", JobFile, err)
 	}
 	return j, j.supports()

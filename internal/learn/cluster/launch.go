@@ -54,10 +54,9 @@ fi
 `
 	}
 	return `FILES=$(cd "$BASE_MODEL" && ls *.safetensors | paste -s -d, -)
-set -- --config torchtune.yaml tokenizer.tokenizer_json_path="$BASE_MODEL/tokenizer.json" \
-	tokenizer.tokenizer_config_json_path="$BASE_MODEL/tokenizer_config.json" \
-	tokenizer.generation_config_path="$BASE_MODEL/generation_config.json" \
-	checkpointer.checkpoint_dir="$BASE_MODEL" "checkpointer.checkpoint_files=[$FILES]"
+PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} # where casemate_tokenizer.py is
+export PYTHONPATH
+set -- --config torchtune.yaml tokenizer.path="$BASE_MODEL" checkpointer.checkpoint_dir="$BASE_MODEL" "checkpointer.checkpoint_files=[$FILES]"
 if [ "$GPUS" = 1 ] && [ "$MACHINES" = 1 ]; then
 	tune run lora_finetune_single_device "$@"
 elif [ "$MACHINES" = 1 ]; then
@@ -82,6 +81,6 @@ func (j *Job) readme() string {
 	b.WriteString("```\nBASE_MODEL=/path/to/base sh launch.sh\n```\n\n`launch.sh` tells what else can be set. It first checks `files.sha256`.\n\n")
 	b.WriteString("## What to bring back\n\n")
 	fmt.Fprintf(b, "The folder `%s`, or the one in it that holds `adapter_config.json` and `adapter_model.safetensors`, with `%s` beside them. Then, where the job was written:\n\n", OutputDir, JobFile)
-	b.WriteString("```\ncasemate tune import output --job JOB --data DATA\n```\n\nJOB is the folder that was written, DATA the file that it was made of. `tune import` checks that the adapter is of this job and fits the base, tests it on the rows that were kept, and registers it. It enters service with `casemate tune promote` alone.\n")
+	b.WriteString("```\ncasemate tune import output --job JOB --rows DATA\n```\n\nJOB is the folder that was written, DATA the file that it was made of. `tune import` checks that the adapter is of this job and fits the base, tests it on the rows that were kept, and registers it. It enters service with `casemate tune promote` alone.\n")
 	return b.String()
 }

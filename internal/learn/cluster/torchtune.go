@@ -1,6 +1,17 @@
 package cluster
 
-import "slices"
+import (
+	_ "embed"
+	"slices"
+)
+
+// tokenizer is the module that torchtune reads conversations with.
+//
+//go:embed casemate_tokenizer.py
+var tokenizer []byte
+
+// TokenizerFile is its name in a job.
+const TokenizerFile = "casemate_tokenizer.py"
 
 // torchtune returns the configuration for torchtune.
 //
@@ -12,10 +23,9 @@ func (j *Job) torchtune() string {
 	y.comment("Configuration for torchtune, version 0.7 or later. launch.sh says which base and how many GPUs.")
 	y.field("output_dir", OutputDir)
 	y.under("tokenizer", func() {
-		y.field("_component_", "torchtune.modules.transforms.tokenizers.HuggingFaceModelTokenizer")
-		y.field("tokenizer_json_path", j.Base.At+"/tokenizer.json")
-		y.field("tokenizer_config_json_path", j.Base.At+"/tokenizer_config.json")
-		y.field("generation_config_path", j.Base.At+"/generation_config.json")
+		y.field("_component_", "casemate_tokenizer.Tokenizer")
+		y.field("path", j.Base.At)
+		y.field("max_seq_len", s.Length)
 	})
 	y.under("model", func() { j.tuneModel(y) })
 	y.under("checkpointer", func() {
@@ -29,8 +39,8 @@ func (j *Job) torchtune() string {
 	})
 	y.field("resume_from_checkpoint", false)
 	y.field("save_adapter_weights_only", true)
-	y.under("dataset", func() { tuneData(y, TrainFile) })
-	y.under("dataset_val", func() { tuneData(y, ValidationFile) })
+	y.under("dataset", func() { tuneData(y, TrainFile, s.Packing) })
+	y.under("dataset_val", func() { tuneData(y, ValidationFile, s.Packing) })
 	y.field("run_val_every_n_steps", 50)
 	y.field("batch_size_val", s.Micro)
 	y.field("seed", s.Seed)
@@ -136,10 +146,9 @@ func (j *Job) tuneType() string {
 	return "LLAMA3"
 }
 
-// tuneData describes a file of conversations. Rows are not packed: torchtune packs
-// to a length of its tokenizer, and the one that reads any model's template has
-// none.
-func tuneData(y *yaml, file string) {
+// tuneData describes a file of conversations. A row that is longer than packed ones
+// is an error there.
+func tuneData(y *yaml, file string, packed bool) {
 	y.field("_component_", "torchtune.datasets.chat_dataset")
 	y.field("source", "json")
 	y.field("data_files", file)
@@ -147,5 +156,5 @@ func tuneData(y *yaml, file string) {
 	y.field("conversation_column", "messages")
 	y.field("conversation_style", "openai")
 	y.field("train_on_input", false)
-	y.field("packed", false)
+	y.field("packed", packed)
 }
