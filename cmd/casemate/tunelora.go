@@ -100,7 +100,13 @@ func (c *tuneLoraCmd) check() error {
 	if c.Length < 0 || c.Batch < 0 || !(c.Validation >= 0 && c.Validation < 1) || c.Rank < 1 {
 		return &casemate.Error{Code: casemate.CodeUsage, Message: "--length and --batch cannot be negative, --rank is 1 or more, --validation 0 to below 1", Hint: "leave them out for what suits most"}
 	}
-	if _, err := os.Stat(filepath.Join(c.Out, "run.json")); c.Resume && err != nil {
+	_, err := os.Stat(filepath.Join(c.Out, "run.json"))
+	for _, name := range adapterFiles {
+		if _, there := os.Lstat(filepath.Join(c.Out, name)); there == nil && err != nil {
+			return &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("%q holds an adapter that no run there has made", c.Out), Hint: "give another folder"}
+		}
+	}
+	if c.Resume && err != nil {
 		return &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("%q holds no run to go on with", c.Out), Hint: "leave --resume out to begin one"}
 	}
 	return nil
