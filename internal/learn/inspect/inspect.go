@@ -51,9 +51,10 @@ const (
 	CodePersonal     = "personal-data"
 	CodePatterns     = "patterns" // the user's own
 	CodeLanguages    = "languages"
-	CodeSuspects     = "suspects" // labels that are probably wrong
-	CodeTrigger      = "trigger"  // words that go with one label against all else
-	CodeNeeds        = "needs"    // labels that more rows would help
+	CodeSuspects     = "suspects"  // labels that are probably wrong
+	CodeTrigger      = "trigger"   // words that go with one label against all else
+	CodeNeeds        = "needs"     // labels that more rows would help
+	CodeNoSignal     = "no-signal" // the words do not tell the labels
 )
 
 // Bounds of what is tolerated. They are rules of thumb: docs/data.md says why each.
@@ -193,7 +194,7 @@ type Pattern struct {
 }
 
 // Codes are those that --allow may name.
-var Codes = []string{CodeSkipped, CodeFewRows, CodeOneClass, CodeSmallClasses, CodeBalance, CodeSpelling, CodeDuplicates, CodeNear, CodeConflicts, CodeNearConflict, CodeLeakage, CodeLabelColumn, CodeLabelInText, CodeGroups, CodeShort, CodeContext, CodeSecrets, CodeMaybeSecret, CodePersonal, CodePatterns, CodeLanguages, CodeSuspects, CodeTrigger, CodeNeeds}
+var Codes = []string{CodeSkipped, CodeFewRows, CodeOneClass, CodeSmallClasses, CodeBalance, CodeSpelling, CodeDuplicates, CodeNear, CodeConflicts, CodeNearConflict, CodeLeakage, CodeLabelColumn, CodeLabelInText, CodeGroups, CodeShort, CodeContext, CodeSecrets, CodeMaybeSecret, CodePersonal, CodePatterns, CodeLanguages, CodeSuspects, CodeTrigger, CodeNeeds, CodeNoSignal}
 
 // Refused returns the findings that stop training: those at LevelRefuse that are
 // not allowed.

@@ -321,6 +321,21 @@ func TestSuspects(t *testing.T) {
 	}
 }
 
+// TestNoSignal looks at labels that were drawn by lot.
+func TestNoSignal(t *testing.T) {
+	rows := lines(200)
+	if f := finding(report(t, rows, inspect.Options{}), inspect.CodeNoSignal); f != nil {
+		t.Errorf("rows that tell their labels: %+v", f)
+	}
+	r := rand.New(rand.NewPCG(3, 3))
+	for i := range rows {
+		rows[i][1] = []string{"mail", "disk", "login"}[r.IntN(3)]
+	}
+	if f := finding(report(t, rows, inspect.Options{}), inspect.CodeNoSignal); f == nil || f.Level != inspect.LevelWarn {
+		t.Errorf("labels drawn by lot: %+v", f)
+	}
+}
+
 // TestRemaining works the bound out by hand: of labels of which 0.8 are found, none
 // is found of 1 with a chance of 0.2, of 2 with 0.04.
 func TestRemaining(t *testing.T) {

@@ -32,6 +32,7 @@ func (i *inspector) needs(l *learner, step func()) error {
 	}
 	full := l.right(l.p)
 	i.report.Curve = []Point{l.point(quarter, 0.25), l.point(half, 0.5), l.point(l.p, 1)}
+	i.signal(l, i.report.Curve[2].Accuracy)
 	at := l.right(half)
 	share := func(right []bool) func([]int) float64 {
 		return func(rows []int) float64 {
@@ -75,6 +76,25 @@ func (i *inspector) needs(l *learner, step func()) error {
 	}
 	i.find(f, nil)
 	return nil
+}
+
+// signal says where the quick classifier is not surely better than always giving the
+// most frequent label.
+func (i *inspector) signal(l *learner, accuracy metric.Estimate) {
+	if l.multi {
+		return
+	}
+	counts, most := make([]int, l.n), 0
+	for _, set := range l.sets {
+		if counts[set[0]]++; counts[set[0]] > counts[most] {
+			most = set[0]
+		}
+	}
+	if share := float64(counts[most]) / float64(len(l.sets)); accuracy.Low <= share {
+		i.find(Finding{Code: CodeNoSignal, Level: LevelWarn, Count: len(l.rows),
+			Message: fmt.Sprintf("the words hardly tell the labels: a quick classifier is right on %s of the rows (%s to %s), who always answers %q on %s", percent(accuracy.Value), percent(accuracy.Low), percent(accuracy.High), printable(i.t.Labels[most], 60), percent(share)),
+			Advice:  "see whether the text has what the label was decided by, and whether this is the column of labels"}, nil)
+	}
 }
 
 // groups are those of the learner's rows.

@@ -11,7 +11,7 @@ import (
 
 const (
 	// mostSuspects is the share of the rows that are named as suspects at most, and
-	// leastSuspects their number where there are as many.
+	// leastSuspects their number where there are as many and that is no more than a tenth of the rows.
 	mostSuspects  = 0.03
 	leastSuspects = 20
 	// Labels are made wrong on purpose to measure how many are found: so many of the
@@ -116,7 +116,7 @@ func (l *learner) suspicionMulti(p []float32, set []int) (suspicion, bool) {
 // labels are among as many rows so found.
 func (i *inspector) suspects(l *learner, step func()) error {
 	all := l.suspicionsOfAll()
-	n := min(len(all), max(leastSuspects, int(mostSuspects*float64(len(i.t.Rows)))))
+	n := min(len(all), max(min(leastSuspects, len(i.t.Rows)/10), int(mostSuspects*float64(len(i.t.Rows)))))
 	if n == 0 {
 		return nil
 	}
