@@ -110,6 +110,7 @@ func (j *job) outputs(rows []int) (labels []string, of func(row int) []int, valu
 func (j *job) lexicalRecipe(name, about string, c lexical.Config) recipe {
 	return recipe{name, about, func(rows []int, told func(float64)) (trained, error) {
 		labels, of, values := j.outputs(rows)
+		c := c // folds train at the same time
 		c.Name, c.Seed = j.o.Name, j.o.Seed
 		c.Groups = []lexical.Group{{Name: "answer", Labels: labels, Multi: j.task == tuned.TaskMulti}}
 		examples := make([]lexical.Example, len(rows))
@@ -157,6 +158,7 @@ func (x *lexicalModel) finish(c *tuned.Card) (tuned.Weights, error) {
 func (j *job) linearRecipe(name, about string, v *linear.Vectors, c linear.Config) recipe {
 	return recipe{name, about, func(rows []int, told func(float64)) (trained, error) {
 		labels, of, values := j.outputs(rows)
+		c := c // folds train at the same time
 		c.Name, c.Seed = j.o.Name, j.o.Seed
 		c.Groups = []linear.Group{{Name: "answer", Labels: labels}}
 		examples := make([]linear.Example, len(rows))
