@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -154,32 +155,32 @@ func fillSpans(t *Table, s *sheet) {
 		t.Why["spans"] = "places are counted in " + unitNames[best] + ", in which most spans fit"
 	}
 	for _, r := range rows {
-		offsets := best.offsets(r.row.Text)
-		bad := false
-		for _, sp := range r.spans {
-			placed, ok := best.place(offsets, r.row.Text, sp)
-			bad = bad || !ok || sp.Label == "" || len(sp.Label) > MaxLabel
-			r.row.Spans = append(r.row.Spans, placed)
-			r.row.Labels = append(r.row.Labels, sp.Label)
-		}
-		if bad {
+		if !placeSpans(&r.row, r.spans, best) {
 			s.skip(r.row.Number, r.row.Line, r.row.File, "a span that does not lie within the text, does not cover what it says, or has no label")
 			continue
 		}
-		slices.SortFunc(r.row.Spans, func(a, b Span) int {
-			if a.Start != b.Start {
-				return a.Start - b.Start
-			}
-			if a.End != b.End {
-				return a.End - b.End
-			}
-			return strings.Compare(a.Label, b.Label)
-		})
-		r.row.Spans = slices.Compact(r.row.Spans)
-		slices.Sort(r.row.Labels)
-		r.row.Labels = slices.Compact(r.row.Labels)
 		t.Rows = append(t.Rows, r.row)
 	}
+}
+
+// placeSpans gives a row its spans, and says whether all of them fit.
+func placeSpans(row *Row, spans []rawSpan, u unit) bool {
+	offsets := u.offsets(row.Text)
+	for _, sp := range spans {
+		placed, ok := u.place(offsets, row.Text, sp)
+		if !ok || sp.Label == "" || len(sp.Label) > MaxLabel {
+			return false
+		}
+		row.Spans = append(row.Spans, placed)
+		row.Labels = append(row.Labels, sp.Label)
+	}
+	slices.SortFunc(row.Spans, func(a, b Span) int {
+		return cmp.Or(a.Start-b.Start, a.End-b.End, strings.Compare(a.Label, b.Label))
+	})
+	row.Spans = slices.Compact(row.Spans)
+	slices.Sort(row.Labels)
+	row.Labels = slices.Compact(row.Labels)
+	return true
 }
 
 // spansOf reads a cell of spans, which may be JSON in a text.

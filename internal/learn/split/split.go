@@ -6,6 +6,7 @@ package split
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -184,85 +185,86 @@ type bunch struct {
 // multi-label data, with groups in the place of rows.
 func assign(t *dataset.Table, g Grouping, rows []int, shares []float64, seed uint64) []int {
 	classes := classes(t, rows)
-	bunches := bunchesOf(t, g, rows, classes, seed)
+	a := &assignment{bunches: bunchesOf(t, g, rows, classes, seed), shares: shares, want: map[int][]float64{}, out: make([]int, len(rows))}
+	a.done = make([]bool, len(a.bunches))
 	counts := map[int]int{}
-	var order []int
 	for _, of := range classes {
 		for _, c := range of {
-			if counts[c] == 0 {
-				order = append(order, c)
-			}
 			counts[c]++
 		}
 	}
-	// want is what each part still wants: of each class, and last of rows.
-	want := make(map[int][]float64, len(order)+1)
-	wanted := func(n int) []float64 {
-		out := make([]float64, len(shares))
-		for i, s := range shares {
-			out[i] = s * float64(n)
-			if s == 0 {
-				out[i] = math.Inf(-1)
-			}
-		}
-		return out
+	a.want[allRows] = a.wanted(len(rows))
+	order := make([]int, 0, len(counts))
+	for c, n := range counts {
+		order = append(order, c)
+		a.want[c] = a.wanted(n)
 	}
-	const all = -1
-	want[all] = wanted(len(rows))
-	for _, c := range order {
-		want[c] = wanted(counts[c])
-	}
-	slices.SortFunc(order, func(a, b int) int {
-		if counts[a] != counts[b] {
-			return counts[a] - counts[b]
-		}
-		return a - b
-	})
-	out := make([]int, len(rows))
-	done := make([]bool, len(bunches))
-	give := func(b, class int) {
-		part := 0
-		for p := range shares {
-			x, y := want[class][p], want[class][part]
-			if x > y || x == y && want[all][p] > want[all][part] {
-				part = p
-			}
-		}
-		done[b] = true
-		for _, n := range bunches[b].rows {
-			out[n] = part
-		}
-		want[all][part] -= float64(len(bunches[b].rows))
-		for c, n := range bunches[b].labels {
-			want[c][part] -= float64(n)
-		}
-	}
+	slices.SortFunc(order, func(x, y int) int { return cmp.Or(counts[x]-counts[y], x-y) })
 	having := map[int][]int{}
-	for b := range bunches {
-		for c := range bunches[b].labels {
+	for b := range a.bunches {
+		for c := range a.bunches[b].labels {
 			having[c] = append(having[c], b)
 		}
 	}
 	for _, c := range order {
 		of := having[c]
 		slices.SortFunc(of, func(x, y int) int {
-			if d := bunches[y].labels[c] - bunches[x].labels[c]; d != 0 {
-				return d
-			}
-			return bytes.Compare(bunches[x].digest[:], bunches[y].digest[:])
+			return cmp.Or(a.bunches[y].labels[c]-a.bunches[x].labels[c], bytes.Compare(a.bunches[x].digest[:], a.bunches[y].digest[:]))
 		})
 		for _, b := range of {
-			if !done[b] {
-				give(b, c)
-			}
+			a.give(b, c)
 		}
 	}
-	for b := range bunches { // those without a label, by digest
-		if !done[b] {
-			give(b, all)
+	for b := range a.bunches { // those without a label, by digest
+		a.give(b, allRows)
+	}
+	return a.out
+}
+
+// allRows stands for a class that every row has.
+const allRows = -1
+
+// assignment is a division under way.
+type assignment struct {
+	bunches []bunch
+	shares  []float64
+	want    map[int][]float64 // of each class, what each part still wants
+	done    []bool            // of each bunch
+	out     []int             // of each row, its part
+}
+
+// wanted is what each part wants of n rows.
+func (a *assignment) wanted(n int) []float64 {
+	out := make([]float64, len(a.shares))
+	for i, s := range a.shares {
+		out[i] = s * float64(n)
+		if s == 0 {
+			out[i] = math.Inf(-1)
 		}
 	}
 	return out
+}
+
+// give gives a bunch to the part that wants most of a class, if it has none yet.
+func (a *assignment) give(b, class int) {
+	if a.done[b] {
+		return
+	}
+	a.done[b] = true
+	part := 0
+	for p := range a.shares {
+		x, y := a.want[class][p], a.want[class][part]
+		if x > y || x == y && a.want[allRows][p] > a.want[allRows][part] {
+			part = p
+		}
+	}
+	for _, n := range a.bunches[b].rows {
+		a.out[n] = part
+	}
+	a.want[allRows][part] -= float64(len(a.bunches[b].rows))
+	for c, n := range a.bunches[b].labels {
+		a.want[c][part] -= float64(n)
+	}
 }
 
 // classes returns what each of rows is to be in proportion by: its labels, as
