@@ -43,7 +43,7 @@ class Tokenizer:
 
     def _render(self, messages, prompt):
         turns = [{"role": m.role, "content": m.text_content} for m in messages]
-        return self.template.render(messages=turns, add_generation_prompt=prompt, **self.special)
+        return self.template.render(messages=turns, tools=None, documents=None, enable_thinking=False, add_generation_prompt=prompt, **self.special)
 
     def tokenize_messages(self, messages, add_eos=True):
         """Return ids, and for each whether the loss leaves it out."""
