@@ -282,6 +282,47 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+// TestMergeFull opens a store of many short segments that fill its bound: there is
+// no room for a second copy, and it must open all the same, and stay within.
+func TestMergeFull(t *testing.T) {
+	dir := t.TempDir()
+	const runs = activation.MaxSegments + 5
+	for n := range runs {
+		s := open(t, dir, key, activation.Options{})
+		put(t, s, n)
+		s.Close()
+	}
+	bound := int64(runs * (activation.HeaderBytes() + activation.RecordSize(key.Width)))
+	for range 3 {
+		s := open(t, dir, key, activation.Options{Bytes: bound})
+		if s.Bytes() > bound {
+			t.Errorf("%d bytes of %d", s.Bytes(), bound)
+		}
+		if !holds(t, s, runs-1) {
+			t.Error("the newest vector is lost")
+		}
+		s.Close()
+	}
+}
+
+// TestMergeShort wants segments that are full to stay where they are: to copy them
+// again and again would save nothing.
+func TestMergeShort(t *testing.T) {
+	dir := t.TempDir()
+	o := activation.Options{SegmentBytes: int64(activation.HeaderBytes() + 2*activation.RecordSize(key.Width))}
+	s := open(t, dir, key, o)
+	const stored = 4 * activation.MaxSegments
+	for n := range stored {
+		put(t, s, n)
+	}
+	s.Close()
+	s = open(t, dir, key, o)
+	defer s.Close()
+	if got := s.Segments(); got != stored/2 {
+		t.Errorf("%d segments are open, there were %d, all full", got, stored/2)
+	}
+}
+
 // TestTogether wants goroutines and stores side by side to keep all that each puts.
 func TestTogether(t *testing.T) {
 	dir := t.TempDir()

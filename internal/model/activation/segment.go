@@ -2,6 +2,7 @@ package activation
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -163,15 +164,16 @@ func segments(folder string) ([]segment, error) {
 	})
 	slices.SortFunc(out, func(a, b segment) int {
 		if a.time != b.time {
-			return int(min(1, max(-1, a.time-b.time)))
+			return cmp.Compare(a.time, b.time)
 		}
 		return strings.Compare(a.path, b.path)
 	})
 	return out, err
 }
 
-// open reads the keys of all segments, after making room and merging those that
-// are many.
+// open reads the keys of all segments, after making room, and merges short ones
+// that are many. That is to save open files: where it cannot be done, nothing is
+// lost.
 func (s *Store) open(folder string) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
@@ -180,7 +182,17 @@ func (s *Store) open(folder string) error {
 	if err != nil {
 		return err
 	}
-	all = s.evict(all)
+	short, room := 0, int64(0) // what merging needs: the old ones go last
+	for _, g := range all {
+		if s.isShort(g) {
+			short, room = short+1, room+g.size
+		}
+	}
+	many := short > MaxSegments
+	if !many {
+		room = 0
+	}
+	all = s.evict(all, s.o.Bytes-room)
 	var own []segment
 	for _, g := range all {
 		s.total += g.size
@@ -189,27 +201,37 @@ func (s *Store) open(folder string) error {
 		}
 	}
 	slices.SortFunc(own, func(a, b segment) int { return strings.Compare(a.path, b.path) })
+	merged := map[int]segment{} // by their index among files
 	for _, g := range own {
 		if err := s.read(g); err != nil {
 			return err
 		}
+		if n := len(s.files) - 1; many && n >= 0 && s.files[n].Name() == g.path && s.isShort(g) {
+			merged[n] = g
+		}
 	}
-	if len(own) > MaxSegments {
-		return s.merge(own)
+	if len(merged) > 1 {
+		_ = s.merge(merged) // a full disk, say: every vector is still where it was, or is there twice
 	}
 	return nil
 }
 
-// evict removes segments until the others fit: those of other keys first, the
-// oldest first. One that cannot be removed stays.
-func (s *Store) evict(all []segment) []segment {
+// isShort says whether a segment is of this store and has room for as much again:
+// a process that stores little leaves such a one.
+func (s *Store) isShort(g segment) bool {
+	return filepath.Dir(g.path) == s.dir && g.size <= s.o.SegmentBytes/2
+}
+
+// evict removes segments until the others are at most so many bytes: those of
+// other keys first, the oldest first. One that cannot be removed stays.
+func (s *Store) evict(all []segment, bound int64) []segment {
 	total := int64(0)
 	for _, g := range all {
 		total += g.size
 	}
 	for _, others := range []bool{true, false} {
 		all = slices.DeleteFunc(all, func(g segment) bool {
-			if total <= s.o.Bytes || (filepath.Dir(g.path) != s.dir) != others || os.Remove(g.path) != nil {
+			if total <= bound || (filepath.Dir(g.path) != s.dir) != others || os.Remove(g.path) != nil {
 				return false
 			}
 			total -= g.size
@@ -236,25 +258,23 @@ func (s *Store) read(g segment) error {
 	return nil
 }
 
-// merge copies the records of segments into a new one and removes them. Processes
-// that have them open go on reading them.
-func (s *Store) merge(own []segment) error {
-	old := s.files
-	entries := make([]entry, 0, len(s.index))
-	for e := range s.index {
-		entries = append(entries, e)
+// merge copies the records of segments, given by their index among files, into new
+// ones and removes them. Processes that have them open go on reading them.
+func (s *Store) merge(short map[int]segment) error {
+	var entries []entry
+	for e, at := range s.index {
+		if _, ok := short[at.file]; ok {
+			entries = append(entries, e)
+		}
 	}
 	slices.SortFunc(entries, func(a, b entry) int {
 		x, y := s.index[a], s.index[b]
-		if x.file != y.file {
-			return x.file - y.file
-		}
-		return int(min(1, max(-1, x.offset-y.offset)))
+		return cmp.Or(cmp.Compare(x.file, y.file), cmp.Compare(x.offset, y.offset))
 	})
 	b := make([]byte, s.record)
 	for _, e := range entries {
 		at := s.index[e]
-		if _, err := old[at.file].ReadAt(b, at.offset); err != nil {
+		if _, err := s.files[at.file].ReadAt(b, at.offset); err != nil {
 			delete(s.index, e)
 			continue
 		}
@@ -267,7 +287,7 @@ func (s *Store) merge(own []segment) error {
 			return err
 		}
 	}
-	for _, g := range own {
+	for _, g := range short {
 		if os.Remove(g.path) == nil {
 			s.total -= g.size
 		}
