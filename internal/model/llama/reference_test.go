@@ -173,15 +173,16 @@ func (r *reference) rotate(x []float64, position int) {
 	}
 }
 
-// attend returns what the queries of a layer see at the newest position.
-func (r *reference) attend(layer int, q []float64) []float64 {
+// attend returns what the queries of a layer see at the newest position, and how
+// large a score was at the most.
+func (r *reference) attend(layer int, q []float64) (out []float64, steepest float64) {
 	D, G := r.c.HeadSize, r.c.Heads/r.c.KVHeads
 	newest := len(r.keys[layer]) - 1
 	oldest := 0
 	if r.c.SlidingWindow > 0 {
 		oldest = max(0, newest-r.c.SlidingWindow+1)
 	}
-	out := make([]float64, len(q))
+	out = make([]float64, len(q))
 	for h := range r.c.Heads {
 		from := h / G * D
 		var weights []float64
@@ -191,7 +192,9 @@ func (r *reference) attend(layer int, q []float64) []float64 {
 			for i := range D {
 				score += q[h*D+i] * r.keys[layer][p][from+i]
 			}
-			w := math.Exp(score / math.Sqrt(float64(D)))
+			score /= math.Sqrt(float64(D))
+			steepest = max(steepest, math.Abs(score))
+			w := math.Exp(score)
 			weights = append(weights, w)
 			total += w
 		}
@@ -201,7 +204,7 @@ func (r *reference) attend(layer int, q []float64) []float64 {
 			}
 		}
 	}
-	return out
+	return out, steepest
 }
 
 // embed returns the row of a token.
@@ -230,7 +233,8 @@ func (r *reference) block(l int, x []float64) []float64 {
 	r.rotate(k, position)
 	r.keys[l], r.values[l] = append(r.keys[l], k), append(r.values[l], v)
 	r.remember(l)
-	for i, v := range r.apply(name("attn_output"), r.attend(l, q)) {
+	seen, steepest := r.attend(l, q)
+	for i, v := range r.near(1+steepest, func() []float64 { return r.apply(name("attn_output"), seen) }) {
 		out[i] += v
 	}
 	h = r.norm(name("ffn_norm.weight"), out)
@@ -238,7 +242,7 @@ func (r *reference) block(l int, x []float64) []float64 {
 	for i, g := range gate {
 		gate[i] = g / (1 + math.Exp(-g)) * up[i]
 	}
-	for i, v := range r.apply(name("ffn_down"), gate) {
+	for i, v := range r.near(2, func() []float64 { return r.apply(name("ffn_down"), gate) }) {
 		out[i] += v
 	}
 	return out

@@ -24,8 +24,19 @@ type rounder struct {
 }
 
 // border is how far, in steps, a float32 may be from the float64 that it stands
-// for: activations are up to 127 steps, and 1e-6 off at most.
+// for: activations are up to 127 steps, and 1e-6 off at most. What attention gives
+// is further off: a weight is the exponential of a score, whose own share of 1e-6
+// becomes the weight's as many times as the score is large. So is a gate times
+// what it lets through, two numbers that are both off.
 const border = 2e-4
+
+// near calls f, which rounds numbers that may be so many borders off.
+func (r *rounder) near(borders float64, f func() []float64) []float64 {
+	before := r.border
+	r.border *= borders
+	defer func() { r.border = before }()
+	return f()
+}
 
 // group returns how many neighbouring activations share a scale where they meet
 // weights of a format, or 0 if they stay float32.
