@@ -180,6 +180,9 @@ type Options struct {
 	// Patterns are the user's own of what must not be learnt.
 	Patterns []Pattern
 	Seed     uint64
+	// Anew says that the rows will be divided anew: the parts that the data give do
+	// not matter.
+	Anew bool
 	// Quick leaves out what trains a classifier: suspects, curve, needs.
 	Quick bool
 	// Progress, if not nil, is told what is done of a stage. It is called from

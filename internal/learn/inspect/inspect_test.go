@@ -235,6 +235,26 @@ func TestLeakage(t *testing.T) {
 	if f == nil || f.Level != inspect.LevelRefuse || !slices.Equal(f.Rows, []int{1}) || !strings.Contains(f.Message, "1 the same text") {
 		t.Errorf("leakage %+v", f)
 	}
+	if f := finding(checked(t, b.String(), dataset.Options{Text: "text", Label: "label"}, inspect.Options{Quick: true, Anew: true}), inspect.CodeLeakage); f != nil {
+		t.Errorf("leakage of parts that are divided anew: %+v", f)
+	}
+}
+
+// TestLeakageFromWhatIsChosenBy has rows to test on among those to choose by, from
+// which a head learns, too.
+func TestLeakageFromWhatIsChosenBy(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("text\tlabel\tsplit\n")
+	rows := lines(200)
+	for i, r := range rows {
+		part := []string{"train", "train", "validation", "test"}[i%4]
+		fmt.Fprintf(&b, "%s\t%s\t%s\n", r[0], r[1], part)
+	}
+	fmt.Fprintf(&b, "%s\t%s\tvalidation\n%s\t%s\tvalidation\n", rows[3][0], rows[3][1], rows[7][0], rows[7][1])
+	f := finding(checked(t, b.String(), dataset.Options{Text: "text", Label: "label"}, inspect.Options{Quick: true}), inspect.CodeLeakage)
+	if f == nil || f.Level != inspect.LevelRefuse || !slices.Equal(f.Rows, []int{4, 8}) {
+		t.Errorf("leakage %+v", f)
+	}
 }
 
 // TestPersonal tells numbers that have the check digits of what they look like.

@@ -19,33 +19,50 @@ func (i *inspector) leakage() error {
 	return nil
 }
 
-// parts looks at the parts that the data give: whether rows of one are in another.
+// parts looks at the parts that the data give: whether rows to test on are in what is
+// learnt from, which what is chosen by is too, or rows to choose by are in the part
+// to learn from.
 func (i *inspector) parts() {
 	t := i.t
-	learnt := [3]map[int]bool{{}, {}, {}} // same text, nearly the same, group
-	keys := func(n int) [3]int { return [3]int{i.g.Near.Same[n], i.g.Near.Near[n], i.g.Of[n]} }
+	if i.o.Anew {
+		return
+	}
+	keys := func(n int) [3]int { return [3]int{i.g.Near.Same[n], i.g.Near.Near[n], i.g.Of[n]} } // same text, nearly the same, group
+	type known [3]map[int]bool
+	chosen, learnt := known{{}, {}, {}}, known{{}, {}, {}} // learnt are those of the part to learn from alone
 	tested := 0
 	for n := range t.Rows {
 		switch t.Rows[n].Part {
-		case dataset.PartTest, dataset.PartValidation:
+		case dataset.PartTest:
+			tested++
+			continue
+		case dataset.PartValidation:
 			tested++
 		default:
 			for k, key := range keys(n) {
 				learnt[k][key] = true
 			}
 		}
+		for k, key := range keys(n) {
+			chosen[k][key] = true
+		}
 	}
-	if tested == 0 || tested == len(t.Rows) {
+	if tested == 0 {
 		return
 	}
 	var rows []int
 	var counts [3]int
 	for n := range t.Rows {
-		if p := t.Rows[n].Part; p != dataset.PartTest && p != dataset.PartValidation {
+		from := chosen
+		switch t.Rows[n].Part {
+		case dataset.PartTest:
+		case dataset.PartValidation:
+			from = learnt
+		default:
 			continue
 		}
 		for k, key := range keys(n) {
-			if learnt[k][key] {
+			if from[k][key] {
 				counts[k]++
 				rows = append(rows, n)
 				break // the narrowest reason alone
@@ -67,8 +84,8 @@ func (i *inspector) parts() {
 		}
 	}
 	i.find(Finding{Code: CodeLeakage, Level: level, Shown: i.some(rows),
-		Message: fmt.Sprintf("%s to test or choose by (%s) are in the part to learn from, too: %s", count(len(rows), "row"), percent(share), strings.Join(why, ", ")),
-		Advice:  "divide the rows anew (--part none): figures on such a test part are too good"}, rows)
+		Message: fmt.Sprintf("%s to test or choose by (%s) are in a part to learn from, too: %s", count(len(rows), "row"), percent(share), strings.Join(why, ", ")),
+		Advice:  "divide the rows anew (casemate tune train --anew): figures on such a test part are too good"}, rows)
 }
 
 // labelColumns looks for other columns that say the label in other words.

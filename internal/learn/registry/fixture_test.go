@@ -25,6 +25,7 @@ type candidate struct {
 	seen       []int // numbers of the rows that it learnt from
 	unsure     bool  // no evaluation
 	noBaseline bool
+	baselines  []*outcome.Evaluation // nil for the usual ones
 	noSeen     bool
 }
 
@@ -75,6 +76,9 @@ func (c candidate) folder(t testing.TB) string {
 	}
 	if !c.noBaseline && !c.unsure {
 		put(outcome.BaselinesFile, func(w io.Writer) error {
+			if c.baselines != nil {
+				return outcome.WriteBaselines(w, c.baselines)
+			}
 			return outcome.WriteBaselines(w, []*outcome.Evaluation{evaluation("majority", "", c.data, c.first, c.n, 2), evaluation("nearest neighbour", "", c.data, c.first, c.n, 5)})
 		})
 	}

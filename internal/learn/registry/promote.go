@@ -162,19 +162,26 @@ func (r *Registry) judgeSeen(p *Promotion, e *outcome.Evaluation) error {
 	return nil
 }
 
-// judgeBaselines compares a first version with the best of the baselines.
+// judgeBaselines compares a first version with the baselines: with the best of those
+// that it is not better than beyond chance, or, where there is none, of all. The one
+// with the best figure need not be the hardest to be told from.
 func (r *Registry) judgeBaselines(p *Promotion, e *outcome.Evaluation) error {
 	baselines, err := r.Baselines(p.Version)
 	if err != nil {
 		return err
 	}
 	var best *outcome.Evaluation
+	beaten := true
 	for _, b := range baselines {
 		if b.Digest == e.Digest || e.Same(b) != nil {
 			continue
 		}
-		if best == nil || b.Mean().Value > best.Mean().Value {
-			best = b
+		g, err := outcome.Compare(e, b)
+		if err != nil {
+			return fmt.Errorf("compare %s with the baseline %s: %w", p.Version, b.Candidate, err)
+		}
+		if s := g.Significant(); best == nil || beaten && !s || beaten == s && b.Mean().Value > best.Mean().Value {
+			best, beaten = b, s
 		}
 	}
 	if best == nil {

@@ -108,6 +108,31 @@ func TestRefusals(t *testing.T) {
 }
 
 // TestAgainstWhatIsInService compares with a version that was tested on other rows.
+// TestEveryBaselineCounts has a baseline that is a little better than another and
+// wrong where the head is wrong, too, so that the head is surely better than it; of
+// the other that is not sure.
+func TestEveryBaselineCounts(t *testing.T) {
+	wrong := func(name string, is func(i int) bool) *outcome.Evaluation {
+		e := evaluation(name, "", "d", 1, 300, 0)
+		for i := range e.Rows {
+			if r := &e.Rows[i]; is(r.Number) {
+				r.Answer = []string{e.Labels[1-r.Number%2]}
+				slices.Reverse(r.Probabilities)
+			}
+		}
+		return e
+	}
+	alike := wrong("alike", func(i int) bool { return i%10 == 0 || i%50 == 1 }) // 36 rows, 30 of them the head's
+	other := wrong("other", func(i int) bool { return i%7 == 3 && i%10 != 0 })  // 38, none of them the head's
+	c := fair
+	c.baselines = []*outcome.Evaluation{alike, other}
+	r := open(t.TempDir())
+	p := promote(t, r, add(t, r, c))
+	if p.Done || len(p.Refusals) != 1 || p.Refusals[0].Code != "gain" || p.Against != "the baseline other" {
+		t.Errorf("promoted: %v against %q, refusals %+v", p.Done, p.Against, p.Refusals)
+	}
+}
+
 func TestAgainstWhatIsInService(t *testing.T) {
 	next := candidate{name: "next", first: 401, n: 300, wrongEvery: 100, data: "e"}
 	answers := func(wrongEvery int) func(context.Context, *registry.Version, *outcome.Evaluation) (*outcome.Evaluation, error) {

@@ -47,7 +47,7 @@ func (j *job) evaluation(name string) *outcome.Evaluation {
 }
 
 // majority always gives the commonest answer: of numbers the median, of several
-// labels the commonest set.
+// labels the set that is best of all that are the same for every row.
 func (j *job) majority() Candidate {
 	c := Candidate{Name: "majority", About: "Always the commonest answer.", Baseline: true, Evaluation: j.evaluation("majority")}
 	answer, share := []string{}, 0.0
@@ -74,11 +74,56 @@ func (j *job) majority() Candidate {
 		}
 		share = float64(top) / float64(len(j.learn))
 	}
+	if j.task == tuned.TaskMulti {
+		c.About = "Always the same labels: those that are best for all rows to learn from."
+		answer, share = j.bestSet(c.Evaluation, answer)
+	}
 	for n := range c.Evaluation.Rows {
 		c.Evaluation.Rows[n].Answer, c.Evaluation.Rows[n].P = answer, share
 	}
 	return c
 }
+
+// bestSet returns the labels that score best if every row to learn from is given
+// them, and their score: the commonest set, or the commonest labels up to some
+// number. A head that knows nothing of the texts still finds these, by its
+// thresholds; to be worth having it has to be better.
+func (j *job) bestSet(ev *outcome.Evaluation, commonest []string) (best []string, score float64) {
+	counts := make([]int, len(j.labels))
+	order := make([]int, len(j.labels))
+	for k := range order {
+		order[k] = k
+	}
+	for _, i := range j.learn {
+		for _, k := range j.sets[i] {
+			counts[k]++
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(counts[b], counts[a]) })
+	sets := [][]string{commonest}
+	for n := range min(len(order), maxConstant) {
+		set := make([]string, n+1)
+		for at, k := range order[:n+1] {
+			set[at] = j.labels[k]
+		}
+		slices.Sort(set)
+		sets = append(sets, set)
+	}
+	score = -1
+	for _, set := range sets {
+		sum := 0.0
+		for _, i := range j.learn {
+			sum += ev.Score(&outcome.Row{Truth: j.table.Rows[i].Labels, Answer: set})
+		}
+		if mean := sum / float64(len(j.learn)); mean > score {
+			best, score = set, mean
+		}
+	}
+	return best, score
+}
+
+// maxConstant is how many labels the same answer to every row has at most.
+const maxConstant = 30
 
 // nothing never finds a span.
 func (j *job) nothing() Candidate {

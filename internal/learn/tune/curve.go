@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"github.com/casemate-ai/casemate/internal/learn/metric"
 	"github.com/casemate-ai/casemate/internal/security/tuned"
 )
 
@@ -25,6 +26,7 @@ func (j *job) curve(r recipe, whole *held) (Curve, error) {
 		c.Measure = "mean absolute error"
 	}
 	order := j.shuffled()
+	var scores []func(rows []int) float64 // of each point
 	done, total := 0, folds*(len(fractions)-1)
 	j.tell.next("measuring the learning curve")
 	for _, f := range fractions {
@@ -49,7 +51,7 @@ func (j *job) curve(r recipe, whole *held) (Curve, error) {
 				j.tell.within(shareCurve, "", now, total)
 			})
 			if err != nil {
-				c.Points = nil // too few rows for a part of them to be learnt from
+				c.Points, scores = nil, nil // too few rows for a part of them to be learnt from
 				break
 			}
 		}
@@ -59,8 +61,9 @@ func (j *job) curve(r recipe, whole *held) (Curve, error) {
 		}
 		// Each model learnt from the rows of the other folds.
 		c.Points = append(c.Points, Point{Rows: rows * (folds - 1) / folds, Groups: most, Score: e})
+		scores = append(scores, average(h.scores))
 	}
-	c.fit(j.task == tuned.TaskRegression)
+	c.fit(j.task == tuned.TaskRegression, j.groupsOf(j.learn), scores)
 	return c, nil
 }
 
@@ -79,11 +82,10 @@ func (j *job) shuffled() []int {
 	return groups
 }
 
-// fit finds the limit, the scale and the power with the least squared distance
-// from the points: for each power the others by least squares, none below 0.
-//
-// Source: power laws of learning, Hestness and others 2017, arXiv:1712.00409.
-func (c *Curve) fit(errors bool) {
+// fit finds the curve through the points and what twice the rows would bring, with
+// the interval of that: the curve through each resample of the groups. scores give
+// the score of each point over some of the rows to learn from.
+func (c *Curve) fit(errors bool, groups []int, scores []func(rows []int) float64) {
 	if len(c.Points) < len(fractions) {
 		c.Says = "Too few rows to measure how the score grows with them."
 		return
@@ -95,22 +97,43 @@ func (c *Curve) fit(errors bool) {
 			y[i] = p.Score.Value
 		}
 	}
+	c.Limit, c.Scale, c.Power = powerLaw(n, y)
+	last := n[len(n)-1]
+	left := func(limit, scale, power, rows float64) float64 { return limit + float64(scale*math.Pow(rows, -power)) }
+	c.Gain = metric.Grouped(groups, func(rows []int) float64 {
+		some := make([]float64, len(scores))
+		for i, of := range scores {
+			if some[i] = 1 - of(rows); errors {
+				some[i]--
+			}
+		}
+		limit, scale, power := powerLaw(n, some)
+		return left(limit, scale, power, last) - left(limit, scale, power, 2*last)
+	})
+	c.say(left(c.Limit, c.Scale, c.Power, 2*last), errors)
+}
+
+// powerLaw returns the limit, the scale and the power of the curve with the least
+// squared distance from the points: for each power the others by least squares,
+// none below 0.
+//
+// Source: power laws of learning, Hestness and others 2017, arXiv:1712.00409.
+func powerLaw(n, y []float64) (limit, scale, power float64) {
+	const least, step, steps = 0.1, 0.05, 39
 	best := math.Inf(1)
-	for power := 0.1; power <= 2; power += 0.05 {
-		limit, scale := leastSquares(n, y, power)
+	for k := range steps {
+		p := least + float64(step*float64(k))
+		l, s := leastSquares(n, y, p)
 		off := 0.0
 		for i := range n {
-			d := limit + float64(scale*math.Pow(n[i], -power)) - y[i]
+			d := l + float64(s*math.Pow(n[i], -p)) - y[i]
 			off += float64(d * d)
 		}
 		if off < best {
-			best, c.Limit, c.Scale, c.Power = off, limit, scale, power
+			best, limit, scale, power = off, l, s, p
 		}
 	}
-	last := n[len(n)-1]
-	now := c.Limit + float64(c.Scale*math.Pow(last, -c.Power))
-	double := c.Limit + float64(c.Scale*math.Pow(2*last, -c.Power))
-	c.say(now-double, double, errors)
+	return limit, scale, power
 }
 
 // leastSquares fits y = limit + scale·n^−power, neither below 0.
@@ -134,23 +157,30 @@ func leastSquares(n, y []float64, power float64) (limit, scale float64) {
 	return limit, scale
 }
 
-// say puts the forecast into words.
-func (c *Curve) say(gain, left float64, errors bool) {
-	first, last := c.Points[0], c.Points[len(c.Points)-1]
+// say puts the forecast into words. Noise rises and falls, and a curve through it
+// may rise: more rows help only where resamples rise, too.
+func (c *Curve) say(left float64, errors bool) {
+	first, last, g := c.Points[0], c.Points[len(c.Points)-1], c.Gain
 	if errors {
 		c.Double = left
-		c.Helps = gain > 0.03*last.Score.Value
+		c.Helps = g.Value > 0.03*last.Score.Value && g.Low > 0
 		c.Says = fmt.Sprintf("With %d rows it is off by %.3g on average, with %d by %.3g; twice as many would bring about %.3g.", first.Rows, first.Score.Value, last.Rows, last.Score.Value, left)
+		if !c.Helps && g.Value > 0 {
+			c.Says += " Whether that is more than chance these rows do not say."
+		}
 		return
 	}
 	c.Double = 1 - left
 	const worth = 0.01
-	c.Helps = gain >= worth
+	c.Helps = g.Value >= worth && g.Low > 0
 	c.Says = fmt.Sprintf("With %d rows the score is %.1f %%, with %d it is %.1f %%. ", first.Rows, 100*first.Score.Value, last.Rows, 100*last.Score.Value)
-	if c.Helps {
-		c.Says += fmt.Sprintf("More rows would help: twice as many would bring about %.1f points.", 100*gain)
-	} else {
-		c.Says += "More rows of the same kind would hardly help: twice as many would bring less than a point."
+	switch {
+	case c.Helps:
+		c.Says += fmt.Sprintf("More rows would help: twice as many would bring about %.1f points (%.1f to %.1f).", 100*g.Value, 100*g.Low, 100*g.High)
+	case g.Value >= worth:
+		c.Says += fmt.Sprintf("Whether more rows would help these do not say: twice as many would bring %.1f to %.1f points.", 100*g.Low, 100*g.High)
+	default:
+		c.Says += fmt.Sprintf("More rows of the same kind would hardly help: twice as many would bring less than a point (%.1f to %.1f).", 100*g.Low, 100*g.High)
 	}
 }
 

@@ -40,6 +40,9 @@ type Division struct {
 	By         string   `json:"by"`         // how, in a sentence
 	GroupedBy  []string `json:"grouped_by"` // what rows of a group share
 	Notes      []string `json:"notes,omitempty"`
+	// Known is how many rows of the test part the head knew all the same, or others
+	// of their group, since the data give the parts so and --allow leakage let it.
+	Known int `json:"known,omitempty"`
 }
 
 // Part is how much of the rows is in a part.
@@ -107,11 +110,13 @@ type Curve struct {
 	Limit float64 `json:"limit"`
 	Scale float64 `json:"scale"`
 	Power float64 `json:"power"`
-	// Double is the score to expect with twice the rows; Helps says whether that
-	// is more than the points are unsure by. Says is that in words.
-	Double float64 `json:"double"`
-	Helps  bool    `json:"helps"`
-	Says   string  `json:"says"`
+	// Double is the score to expect with twice the rows, and Gain how much better
+	// that is, with the interval over groups; Helps says whether it is worth the
+	// rows and beyond chance. Says is that in words.
+	Double float64         `json:"double"`
+	Gain   metric.Estimate `json:"gain"`
+	Helps  bool            `json:"helps"`
+	Says   string          `json:"says"`
 }
 
 // Point is a score after so many rows.

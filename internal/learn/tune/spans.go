@@ -154,6 +154,7 @@ func (j *job) spanF1(found [][]tagger.Found) metric.Estimate {
 
 func (j *job) spanCurve(rows []tagger.Row, whole [][]tagger.Found) (Curve, error) {
 	c := Curve{Measure: "F1 of exact spans"}
+	var scores []func(rows []int) float64
 	order := j.shuffled()
 	j.tell.next("measuring the learning curve")
 	for _, f := range fractions {
@@ -175,8 +176,16 @@ func (j *job) spanCurve(rows []tagger.Row, whole [][]tagger.Found) (Curve, error
 			}
 		}
 		c.Points = append(c.Points, Point{Rows: n * (folds - 1) / folds, Groups: most, Score: j.spanF1(found)})
+		extents := j.extents(found)
+		scores = append(scores, func(rows []int) float64 {
+			var sum metric.Extents
+			for _, n := range rows {
+				sum.Truth, sum.Given, sum.Right = sum.Truth+extents[n].Truth, sum.Given+extents[n].Given, sum.Right+extents[n].Right
+			}
+			return 2 * float64(sum.Right) / float64(max(1, sum.Truth+sum.Given))
+		})
 	}
-	c.fit(false)
+	c.fit(false, j.groupsOf(j.learn), scores)
 	return c, nil
 }
 

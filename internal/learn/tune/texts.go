@@ -213,7 +213,7 @@ func (j *job) finish(res *Result, h *tuned.Head, tried []Candidate) (*Trained, e
 	res.Chosen = len(res.Candidates) - 1
 	res.Division = Division{
 		Train: j.part(j.parts.Train), Validation: j.part(j.parts.Validation), Test: j.part(j.parts.Test),
-		By: j.parts.By, GroupedBy: j.grouping.By, Notes: j.parts.Notes,
+		By: j.parts.By, GroupedBy: j.grouping.By, Notes: j.parts.Notes, Known: j.known(ev),
 	}
 	if err := res.compare(); err != nil {
 		return nil, err
@@ -327,12 +327,10 @@ func (j *job) files(t *Trained) ([]tuned.File, error) {
 			baselines = append(baselines, c.Evaluation)
 		}
 	}
-	seen := &outcome.Seen{Data: j.table.Digest}
+	seen := j.seen()
 	texts := make([]string, len(j.learn))
 	for n, i := range j.learn {
 		texts[n] = j.table.Rows[i].Text
-		seen.Texts = append(seen.Texts, outcome.TextDigest(texts[n]))
-		seen.Groups = append(seen.Groups, j.grouping.Of[i])
 	}
 	files := t.Head.Files()
 	for _, f := range []struct {

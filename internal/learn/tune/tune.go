@@ -213,7 +213,7 @@ func (j *job) inspect() (*inspect.Report, error) {
 	} else {
 		j.set("group", some(j.grouping.By, "nothing"), "found: rows that share it stay in one part")
 	}
-	report, err := inspect.Check(j.ctx, j.table, j.grouping, inspect.Options{Allow: j.o.Allow, Patterns: j.o.Patterns, Seed: j.o.Seed,
+	report, err := inspect.Check(j.ctx, j.table, j.grouping, inspect.Options{Allow: j.o.Allow, Patterns: j.o.Patterns, Seed: j.o.Seed, Anew: j.o.Anew,
 		Progress: func(stage string, done, total int) {
 			j.tell.within(shareInspect, stage, done, total)
 		}})
@@ -241,6 +241,9 @@ func (j *job) divide() error {
 	var err error
 	if j.parts, err = split.Make(j.table, j.grouping, split.Options{Seed: j.o.Seed, Anew: j.o.Anew}); err != nil {
 		return err
+	}
+	if !j.o.Anew && !slices.Contains(j.o.Allow, inspect.CodeLeakage) {
+		j.apart()
 	}
 	j.learn = append(slices.Clone(j.parts.Train), j.parts.Validation...)
 	slices.Sort(j.learn)

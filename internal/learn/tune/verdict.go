@@ -15,7 +15,8 @@ func (j *job) verdict(res *Result) Verdict {
 	v := res.Verdict
 	chosen := res.Candidates[res.Chosen].Evaluation
 	unbeaten := open(res)
-	v.Ready = len(unbeaten) == 0
+	known := res.Division.Known
+	v.Ready = len(unbeaten) == 0 && known == 0
 	var beaten []string
 	for _, c := range res.Comparisons {
 		switch {
@@ -26,11 +27,15 @@ func (j *job) verdict(res *Result) Verdict {
 		}
 	}
 	score := j.shown(chosen)
-	if v.Ready {
-		v.Headline = fmt.Sprintf("Better than every baseline: %s on %d rows that it did not see.", score, len(chosen.Rows))
+	on := unseen(len(chosen.Rows), known)
+	switch {
+	case v.Ready:
+		v.Headline = fmt.Sprintf("Better than every baseline: %s %s.", score, on)
 		v.Reasons = append([]string{fmt.Sprintf("It beats %s by more than chance.", and(beaten))}, v.Reasons...)
-	} else {
-		v.Headline = fmt.Sprintf("Not yet: %s on %d rows that it did not see, which is not better than %s beyond chance.", score, len(chosen.Rows), and(unbeaten))
+	case known > 0:
+		v.Headline = fmt.Sprintf("Not known: %s %s. How good it is on new ones they do not say.", score, on)
+	default:
+		v.Headline = fmt.Sprintf("Not yet: %s %s, which is not better than %s beyond chance.", score, on, and(unbeaten))
 	}
 	if e, ok := chosen.Figures["coverage"]; ok {
 		text := fmt.Sprintf("It answers %s of the rows and leaves the others to a person", percent(e))
@@ -88,6 +93,9 @@ func (j *job) notBetter(c Comparison) string {
 
 // advise says what to do next.
 func (j *job) advise(res *Result, v *Verdict) {
+	if res.Division.Known > 0 {
+		v.Next = append(v.Next, "Divide the rows anew, so that rows of a group stay in one part: casemate tune train --anew.")
+	}
 	if res.Curve.Helps {
 		v.Next = append(v.Next, "Label more rows: the score is still growing.")
 	}
@@ -105,7 +113,7 @@ func (j *job) advise(res *Result, v *Verdict) {
 		v.Next = append(v.Next, fmt.Sprintf("Label more of the rare ones first: %s%s have fewer than %d rows.", strings.Join(parts, ", "), more, few))
 	}
 	if n := len(res.Inspection.Suspects); n > 0 {
-		v.Next = append(v.Next, fmt.Sprintf("Look at the %d rows whose label is probably wrong: casemate tune check lists them.", n))
+		v.Next = append(v.Next, fmt.Sprintf("Look at the %d rows that are more like rows of another label, some of which may be wrong: casemate tune check lists them.", n))
 	}
 	if res.Division.Test.Groups < few {
 		v.Next = append(v.Next, "The test part has few independent groups: rows from more sources say more than more rows of the same.")

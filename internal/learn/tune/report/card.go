@@ -98,7 +98,7 @@ func (b *card) what(r *tune.Result, c *tune.Candidate, e *outcome.Evaluation) {
 
 func (b *card) figures(r *tune.Result, e *outcome.Evaluation) {
 	b.text("## How good it is")
-	b.text(fmt.Sprintf("On %s in %s that it did not see, with 95 %% intervals.", phrase.Count(len(e.Rows), "row"), phrase.Count(groupsOf(e), "group")))
+	b.text(fmt.Sprintf("On %s in %s %s, with 95 %% intervals.", phrase.Count(len(e.Rows), "row"), phrase.Count(groupsOf(e), "group"), unseen(r)))
 	var rows [][]string
 	for _, f := range strip(e) {
 		rows = append(rows, []string{f.Name, f.Value, f.Interval, f.Note})

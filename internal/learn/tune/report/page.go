@@ -123,7 +123,7 @@ func newPage(r *tune.Result, o Options) (*pageView, error) {
 	v := &pageView{Name: clean(r.Name), Title: unbroken(clean(r.Verdict.Headline)), Ready: r.Verdict.Ready, Command: clean(o.Command), Measure: e.ScoreName(), Errors: s.errors, Limits: cleaned(r.Card.Limits), Reasons: cleaned(r.Verdict.Reasons), Next: cleaned(r.Verdict.Next)}
 	v.Badges = []string{phrase.Upper(outcome.TaskWords(string(r.Task))), phrase.Count(len(e.Rows), "row") + " to test on"}
 	v.Figures = strip(e)
-	v.FiguresNote = fmt.Sprintf("On %s in %s that it did not see. In brackets and as lines: the interval in which the figure lies with 95 %% certainty.", phrase.Count(len(e.Rows), "row"), phrase.Count(groupsOf(e), "group"))
+	v.FiguresNote = fmt.Sprintf("On %s in %s %s. In brackets and as lines: the interval in which the figure lies with 95 %% certainty.", phrase.Count(len(e.Rows), "row"), phrase.Count(groupsOf(e), "group"), unseen(r))
 	v.candidates(r, s)
 	for _, c := range []*chart{learning(&r.Curve, s), reliability(e), abstention(e)} {
 		if c != nil {

@@ -46,7 +46,7 @@ func Summary(w io.Writer, r *tune.Result, width int) error {
 	for _, f := range strip(e) {
 		s.pair(f.Name, f.Value+" ("+f.Interval+")")
 	}
-	s.pair("Tested on", phrase.Count(len(e.Rows), "row")+" in "+phrase.Count(groupsOf(e), "group")+", not seen before")
+	s.pair("Tested on", phrase.Count(len(e.Rows), "row")+" in "+phrase.Count(groupsOf(e), "group")+", "+unseen(r))
 	if r.Curve.Says != "" {
 		s.pair("More rows", r.Curve.Says)
 	}
@@ -172,4 +172,12 @@ func (s *summary) findings(i *inspect.Report) {
 		}
 		s.hang("  "+fmt.Sprintf("%-16s ", report.TerminalFit(f.Code, 16)), strings.Repeat(" ", 19), text)
 	}
+}
+
+// unseen says whether the rows to test on are new to the head.
+func unseen(r *tune.Result) string {
+	if k := r.Division.Known; k > 0 {
+		return fmt.Sprintf("of which it knew %d or others of their group", k)
+	}
+	return "that it did not see"
 }
