@@ -11,6 +11,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/engine/native"
+	"github.com/casemate-ai/casemate/internal/learn/registry"
 	"github.com/casemate-ai/casemate/internal/model/grammar"
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
 	"github.com/casemate-ai/casemate/internal/model/modelstore"
@@ -33,7 +34,7 @@ func (f *modelFlags) open(s *streams) (*native.Engine, error) { return f.modelOp
 // modelOptions say how a language model is run.
 type modelOptions struct {
 	dataFlag
-	Adapter   string `placeholder:"PATH" help:"A LoRA adapter: a PEFT folder or a GGUF file."`
+	Adapter   string `placeholder:"NAME|PATH" help:"A LoRA adapter: one in service (casemate tune list), NAME@VERSION to pin it, a PEFT folder or a GGUF file."`
 	Threads   int    `placeholder:"N" help:"How many processors to use; default: all. The answer does not depend on it."`
 	AnyMemory bool   `help:"Go on although the memory looks too small."`
 	Context   int    `placeholder:"N" help:"How many tokens a prompt and its answer may have together; default: what the model was made for."`
@@ -56,6 +57,10 @@ func (f *modelOptions) open(s *streams, model string) (*native.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	adapter, kept, err := f.resolveAdapter(f.Adapter)
+	if err != nil {
+		return nil, err
+	}
 	name, digest := "", ""
 	switch {
 	case m != nil:
@@ -65,10 +70,29 @@ func (f *modelOptions) open(s *streams, model string) (*native.Engine, error) {
 			return nil, err
 		}
 	}
-	return native.Open(path, native.Options{
-		Name: name, Digest: digest, Adapter: f.Adapter, Threads: f.Threads, Context: f.Context, Cache: cache, AnyMemory: f.AnyMemory,
+	e, err := native.Open(path, native.Options{
+		Name: name, Digest: digest, Adapter: adapter, Threads: f.Threads, Context: f.Context, Cache: cache, AnyMemory: f.AnyMemory,
 		Catalogue: catalogues(s.ctx, f.dataFlag), Loading: loadBar(s.stderr), Progress: promptBar(s.stderr),
 	})
+	if err == nil && kept != nil && e.Info().Adapter != kept.Digest {
+		e.Close()
+		return nil, fmt.Errorf("adapter %s was changed while it was opened", kept)
+	}
+	return e, err
+}
+
+// resolveAdapter returns the path of an adapter by its name in service, or by its
+// path; the version is nil for a path.
+func (d dataFlag) resolveAdapter(ref string) (string, *registry.Version, error) {
+	data, err := d.dataDir()
+	if ref == "" || err != nil {
+		return ref, nil, nil // nobody has said where adapters are kept: it is a path
+	}
+	v, err := inService(registry.Open(data), registry.KindAdapter, ref, "--adapter")
+	if v == nil || err != nil {
+		return ref, nil, err
+	}
+	return v.Dir, v, nil
 }
 
 // loadBar shows on a terminal how much of a model has been loaded.

@@ -91,8 +91,16 @@ func (c *tuneTrainCmd) openEncoder(s *streams, o *tune.Options) (engine.Engine, 
 // of the head with "-adapter".
 func (c *tuneTrainCmd) keepAdapter(s *streams, t *tune.Trained, at time.Time) error {
 	files, err := t.AdapterFiles()
-	if err != nil || files == nil {
+	if err != nil {
 		return err
+	}
+	if files == nil {
+		for _, set := range t.Result.Settings {
+			if set.Name == "adapter" && c.LoRA == "on" {
+				fmt.Fprintf(s.stderr, "casemate: note: no adapter was trained: %s\n", set.Why)
+			}
+		}
+		return nil
 	}
 	data, err := c.dataDir()
 	if err != nil {
@@ -103,7 +111,7 @@ func (c *tuneTrainCmd) keepAdapter(s *streams, t *tune.Trained, at time.Time) er
 		return err
 	}
 	defer os.RemoveAll(temp) // the registry has a copy
-	for _, name := range adapterFiles {
+	for _, name := range tuned.AdapterFiles() {
 		content, err := os.ReadFile(filepath.Join(t.AdapterDir(), name))
 		if err != nil {
 			return err
@@ -114,10 +122,10 @@ func (c *tuneTrainCmd) keepAdapter(s *streams, t *tune.Trained, at time.Time) er
 	if err := tuned.WriteFolder(dir, files); err != nil {
 		return err
 	}
-	v, err := registry.Open(data).Add(s.ctx, registry.KindAdapter, t.Result.Name+"-adapter", dir, at)
+	v, err := registry.Open(data).Add(s.ctx, registry.KindAdapter, tune.AdapterName(t.Result.Name), dir, at)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.stderr, "casemate: note: the adapter is kept as %s\n", v)
+	fmt.Fprintf(s.stderr, "casemate: note: the adapter is kept as %s; casemate tune promote --adapter %s lets it in for classify --head\n", v, v.Name)
 	return os.RemoveAll(t.AdapterDir()) // its checkpoints are of no use any more
 }

@@ -71,6 +71,11 @@ func (c *tuneTrainCmd) Run(s *streams) error {
 	if err := registry.CheckName(c.Name); err != nil {
 		return err
 	}
+	if c.Encoder != tuned.EncoderLexical && c.LoRA != "off" {
+		if err := registry.CheckName(tune.AdapterName(c.Name)); err != nil {
+			return err // before hours are spent
+		}
+	}
 	table, err := c.read(s)
 	if err != nil {
 		return err

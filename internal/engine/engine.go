@@ -160,6 +160,9 @@ type ScoreRequest struct {
 	Prefix   string    // as it is
 	Options  []string
 	Adapter  string // the name of a loaded adapter; "" is the engine's default
+	// End counts the token that ends an answer to each option. Without it an option
+	// that is the beginning of another is never less probable than that.
+	End bool
 }
 
 // Score is how probable an option is.

@@ -202,26 +202,37 @@ func TestScore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ended, err := e.Score(ctx, engine.ScoreRequest{Prefix: prefix, Options: options, End: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i, option := range options {
 		tokens := append([]int{e.Tokenizer().BOS()}, e.Tokenizer().Encode(prefix)...)
 		want := engine.Score{}
-		for _, id := range e.Tokenizer().Encode(option) {
+		for _, id := range append(e.Tokenizer().Encode(option), e.Tokenizer().EOS()) {
 			out, err := e.Logits(ctx, tokens, nil)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if want.Tokens == len(e.Tokenizer().Encode(option)) && !sameScore(got[i], want) {
+				t.Errorf("option %q: %+v, want %+v", option, got[i], want)
 			}
 			want.Logprob += logprob(out.Logits, id)
 			want.Tokens++
 			tokens = append(tokens, id)
 		}
-		if math.Abs(got[i].Logprob-want.Logprob) > 1e-9*math.Max(1, -want.Logprob) || got[i].Tokens != want.Tokens {
-			t.Errorf("option %q: %+v, want %+v", option, got[i], want)
+		if !sameScore(ended[i], want) {
+			t.Errorf("option %q with its end: %+v, want %+v", option, ended[i], want)
 		}
 	}
 	again, err := e.Score(ctx, engine.ScoreRequest{Prefix: prefix, Options: options[1:2]})
 	if err != nil || again[0] != got[1] {
 		t.Errorf("an option alone: %+v, among others %+v, %v", again, got[1], err)
 	}
+}
+
+func sameScore(a, b engine.Score) bool {
+	return math.Abs(a.Logprob-b.Logprob) <= 1e-9*math.Max(1, -b.Logprob) && a.Tokens == b.Tokens
 }
 
 func logprob(logits []float32, id int) float64 {

@@ -78,6 +78,9 @@ func (e *Engine) Score(ctx context.Context, r engine.ScoreRequest) ([]engine.Sco
 		} else {
 			options[i] = e.continuation(prefix, r.Prefix, option)
 		}
+		if end := e.end(len(r.Messages) > 0); r.End && end != tokenizer.None {
+			options[i] = append(slices.Clip(options[i]), end)
+		}
 		longest = max(longest, len(options[i]))
 	}
 	if err := e.fits(len(prefix), longest); err != nil {
@@ -100,6 +103,14 @@ func (e *Engine) Score(ctx context.Context, r engine.ScoreRequest) ([]engine.Sco
 		}
 	}
 	return out, nil
+}
+
+// end returns the token that ends an answer in a conversation, or a text.
+func (e *Engine) end(conversation bool) int {
+	if spec := e.tok.Spec(); !conversation || spec.EOT == tokenizer.None {
+		return spec.EOS
+	}
+	return e.tok.Spec().EOT
 }
 
 // continuation returns the tokens of an option as they follow the prefix in one

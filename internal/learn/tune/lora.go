@@ -3,13 +3,11 @@ package tune
 import (
 	"bytes"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/casemate-ai/casemate/internal/engine"
 	"github.com/casemate-ai/casemate/internal/learn/instruct"
 	"github.com/casemate-ai/casemate/internal/learn/metric"
 	"github.com/casemate-ai/casemate/internal/learn/outcome"
@@ -38,7 +36,6 @@ type Adapter struct {
 }
 
 const (
-	adapterName    = "trained"
 	leastAdapter   = 300   // rows to learn from, below which an adapter learns them by heart
 	mostAdapter    = 5e14  // operations that are spent without being asked: an hour or so
 	assumedSpeed   = 150e9 // operations a second, for the forecast
@@ -57,6 +54,7 @@ type adapterRun struct {
 	writer   *instruct.Writer
 	question instruct.Question
 	dir      string // of the run
+	name     string // by which the engine knows what came of it
 }
 
 // trainAdapter trains an adapter where that can help. It returns nil where it
@@ -87,7 +85,7 @@ func (j *job) trainAdapter(h *held) (*Candidate, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &adapterRun{j, a, writer, question, ""}
+	r := &adapterRun{j: j, a: a, writer: writer, question: question}
 	learn, try, err := r.pack()
 	if err != nil {
 		return nil, err
@@ -171,7 +169,7 @@ func (r *adapterRun) train(learn, try *train.Packed) error {
 	if _, err := train.Run(j.ctx, m, train.Tokens(m, learn.Rows, try.Rows), o); err != nil {
 		return err
 	}
-	for _, name := range adapterFiles {
+	for _, name := range tuned.AdapterFiles() {
 		if err := os.Remove(filepath.Join(r.dir, name)); err != nil && !os.IsNotExist(err) {
 			return err
 		}
@@ -179,48 +177,43 @@ func (r *adapterRun) train(learn, try *train.Packed) error {
 	if err := adapter.SavePEFT(r.dir, adapter.New(r.a.Base, m.Deltas()), r.a.Base, adapter.Meta{Base: j.o.Model}); err != nil {
 		return err
 	}
-	return r.a.Load(adapterName, r.dir)
+	have, err := adapter.Load(r.dir)
+	if err != nil {
+		return err
+	}
+	r.name = strings.TrimPrefix(have.Digest, "sha256:")
+	return r.a.Load(r.name, r.dir)
 }
 
 // shareAdapter is how much of the rest of the progress an adapter takes.
 const shareAdapter = 0.8
 
-var adapterFiles = []string{"adapter_config.json", "adapter_model.safetensors"}
-
-// logits asks the model with the adapter how probable each label is.
-func (r *adapterRun) logits(row int) ([]float64, error) {
-	turns := r.question.Turns(r.j.table.Rows[row].Text)
-	ask := engine.ScoreRequest{Options: r.question.Options(), Adapter: adapterName}
-	if r.writer.Kind() == "plain" {
-		ask.Prefix = instruct.Plain(turns)
-	} else {
-		for _, t := range turns {
-			ask.Messages = append(ask.Messages, engine.Message{Role: t.Role, Content: t.Content})
-		}
+// ask returns the question as it was written in training.
+func (r *adapterRun) ask() *tuned.Ask {
+	if r.writer.Kind() != "plain" {
+		return &tuned.Ask{System: r.question.Turns("")[0].Content}
 	}
-	scores, err := r.j.o.Engine.Score(r.j.ctx, ask)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]float64, len(r.j.labels))
-	for k, l := range r.j.labels {
-		out[k] = math.Inf(-1)
-		if at := slices.Index(r.question.Labels, l); at >= 0 {
-			out[k] = scores[at].Logprob
-		}
-	}
-	return out, nil
+	const mark = "\x00"
+	text := instruct.Plain(r.question.Turns(mark))
+	at := strings.LastIndex(text, mark) // the text of a row stands last
+	return &tuned.Ask{Before: text[:at], After: text[at+len(mark):]}
 }
 
-// choose calibrates the adapter's answers to the validation part, says there whether
-// it is better than the head, and returns its temperature and its mean score.
-func (r *adapterRun) choose(h *held, logits [][]float64) (t float64, mean metric.Estimate) {
+// calibrate asks about the validation part, sets the card's temperature and its
+// thresholds by the answers, and says there whether the adapter is better than the
+// head. It returns the mean score.
+func (r *adapterRun) calibrate(card *tuned.Card, h *held) (metric.Estimate, error) {
 	j, rows := r.j, r.j.parts.Validation
-	truth, own, head := make([]int, len(rows)), make([]float64, len(rows)), make([]float64, len(rows))
+	j.tell.next("asking the adapter")
+	logits := make([][]float64, len(rows))
+	own, head := make([]float64, len(rows)), make([]float64, len(rows))
 	for n, i := range rows {
-		truth[n], own[n] = j.classes[i], j.score(i, logits[n])
+		var err error
+		if logits[n], err = card.Ask.Logits(j.ctx, j.o.Engine, r.name, j.table.Rows[i].Text, j.labels); err != nil {
+			return metric.Estimate{}, err
+		}
 		at, _ := slices.BinarySearch(j.learn, i)
-		head[n] = h.scores[at]
+		own[n], head[n] = j.score(i, logits[n]), h.scores[at]
 	}
 	d := metric.Paired(j.groupsOf(rows), average(own), average(head))
 	says := "no better than"
@@ -232,52 +225,46 @@ func (r *adapterRun) choose(h *held, logits [][]float64) (t float64, mean metric
 	}
 	j.set("adapter or head", says+" the head", fmt.Sprintf("on the %d rows to choose by: %+.1f points (%.1f to %.1f)", len(rows), 100*d.Value, 100*d.Low, 100*d.High))
 	j.adapterBetter, j.adapterDir = d.Better(), r.dir
-	return temperature(logits, truth), metric.Grouped(j.groupsOf(rows), average(own))
+
+	those := *j // of the rows to choose by alone: the adapter saw the others
+	those.learn, those.settings, those.limits = rows, nil, nil
+	those.thresholds(card, those.calibrate(card, &held{logits: logits}))
+	for _, s := range those.settings {
+		j.set("adapter's "+s.Name, s.Value, s.Why)
+	}
+	card.Limits = append([]string{"A text that none of the labels is for gets one of them all the same."}, those.limits...)
+	return metric.Grouped(j.groupsOf(rows), average(own)), nil
 }
 
-// measure asks the adapter about the validation part, where it is calibrated and
-// compared with the head, and then about the test part.
+// measure calibrates the adapter, makes the card by which it is asked in service,
+// and asks it so about the test part.
 func (r *adapterRun) measure(h *held) (*Candidate, error) {
-	j := r.j
-	read := func(rows []int, stage string) ([][]float64, error) {
-		j.tell.next(stage)
-		out := make([][]float64, len(rows))
-		for n, i := range rows {
-			var err error
-			if out[n], err = r.logits(i); err != nil {
-				return nil, err
-			}
-		}
-		return out, nil
+	j, info := r.j, r.j.o.Engine.Info()
+	card := tuned.Card{
+		Name: AdapterName(j.o.Name), Task: j.task, Created: j.o.Created.UTC(), Labels: j.labels, Data: j.data(), Ask: r.ask(),
+		Base: &tuned.Base{Name: info.Name, Digest: info.Digest, Width: info.Width},
 	}
-	rows := j.parts.Validation
-	logits, err := read(rows, "asking the adapter")
+	if info.Name == "" {
+		card.Base.Name = j.o.Model
+	}
+	e, err := r.calibrate(&card, h)
 	if err != nil {
 		return nil, err
 	}
-	t, e := r.choose(h, logits)
-	if logits, err = read(j.parts.Test, "asking the adapter about the test part"); err != nil {
+	if j.adapter, err = tuned.NewAdapter(card, r.dir); err != nil {
 		return nil, err
 	}
-	c := &Candidate{Name: "adapter", About: "The model with a low-rank adapter, answering with the label in words.", Choice: &e, Evaluation: j.evaluation("adapter")}
-	a, err := adapter.Load(r.dir)
+	j.tell.next("asking the adapter about the test part")
+	ev, err := Evaluate(j.ctx, j.o.Engine, j.adapter, j.table, j.parts.Test, j.grouping.Of)
 	if err != nil {
 		return nil, err
 	}
-	c.Evaluation.Digest, c.Evaluation.Base = a.Digest, j.o.Model
-	for n := range c.Evaluation.Rows {
-		scaled := make([]float64, len(logits[n]))
-		for k, x := range logits[n] {
-			scaled[k] = max(x/t, -1e6)
-		}
-		row := &c.Evaluation.Rows[n]
-		row.Probabilities = tuned.Softmax(scaled)
-		best := j.answer(scaled)
-		row.Answer, row.P = []string{j.labels[best]}, row.Probabilities[best]
-	}
-	c.Evaluation.Figures = figures(c.Evaluation)
-	return c, c.Evaluation.Check()
+	ev.Candidate = "adapter"
+	return &Candidate{Name: "adapter", About: "The model with a low-rank adapter, answering with the label in words.", Choice: &e, Evaluation: ev}, nil
 }
+
+// AdapterName is the name of the adapter that is trained beside a head.
+func AdapterName(head string) string { return head + "-adapter" }
 
 func average(scores []float64) func(rows []int) float64 {
 	return func(rows []int) float64 {
@@ -293,7 +280,8 @@ func average(scores []float64) func(rows []int) float64 {
 func (t *Trained) AdapterDir() string { return t.adapterDir }
 
 // AdapterFiles returns what stands beside a trained adapter in its folder: its
-// evaluation, the baselines and what was seen. It is nil where none was trained.
+// evaluation, the card by which it is asked, the baselines and what was seen. It is
+// nil where none was trained.
 func (t *Trained) AdapterFiles() ([]tuned.File, error) {
 	i := slices.IndexFunc(t.Result.Candidates, func(c Candidate) bool { return c.Name == "adapter" && c.Evaluation != nil })
 	if i < 0 {
@@ -303,7 +291,7 @@ func (t *Trained) AdapterFiles() ([]tuned.File, error) {
 	if err := outcome.Write(&b, t.Result.Candidates[i].Evaluation); err != nil {
 		return nil, err
 	}
-	out := []tuned.File{{Name: outcome.EvaluationFile, Data: b.Bytes()}}
+	out := append([]tuned.File{{Name: outcome.EvaluationFile, Data: b.Bytes()}}, t.adapter.Files()...)
 	for _, f := range t.files {
 		if f.Name == outcome.BaselinesFile || f.Name == outcome.SeenFile {
 			out = append(out, f)

@@ -178,9 +178,14 @@ func (j *job) card() tuned.Card {
 	}
 	return tuned.Card{
 		Name: j.o.Name, Task: j.task, Created: j.o.Created.UTC(), Labels: j.labels, Encoder: tuned.EncoderLexical, Limits: j.limits,
-		Data: tuned.DataCard{Path: filepath.Base(j.table.Path), Digest: j.table.Digest, Rows: len(j.table.Rows),
-			Train: len(j.parts.Train), Validation: len(j.parts.Validation), Test: len(j.parts.Test), Seed: j.o.Seed},
+		Data: j.data(),
 	}
+}
+
+// data says what was learnt from.
+func (j *job) data() tuned.DataCard {
+	return tuned.DataCard{Path: filepath.Base(j.table.Path), Digest: j.table.Digest, Rows: len(j.table.Rows),
+		Train: len(j.parts.Train), Validation: len(j.parts.Validation), Test: len(j.parts.Test), Seed: j.o.Seed}
 }
 
 // leastKnown sets the share of known features under which the head abstains: half
@@ -224,7 +229,7 @@ func (j *job) finish(res *Result, h *tuned.Head, tried []Candidate) (*Trained, e
 	}
 	res.Settings = j.settings
 	res.Verdict = j.verdict(res)
-	t := &Trained{Result: res, Head: h, adapterDir: j.adapterDir}
+	t := &Trained{Result: res, Head: h, adapterDir: j.adapterDir, adapter: j.adapter}
 	t.files, err = j.files(t)
 	return t, err
 }

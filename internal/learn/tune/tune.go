@@ -88,6 +88,7 @@ type job struct {
 	// choose by.
 	adapterBetter bool
 	adapterDir    string
+	adapter       *tuned.Head // as it is asked in service
 }
 
 // Trained is what training made.
@@ -97,6 +98,7 @@ type Trained struct {
 	files  []tuned.File
 
 	adapterDir string
+	adapter    *tuned.Head
 }
 
 // Files returns the files of the head's folder: the card, the weights, the
@@ -134,6 +136,9 @@ func (j *job) begin() error {
 		return usage(fmt.Sprintf("train on rows of the kind %q", j.table.Kind), "conversations and preferences train an adapter: casemate tune lora")
 	}
 	j.task = task
+	if a := j.o.LoRA; a != nil && a.Always && task != tuned.TaskSingle && task != tuned.TaskOrdinal {
+		return usage(fmt.Sprintf("--lora on: an adapter answers with one label, and these rows are %s", task), "leave it out; casemate tune lora trains an adapter for other tasks")
+	}
 	if j.o.Name != "" && !tuned.IsName(j.o.Name) {
 		return usage(fmt.Sprintf("name a head %q", j.o.Name), "use lower-case letters, digits, dots, dashes and underscores, a letter or a digit first, at most 64")
 	}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/casemate-ai/casemate/internal/engine/native"
 	"github.com/casemate-ai/casemate/internal/learn/dataset"
+	"github.com/casemate-ai/casemate/internal/learn/instruct"
 	"github.com/casemate-ai/casemate/internal/learn/outcome"
 	"github.com/casemate-ai/casemate/internal/learn/tune"
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
@@ -308,10 +311,15 @@ func TestOnAModel(t *testing.T) {
 		t.Errorf("baselines %v, want the head on words among them", names)
 	}
 	adapted, err := first.AdapterFiles()
-	if err != nil || len(adapted) != 3 || first.AdapterDir() == "" {
-		t.Errorf("%d files beside the adapter, %v; want its evaluation, the baselines and what was seen", len(adapted), err)
+	if err != nil || len(adapted) != 4 || first.AdapterDir() == "" {
+		t.Errorf("%d files beside the adapter, %v; want its evaluation, its card, the baselines and what was seen", len(adapted), err)
 	}
-	if err := e.UnloadAdapter("trained"); err != nil {
+	h, err := tuned.OpenAdapter(adapterFolder(t, first))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answersAsMeasured(t, e, h, table, first)
+	if err := e.UnloadAdapter(h.Adapter()); err != nil {
 		t.Fatal(err)
 	}
 	// What was read is taken from the cache, to the same bytes, and so is the run.
@@ -326,6 +334,66 @@ func TestOnAModel(t *testing.T) {
 		}
 	}
 	if _, err := first.Head.Classify(context.Background(), nil, []string{"mail"}, tuned.Options{}); err == nil || !strings.Contains(err.Error(), "needs the model") {
+		t.Errorf("error %v without the model", err)
+	}
+}
+
+// adapterFolder writes the folder of the adapter that was trained beside a head.
+func adapterFolder(t *testing.T, got *tune.Trained) string {
+	t.Helper()
+	files, err := got.AdapterFiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range tuned.AdapterFiles() {
+		data, err := os.ReadFile(filepath.Join(got.AdapterDir(), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, tuned.File{Name: name, Data: data})
+	}
+	dir := filepath.Join(t.TempDir(), "adapter")
+	if err := tuned.WriteFolder(dir, files); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// answersAsMeasured wants an adapter in service to answer each test row as its
+// evaluation has it, with the prompt of its training.
+func answersAsMeasured(t *testing.T, e *native.Engine, h *tuned.Head, table *dataset.Table, got *tune.Trained) {
+	t.Helper()
+	var ev *outcome.Evaluation
+	for _, c := range got.Result.Candidates {
+		if c.Name == "adapter" {
+			ev = c.Evaluation
+		}
+	}
+	texts := map[int]string{}
+	for i := range table.Rows {
+		texts[table.Rows[i].Number] = table.Rows[i].Text
+	}
+	card := h.Card()
+	if ev.Digest != h.Digest() || card.Name != "onmodel-adapter" || len(card.Thresholds) != len(card.Labels) {
+		t.Fatalf("the evaluation is of %s, the card %+v", ev.Digest, card)
+	}
+	for _, row := range ev.Rows {
+		d, err := h.Classify(context.Background(), e, []string{texts[row.Number]}, tuned.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d[0].Label != row.Answer[0] || d[0].P != row.P || d[0].Abstain != row.Abstain || d[0].Digest != h.Digest() {
+			t.Fatalf("row %d: %+v, measured %+v", row.Number, d[0], row)
+		}
+	}
+	q, err := instruct.NewQuestion(table.Kind, table.Labels, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if card.Ask.System != q.Turns("text")[0].Content {
+		t.Errorf("asked with %q", card.Ask.System)
+	}
+	if _, err := h.Classify(context.Background(), nil, []string{"mail"}, tuned.Options{}); err == nil || !strings.Contains(err.Error(), "needs the model") {
 		t.Errorf("error %v without the model", err)
 	}
 }

@@ -156,6 +156,14 @@ func (c *Card) checkTask() error {
 	default:
 		return errors.New("its task is not one of single, multi, ordinal, regression, spans")
 	}
+	if (c.Ask != nil) != (c.Encoder == EncoderAdapter) || c.Ask != nil && c.Task != TaskSingle && c.Task != TaskOrdinal {
+		return errors.New("it has a question without an adapter, or the other way round, or one that cannot be answered with one label")
+	}
+	if c.Ask != nil {
+		if err := c.Ask.check(); err != nil {
+			return err
+		}
+	}
 	if c.Stack != nil {
 		return c.checkStack()
 	}
@@ -182,9 +190,9 @@ func (c *Card) checkBase() error {
 			return errors.New("a head on the embedded encoder has a base")
 		}
 		return nil
-	case EncoderModel:
+	case EncoderModel, EncoderAdapter:
 	default:
-		return errors.New("its encoder is not one of lexical, model")
+		return errors.New("its encoder is not one of lexical, model, adapter")
 	}
 	switch {
 	case b == nil || !digestPattern.MatchString(b.Digest):

@@ -134,14 +134,23 @@ func scoreAll(ctx context.Context, e engine.Engine, heads []*Head, texts []strin
 			if err := h.fitsEngine(e); err != nil {
 				return nil, err
 			}
-			onModel = append(onModel, i)
-			continue
+			if h.card.Ask == nil {
+				onModel = append(onModel, i)
+				continue
+			}
 		}
 		for n, t := range texts {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			out[i][n] = h.scoreWords(t)
+			if h.card.Ask == nil {
+				out[i][n] = h.scoreWords(t)
+				continue
+			}
+			var err error
+			if out[i][n], err = h.scoreAsk(ctx, e, t); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if len(onModel) == 0 {

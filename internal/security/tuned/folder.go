@@ -47,6 +47,9 @@ func Parse(card, weights []byte) (*Head, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Encoder == EncoderAdapter {
+		return nil, errors.New("its card is of an adapter")
+	}
 	if have := digest(weights); have != c.Weights {
 		return nil, fmt.Errorf("%s is %s, and its card names %s", WeightsFile, have, c.Weights)
 	}
@@ -82,8 +85,11 @@ func readFile(path string, limit int64) ([]byte, error) {
 	return data, err
 }
 
-// Files returns the files of the head's folder.
+// Files returns the files of the head's folder; of an adapter its card alone.
 func (h *Head) Files() []File {
+	if h.weights == nil { // the adapter stays where it is
+		return []File{{CardFile, h.cardBytes}}
+	}
 	return []File{{CardFile, h.cardBytes}, {WeightsFile, h.weights}}
 }
 

@@ -29,6 +29,7 @@ type Head struct {
 	dense   *probe.Head
 	tags    *tagger.Model
 	beside  *head.Head // of Card.Stack
+	dir     string     // of an adapter, which answers in place of weights
 }
 
 // Card returns what the head says of itself.
@@ -38,8 +39,8 @@ func (h *Head) Card() Card { return h.card }
 // theirs.
 func (h *Head) Digest() string { return h.digest }
 
-// NeedsModel says whether the head reads a language model's hidden states.
-func (h *Head) NeedsModel() bool { return h.card.Encoder == EncoderModel }
+// NeedsModel says whether the head stands on a language model.
+func (h *Head) NeedsModel() bool { return h.card.Encoder != EncoderLexical }
 
 // Kinds of weights, as the metadata of head.safetensors name them.
 const (

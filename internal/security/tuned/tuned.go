@@ -1,6 +1,7 @@
 // Package tuned is a team's own heads: the folder that one is kept in, its card,
 // and its answers. A head rests on the embedded encoder, or on the hidden states
-// of the one language model that its card names by digest.
+// of the one language model that its card names by digest; or it is an adapter of
+// that model, which is asked for the label in words.
 //
 // A folder may come from anywhere: what it holds is checked before it is used, and
 // a head whose weights are not those of its card, or whose base is another than
@@ -42,11 +43,11 @@ type Card struct {
 	Task    Task      `json:"task"`
 	Created time.Time `json:"created"`
 	Labels  []string  `json:"labels,omitempty"` // ordinal: in their order
-	// Encoder is EncoderLexical or "model".
+	// Encoder is EncoderLexical, EncoderModel or EncoderAdapter.
 	Encoder string `json:"encoder"`
 	// Base is the model that the head was trained on; empty with the lexical one.
 	Base *Base `json:"base,omitempty"`
-	// Weights is "sha256:…" of WeightsFile.
+	// Weights is "sha256:…" of WeightsFile; with an adapter its digest.
 	Weights string `json:"weights"`
 	// Thresholds has, per label, the probability under which the head abstains
 	// (single, ordinal) or does not give the label (multi, spans).
@@ -63,6 +64,8 @@ type Card struct {
 	LeastKnown float64 `json:"least_known,omitempty"`
 	// Stack is an embedded head whose opinion counts beside the head's own.
 	Stack *Stack `json:"stack,omitempty"`
+	// Ask is the question to a model with an adapter.
+	Ask *Ask `json:"ask,omitempty"`
 	// Precision is what the thresholds were chosen for.
 	Precision float64 `json:"precision,omitempty"`
 	// Data says what the head was trained on, by digest.

@@ -23,7 +23,7 @@ import (
 // ClassifyInput says what to classify.
 type ClassifyInput struct {
 	File         string   `json:"file,omitempty" arg:"" optional:"" name:"file" default:"-" help:"Lines of text or of JSON; - for standard input."`
-	Head         string   `json:"head" placeholder:"NAME" help:"The classifier: an embedded one, or one of your own in service or in a folder (casemate model list); several with commas between."`
+	Head         string   `json:"head" placeholder:"NAME" help:"The classifier: an embedded one, or a head or adapter of your own in service or in a folder (casemate tune list); several with commas between."`
 	Format       string   `json:"format,omitempty" enum:"auto,text,jsonl" default:"auto" help:"What a line is: auto, text or jsonl. auto looks at the first line; with --field it is jsonl."`
 	Field        string   `json:"field,omitempty" placeholder:"NAME" help:"The field of a JSON line that holds the text. Default: text, description, sentence or message."`
 	Alternatives int      `json:"alternatives" default:"5" help:"How many alternatives to give; 0 for none."`
