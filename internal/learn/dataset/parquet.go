@@ -98,6 +98,9 @@ func (p *parser) parquetRow(row any) error {
 	}
 	budget := MaxCell
 	object, ok := plainValue(row, 0, &budget).(map[string]any)
+	if p.sheet.texts += MaxCell - budget; p.sheet.texts > MaxBytes {
+		return tooLarge(p.name) // a dictionary's value may stand in every row
+	}
 	switch {
 	case budget < 0:
 		p.skip(number, 0, fmt.Sprintf("more than %d KiB, or nested deeper than %d", MaxCell>>10, MaxDepth))
@@ -190,10 +193,12 @@ func checkParquet(data []byte, left *int) error {
 	if err != nil {
 		return err
 	}
-	values, rows := int64(0), int64(0)
+	u := &unfolder{left: left}
+	defer u.close()
+	rows := int64(0)
 	for g := range m.RowGroups {
 		group := &m.RowGroups[g]
-		if len(group.Columns) != leaves || group.NumRows < 0 || group.NumRows > MaxRows {
+		if len(group.Columns) != len(leaves) || group.NumRows < 0 || group.NumRows > MaxRows {
 			return fmt.Errorf("a row group of %d columns: %w", len(group.Columns), errParquet)
 		}
 		rows += group.NumRows
@@ -202,7 +207,7 @@ func checkParquet(data []byte, left *int) error {
 			if chunk.FilePath != "" {
 				return fmt.Errorf("columns in another file: %w", errParquet)
 			}
-			if err := checkChunk(data[:size-footer], &chunk.MetaData, &values, left); err != nil {
+			if err := u.chunk(data[:size-footer], &chunk.MetaData, leaves[c]); err != nil {
 				return err
 			}
 		}
@@ -211,96 +216,4 @@ func checkParquet(data []byte, left *int) error {
 		return fmt.Errorf("%d rows in its row groups, %d in all: %w", rows, m.NumRows, errParquet)
 	}
 	return nil
-}
-
-// checkSchema walks the tree that the elements are the flat form of, and returns
-// the number of its leaves.
-func checkSchema(schema []format.SchemaElement) (leaves int, err error) {
-	var open []int32 // how many children each of the parents still has
-	for n := range schema {
-		children := int32(0)
-		if c := schema[n].NumChildren; c.Valid {
-			children = c.V
-		}
-		if children < 0 || int(children) > len(schema) || n > 0 && len(open) == 0 || len(open) > MaxDepth {
-			return 0, fmt.Errorf("a schema that is no tree, or deeper than %d: %w", MaxDepth, errParquet)
-		}
-		if len(open) > 0 {
-			open[len(open)-1]--
-		}
-		if children > 0 {
-			open = append(open, children)
-		} else {
-			leaves++
-		}
-		for len(open) > 0 && open[len(open)-1] == 0 {
-			open = open[:len(open)-1]
-		}
-	}
-	if len(open) > 0 || leaves == 0 || leaves > MaxColumns {
-		return 0, fmt.Errorf("a schema of %d columns: %w", leaves, errParquet)
-	}
-	return leaves, nil
-}
-
-// checkChunk walks the pages of a column's part in a row group.
-func checkChunk(data []byte, m *format.ColumnMetaData, values *int64, left *int) error {
-	at := m.DataPageOffset
-	if d := m.DictionaryPageOffset; d > 0 && d < at {
-		at = d
-	}
-	if at < 4 || at > int64(len(data)) || m.TotalCompressedSize < 0 || m.TotalCompressedSize > int64(len(data))-at || m.NumValues < 0 {
-		return fmt.Errorf("a column beyond the file: %w", errParquet)
-	}
-	if *values += m.NumValues; *values > maxValues {
-		return fmt.Errorf("more than %d values: %w", maxValues, errParquet)
-	}
-	pages, seen := data[at:at+m.TotalCompressedSize], int64(0)
-	for len(pages) > 0 {
-		n, used, err := checkPage(pages, left)
-		if err != nil {
-			return err
-		}
-		if seen += n; seen > m.NumValues {
-			return fmt.Errorf("more values than said: %w", errParquet)
-		}
-		pages = pages[used:]
-	}
-	if seen != m.NumValues {
-		return fmt.Errorf("fewer values than said: %w", errParquet)
-	}
-	return nil
-}
-
-// checkPage looks at the page that pages begin with, and returns its values and its
-// bytes.
-func checkPage(pages []byte, left *int) (values int64, used int, err error) {
-	head := pages[:min(len(pages), maxHeader)]
-	if err := checkThrift(head); err != nil {
-		return 0, 0, err
-	}
-	var h format.PageHeader
-	r := (&thrift.CompactProtocol{}).NewReaderFromBytes(head)
-	if err := thrift.NewDecoder(r).Decode(&h); err != nil {
-		return 0, 0, fmt.Errorf("read the header of a page: %w", err)
-	}
-	size, unfolded := int(h.CompressedPageSize), int(h.UncompressedPageSize)
-	if used = r.BytesRead(); size < 0 || size > len(pages)-used || size > maxPage || unfolded < 0 || unfolded > maxPage {
-		return 0, 0, fmt.Errorf("a page of %d bytes, unfolded %d: %w", size, unfolded, errParquet)
-	}
-	if *left -= unfolded; *left < 0 {
-		return 0, 0, fmt.Errorf("more than %d MiB unfolded: %w", MaxBytes>>20, errParquet)
-	}
-	switch {
-	case h.DataPageHeader.Valid:
-		values = int64(h.DataPageHeader.V.NumValues)
-	case h.DataPageHeaderV2.Valid:
-		values = int64(h.DataPageHeaderV2.V.NumValues)
-	case h.DictionaryPageHeader.Valid && int(h.DictionaryPageHeader.V.NumValues) > unfolded:
-		return 0, 0, fmt.Errorf("a dictionary of more values than bytes: %w", errParquet)
-	}
-	if values < 0 {
-		return 0, 0, fmt.Errorf("a page of %d values: %w", values, errParquet)
-	}
-	return values, used + size, nil
 }

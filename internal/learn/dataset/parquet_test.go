@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -122,5 +123,87 @@ func TestParquetHostile(t *testing.T) {
 		bad := bytes.Clone(good)
 		bad[at] ^= 0xff
 		_, _ = dataset.Parse(context.Background(), "rows", bad, dataset.Options{})
+	}
+}
+
+// patched is a file with some of its bytes, which must be there, changed.
+func patched(tb testing.TB, data, from, to []byte) []byte {
+	tb.Helper()
+	if !bytes.Contains(data, from) {
+		tb.Fatalf("% x is not in the file", from)
+	}
+	return bytes.ReplaceAll(data, from, to)
+}
+
+// TestParquetUnfolds sends pages that unfold to more than their headers say, for
+// which the library would make room without end, and those whose encoding could.
+func TestParquetUnfolds(t *testing.T) {
+	type row struct {
+		Text  string `parquet:"text"`
+		Label string `parquet:"label"`
+	}
+	write := func(o ...parquet.WriterOption) []byte {
+		var b bytes.Buffer
+		rows := make([]row, 1000)
+		for i := range rows {
+			rows[i] = row{string(bytes.Repeat([]byte("ab "), 1600)), []string{"x", "y"}[i%2]}
+		}
+		if err := parquet.Write(&b, rows, append(o, parquet.PageBufferSize(64<<20))...); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	for name, codec := range map[string]parquet.WriterOption{
+		"snappy": parquet.Compression(&parquet.Snappy), "gzip": parquet.Compression(&parquet.Gzip), "zstd": parquet.Compression(&parquet.Zstd),
+	} {
+		data := write(codec)
+		if _, err := dataset.Parse(context.Background(), "rows", data, dataset.Options{}); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		// The page's size, a zigzag number of four bytes, is made 1 MiB.
+		for size := uint64(4_800_000); size < 4_810_000; size++ {
+			if claim := binary.AppendUvarint(nil, 2*size); bytes.Contains(data, claim) {
+				data = patched(t, data, claim, binary.AppendUvarint(nil, 2<<20))
+			}
+		}
+		if _, err := dataset.Parse(context.Background(), "rows", data, dataset.Options{}); err == nil {
+			t.Errorf("%s: a page of more than it says was read", name)
+		}
+	}
+	for name, codec := range map[string]parquet.WriterOption{"lz4": parquet.Compression(&parquet.Lz4Raw), "brotli": parquet.Compression(&parquet.Brotli)} {
+		if _, err := dataset.Parse(context.Background(), "rows", write(codec), dataset.Options{}); err == nil || !strings.Contains(err.Error(), "snappy, gzip and zstd") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	type counted struct {
+		Text  string `parquet:"text"`
+		Label string `parquet:"label"`
+		N     int64  `parquet:"n,delta"`
+	}
+	var b bytes.Buffer
+	rows := make([]counted, 100)
+	for i := range rows {
+		rows[i] = counted{"some words of text", "x", 7}
+	}
+	if err := parquet.Write(&b, rows, parquet.Compression(&parquet.Uncompressed)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dataset.Parse(context.Background(), "rows", b.Bytes(), dataset.Options{}); err != nil {
+		t.Error(err)
+	}
+	more := patched(t, b.Bytes(), []byte{0x80, 1, 4, 100}, []byte{0x80, 1, 4, 127})
+	if _, err := dataset.Parse(context.Background(), "rows", more, dataset.Options{}); err == nil {
+		t.Error("more numbers than said were read")
+	}
+	type shared struct {
+		Text  string `parquet:"text,delta"`
+		Label string `parquet:"label"`
+	}
+	b.Reset()
+	if err := parquet.Write(&b, []shared{{"some words", "x"}, {"some words more", "y"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dataset.Parse(context.Background(), "rows", b.Bytes(), dataset.Options{}); err == nil || !strings.Contains(err.Error(), "DELTA_BYTE_ARRAY") {
+		t.Errorf("texts that repeat the one before: %v", err)
 	}
 }

@@ -86,6 +86,7 @@ type sheet struct {
 	files     []File
 	why       map[string]string
 	left      int  // bytes that compressed formats may still unfold to
+	texts     int  // bytes of the rows of compressed formats
 	undivided bool // no file's name gives its rows to a part
 }
 
