@@ -6,6 +6,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/casemate-ai/casemate"
@@ -35,21 +38,49 @@ func (c *tuneTrainCmd) pages(t *tune.Trained, at time.Time) ([]tuned.File, error
 	return out, nil
 }
 
-// command returns the command that would do the same again.
+// command returns the command that would do the same again, as a shell reads it.
 func (c *tuneTrainCmd) command() string {
-	text := "casemate tune train"
-	for _, f := range []struct{ flag, value string }{{"--text", c.Text}, {"--label", c.Label}, {"--group", c.Group}, {"--name", c.Name}} {
-		if f.value != "" {
-			text += " " + f.flag + " " + f.value
+	words := []string{"casemate", "tune", "train"}
+	flag := func(name, value, unset string) {
+		if value != unset {
+			words = append(words, name, value)
 		}
 	}
+	flag("--text", c.Text, "")
+	flag("--label", c.Label, "")
+	flag("--kind", c.Kind, "auto")
+	flag("--order", strings.Join(c.Order, ","), "")
+	flag("--separator", c.Separator, "")
+	flag("--group", c.Group, "")
+	flag("--name", c.Name, "")
+	flag("--precision", strconv.FormatFloat(c.Precision, 'g', -1, 64), "0")
+	flag("--allow", strings.Join(c.Allow, ","), "")
+	flag("--seed", strconv.FormatUint(c.Seed, 10), "0")
+	if c.Anew {
+		words = append(words, "--anew")
+	}
 	if c.Encoder != tuned.EncoderLexical {
-		text += " --encoder " + c.Encoder
+		flag("--encoder", c.Encoder, "")
+		flag("--lora", c.LoRA, "auto")
 	}
 	for _, r := range c.Rows {
-		text += " " + filepath.Base(r)
+		words = append(words, filepath.Base(r))
 	}
-	return text
+	for i, w := range words {
+		words[i] = shellWord(w)
+	}
+	return strings.Join(words, " ")
+}
+
+// plainWord is what a shell reads as it stands.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+
+// shellWord writes a word so that a shell reads it as one.
+func shellWord(w string) string {
+	if plainWord.MatchString(w) {
+		return w
+	}
+	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 }
 
 // hiddenFolder is where the data directory keeps what models read.
