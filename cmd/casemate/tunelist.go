@@ -106,9 +106,9 @@ func listOwn(r *registry.Registry, k registry.Kind, name string) (listedOwn, []e
 	v, err := r.InService(k, name)
 	switch {
 	case err == nil:
-		shown, row.InService = v, v.ID
-		if service, err := r.Service(k, name); err == nil {
-			row.Since = &service.Current().At
+		shown = v
+		if service, err := r.Service(k, name); err == nil && service.Current() != nil { // else another process took it out just now
+			row.InService, row.Since = v.ID, &service.Current().At
 		}
 	case !errors.Is(err, registry.ErrNone):
 		broken = append(broken, err)
