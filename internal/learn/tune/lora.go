@@ -239,13 +239,14 @@ func (r *adapterRun) calibrate(card *tuned.Card, h *held) (metric.Estimate, erro
 // measure calibrates the adapter, makes the card by which it is asked in service,
 // and asks it so about the test part.
 func (r *adapterRun) measure(h *held) (*Candidate, error) {
-	j, info := r.j, r.j.o.Engine.Info()
+	j := r.j
+	info, err := j.baseInfo()
+	if err != nil {
+		return nil, err
+	}
 	card := tuned.Card{
 		Name: AdapterName(j.o.Name), Task: j.task, Created: j.o.Created.UTC(), Labels: j.labels, Data: j.data(), Ask: r.ask(),
 		Base: &tuned.Base{Name: info.Name, Digest: info.Digest, Width: info.Width},
-	}
-	if info.Name == "" {
-		card.Base.Name = j.o.Model
 	}
 	e, err := r.calibrate(&card, h)
 	if err != nil {

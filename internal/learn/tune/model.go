@@ -45,9 +45,9 @@ func layersOf(layers int) []int {
 // readTexts lets the model read every row once, or takes what it read before.
 // What is read is kept as it comes, so that a run that is broken off goes on.
 func (j *job) readTexts() (v *vectors, err error) {
-	info := j.o.Engine.Info()
-	if info.Digest == "" {
-		return nil, &casemate.Error{Code: casemate.CodeUsage, Message: "the model has no digest", Hint: "a head is bound to its base by digest: import the model, or let its digest be taken"}
+	info, err := j.baseInfo()
+	if err != nil {
+		return nil, err
 	}
 	v = &vectors{info: info, layers: layersOf(info.Layers), pools: []engine.Pool{engine.PoolText, engine.PoolLast}, short: make([]bool, len(j.table.Rows))}
 	for i := range j.table.Rows {
@@ -211,9 +211,6 @@ func (x *denseModel) finish(c *tuned.Card) (tuned.Weights, error) {
 	r := x.h.Config().Reads
 	c.Encoder = tuned.EncoderModel
 	c.Base = &tuned.Base{Name: x.v.info.Name, Digest: x.v.info.Digest, Layer: r.Layer, Pool: r.Pool, Width: r.Width}
-	if c.Base.Name == "" {
-		c.Base.Name = x.j.o.Model
-	}
 	return tuned.Weights{Dense: x.h}, nil
 }
 

@@ -13,43 +13,129 @@ import (
 	"github.com/casemate-ai/casemate/internal/security/tuned"
 )
 
+// spanTry is a way to find spans and what it found in held-out rows.
+type spanTry struct {
+	name, about string
+	view        *tokenView // nil: words alone
+	found       [][]tagger.Found
+	score       metric.Estimate
+}
+
 // trainSpans trains a head that finds stretches of texts: a conditional random
-// field over words, and, where there is a model, the states of its tokens.
+// field over words, and, where there is a model and it is better, the states of
+// its tokens.
 func (j *job) trainSpans(report *inspect.Report) (*Trained, error) {
 	rows, err := j.tagRows()
 	if err != nil {
 		return nil, err
 	}
-	j.tell.stage("finding spans in held-out rows", shareInspect)
-	// Held-out answers, for the thresholds and the learning curve.
-	whole, err := j.crossSpans(rows, nil, shareChoose)
+	tries, best, err := j.chooseSpans(rows)
 	if err != nil {
 		return nil, err
 	}
-	curve, err := j.spanCurve(rows, whole)
+	x := tries[best]
+	curve, err := j.spanCurve(rows, &x)
 	if err != nil {
 		return nil, err
 	}
 	j.tell.next("training on all rows to learn from")
-	m, err := j.trainTags(rows, j.learn, j.foldsOf())
+	m, err := j.trainTags(rows, j.learn, j.foldsOf(), nil, x.view)
 	if err != nil {
 		return nil, err
 	}
-	j.set("recipe", "conditional random field over words", fmt.Sprintf("the one there is; weights held small by %g, chosen by cross-validation", m.Trained().L2))
-	card := j.card()
-	if j.o.Engine != nil {
-		j.limits = append(j.limits, "Spans are found by words alone: the model's states were not used.")
-		card.Limits = j.limits
+	why := "the one there is"
+	if len(tries) > 1 {
+		why = fmt.Sprintf("best of %d by cross-validation on the %d rows to learn from", len(tries), len(j.learn))
 	}
-	classes := j.spanThresholds(&card, whole)
+	j.set("recipe", "conditional random field over "+x.name, fmt.Sprintf("%s; weights held small by %g, chosen likewise", why, m.Trained().L2))
+	card := j.card()
+	if v := x.view; v != nil {
+		card.Encoder, card.Base = tuned.EncoderModel, &tuned.Base{Name: v.info.Name, Digest: v.info.Digest, Layer: v.layer(), Width: v.info.Width}
+		if err := j.wordsBaseline(rows, tries[0]); err != nil {
+			return nil, err
+		}
+	}
+	classes := j.spanThresholds(&card, x.found)
 	h, err := tuned.New(card, tuned.Weights{Tags: m})
 	if err != nil {
 		return nil, err
 	}
-	e := j.spanF1(whole)
 	res := &Result{Format: 1, Name: j.o.Name, Task: j.task, Inspection: report, Curve: curve, Classes: classes}
-	tried := []Candidate{{Name: "words in order", About: "A conditional random field over words, their letters and neighbours.", Choice: &e}}
-	return j.finish(res, h, tried)
+	return j.finish(res, h, triedSpans(tries, best))
+}
+
+// chooseSpans tries words alone and, where there is a model, words and states, by
+// cross-validation. A later way must be better by a tenth of a point.
+func (j *job) chooseSpans(rows []tagger.Row) (tries []spanTry, best int, err error) {
+	tries = []spanTry{{name: "words", about: "A conditional random field over words, their letters and neighbours."}}
+	if j.o.Engine != nil {
+		j.tell.stage("reading with the model", shareInspect)
+		views, err := j.readTokens()
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, v := range views {
+			tries = append(tries, spanTry{name: fmt.Sprintf("words and hidden states, layer %d", v.layer()), view: v,
+				about: "A conditional random field over words, their letters and neighbours, and the states that the model has for them."})
+		}
+		j.tell.rest = (1 - shareInspect - shareRead) / (1 - shareInspect)
+		j.tell.next("finding spans in held-out rows")
+	} else {
+		j.tell.stage("finding spans in held-out rows", shareInspect)
+	}
+	const least = 0.001
+	for n := range tries {
+		x := &tries[n]
+		if x.found, err = j.crossSpans(rows, x.view, nil, shareChoose); err != nil {
+			return nil, 0, err
+		}
+		if x.score = j.spanF1(x.found); x.score.Value > tries[best].score.Value+least {
+			best = n
+		}
+	}
+	if j.o.Engine != nil && best == 0 {
+		j.limits = append(j.limits, "Spans are found by words alone: with the model's states they were not found better.")
+	}
+	return tries, best, nil
+}
+
+// wordsBaseline measures the head on words that one on the model must be better
+// than.
+func (j *job) wordsBaseline(rows []tagger.Row, words spanTry) error {
+	plain := *j
+	plain.settings, plain.limits, plain.tell = nil, nil, &teller{}
+	m, err := plain.trainTags(rows, j.learn, j.foldsOf(), nil, nil)
+	if err != nil {
+		return err
+	}
+	card := plain.card()
+	plain.spanThresholds(&card, words.found)
+	h, err := tuned.New(card, tuned.Weights{Tags: m})
+	if err != nil {
+		return err
+	}
+	ev, err := Evaluate(j.ctx, nil, h, j.table, j.parts.Test, j.grouping.Of)
+	if err != nil {
+		return err
+	}
+	ev.Candidate, ev.Digest = "words", ""
+	j.words = &Candidate{Name: "words", About: "The head on words, without the model.", Baseline: true, Evaluation: ev}
+	return nil
+}
+
+// triedSpans lists the ways that were not chosen, then the one that was.
+func triedSpans(tries []spanTry, best int) []Candidate {
+	var out []Candidate
+	for n := range tries {
+		if n != best {
+			out = append(out, Candidate{Name: tries[n].name, About: tries[n].about, Choice: &tries[n].score, Skipped: "another was better by cross-validation"})
+		}
+	}
+	name := tries[best].name
+	if best == 0 {
+		name = "words in order"
+	}
+	return append(out, Candidate{Name: name, About: tries[best].about, Choice: &tries[best].score})
 }
 
 // tagRows returns all rows as the tagger takes them, by index of the table. Spans
@@ -93,29 +179,25 @@ func (j *job) foldsOf() []int {
 	return out
 }
 
-func (j *job) trainTags(rows []tagger.Row, learn, fold []int) (*tagger.Model, error) {
-	return tagger.Train(j.ctx, rows, tagger.Options{Labels: j.labels, Rows: learn, Folds: fold, Threads: 1})
-}
-
 // crossSpans answers each row to learn from by a model that saw nothing of its
 // group.
-func (j *job) crossSpans(rows []tagger.Row, keep func(row int) bool, share float64) ([][]tagger.Found, error) {
+func (j *job) crossSpans(rows []tagger.Row, v *tokenView, keep func(row int) bool, share float64) ([][]tagger.Found, error) {
 	out := make([][]tagger.Found, len(j.learn))
 	done := 0
-	err := parallel(folds, func(f int) error {
+	fold := func(f int) error {
 		var learn []int
 		for n, i := range j.learn {
 			if j.fold[n] != f && (keep == nil || keep(i)) {
 				learn = append(learn, i)
 			}
 		}
-		m, err := tagger.Train(j.ctx, rows, tagger.Options{Labels: j.labels, Rows: learn, L2: []float64{1}, Threads: 1})
+		m, err := j.trainTags(rows, learn, nil, []float64{1}, v)
 		if err != nil {
 			return err
 		}
 		for n, i := range j.learn {
 			if j.fold[n] == f {
-				out[n] = m.Tag(rows[i].Text, nil)
+				out[n] = j.tagged(m, rows, i, v)
 			}
 		}
 		j.tell.lock.Lock()
@@ -124,8 +206,16 @@ func (j *job) crossSpans(rows []tagger.Row, keep func(row int) bool, share float
 		j.tell.lock.Unlock()
 		j.tell.within(share, "", now, folds)
 		return nil
-	})
-	return out, err
+	}
+	if v == nil {
+		return out, parallel(folds, fold)
+	}
+	for f := range folds { // one after the other: vectors take memory
+		if err := fold(f); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // extents counts the spans of the rows to learn from.
@@ -152,7 +242,7 @@ func (j *job) spanF1(found [][]tagger.Found) metric.Estimate {
 	return f1
 }
 
-func (j *job) spanCurve(rows []tagger.Row, whole [][]tagger.Found) (Curve, error) {
+func (j *job) spanCurve(rows []tagger.Row, whole *spanTry) (Curve, error) {
 	c := Curve{Measure: "F1 of exact spans"}
 	var scores []func(rows []int) float64
 	order := j.shuffled()
@@ -163,7 +253,7 @@ func (j *job) spanCurve(rows []tagger.Row, whole [][]tagger.Found) (Curve, error
 		for _, g := range order[:most] {
 			in[g] = true
 		}
-		found, n := whole, 0
+		found, n := whole.found, 0
 		for _, i := range j.learn {
 			if in[j.grouping.Of[i]] {
 				n++
@@ -171,7 +261,7 @@ func (j *job) spanCurve(rows []tagger.Row, whole [][]tagger.Found) (Curve, error
 		}
 		if f < 1 {
 			var err error
-			if found, err = j.crossSpans(rows, func(row int) bool { return in[j.grouping.Of[row]] }, shareCurve); err != nil {
+			if found, err = j.crossSpans(rows, whole.view, func(row int) bool { return in[j.grouping.Of[row]] }, shareCurve); err != nil {
 				return c, err
 			}
 		}
