@@ -90,12 +90,15 @@ func (c *tuneCheckCmd) options(o *inspect.Options) error {
 	if c.Patterns != "" {
 		f, err := os.Open(c.Patterns)
 		if err != nil {
-			return &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("read patterns %q", c.Patterns), Err: err}
+			return &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("read patterns %q", c.Patterns), Err: err, Hint: "give a file that can be read"}
 		}
 		defer f.Close()
-		text, err := io.ReadAll(io.LimitReader(f, maxPatternsFile))
+		text, err := io.ReadAll(io.LimitReader(f, maxPatternsFile+1))
 		if err != nil {
 			return fmt.Errorf("read patterns %q: %w", c.Patterns, err)
+		}
+		if len(text) > maxPatternsFile {
+			return &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("read patterns %q: more than %s", c.Patterns, phrase.Bytes(maxPatternsFile)), Hint: "put several of them into one"}
 		}
 		if o.Patterns, err = inspect.ParsePatterns(string(text)); err != nil {
 			return err
