@@ -192,7 +192,9 @@ func (c *counter) intervals(groups []int) []Estimate {
 	if len(groups) == 0 {
 		return out
 	}
-	resample(byGroup(groups), all(len(groups)), func(rows []int) float64 {
+	members := byGroup(groups)
+	share := outer(len(members))
+	resample(members, all(len(groups)), func(rows []int) float64 {
 		for k, n := range c.count(rows) {
 			if n.truth+n.given > 0 { // a resample without the label says nothing of it
 				values[k] = append(values[k], n.f1())
@@ -202,7 +204,7 @@ func (c *counter) intervals(groups []int) []Estimate {
 	})
 	for k, v := range values {
 		if len(v) > 0 {
-			out[k].Low, out[k].High = percentiles(v)
+			out[k].Low, out[k].High = percentiles(v, share)
 			out[k].Low, out[k].High = min(out[k].Low, out[k].Value), max(out[k].High, out[k].Value)
 		}
 	}

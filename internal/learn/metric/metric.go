@@ -41,14 +41,14 @@ func Proportion(hits, n int) Estimate {
 	if n == 0 {
 		return Estimate{}
 	}
-	e := wilson(float64(hits)/float64(n), float64(n))
+	e := wilson(float64(hits)/float64(n), float64(n), z95)
 	e.N = n
 	return e
 }
 
-// wilson returns the interval of a share p seen in m items; m need not be whole.
-func wilson(p, m float64) Estimate {
-	const z = z95
+// wilson returns the interval of a share p seen in m items; m need not be whole. z
+// is how many standard errors it reaches to either side.
+func wilson(p, m, z float64) Estimate {
 	mid := (p + z*z/(2*m)) / (1 + z*z/m)
 	half := z / (1 + z*z/m) * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
 	return Estimate{Value: p, Low: max(0, mid-half), High: min(1, mid+half)}
@@ -58,7 +58,9 @@ func wilson(p, m float64) Estimate {
 // interval at 95 % of as many independent rows as the rows are worth: their
 // number over the design effect, which is how much more the shares of groups
 // differ than chance has it. Where all or none hit, nothing is known of that
-// effect, and a group is worth one row.
+// effect, and a group is worth one row. Where groups are of several rows, what is
+// known of the effect is as little as groups are few, and the interval is wider by
+// as much as Student's distribution is than the normal one.
 //
 //	groups  the group of each row
 //	hit     whether a row is a hit; asked once of each row that counts
@@ -89,7 +91,7 @@ func Clustered(groups []int, counts, hit func(row int) bool) Estimate {
 		return Estimate{}
 	}
 	p, k := hits/n, float64(len(order))
-	worth := k
+	worth, z := k, z95
 	if hits > 0 && hits < n && k > 1 {
 		spread := 0.0
 		for _, t := range order {
@@ -100,8 +102,11 @@ func Clustered(groups []int, counts, hit func(row int) bool) Estimate {
 			worth = min(n, p*(1-p)/v)
 		}
 		worth = max(worth, 1)
+		if k < n {
+			z = student95(len(order) - 1)
+		}
 	}
-	e := wilson(p, worth)
+	e := wilson(p, worth, z)
 	e.N = int(n)
 	return e
 }
@@ -125,12 +130,13 @@ func Bootstrap(n int, figure func(items []int) float64) Estimate {
 		}
 		values[i] = figure(items)
 	}
-	e.Low, e.High = percentiles(values)
+	e.Low, e.High = percentiles(values, 1.0/40)
 	return e
 }
 
 // Grouped is Bootstrap over groups: it draws as many groups as there are, with
-// repeats, and figure gets all rows of those drawn. The interval reaches to the
+// repeats, and figure gets all rows of those drawn. The interval is wider where
+// groups are few, as Student's distribution has it. It reaches to the
 // value where resamples are on one side of it, as those of a figure that is biased
 // in few rows are.
 func Grouped(groups []int, figure func(rows []int) float64) Estimate {
@@ -140,7 +146,7 @@ func Grouped(groups []int, figure func(rows []int) float64) Estimate {
 	if len(groups) == 0 {
 		return e
 	}
-	e.Low, e.High = percentiles(resample(members, rows, figure))
+	e.Low, e.High = percentiles(resample(members, rows, figure), outer(len(members)))
 	e.Low, e.High = min(e.Low, e.Value), max(e.High, e.Value)
 	return e
 }
@@ -183,8 +189,9 @@ func all(n int) []int {
 	return items
 }
 
-// percentiles returns the 2.5th and 97.5th of values, which it sorts.
-func percentiles(values []float64) (low, high float64) {
+// percentiles returns what a share of values are below and above, and sorts them.
+func percentiles(values []float64, share float64) (low, high float64) {
 	slices.Sort(values)
-	return values[len(values)/40], values[len(values)-1-len(values)/40]
+	n := int(share * float64(len(values)))
+	return values[n], values[len(values)-1-n]
 }

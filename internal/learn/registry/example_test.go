@@ -14,7 +14,7 @@ func ExampleCompare() {
 		panic(err)
 	}
 	fmt.Println(c.Says)
-	// Output: B is better than A: accuracy 97.5 % against 90.0 %, a difference of +7.5 points (95 % interval +4.0 to +11.0); it alone is right in 15 rows, the other alone in 0 (McNemar p < 0.001).
+	// Output: B is better than A: accuracy 97.5 % against 90.0 %, a difference of +7.5 points (95 % interval +4.0 to +11.5); it alone is right in 15 rows, the other alone in 0 (McNemar p < 0.001).
 }
 
 func ExampleParseLive() {
