@@ -240,6 +240,27 @@ func TestLeakage(t *testing.T) {
 	}
 }
 
+// TestMarkers has a code of the label in each text.
+func TestMarkers(t *testing.T) {
+	code := map[string]string{}
+	rows := lines(200)
+	plain := lines(200)
+	for i := range rows {
+		l := rows[i][1]
+		if code[l] == "" {
+			code[l] = fmt.Sprintf("[q%d]", len(code))
+		}
+		rows[i][0] += " " + code[l]
+	}
+	f := finding(report(t, rows, inspect.Options{Quick: true}), inspect.CodeLabelInText)
+	if f == nil || f.Level != inspect.LevelRefuse || !strings.Contains(strings.Join(f.Shown, "\n"), `"q0" in`) {
+		t.Errorf("a code of the label in each text: %+v", f)
+	}
+	if f := finding(report(t, plain, inspect.Options{Quick: true}), inspect.CodeLabelInText); f != nil {
+		t.Errorf("texts without a code: %+v", f)
+	}
+}
+
 // TestLeakageFromWhatIsChosenBy has rows to test on among those to choose by, from
 // which a head learns, too.
 func TestLeakageFromWhatIsChosenBy(t *testing.T) {

@@ -15,7 +15,9 @@ import (
 func (i *inspector) leakage() error {
 	i.parts()
 	i.labelColumns()
-	i.labelInText()
+	if !i.labelInText() {
+		i.markers()
+	}
 	return nil
 }
 
@@ -126,10 +128,11 @@ func (i *inspector) labelColumns() {
 	}
 }
 
-// labelInText looks for texts that have their label as words.
-func (i *inspector) labelInText() {
+// labelInText looks for texts that have their label as words, and says whether many
+// have.
+func (i *inspector) labelInText() (many bool) {
 	if !i.labelled() {
-		return
+		return false
 	}
 	var rows []int
 	for n := range i.t.Rows {
@@ -149,11 +152,12 @@ func (i *inspector) labelInText() {
 	case share >= warnInText:
 		level = LevelWarn
 	case share < 0.01:
-		return
+		return false
 	}
 	i.find(Finding{Code: CodeLabelInText, Level: level, Shown: i.some(rows),
 		Message: fmt.Sprintf("the text of %s (%s) says its label", count(len(rows), "row"), percent(share)),
 		Advice:  "if it will not say so where the head is used, take it out of the text: the head would read it off"}, rows)
+	return share >= warnInText
 }
 
 // hasPhrase reports whether phrase stands in text, not as a part of a word.
