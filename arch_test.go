@@ -21,6 +21,9 @@ const module = "github.com/casemate-ai/casemate"
 var allowed = map[string][]string{
 	".": {},
 
+	// The file system, for all who write.
+	"internal/files": {},
+
 	// Formats and text: know nothing of one another.
 	"internal/security/evtx":      {},
 	"internal/security/textlog":   {},
@@ -123,7 +126,7 @@ var allowed = map[string][]string{
 	"internal/model/modelfile/safetensors":   {"internal/model/quant"},
 	"internal/model/modelfile/tokenizerjson": {"internal/model/tokenizer"},
 	"internal/model/modelfile/modeltest":     {"internal/model/modelfile/gguf", "internal/model/modelfile/safetensors", "internal/model/quant", "internal/model/tokenizer"},
-	"internal/model/adapter":                 {"internal/model/kernel/floats", "internal/model/modelfile", "internal/model/modelfile/gguf", "internal/model/modelfile/mapped", "internal/model/modelfile/safetensors", "internal/model/quant"},
+	"internal/model/adapter":                 {"internal/files", "internal/model/kernel/floats", "internal/model/modelfile", "internal/model/modelfile/gguf", "internal/model/modelfile/mapped", "internal/model/modelfile/safetensors", "internal/model/quant"},
 	"internal/model/llama":                   {"internal/model/adapter", "internal/model/isa", "internal/model/kernel", "internal/model/kernel/floats", "internal/model/modelfile", "internal/model/quant", "internal/model/tensor"},
 	"internal/model/sample":                  {},
 	"internal/model/grammar":                 {"internal/model/grammar/automaton", "internal/model/grammar/program", "internal/model/grammar/schema"},
@@ -138,11 +141,11 @@ var allowed = map[string][]string{
 	"internal/model/jinja/syntax":            {"internal/model/jinja/marked"},
 	"internal/model/jinja/value":             {"internal/model/jinja/marked", "internal/model/jinja/number"},
 	"internal/model/chat":                    {"internal/model/jinja", "internal/model/tokenizer"},
-	"internal/model/quantize":                {"internal/model/modelfile", "internal/model/modelfile/gguf", "internal/model/quant", "internal/model/tokenizer"},
+	"internal/model/quantize":                {"internal/files", "internal/model/modelfile", "internal/model/modelfile/gguf", "internal/model/quant", "internal/model/tokenizer"},
 	"internal/model/merge":                   {"internal/model/adapter", "internal/model/kernel", "internal/model/llama", "internal/model/modelfile", "internal/model/quant", "internal/model/quantize"},
-	"internal/model/synth":                   {"internal/model/modelfile", "internal/model/modelfile/gguf", "internal/model/quant", "internal/model/quantize", "internal/model/tokenizer"},
+	"internal/model/synth":                   {"internal/files", "internal/model/modelfile", "internal/model/modelfile/gguf", "internal/model/quant", "internal/model/quantize", "internal/model/tokenizer"},
 	"internal/model/bench":                   {"internal/engine/native/batch", "internal/model/gradient", "internal/model/isa", "internal/model/llama", "internal/model/modelfile", "internal/model/optimizer", "internal/model/quant", "internal/model/tensor"},
-	"internal/model/modelstore":              {".", "internal/model/modelfile", "internal/model/quant"},
+	"internal/model/modelstore":              {".", "internal/files", "internal/model/modelfile", "internal/model/quant"},
 
 	// Training: products and backwards, the optimiser, the loop, heads on hidden states.
 	"internal/model/kernel/tiles":    {"internal/model/isa", "internal/model/quant"},
@@ -150,7 +153,7 @@ var allowed = map[string][]string{
 	"internal/model/kernel/backward": {"internal/model/isa", "internal/model/kernel/floats", "internal/model/quant"},
 	"internal/model/optimizer":       {"internal/model/isa", "internal/model/kernel/backward", "internal/model/tensor"},
 	"internal/model/gradient":        {"internal/model/adapter", "internal/model/gemm", "internal/model/isa", "internal/model/kernel", "internal/model/kernel/backward", "internal/model/kernel/floats", "internal/model/llama", "internal/model/modelfile", "internal/model/optimizer", "internal/model/quant", "internal/model/tensor"},
-	"internal/model/train":           {".", "internal/model/gradient", "internal/model/modelfile/mapped", "internal/model/modelfile/safetensors", "internal/model/optimizer", "internal/model/quant", "internal/model/tensor"},
+	"internal/model/train":           {".", "internal/files", "internal/model/gradient", "internal/model/modelfile/mapped", "internal/model/modelfile/safetensors", "internal/model/optimizer", "internal/model/quant", "internal/model/tensor"},
 	"internal/model/vocabulary":      {"internal/model/tokenizer"},
 	"internal/model/probe":           {"internal/model/gemm", "internal/model/isa", "internal/model/kernel", "internal/model/kernel/backward", "internal/model/kernel/floats", "internal/model/modelfile/safetensors", "internal/model/minimize", "internal/model/optimizer", "internal/model/quant", "internal/model/tensor"},
 	"internal/model/minimize":        {"internal/model/tensor"},
@@ -165,18 +168,18 @@ var allowed = map[string][]string{
 	"internal/engine/enginetest":    {"internal/engine/native", "internal/model/modelfile/modeltest"},
 
 	// Fine-tuning, as a person meets it.
-	"internal/security/tuned":    {".", "internal/engine", "internal/model/lexical", "internal/model/linear", "internal/model/modelfile/safetensors", "internal/model/probe", "internal/model/tagger", "internal/security/head"},
+	"internal/security/tuned":    {".", "internal/engine", "internal/files", "internal/model/lexical", "internal/model/linear", "internal/model/modelfile/safetensors", "internal/model/probe", "internal/model/tagger", "internal/security/head"},
 	"internal/learn/dataset":     {"."},
 	"internal/learn/near":        {},
 	"internal/learn/split":       {"internal/learn/dataset", "internal/learn/near"},
 	"internal/learn/metric":      {},
 	"internal/learn/inspect":     {".", "internal/learn/dataset", "internal/learn/metric", "internal/learn/near", "internal/learn/split", "internal/model/lexical"},
-	"internal/learn/outcome":     {".", "internal/learn/metric"},
+	"internal/learn/outcome":     {".", "internal/files", "internal/learn/metric"},
 	"internal/learn/instruct":    {".", "internal/learn/dataset", "internal/model/chat", "internal/model/tokenizer", "internal/model/train"},
-	"internal/learn/tune":        {".", "internal/engine", "internal/learn/dataset", "internal/learn/inspect", "internal/learn/instruct", "internal/learn/metric", "internal/learn/outcome", "internal/learn/split", "internal/model/activation", "internal/model/adapter", "internal/model/gradient", "internal/model/lexical", "internal/model/linear", "internal/model/modelfile", "internal/model/optimizer", "internal/model/probe", "internal/model/tagger", "internal/model/train", "internal/security/head", "internal/security/phrase", "internal/security/tuned"},
+	"internal/learn/tune":        {".", "internal/engine", "internal/files", "internal/learn/dataset", "internal/learn/inspect", "internal/learn/instruct", "internal/learn/metric", "internal/learn/outcome", "internal/learn/split", "internal/model/activation", "internal/model/adapter", "internal/model/gradient", "internal/model/lexical", "internal/model/linear", "internal/model/modelfile", "internal/model/optimizer", "internal/model/probe", "internal/model/tagger", "internal/model/train", "internal/security/head", "internal/security/phrase", "internal/security/tuned"},
 	"internal/learn/tune/report": {".", "internal/learn/inspect", "internal/learn/metric", "internal/learn/outcome", "internal/learn/tune", "internal/security/phrase", "internal/security/report", "internal/security/tuned"},
-	"internal/learn/registry":    {".", "internal/learn/metric", "internal/learn/outcome", "internal/security/tuned"},
-	"internal/learn/cluster":     {".", "internal/engine", "internal/learn/dataset", "internal/learn/instruct", "internal/learn/metric", "internal/learn/outcome", "internal/learn/split", "internal/model/adapter"},
+	"internal/learn/registry":    {".", "internal/files", "internal/learn/metric", "internal/learn/outcome", "internal/security/tuned"},
+	"internal/learn/cluster":     {".", "internal/engine", "internal/files", "internal/learn/dataset", "internal/learn/instruct", "internal/learn/metric", "internal/learn/outcome", "internal/learn/split", "internal/model/adapter"},
 
 	"internal/learn/trial":     {".", "internal/learn/metric", "internal/engine", "internal/engine/scripted", "internal/security/dossier", "internal/security/evidence", "internal/security/explain", "internal/security/grounding", "internal/security/intake", "internal/security/knowledge", "internal/security/page", "internal/security/pipeline", "internal/security/report", "internal/security/workflow"},
 	"internal/learn/needle":    {".", "internal/security/pipeline", "internal/security/ranklogs"},

@@ -9,13 +9,13 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/casemate-ai/casemate/internal/files"
 	"github.com/casemate-ai/casemate/internal/learn/dataset"
 	"github.com/casemate-ai/casemate/internal/learn/outcome"
 	"github.com/casemate-ai/casemate/internal/learn/split"
@@ -124,7 +124,7 @@ func sums(files map[string][]byte) []byte {
 
 // place writes files into a new folder, which gets its name when all of it is on
 // the disk.
-func place(dir string, files map[string][]byte) (err error) {
+func place(dir string, contents map[string][]byte) (err error) {
 	dir = filepath.Clean(dir)
 	if _, err := os.Lstat(dir); err == nil {
 		return fmt.Errorf("write job %q: %w", dir, fs.ErrExist)
@@ -141,18 +141,18 @@ func place(dir string, files map[string][]byte) (err error) {
 			os.RemoveAll(temporary) // the first error is the one to report
 		}
 	}()
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := writeFile(filepath.Join(temporary, filepath.FromSlash(name)), files[name]); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(contents)) {
+		if err := writeFile(filepath.Join(temporary, filepath.FromSlash(name)), contents[name]); err != nil {
 			return err
 		}
 	}
-	if err := errors.Join(os.Chmod(temporary, 0o755), syncFolder(filepath.Join(temporary, "data")), syncFolder(temporary)); err != nil {
+	if err := errors.Join(os.Chmod(temporary, 0o755), files.SyncFolder(filepath.Join(temporary, "data")), files.SyncFolder(temporary)); err != nil {
 		return err
 	}
 	if err := os.Rename(temporary, dir); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(dir))
+	return files.SyncFolder(filepath.Dir(dir))
 }
 
 // writeFile writes a file whole, to the disk.
@@ -170,17 +170,4 @@ func writeFile(path string, data []byte) error {
 	}
 	_, err = f.Write(data)
 	return errors.Join(err, f.Sync(), f.Close())
-}
-
-// syncFolder makes what a folder lists last through a crash, where folders can be
-// synced.
-func syncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

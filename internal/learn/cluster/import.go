@@ -16,6 +16,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/casemate-ai/casemate/internal/files"
 	"github.com/casemate-ai/casemate/internal/learn/dataset"
 	"github.com/casemate-ai/casemate/internal/learn/outcome"
 	"github.com/casemate-ai/casemate/internal/learn/split"
@@ -44,7 +45,7 @@ var (
 // returns the bytes of job.json, too: the proof that launch.sh lays beside the
 // adapter.
 func Open(dir string) (*Job, []byte, error) {
-	data, err := readFile(filepath.Join(dir, JobFile), maxJob)
+	data, err := files.ReadPlain(filepath.Join(dir, JobFile), maxJob)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read job %q: %w", dir, err)
 	}
@@ -111,16 +112,6 @@ func openFile(path string, limit int64) (*os.File, error) {
 	return os.Open(path)
 }
 
-// readFile reads a regular file of at most so many bytes.
-func readFile(path string, limit int64) ([]byte, error) {
-	f, err := openFile(path, limit)
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(f, limit))
-	return data, errors.Join(err, f.Close())
-}
-
 // digestOf returns the digest of a file of a job.
 func digestOf(path string) (string, error) {
 	f, err := openFile(path, maxFile)
@@ -184,7 +175,7 @@ func holdsAdapter(dir string) bool {
 // folder above it, is the job's.
 func Proved(dir string, job []byte) error {
 	for _, path := range []string{filepath.Join(dir, JobFile), filepath.Join(filepath.Dir(filepath.Clean(dir)), JobFile)} {
-		data, err := readFile(path, maxJob)
+		data, err := files.ReadPlain(path, maxJob)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

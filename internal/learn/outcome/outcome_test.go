@@ -203,6 +203,7 @@ func TestReference(t *testing.T) {
 	}
 	held = append(held, outcome.Observed{})
 	r := outcome.NewReference([]string{"Known words", "words"}, held)
+	r.Together(held, make([]int, len(held)))
 	var b bytes.Buffer
 	if err := outcome.WriteReference(&b, r); err != nil {
 		t.Fatal(err)
@@ -226,6 +227,7 @@ func TestReference(t *testing.T) {
 		"edges":  func(r *outcome.Reference) { r.Length.Edges = []float64{2, 1} },
 		"words":  func(r *outcome.Reference) { r.Words = []uint32{2, 1} },
 		"rows":   func(r *outcome.Reference) { r.Rows = 0 },
+		"alike":  func(r *outcome.Reference) { r.Alike = &outcome.Alike{Length: -1} },
 		"labels": func(r *outcome.Reference) { r.Labels = map[string]int{"a": -1} },
 	} {
 		broken := *r

@@ -69,6 +69,8 @@ type Reference struct {
 	Length     Histogram      `json:"length"`           // words of a text
 	Known      Histogram      `json:"known"`            // share of a text's words that the training had
 	Values     *Histogram     `json:"values,omitempty"` // answers that are numbers
+	// Alike is how alike the rows of a group are; nil where that is not known.
+	Alike *Alike `json:"alike,omitempty"`
 	// Words are the hashes of the words of the training's texts, ascending.
 	Words []uint32 `json:"words"`
 }
@@ -217,6 +219,11 @@ func (r *Reference) check() error {
 	for l, n := range r.Labels {
 		if !isLabel(l) || n < 0 || n > r.Rows {
 			return errors.New("a label cannot be shown, or has more answers than there are rows")
+		}
+	}
+	if r.Alike != nil {
+		if err := r.Alike.check(); err != nil {
+			return err
 		}
 	}
 	all := []Histogram{r.Confidence, r.Length, r.Known}

@@ -8,7 +8,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/files"
 )
 
 // Places in the data directory.
@@ -85,7 +85,7 @@ func readKey(path string) (*Key, error) {
 		return nil, &casemate.Error{Code: casemate.CodeInput, Message: fmt.Sprintf("read the signing key %q: others than its owner may read or change it", path),
 			Hint: "if nobody did, chmod 600 it; else move it away: the next training makes another, and heads must be promoted again"}
 	}
-	data, err := readFile(path, maxKeyBytes)
+	data, err := files.Read(path, maxKeyBytes)
 	if err != nil {
 		return nil, fmt.Errorf("read the signing key: %w", err)
 	}
@@ -142,7 +142,7 @@ func makeKey(data, path string) error {
 	if err != nil { // a file system without links
 		err = os.Rename(f.Name(), path)
 	}
-	return errors.Join(err, syncFolder(data))
+	return errors.Join(err, files.SyncFolder(data))
 }
 
 // Name returns how the key is written where people compare it: "ed25519:" and the
@@ -221,7 +221,7 @@ func OpenTrust(data string) (*Trust, error) {
 }
 
 func readPublic(path string) (ed25519.PublicKey, error) {
-	data, err := readFile(path, maxKeyBytes)
+	data, err := files.Read(path, maxKeyBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -269,34 +269,4 @@ func (t *Trust) Verify(of Subject, data, sig []byte) (Signer, error) {
 		return Signer{}, ErrForged
 	}
 	return Signer{t.keys[i].name, keyName(t.keys[i].key)}, nil
-}
-
-// readFile reads a plain file of at most limit bytes.
-func readFile(path string, limit int64) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is no plain file")
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return readAll(io.Reader(f), limit)
-}
-
-// syncFolder waits until the names in a folder are on disk; Windows keeps them in
-// order by itself.
-func syncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

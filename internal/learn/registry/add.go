@@ -17,6 +17,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/files"
 	"github.com/casemate-ai/casemate/internal/learn/outcome"
 )
 
@@ -161,7 +162,7 @@ func (r *Registry) copyFile(from, to string) error {
 // signEvaluation checks the evaluation in a folder and puts the signature beside
 // it. A version without one can be kept, not promoted.
 func (r *Registry) signEvaluation(v *Version, dir string, key *outcome.Key, trust *outcome.Trust) error {
-	data, err := readFile(filepath.Join(dir, outcome.EvaluationFile), outcome.MaxBytes)
+	data, err := files.ReadPlain(filepath.Join(dir, outcome.EvaluationFile), outcome.MaxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -175,7 +176,7 @@ func (r *Registry) signEvaluation(v *Version, dir string, key *outcome.Key, trus
 	if e.Digest != v.Digest {
 		return fmt.Errorf("its evaluation is of %.19s, this is %.19s", e.Digest, v.Digest)
 	}
-	sig, err := readFile(filepath.Join(dir, outcome.SignatureFile), maxRecordBytes)
+	sig, err := files.ReadPlain(filepath.Join(dir, outcome.SignatureFile), maxRecordBytes)
 	if err == nil {
 		if _, err = trust.Verify(outcome.SubjectEvaluation, data, sig); err != nil {
 			return fmt.Errorf("its evaluation: %w", err)
@@ -193,7 +194,7 @@ func (r *Registry) signEvaluation(v *Version, dir string, key *outcome.Key, trus
 
 // noRoom adds a hint to the error of a full disk.
 func (r *Registry) noRoom(err error) error {
-	if !isFull(err) {
+	if !files.IsFull(err) {
 		return err
 	}
 	return &casemate.Error{Code: casemate.CodeInternal, Message: "write to the data directory", Err: err, Hint: "make space on the disk of " + r.data + " and run it again; nothing was changed"}

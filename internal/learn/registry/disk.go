@@ -6,7 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
+
+	"github.com/casemate-ai/casemate/internal/files"
 )
 
 const (
@@ -88,20 +89,15 @@ func (d *disk) sync(f *os.File) error {
 	return f.Sync()
 }
 
-// syncFolder waits until the names in a folder are on disk. Windows has no such
-// thing: its journal keeps them in order.
+// syncFolder waits until the names in a folder are on disk.
 func (d *disk) syncFolder(path string) error {
 	if err := d.before("sync", path); err != nil {
 		return err
 	}
-	if d.noWait || runtime.GOOS == "windows" {
+	if d.noWait {
 		return nil
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return files.SyncFolder(path)
 }
 
 // replace writes a file so that its place holds what was there or all of the new,

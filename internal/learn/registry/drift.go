@@ -98,14 +98,18 @@ func Watch(ref *outcome.Reference, live []Live) *Drift {
 	counts := ref.Counts(observed)
 	labels, abstained := outcome.Answers(observed)
 	d := &Drift{Rows: len(live)}
+	alike := outcome.Alike{}
+	if ref.Alike != nil {
+		alike = *ref.Alike
+	}
 	names, expected, seen := labelBins(ref.Labels, labels)
-	d.add("labels", "how often each label is answered", names, expected, seen)
-	d.add("confidence", "the probability of the answers", ranges(ref.Confidence.Edges, "%.2f"), ref.Confidence.Counts, counts.Confidence)
-	d.add("length", "words of a text", ranges(ref.Length.Edges, "%.0f"), ref.Length.Counts, counts.Length)
-	d.add("known words", "share of a text's words that the training had", ranges(ref.Known.Edges, "%.2f"), ref.Known.Counts, counts.Known)
-	d.add("abstention", "how often it abstains", []string{"answered", "abstained"}, []int{ref.Rows - ref.Abstained, ref.Abstained}, []int{len(live) - abstained, abstained})
+	d.add("labels", "how often each label is answered", names, expected, seen, alike.Labels)
+	d.add("confidence", "the probability of the answers", ranges(ref.Confidence.Edges, "%.2f"), ref.Confidence.Counts, counts.Confidence, alike.Confidence)
+	d.add("length", "words of a text", ranges(ref.Length.Edges, "%.0f"), ref.Length.Counts, counts.Length, alike.Length)
+	d.add("known words", "share of a text's words that the training had", ranges(ref.Known.Edges, "%.2f"), ref.Known.Counts, counts.Known, alike.Known)
+	d.add("abstention", "how often it abstains", []string{"answered", "abstained"}, []int{ref.Rows - ref.Abstained, ref.Abstained}, []int{len(live) - abstained, abstained}, alike.Abstained)
 	if ref.Values != nil {
-		d.add("values", "the numbers that it answers", ranges(ref.Values.Edges, "%.4g"), ref.Values.Counts, counts.Values)
+		d.add("values", "the numbers that it answers", ranges(ref.Values.Edges, "%.4g"), ref.Values.Counts, counts.Values, alike.Values)
 	}
 	d.judge(ref)
 	d.calibrate(live)
@@ -166,8 +170,10 @@ func ranges(edges []float64, format string) []string {
 	return append(out, write(edges[len(edges)-1])+" and over")
 }
 
-// add makes a check of counts. It has no state yet.
-func (d *Drift) add(name, about string, names []string, reference, live []int) {
+// add makes a check of counts, of which alike rows are worth one. It has no state
+// yet.
+func (d *Drift) add(name, about string, names []string, reference, live []int, alike float64) {
+	alike = max(1, alike)
 	c := Check{Name: name, About: about}
 	var a, b []int
 	sumA, sumB := 0, 0
@@ -185,8 +191,11 @@ func (d *Drift) add(name, about string, names []string, reference, live []int) {
 	c.P = 1
 	if len(a) > 1 && sumA > 0 && sumB > 0 {
 		c.Index, _ = metric.Stability(a, b)
-		c.P = homogeneity(a, b)
-		c.Needed = needed(sumA, len(a)-1)
+		c.P = homogeneity(a, b, alike)
+		c.Needed = needed(float64(sumA)/alike, len(a)-1)
+		if c.Needed > 0 {
+			c.Needed = int(math.Ceil(float64(c.Needed) * alike))
+		}
 	}
 	d.Checks = append(d.Checks, c)
 }
@@ -214,17 +223,29 @@ func (d *Drift) judge(ref *outcome.Reference) {
 			c.State, c.Needed = StateStable, 0
 		}
 	}
+	d.noteAlike(ref)
 	if len(never) > 0 {
 		d.Notes = append(d.Notes, fmt.Sprintf("The head was tested on too few rows (%d) to tell much change of %s from chance, however many live rows there are.", ref.Rows, join(never)))
+	}
+}
+
+// noteAlike says where rows of a group are so alike that they tell much less than
+// their number.
+func (d *Drift) noteAlike(ref *outcome.Reference) {
+	const much = 2
+	if a := ref.Alike; a != nil {
+		if most := max(a.Labels, a.Confidence, a.Length, a.Known, a.Abstained, a.Values); most >= much {
+			d.Notes = append(d.Notes, fmt.Sprintf("Rows of a group are alike, so that %.1f of them tell no more than one: a change is said where it is more than that of one group from the next.", most))
+		}
 	}
 }
 
 // needed returns how many live rows it takes to see much change against so large a
 // reference, or -1 where no number does: the index that chance alone reaches must
 // be below the bound.
-func needed(reference, free int) int {
+func needed(reference float64, free int) int {
 	quantile := chiSquareQuantile(lookChance/checks, free)
-	room := muchChange/quantile - 1/float64(reference)
+	room := muchChange/quantile - 1/reference
 	if room <= 0 {
 		return -1
 	}
@@ -232,10 +253,10 @@ func needed(reference, free int) int {
 }
 
 // homogeneity returns the chance of counts as different as a and b if both are
-// drawn from the same bins: Pearson's chi-square. The index itself has the same
+// drawn from the same bins and so many rows are worth one: Pearson's chi-square. The index itself has the same
 // distribution where counts are large; where they are small its logarithms make it
 // too large.
-func homogeneity(a, b []int) float64 {
+func homogeneity(a, b []int, alike float64) float64 {
 	sumA, sumB := 0.0, 0.0
 	for i := range a {
 		sumA, sumB = sumA+float64(a[i]), sumB+float64(b[i])
@@ -246,7 +267,7 @@ func homogeneity(a, b []int) float64 {
 		da, db := float64(a[i])-both*sumA, float64(b[i])-both*sumB
 		x += da*da/(both*sumA) + db*db/(both*sumB)
 	}
-	return chiSquareTail(x, len(a)-1)
+	return chiSquareTail(x/alike, len(a)-1)
 }
 
 // chiSquareTail returns the chance that chi-square with so many degrees of freedom

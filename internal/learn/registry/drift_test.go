@@ -86,6 +86,59 @@ func TestFalseAlarms(t *testing.T) {
 	}
 }
 
+// TestReportsAreNoDrift watches rows of groups that are alike inside, such as the
+// sentences of reports, where live ones are of other groups of the same kind.
+func TestReportsAreNoDrift(t *testing.T) {
+	const trials, size = 150, 25
+	groups := func(w *world, n int) (live []registry.Live, of []int) {
+		for g := range n {
+			w.sure, w.longer, w.rare = 0.1*w.r.NormFloat64(), w.r.IntN(8), 0.6*w.r.Float64()
+			live = append(live, w.draw(size)...)
+			for range size {
+				of = append(of, g)
+			}
+		}
+		return live, of
+	}
+	alarms, drifted, blind := 0, 0, 0
+	for i := range trials {
+		w := newWorld(uint64(i))
+		var trained []string
+		for i := range 400 {
+			trained = append(trained, fmt.Sprint("known", i))
+		}
+		rows, of := groups(w, 20)
+		var held []outcome.Observed
+		for _, l := range rows {
+			held = append(held, l.Observed)
+		}
+		ref := outcome.NewReference(trained, held)
+		now, _ := groups(w, 12)
+		said := func() (int, int) {
+			s := registry.Watch(ref, now).State
+			return count(s != registry.StateStable && s != registry.StateFew), count(s == registry.StateDrifted)
+		}
+		any, _ := said()
+		blind += any
+		ref.Together(held, of)
+		any, much := said()
+		alarms, drifted = alarms+any, drifted+much
+	}
+	t.Logf("of %d watches %d say that something changed, %d of them drifted; %d if groups are not looked at", trials, alarms, drifted, blind)
+	// Of so few groups the design effect itself is known roughly: more than one in
+	// twenty, far from one in two.
+	if alarms > trials/6 || drifted > trials/30 || blind < trials/4 {
+		t.Errorf("of %d watches %d are false alarms, %d say drifted, %d without regard to groups", trials, alarms, drifted, blind)
+	}
+}
+
+func count(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
 func TestDriftIsFound(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(w *world)

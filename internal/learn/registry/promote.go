@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/files"
 	"github.com/casemate-ai/casemate/internal/learn/outcome"
 )
 
@@ -128,7 +129,7 @@ func (r *Registry) judge(ctx context.Context, p *Promotion, before *Version, o P
 		p.refuse("evaluation", "Its evaluation is not signed.", "Train it with `casemate tune train`, which signs what it measured.")
 		return nil
 	}
-	data, err := readFile(p.Version.Dir+"/"+outcome.EvaluationFile, outcome.MaxBytes)
+	data, err := files.ReadPlain(p.Version.Dir+"/"+outcome.EvaluationFile, outcome.MaxBytes)
 	if err != nil {
 		return fmt.Errorf("read the evaluation of %s: %w", p.Version, err)
 	}

@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -20,6 +19,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/files"
 	"github.com/casemate-ai/casemate/internal/learn/outcome"
 	"github.com/casemate-ai/casemate/internal/security/tuned"
 )
@@ -98,7 +98,7 @@ func Digest(k Kind, dir string) (string, error) {
 // headDigest returns the digest of a head's card after it has checked that the
 // weights are those that the card names.
 func headDigest(dir string) (string, error) {
-	data, err := readFile(filepath.Join(dir, tuned.CardFile), maxSmallBytes)
+	data, err := files.ReadPlain(filepath.Join(dir, tuned.CardFile), maxSmallBytes)
 	if err != nil {
 		return "", fmt.Errorf("read %s: %w", tuned.CardFile, err)
 	}
@@ -231,11 +231,11 @@ func (r *Registry) load(k Kind, name, id string, trust *outcome.Trust) (*Version
 }
 
 func readRecord(dir string, trust *outcome.Trust) (*record, outcome.Signer, error) {
-	data, err := readFile(filepath.Join(dir, recordFile), maxRecordBytes)
+	data, err := files.ReadPlain(filepath.Join(dir, recordFile), maxRecordBytes)
 	if err != nil {
 		return nil, outcome.Signer{}, err
 	}
-	sig, err := readFile(filepath.Join(dir, recordSignatureFile), maxRecordBytes)
+	sig, err := files.ReadPlain(filepath.Join(dir, recordSignatureFile), maxRecordBytes)
 	if err != nil {
 		return nil, outcome.Signer{}, err
 	}
@@ -267,7 +267,7 @@ func difference(want, got []file) error {
 // Evaluation returns the evaluation of a version and who signed it. It is nil
 // where there is none; the error says what is wrong with one that is there.
 func (r *Registry) Evaluation(v *Version) (*outcome.Evaluation, *outcome.Signer, error) {
-	data, err := readFile(filepath.Join(v.Dir, outcome.EvaluationFile), outcome.MaxBytes)
+	data, err := files.ReadPlain(filepath.Join(v.Dir, outcome.EvaluationFile), outcome.MaxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}
@@ -281,7 +281,7 @@ func (r *Registry) Evaluation(v *Version) (*outcome.Evaluation, *outcome.Signer,
 	if e.Digest != v.Digest {
 		return nil, nil, fmt.Errorf("read the evaluation of %s: it is of %.19s, this is %.19s", v, e.Digest, v.Digest)
 	}
-	sig, err := readFile(filepath.Join(v.Dir, outcome.SignatureFile), maxRecordBytes)
+	sig, err := files.ReadPlain(filepath.Join(v.Dir, outcome.SignatureFile), maxRecordBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return e, nil, nil
 	}
@@ -318,7 +318,7 @@ func (r *Registry) Reference(v *Version) (*outcome.Reference, error) {
 // optional reads a file of a version that may not be there.
 func optional[T any](v *Version, name string, limit int64, parse func([]byte) (T, error)) (T, error) {
 	var none T
-	data, err := readFile(filepath.Join(v.Dir, name), limit)
+	data, err := files.ReadPlain(filepath.Join(v.Dir, name), limit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return none, nil
 	}
@@ -330,31 +330,4 @@ func optional[T any](v *Version, name string, limit int64, parse func([]byte) (T
 		return none, fmt.Errorf("read %s of %s: %w", name, v, err)
 	}
 	return x, nil
-}
-
-// readFile reads a plain file of at most limit bytes.
-func readFile(path string, limit int64) ([]byte, error) {
-	info, err := os.Lstat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is no plain file")
-	}
-	if info.Size() > limit {
-		return nil, fmt.Errorf("it is longer than %d bytes", limit)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	var b bytes.Buffer
-	if _, err := b.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
-		return nil, err
-	}
-	if int64(b.Len()) > limit { // it grew
-		return nil, fmt.Errorf("it is longer than %d bytes", limit)
-	}
-	return b.Bytes(), nil
 }

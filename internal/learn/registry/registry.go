@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/files"
 	"github.com/casemate-ai/casemate/internal/security/tuned"
 )
 
@@ -109,7 +110,7 @@ func (r *Registry) lock(ctx context.Context, k Kind) (unlock func() error, err e
 		return nil, fmt.Errorf("make the folder of %ss: %w", k, err)
 	}
 	for {
-		unlock, ok, err := tryLock(filepath.Join(r.root(k), lockFile))
+		unlock, ok, err := files.TryLock(filepath.Join(r.root(k), lockFile))
 		if err != nil {
 			return nil, fmt.Errorf("lock the %ss: %w", k, err)
 		}

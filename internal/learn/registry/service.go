@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/files"
 	"github.com/casemate-ai/casemate/internal/learn/outcome"
 )
 
@@ -195,7 +196,7 @@ func (r *Registry) Service(k Kind, name string) (*Service, error) {
 }
 
 func (r *Registry) service(k Kind, name string, trust *outcome.Trust) (*Service, error) {
-	data, err := readFile(filepath.Join(r.home(k, name), serviceFile), maxServiceBytes)
+	data, err := files.ReadPlain(filepath.Join(r.home(k, name), serviceFile), maxServiceBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNone
 	}
@@ -255,13 +256,13 @@ func (r *Registry) admitted(s *Service, e *Entry, trust *outcome.Trust) (*Versio
 	if promoted.Evaluation == "" {
 		return v, nil // by an override, which is in the record and signed
 	}
-	data, err := readFile(filepath.Join(v.Dir, outcome.EvaluationFile), outcome.MaxBytes)
+	data, err := files.ReadPlain(filepath.Join(v.Dir, outcome.EvaluationFile), outcome.MaxBytes)
 	if err == nil && outcome.Digest(data) != promoted.Evaluation {
 		err = errors.New("its evaluation is not the one that let it into service")
 	}
 	var sig []byte
 	if err == nil {
-		sig, err = readFile(filepath.Join(v.Dir, outcome.SignatureFile), maxRecordBytes)
+		sig, err = files.ReadPlain(filepath.Join(v.Dir, outcome.SignatureFile), maxRecordBytes)
 	}
 	if err == nil {
 		_, err = trust.Verify(outcome.SubjectEvaluation, data, sig)

@@ -1,12 +1,8 @@
 package adapter
 
 import (
-	"errors"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
-	"runtime"
 	"strconv"
 
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
@@ -91,44 +87,4 @@ func (a *Adapter) divisor(rank int) float64 {
 		return math.Sqrt(float64(rank))
 	}
 	return float64(rank)
-}
-
-// place has fill write a temporary file beside path and gives it the name path
-// when it is whole and on the disk. If anything goes wrong nothing is left.
-func place(path string, fill func(*os.File) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close() // the first error is the one to report
-			os.Remove(f.Name())
-		}
-	}()
-	if err := fill(f); err != nil {
-		return err
-	}
-	if err := errors.Join(f.Chmod(0o644), f.Sync()); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(path))
-}
-
-// syncFolder makes a rename last through a crash, where folders can be synced.
-func syncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/casemate-ai/casemate/internal/files"
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
 	"github.com/casemate-ai/casemate/internal/model/modelfile/gguf"
 	"github.com/casemate-ai/casemate/internal/model/quant"
@@ -67,7 +68,7 @@ func saveGGUF(path string, a *Adapter, m *modelfile.Model, meta Meta) error {
 	if digest := boundTo(a, m); digest != "" {
 		properties = append(properties, gguf.Property{Key: DigestKey, Value: digest})
 	}
-	return place(path, func(f *os.File) error { return gguf.Write(f, properties, tensors) })
+	return files.Replace(path, func(f *os.File) error { return gguf.Write(f, properties, tensors) })
 }
 
 // scaled returns B so that alpha over the rank is its scale.

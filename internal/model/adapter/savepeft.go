@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/casemate-ai/casemate/internal/files"
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
 	"github.com/casemate-ai/casemate/internal/model/modelfile/safetensors"
 	"github.com/casemate-ai/casemate/internal/model/quant"
@@ -83,11 +84,11 @@ func savePEFT(dir string, a *Adapter, m *modelfile.Model, meta Meta) error {
 			return fmt.Errorf("%s: %w", filepath.Base(path), fs.ErrExist)
 		}
 	}
-	err = place(weights, func(f *os.File) error { return safetensors.Write(f, tensors, metadata) })
+	err = files.Replace(weights, func(f *os.File) error { return safetensors.Write(f, tensors, metadata) })
 	if err != nil {
 		return err
 	}
-	err = place(filepath.Join(dir, peftConfigFile), func(f *os.File) error {
+	err = files.Replace(filepath.Join(dir, peftConfigFile), func(f *os.File) error {
 		_, err := f.Write(append(config, '\n'))
 		return err
 	})

@@ -6,7 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
+
+	"github.com/casemate-ai/casemate/internal/files"
 )
 
 // disk is every change that a store makes to the file system. Before each one
@@ -120,20 +121,15 @@ func (d *disk) sync(f *os.File) error {
 	return f.Sync()
 }
 
-// syncFolder waits until the names in a folder are on disk. Windows has no such
-// thing: its journal keeps them in order.
+// syncFolder waits until the names in a folder are on disk.
 func (d *disk) syncFolder(path string) error {
 	if err := d.before("sync", path); err != nil {
 		return err
 	}
-	if d.noWait || runtime.GOOS == "windows" {
+	if d.noWait {
 		return nil
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return files.SyncFolder(path)
 }
 
 // put writes a small file so that it is there whole or not at all, through a

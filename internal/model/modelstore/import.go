@@ -12,10 +12,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/files"
 )
 
 // Mode is how files come into the store.
@@ -97,8 +97,7 @@ func (s *Store) Import(ctx context.Context, path, name string, o ImportOptions) 
 
 // full tells what to do about a full disk.
 func full(err error) error {
-	const windowsDiskFull = syscall.Errno(112)
-	if errors.Is(err, syscall.ENOSPC) || runtime.GOOS == "windows" && errors.Is(err, windowsDiskFull) {
+	if files.IsFull(err) {
 		return &casemate.Error{Code: casemate.CodeInput, Message: "import the model", Err: err, Hint: "free some space, or put the data directory (--data) on the disk of the model: there its files are linked and take none"}
 	}
 	return err

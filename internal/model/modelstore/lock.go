@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/casemate-ai/casemate/internal/files"
 )
 
 // lockPause is how long a process waits before it tries a lock again.
@@ -16,7 +18,7 @@ func (s *Store) lock(ctx context.Context) (unlock func() error, err error) {
 		return nil, fmt.Errorf("make the model store: %w", err)
 	}
 	for {
-		unlock, ok, err := tryLock(s.path(lockFile))
+		unlock, ok, err := files.TryLock(s.path(lockFile))
 		if err != nil {
 			return nil, fmt.Errorf("lock the model store: %w", err)
 		}

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 
+	"github.com/casemate-ai/casemate/internal/files"
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
 	"github.com/casemate-ai/casemate/internal/model/modelfile/gguf"
 )
@@ -78,7 +79,7 @@ func Quantize(ctx context.Context, m *modelfile.Model, path string, o Options) (
 		return nil, err
 	}
 	var r *Report
-	err = Replace(path, func(f *os.File) error {
+	err = files.Replace(path, func(f *os.File) error {
 		r, err = write(ctx, m, f, entries, jobs, o)
 		return err
 	})
@@ -184,7 +185,7 @@ func (e *SpaceError) Error() string {
 // foresee refuses a file that the disk has no room for, where the system says how
 // much it has.
 func foresee(dir string, need int64) error {
-	if free, known := freeBytes(dir); known && need > free {
+	if free, known := files.Free(dir); known && need > free {
 		return &SpaceError{need, free}
 	}
 	return nil

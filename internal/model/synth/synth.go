@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/casemate-ai/casemate/internal/files"
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
 	"github.com/casemate-ai/casemate/internal/model/modelfile/gguf"
 	"github.com/casemate-ai/casemate/internal/model/quant"
@@ -76,7 +77,7 @@ func Write(ctx context.Context, path string, o Options) (*Report, error) {
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("write %q: it exists and is no regular file", path)
 	}
-	if err := quantize.Replace(path, func(f *os.File) error { return fill(ctx, f, layout, tensors, o) }); err != nil {
+	if err := files.Replace(path, func(f *os.File) error { return fill(ctx, f, layout, tensors, o) }); err != nil {
 		return nil, err
 	}
 	r := &Report{Shape: o.Shape, Mixture: o.Mixture, Layers: m.Config.Layers, FileBytes: layout.Size}

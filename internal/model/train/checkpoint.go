@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/casemate-ai/casemate/internal/files"
 	"github.com/casemate-ai/casemate/internal/model/modelfile/mapped"
 	"github.com/casemate-ai/casemate/internal/model/modelfile/safetensors"
 	"github.com/casemate-ai/casemate/internal/model/quant"
@@ -305,7 +306,7 @@ func (r *run) room() error {
 	if r.task.Validation() > 0 {
 		need += 2 * numbers(r.arrays(false))
 	}
-	free, known := freeSpace(r.folder)
+	free, known := files.Free(r.folder)
 	if !known {
 		return nil
 	}

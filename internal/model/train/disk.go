@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/files"
 )
 
 const (
@@ -94,20 +94,12 @@ func (d *disk) sync(f *os.File) error {
 	return f.Sync()
 }
 
-// syncFolder waits until the names in a folder are on disk. Windows has no such
-// thing: its journal keeps them in order.
+// syncFolder waits until the names in a folder are on disk.
 func (d *disk) syncFolder(dir string) error {
 	if err := d.before("sync", dir); err != nil {
 		return err
 	}
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	f, err := os.Open(filepath.Clean(dir))
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return files.SyncFolder(dir)
 }
 
 // remove deletes a file, if it is there.

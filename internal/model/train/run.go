@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/files"
 	"github.com/casemate-ai/casemate/internal/model/optimizer"
 )
 
@@ -161,7 +162,7 @@ func (r *run) open() (unlock func() error, err error) {
 	if err := os.MkdirAll(r.folder, folderMode); err != nil {
 		return nil, &casemate.Error{Code: casemate.CodeInput, Message: fmt.Sprintf("make the folder %q", r.o.Dir), Err: err, Hint: "give a folder that can be written"}
 	}
-	unlock, free, err := lock(filepath.Join(r.folder, lockFile))
+	unlock, free, err := files.TryLock(filepath.Join(r.folder, lockFile))
 	if err != nil {
 		return nil, err
 	}

@@ -162,7 +162,7 @@ func OpenAdapter(dir string) (*Head, error) {
 }
 
 func openAdapter(dir string) (*Head, error) {
-	card, err := readFile(filepath.Join(dir, CardFile), MaxCardBytes)
+	card, err := readCard(dir)
 	if err != nil {
 		return nil, err
 	}

@@ -7,9 +7,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/files"
 	"github.com/casemate-ai/casemate/internal/model/modelfile/safetensors"
 )
 
@@ -30,15 +30,23 @@ func Open(dir string) (*Head, error) {
 }
 
 func open(dir string) (*Head, error) {
-	card, err := readFile(filepath.Join(dir, CardFile), MaxCardBytes)
+	card, err := readCard(dir)
 	if err != nil {
 		return nil, err
 	}
-	weights, err := readFile(filepath.Join(dir, WeightsFile), MaxWeightsBytes)
+	weights, err := files.Read(filepath.Join(dir, WeightsFile), MaxWeightsBytes)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read %s: %w", WeightsFile, err)
 	}
 	return Parse(card, weights)
+}
+
+func readCard(dir string) ([]byte, error) {
+	card, err := files.Read(filepath.Join(dir, CardFile), MaxCardBytes)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", CardFile, err)
+	}
+	return card, nil
 }
 
 // Parse makes a head of the bytes of its two files. It keeps parts of weights.
@@ -64,27 +72,6 @@ func Parse(card, weights []byte) (*Head, error) {
 	return h, nil
 }
 
-// readFile reads a plain file of at most limit bytes.
-func readFile(path string, limit int64) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no plain file", filepath.Base(path))
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(data)) > limit {
-		err = fmt.Errorf("%s is longer than %d bytes", filepath.Base(path), limit)
-	}
-	return data, err
-}
-
 // Files returns the files of the head's folder; of an adapter its card alone.
 func (h *Head) Files() []File {
 	if h.weights == nil { // the adapter stays where it is
@@ -99,7 +86,7 @@ func (h *Head) Save(dir string) error { return WriteFolder(dir, h.Files()) }
 // WriteFolder writes files beside their place and then moves the whole folder
 // there, so that nobody finds half of it, whenever it is interrupted. The folder
 // must not be there or be empty.
-func WriteFolder(dir string, files []File) (err error) {
+func WriteFolder(dir string, list []File) (err error) {
 	dir = filepath.Clean(dir)
 	parent := filepath.Dir(dir)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
@@ -115,12 +102,12 @@ func WriteFolder(dir string, files []File) (err error) {
 			err = fmt.Errorf("write folder %q: %w", dir, err)
 		}
 	}()
-	for _, f := range files {
+	for _, f := range list {
 		if err := writeFile(filepath.Join(temp, f.Name), f.Data); err != nil {
 			return err
 		}
 	}
-	if err := errors.Join(os.Chmod(temp, 0o755), syncFolder(temp)); err != nil {
+	if err := errors.Join(os.Chmod(temp, 0o755), files.SyncFolder(temp)); err != nil {
 		return err
 	}
 	// An empty folder in the way is replaced; one that holds something is not.
@@ -130,7 +117,7 @@ func WriteFolder(dir string, files []File) (err error) {
 	if err := os.Rename(temp, dir); err != nil {
 		return err
 	}
-	return syncFolder(parent)
+	return files.SyncFolder(parent)
 }
 
 func writeFile(path string, data []byte) error {
@@ -143,17 +130,4 @@ func writeFile(path string, data []byte) error {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())
-}
-
-// syncFolder waits until the names in a folder are on disk; Windows keeps them in
-// order by itself.
-func syncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

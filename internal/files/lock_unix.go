@@ -1,6 +1,6 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
-package registry
+package files
 
 import (
 	"errors"
@@ -8,10 +8,10 @@ import (
 	"syscall"
 )
 
-// tryLock locks a file for this process, and says whether it could. The system
-// lets go of it when the process ends, however it ends.
-func tryLock(path string) (unlock func() error, ok bool, err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
+// TryLock locks a file, which it makes, for this process alone, and says whether it
+// could. The system lets go of it when the process ends, however it ends.
+func TryLock(path string) (unlock func() error, ok bool, err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, false, err
 	}
@@ -21,10 +21,10 @@ func tryLock(path string) (unlock func() error, ok bool, err error) {
 			break
 		}
 	}
-	switch {
-	case errors.Is(err, syscall.EWOULDBLOCK):
+	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, false, f.Close()
-	case err != nil:
+	}
+	if err != nil {
 		return nil, false, errors.Join(err, f.Close())
 	}
 	return f.Close, true, nil

@@ -1,13 +1,13 @@
 //go:build !windows
 
-package registry
+package files
 
 import (
 	"errors"
 	"syscall"
 )
 
-// isFull says whether an error is that of a full disk.
-func isFull(err error) bool {
+// IsFull says whether an error is that of a full disk.
+func IsFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }

@@ -1,10 +1,9 @@
-package train
+package files
 
 import "syscall"
 
-// freeSpace returns the bytes that a user can still write to the file system of a
-// folder, and false where the system does not say.
-func freeSpace(dir string) (int64, bool) {
+// free is Free of a folder that is there.
+func free(dir string) (int64, bool) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil || s.Bsize <= 0 {
 		return 0, false

@@ -1,4 +1,4 @@
-package modelstore
+package files
 
 import (
 	"errors"
@@ -9,9 +9,9 @@ import (
 // sharingViolation is what Windows says of a file that another has for itself.
 const sharingViolation = syscall.Errno(32)
 
-// tryLock opens a file for this process alone, and says whether it could. The
-// system lets go of it when the process ends, however it ends.
-func tryLock(path string) (unlock func() error, ok bool, err error) {
+// TryLock locks a file, which it makes, for this process alone, and says whether it
+// could. The system lets go of it when the process ends, however it ends.
+func TryLock(path string) (unlock func() error, ok bool, err error) {
 	name, err := syscall.UTF16PtrFromString(path)
 	if err != nil {
 		return nil, false, err

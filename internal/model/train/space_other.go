@@ -1,6 +1,0 @@
-//go:build !linux
-
-package train
-
-// freeSpace is not known on this system.
-func freeSpace(string) (int64, bool) { return 0, false }
