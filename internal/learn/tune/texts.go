@@ -346,7 +346,10 @@ func (j *job) files(t *Trained) ([]tuned.File, error) {
 		{outcome.BaselinesFile, func(w *bytes.Buffer) error { return outcome.WriteBaselines(w, baselines) }},
 		{outcome.SeenFile, func(w *bytes.Buffer) error { return outcome.WriteSeen(w, seen) }},
 		{outcome.ReferenceFile, func(w *bytes.Buffer) error {
-			return outcome.WriteReference(w, outcome.NewReference(texts, j.observed(res.Candidates[res.Chosen].Evaluation)))
+			held := j.observed(res.Candidates[res.Chosen].Evaluation)
+			r := outcome.NewReference(texts, held)
+			r.Together(held, j.groupsOf(j.parts.Test))
+			return outcome.WriteReference(w, r)
 		}},
 	} {
 		var b bytes.Buffer
