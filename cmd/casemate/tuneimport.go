@@ -42,6 +42,7 @@ type imported struct {
 	Dir     string                     `json:"dir"`
 	Task    string                     `json:"task"`
 	Rows    int                        `json:"rows"`
+	Known   int                        `json:"known,omitzero"` // rows that it knew, or others of their group
 	Figures map[string]metric.Estimate `json:"figures"`
 	// Base is the same figures of the base without the adapter.
 	Base map[string]metric.Estimate `json:"base"`
@@ -211,9 +212,12 @@ func (r *returned) test(folder string) (err error) {
 	}
 	r.out.Task, r.out.Rows, r.out.Figures, r.out.Base = with.Task, len(with.Rows), with.Figures, without.Figures
 	r.out.words = registry.GainWords(&r.out.Gain)
+	learnt := r.job.Seen(r.table, r.parts.Train, r.parts.Validation, r.group.Of)
+	texts, groups := learnt.Knew(with)
+	r.out.Known = len(texts) + len(groups)
 	var e, b, seen bytes.Buffer
 	return errors.Join(
-		outcome.Write(&e, with), outcome.WriteBaselines(&b, baselines), outcome.WriteSeen(&seen, r.job.Seen(r.table, r.parts.Train, r.parts.Validation, r.group.Of)),
+		outcome.Write(&e, with), outcome.WriteBaselines(&b, baselines), outcome.WriteSeen(&seen, learnt),
 		os.WriteFile(filepath.Join(folder, outcome.EvaluationFile), e.Bytes(), 0o644),
 		os.WriteFile(filepath.Join(folder, outcome.BaselinesFile), b.Bytes(), 0o644),
 		os.WriteFile(filepath.Join(folder, outcome.SeenFile), seen.Bytes(), 0o644))
@@ -243,7 +247,11 @@ func (r *returned) fault(err error) error {
 
 func (r *returned) print() {
 	o := &r.out
-	fmt.Fprintf(r.s.stdout, "adapter %s, tested on %s that it did not see\n", o.Version, phrase.Count(o.Rows, "row"))
+	unseen := " that it did not see"
+	if o.Known > 0 { // the data give the parts so, and --allow leakage let it
+		unseen = fmt.Sprintf(", of which it knew %d or others of their group", o.Known)
+	}
+	fmt.Fprintf(r.s.stdout, "adapter %s, tested on %s%s\n", o.Version, phrase.Count(o.Rows, "row"), unseen)
 	fmt.Fprintln(r.s.stdout, "against the base without it:", report.Terminal(o.words))
 	if !o.Proved {
 		fmt.Fprintln(r.s.stdout, "nothing shows that it is of this job: it was taken without job.json")
