@@ -69,6 +69,8 @@ type Options struct {
 	// Bytes bounds all stores in the folder; 0 means DefaultBytes. When a store is
 	// opened, older segments go until they fit, those of other keys first.
 	Bytes int64
+	// Room is how many bytes are about to be put: older segments go for them, too.
+	Room int64
 	// SegmentBytes is how long a segment may become; 0 means 256 MiB.
 	SegmentBytes int64
 }

@@ -305,6 +305,32 @@ func TestMergeFull(t *testing.T) {
 	}
 }
 
+// TestRoom wants what is old to go for what is about to be put.
+func TestRoom(t *testing.T) {
+	dir := t.TempDir()
+	record, head := int64(activation.RecordSize(key.Width)), int64(activation.HeaderBytes())
+	other := key
+	other.Model = "sha256:another"
+	o := open(t, dir, other, activation.Options{})
+	for n := range 6 {
+		put(t, o, n)
+	}
+	o.Close()
+	bound := 6*record + head
+	s := open(t, dir, key, activation.Options{Bytes: bound})
+	if err := s.Put(text(0), 0, "mean", vector(0, key.Width)); !errors.Is(err, activation.ErrFull) {
+		t.Errorf("without room: %v", err)
+	}
+	s.Close()
+	s = open(t, dir, key, activation.Options{Bytes: bound, Room: 2*record + head})
+	for n := range 2 {
+		put(t, s, n)
+	}
+	if s.Bytes() > bound {
+		t.Errorf("%d bytes of %d", s.Bytes(), bound)
+	}
+}
+
 // TestMergeShort wants segments that are full to stay where they are: to copy them
 // again and again would save nothing.
 func TestMergeShort(t *testing.T) {

@@ -192,7 +192,7 @@ func (s *Store) open(folder string) error {
 	if !many {
 		room = 0
 	}
-	all = s.evict(all, s.o.Bytes-room)
+	all = s.evict(all, s.o.Bytes-room-s.o.Room)
 	var own []segment
 	for _, g := range all {
 		s.total += g.size
