@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -75,6 +76,21 @@ func TestCurveOfNoiseDoesNotRise(t *testing.T) {
 	}
 	if rises > 1 {
 		t.Errorf("%d of %d curves of noise say that more rows would help", rises, tries)
+	}
+}
+
+// TestSmallNumbers has numbers from 0 to 1, whose differences are not to be rounded
+// to nothing.
+func TestSmallNumbers(t *testing.T) {
+	got := train(t, noise(t, 1, 150, dataset.KindRegression, func(r *rand.Rand) string { return fmt.Sprintf("%.4f", r.Float64()) }), tune.Options{})
+	said := strings.Join(got.Result.Verdict.Reasons, "\n")
+	for _, c := range got.Result.Comparisons {
+		if c.With == "median" && !strings.Contains(said, fmt.Sprintf("is off by %.3g ", math.Abs(c.Difference.Value))) {
+			t.Errorf("the difference is %v, and it says %s", c.Difference.Value, said)
+		}
+	}
+	if got.Result.Verdict.Ready || strings.Contains(said, "0.0 ") {
+		t.Errorf("ready %v: %s", got.Result.Verdict.Ready, said)
 	}
 }
 

@@ -74,11 +74,13 @@ func (j *job) shown(ev *outcome.Evaluation) string {
 // notBetter says of a comparison that shows nothing what it would take.
 func (j *job) notBetter(c Comparison) string {
 	d := c.Difference
-	unit, scale := "points", 100.0
-	if j.task == tuned.TaskRegression {
-		unit, scale = "of error", 1
+	text := fmt.Sprintf("Against %s the difference is %+.1f points (%.1f to %.1f, p = %.2g).", and([]string{c.With}), 100*d.Value, 100*d.Low, 100*d.High, d.P)
+	if j.task == tuned.TaskRegression { // in the numbers' own unit, whatever that is
+		text = fmt.Sprintf("Against %s it is off by %.3g less on average (%.3g to %.3g, p = %.2g).", and([]string{c.With}), d.Value, d.Low, d.High, d.P)
+		if d.Value < 0 {
+			text = fmt.Sprintf("Against %s it is off by %.3g more on average (%.3g to %.3g, p = %.2g).", and([]string{c.With}), -d.Value, -d.High, -d.Low, d.P)
+		}
 	}
-	text := fmt.Sprintf("Against %s the difference is %+.1f %s (%.1f to %.1f, p = %.2g).", and([]string{c.With}), scale*d.Value, unit, scale*d.Low, scale*d.High, d.P)
 	if d.Value <= 0 {
 		return text
 	}
