@@ -213,19 +213,6 @@ func (s *Store) Halves(dst []uint16, text Digest, layer int, pool string) (scale
 	return 0, false, nil
 }
 
-// Has says whether there is a vector of a text, layer and pooling, without looking
-// at its numbers.
-func (s *Store) Has(text Digest, layer int, pool string) bool {
-	e, err := newEntry(text, layer, pool)
-	if err != nil {
-		return false
-	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	_, ok := s.index[e]
-	return ok
-}
-
 // Put stores a vector, unless there is one of this text, layer and pooling. It is
 // on its way to the disk when Put returns, and safe from a loss of power once Sync
 // does. Numbers are rounded to float16 after a division by a power of two that
