@@ -1,5 +1,6 @@
 // Package minimize finds where a smooth function of many numbers is least, from
-// its values and gradients. It knows nothing of models.
+// its values and gradients, and which of several that were found is the simplest
+// that is as good as any. It knows nothing of models.
 package minimize
 
 import (

@@ -145,3 +145,25 @@ func TestWall(t *testing.T) {
 		t.Errorf("x = %v, want 1: %+v, %v", x, r, err)
 	}
 }
+
+// TestSimplest wants the first candidate that is as good as the best, as far as rows
+// can tell, and a standard error as the textbook has it.
+func TestSimplest(t *testing.T) {
+	mean, deviation := minimize.MeanError([]float64{1, 2, 3, 6})
+	if want := math.Sqrt(14.0 / 3 / 4); mean != 3 || math.Abs(deviation-want) > 1e-15 {
+		t.Errorf("mean %v, error %v, want 3 and %v", mean, deviation, want)
+	}
+	for name, c := range map[string]struct {
+		losses [][]float64
+		want   int
+	}{
+		"alone":           {[][]float64{{1, 2}}, 0},
+		"clearly worse":   {[][]float64{{3, 3.1, 2.9}, {1, 1, 1}}, 1},
+		"within an error": {[][]float64{{1, 3, 1}, {1, 1, 1.5}}, 0},
+		"a tie":           {[][]float64{{1, 2}, {1, 2}}, 0},
+	} {
+		if got := minimize.Simplest(c.losses); got != c.want {
+			t.Errorf("%s: candidate %d, want %d", name, got, c.want)
+		}
+	}
+}

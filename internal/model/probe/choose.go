@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/casemate-ai/casemate/internal/model/minimize"
 )
 
 // Candidate is a layer and pooling whose vectors a head could read.
@@ -93,9 +95,9 @@ func Choose(ctx context.Context, candidates []Candidate, targets Targets, o Opti
 		for k := range difference {
 			difference[k] = losses[i][k] - losses[c.Least][k]
 		}
-		_, c.Table[i].Error = meanError(difference)
+		_, c.Table[i].Error = minimize.MeanError(difference)
 	}
-	c.Best = choose(losses)
+	c.Best = minimize.Simplest(losses)
 	return c, nil
 }
 
@@ -137,7 +139,7 @@ func measure(ctx context.Context, m Matrix, targets Targets, o Options) (Scored,
 	}
 	best, sum := 0, math.Inf(1)
 	for i, l := range losses {
-		if mean, _ := meanError(l); mean < sum {
+		if mean, _ := minimize.MeanError(l); mean < sum {
 			best, sum = i, mean
 		}
 	}

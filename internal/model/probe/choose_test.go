@@ -4,10 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/casemate-ai/casemate/internal/model/probe"
 )
@@ -110,45 +107,6 @@ func TestChooseRefuses(t *testing.T) {
 	candidates[0].Read = func() (probe.Matrix, error) { return probe.Matrix{}, broken }
 	if _, err := probe.Choose(ctx, candidates, targets, o); !errors.Is(err, broken) {
 		t.Errorf("a fault of reading: %v", err)
-	}
-}
-
-// TestHeads wants several heads answered from one set of states as each alone.
-func TestHeads(t *testing.T) {
-	m, targets := clusters(100, 6, 3, 1, 8)
-	var heads []*probe.Head
-	for i, reads := range []struct {
-		layer int
-		pool  string
-	}{{7, "text"}, {3, "last"}, {7, "last"}} {
-		heads = append(heads, train(t, m, targets, probe.Options{Task: probe.Single, Labels: labels(3), Layer: reads.layer, Pool: reads.pool, L2: []float64{.01 * float64(i+1)}}))
-	}
-	s := probe.NewHeads(heads...)
-	if !slices.Equal(s.Layers(), []int{3, 7}) || !slices.Equal(s.Pools(), []string{"last", "text"}) {
-		t.Errorf("layers %v, pools %v", s.Layers(), s.Pools())
-	}
-	pooled := make([][][]float32, 2)
-	for l := range pooled {
-		for p := range 2 {
-			row := make([]float32, m.Width)
-			m.Row(row, 2*l+p)
-			pooled[l] = append(pooled[l], row)
-		}
-	}
-	got, err := s.Logits(pooled)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := [][]float64{heads[0].Logits(pooled[1][1]), heads[1].Logits(pooled[0][0]), heads[2].Logits(pooled[1][0])}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	if _, err := s.Logits(pooled[:1]); !errors.Is(err, probe.ErrInput) {
-		t.Errorf("a layer that is missing: %v", err)
-	}
-	pooled[0][0] = pooled[0][0][:2]
-	if _, err := s.Logits(pooled); !errors.Is(err, probe.ErrInput) {
-		t.Errorf("a vector too short: %v", err)
 	}
 }
 

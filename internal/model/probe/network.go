@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/casemate-ai/casemate/internal/model/gemm"
+	"github.com/casemate-ai/casemate/internal/model/minimize"
 	"github.com/casemate-ai/casemate/internal/model/optimizer"
 	"github.com/casemate-ai/casemate/internal/model/quant"
 )
@@ -67,7 +68,7 @@ func (t *trainer) networkFolds() (*Head, error) {
 	for n < len(losses) && len(losses[n]) == len(t.rows) {
 		n++
 	}
-	best := choose(losses[:n])
+	best := minimize.Simplest(losses[:n])
 	h, _, err := t.networkOn(t.rows, nil, best+1)
 	if err == nil {
 		h.trained.Tried = tried(losses[:n])
@@ -78,7 +79,7 @@ func (t *trainer) networkFolds() (*Head, error) {
 func tried(losses [][]float64) []Tried {
 	var out []Tried
 	for e, l := range losses {
-		mean, deviation := meanError(l)
+		mean, deviation := minimize.MeanError(l)
 		out = append(out, Tried{Epoch: e + 1, Loss: mean, Error: deviation})
 	}
 	return out
@@ -121,7 +122,7 @@ func (t *trainer) networkOn(rows, held []int, epochs int) (*Head, [][]float64, e
 			return nil, nil, err
 		}
 		losses = append(losses, measure.fair(z, n.head.extra))
-		now, _ := meanError(losses[epoch])
+		now, _ := minimize.MeanError(losses[epoch])
 		if worse++; now < bestMean-leastProfile*math.Abs(bestMean) || best == nil {
 			bestMean, worse, best = now, 0, n.head.clone()
 		}

@@ -88,40 +88,6 @@ func least(f func(float64) float64, a, b float64) float64 {
 	return (a + b) / 2
 }
 
-// meanError returns the mean and its standard error.
-func meanError(x []float64) (mean, deviation float64) {
-	for _, v := range x {
-		mean += v
-	}
-	mean /= float64(len(x))
-	for _, v := range x {
-		deviation += (v - mean) * (v - mean)
-	}
-	return mean, math.Sqrt(deviation) / float64(max(1, len(x)-1))
-}
-
-// choose returns the first of several candidates, the simplest first, whose rows'
-// losses are no more above those of the best than one standard error of the
-// difference.
-func choose(losses [][]float64) int {
-	best, bestMean := 0, math.Inf(1)
-	for i, l := range losses {
-		if mean, _ := meanError(l); mean < bestMean {
-			best, bestMean = i, mean
-		}
-	}
-	for i, l := range losses[:best] {
-		difference := make([]float64, len(l))
-		for k := range l {
-			difference[k] = l[k] - losses[best][k]
-		}
-		if mean, deviation := meanError(difference); mean <= deviation {
-			return i
-		}
-	}
-	return best
-}
-
 // folds returns, for each fold in ascending order, the places that it has.
 func folds(of []int) [][]int {
 	var names []int

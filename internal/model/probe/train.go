@@ -177,7 +177,7 @@ func (t *trainer) linear() (*Head, error) {
 		if err != nil {
 			return nil, err
 		}
-		best := choose(p.losses)
+		best := minimize.Simplest(p.losses)
 		copy(f.x, p.found[best])
 		h := t.head(f, s)
 		h.trained = t.describe(f, p, best)
@@ -247,7 +247,7 @@ func (t *trainer) path(f *fit, s *standard, held []int, stop bool) (*path, error
 		if stop {
 			p.found = append(p.found, slices.Clone(f.x))
 		}
-		mean, _ := meanError(p.losses[len(p.losses)-1])
+		mean, _ := minimize.MeanError(p.losses[len(p.losses)-1])
 		if worse++; mean < best {
 			best, worse = mean, 0
 		}
@@ -284,7 +284,7 @@ func (t *trainer) linearFolds() (*Head, error) {
 		at += len(held)
 		t.tell(.8 * float64(at) / float64(len(t.rows)))
 	}
-	best := choose(losses)
+	best := minimize.Simplest(losses)
 	t.centreValues(t.rows)
 	f, s, err := t.newFit(t.rows)
 	if err != nil {
@@ -314,7 +314,7 @@ func (t *trainer) tell(done float64) {
 func (t *trainer) describe(f *fit, p *path, best int) Trained {
 	r := Trained{Rows: f.design.n, L2: p.l2[best], Loss: p.result[best].Value, Iterations: p.result[best].Iterations, Converged: p.result[best].Converged}
 	for i, l := range p.losses {
-		mean, deviation := meanError(l)
+		mean, deviation := minimize.MeanError(l)
 		r.Tried = append(r.Tried, Tried{L2: p.l2[i], Loss: mean, Error: deviation})
 	}
 	return r

@@ -207,7 +207,7 @@ func (t *trainer) validated() (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	best := choose(losses)
+	best := minimize.Simplest(losses)
 	copy(f.x, found[best])
 	t.tell(1)
 	return f.model(t, t.o.L2[best], results[best], t.tried(losses)), nil
@@ -244,7 +244,7 @@ func (t *trainer) folds() (*Model, error) {
 		}
 		t.tell(.8 * float64(k+1) / float64(len(names)))
 	}
-	best := choose(losses)
+	best := minimize.Simplest(losses)
 	f, err := t.newFit(t.o.Rows)
 	if err != nil {
 		return nil, err
@@ -262,41 +262,8 @@ func (t *trainer) folds() (*Model, error) {
 func (t *trainer) tried(losses [][]float64) []Tried {
 	var out []Tried
 	for i, l := range losses {
-		mean, deviation := meanError(l)
+		mean, deviation := minimize.MeanError(l)
 		out = append(out, Tried{L2: t.o.L2[i], Loss: mean, Error: deviation})
 	}
 	return out
-}
-
-// meanError returns the mean and its standard error.
-func meanError(x []float64) (mean, deviation float64) {
-	for _, v := range x {
-		mean += v
-	}
-	mean /= float64(len(x))
-	for _, v := range x {
-		deviation += (v - mean) * (v - mean)
-	}
-	return mean, math.Sqrt(deviation) / float64(max(1, len(x)-1))
-}
-
-// choose returns the first strength whose rows' losses are no more above those of
-// the best than one standard error of the difference.
-func choose(losses [][]float64) int {
-	best, bestMean := 0, math.Inf(1)
-	for i, l := range losses {
-		if mean, _ := meanError(l); mean < bestMean {
-			best, bestMean = i, mean
-		}
-	}
-	for i, l := range losses[:best] {
-		difference := make([]float64, len(l))
-		for k := range l {
-			difference[k] = l[k] - losses[best][k]
-		}
-		if mean, deviation := meanError(difference); mean <= deviation {
-			return i
-		}
-	}
-	return best
 }
