@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"github.com/casemate-ai/casemate"
+	disk "github.com/casemate-ai/casemate/internal/files"
 	"github.com/casemate-ai/casemate/internal/learn/dataset"
 	"github.com/casemate-ai/casemate/internal/learn/inspect"
 	"github.com/casemate-ai/casemate/internal/learn/registry"
@@ -60,27 +62,11 @@ type tuneTrainCmd struct {
 
 // Run trains a head, keeps it and says what came out.
 func (c *tuneTrainCmd) Run(s *streams) error {
-	if c.Out != "" {
-		if err := emptyPlace(c.Out); err != nil {
-			return err
-		}
-	}
-	if c.Name == "" {
-		c.Name = tune.NameOf(c.Rows[0])
-	}
-	if err := registry.CheckName(c.Name); err != nil {
-		return err
-	}
-	if c.Encoder != tuned.EncoderLexical && c.LoRA != "off" {
-		if err := registry.CheckName(tune.AdapterName(c.Name)); err != nil {
-			return err // before hours are spent
-		}
-	}
-	table, err := c.read(s)
+	data, table, err := c.begin(s)
 	if err != nil {
 		return err
 	}
-	o := tune.Options{Name: c.Name, Precision: c.Precision, Seed: c.Seed, Allow: c.Allow, Group: c.Group, Anew: c.Anew, Created: time.Now().UTC().Truncate(time.Second)}
+	o := tune.Options{Note: trainNotes(s.stderr), Name: c.Name, Precision: c.Precision, Seed: c.Seed, Allow: c.Allow, Group: c.Group, Anew: c.Anew, Created: time.Now().UTC().Truncate(time.Second)}
 	if c.Encoder != tuned.EncoderLexical {
 		e, closeEngine, err := c.openEncoder(s, &o)
 		if err != nil {
@@ -93,14 +79,14 @@ func (c *tuneTrainCmd) Run(s *streams) error {
 	trained, err := tune.Train(s.ctx, table, o, bar.show)
 	bar.done()
 	if err != nil {
-		return err
+		return noRoom(err, data)
 	}
 	version, err := c.keep(s, trained, o.Created)
 	if err != nil {
-		return err
+		return noRoom(err, data)
 	}
 	if err := c.keepAdapter(s, trained, o.Created); err != nil {
-		return err
+		return noRoom(err, data)
 	}
 	if c.JSON {
 		for i := range trained.Result.Mistakes {
@@ -115,6 +101,47 @@ func (c *tuneTrainCmd) Run(s *streams) error {
 		return writeJSON(s.stdout, map[string]any{"head": version, "result": trained.Result}, true)
 	}
 	return writeTrained(s.stdout, trained.Result, version)
+}
+
+// begin reads the rows, and refuses what cannot come to an end before hours are
+// spent. It returns the data directory as well.
+func (c *tuneTrainCmd) begin(s *streams) (string, *dataset.Table, error) {
+	if c.Out != "" {
+		if err := emptyPlace(c.Out); err != nil {
+			return "", nil, err
+		}
+	}
+	if c.Name == "" {
+		c.Name = tune.NameOf(c.Rows[0])
+	}
+	err := registry.CheckName(c.Name)
+	if err == nil && c.Encoder != tuned.EncoderLexical && c.LoRA != "off" {
+		err = registry.CheckName(tune.AdapterName(c.Name))
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	data, err := c.dataDir()
+	if err != nil {
+		return "", nil, err
+	}
+	table, err := c.read(s)
+	for _, dir := range []string{data, c.Out} {
+		if dir != "" && err == nil {
+			err = tune.Room(dir, tune.HeadBytes(table), "the head and its report")
+		}
+	}
+	return data, table, err
+}
+
+// noRoom says what to do where the disk of the data directory is full.
+func noRoom(err error, data string) error {
+	var said *casemate.Error
+	if !disk.IsFull(err) || errors.As(err, &said) {
+		return err
+	}
+	return &casemate.Error{Code: casemate.CodeInternal, Message: "write to the data directory", Err: err,
+		Hint: "make space on the disk of " + data + " and run it again; nothing of this run is in service or in a list"}
 }
 
 // emptyPlace refuses a folder that holds something before hours are spent.

@@ -93,7 +93,11 @@ func (j *job) trainAdapter(h *held) (*Candidate, error) {
 	if cost := r.cost(learn); cost > mostAdapter && !a.Always {
 		return skip(fmt.Sprintf("it would take about %s on a processor of %g thousand million operations a second (--lora on trains it all the same)", duration(cost/assumedSpeed), assumedSpeed/1e9))
 	}
-	j.set("adapter", "low-rank, rank 8, queries and values", fmt.Sprintf("%d rows can teach one; about %s on a processor of %g thousand million operations a second", len(j.parts.Train), duration(r.cost(learn)/assumedSpeed), assumedSpeed/1e9))
+	long := fmt.Sprintf("about %s on a processor of %g thousand million operations a second", duration(r.cost(learn)/assumedSpeed), assumedSpeed/1e9)
+	j.set("adapter", "low-rank, rank 8, queries and values", fmt.Sprintf("%d rows can teach one; %s", len(j.parts.Train), long))
+	if j.o.Note != nil && r.cost(learn)/assumedSpeed > longReading.Seconds() {
+		j.o.Note("an adapter is trained as well, which takes " + long + "; --lora off leaves it out")
+	}
 	if err := r.train(learn, try); err != nil {
 		return nil, err
 	}
@@ -159,6 +163,10 @@ func (r *adapterRun) train(learn, try *train.Packed) error {
 			j.tell.within(shareAdapter, "", p.Step, p.Steps)
 			j.tell.loss(p.Smooth)
 		}}
+	for _, p := range m.Parameters() {
+		const each = 4
+		o.Result += each * int64(len(p.Value))
+	}
 	digest, err := o.Digest()
 	if err != nil {
 		return err

@@ -57,9 +57,9 @@ func (j *job) readTexts() (v *vectors, err error) {
 		return nil, errors.New("train on a model: no folder to keep what it reads")
 	}
 	// Room for these rows, whatever else is kept.
-	const bytesEach, spare = 2, 2
-	need := int64(spare*bytesEach) * int64(len(j.table.Rows)) * int64(len(v.layers)*len(v.pools)) * int64(info.Width)
-	o := activation.Options{Bytes: max(activation.DefaultBytes, need)}
+	const spare = 2
+	need := v.bytes(len(j.table.Rows))
+	o := activation.Options{Bytes: max(activation.DefaultBytes, spare*need), Room: need}
 	if v.store, err = activation.Open(j.o.Cache, activation.Key{Model: info.Digest, Adapter: info.Adapter, Width: info.Width}, o); err != nil {
 		return nil, err
 	}
@@ -72,33 +72,46 @@ func (j *job) readTexts() (v *vectors, err error) {
 // fillStore reads what the store lacks, a few texts at a time.
 func (j *job) fillStore(v *vectors) error {
 	var open []int
+	room := make([]uint16, v.info.Width)
 	for i := range j.table.Rows {
-		if !v.stored(v.texts[i]) {
+		if !v.stored(v.texts[i], room) {
 			open = append(open, i)
 		}
 	}
 	known := len(j.table.Rows) - len(open)
 	j.set("hidden states", fmt.Sprintf("layers %v (0 is after the output norm), the mean of the text's tokens and the last", v.layers), fmt.Sprintf("read once and kept; %d of %d rows were there", known, len(j.table.Rows)))
+	if err := Room(j.o.Cache, v.bytes(len(open)), fmt.Sprintf("what the model reads of %d rows", len(open))); err != nil {
+		return err
+	}
+	forecast := j.startReading(open, v.bytes(len(open)), j.o.Cache)
 	for from := 0; from < len(open); from += textsTogether {
 		rows := open[from:min(len(open), from+textsTogether)]
 		if err := j.readBatch(v, rows); err != nil {
 			return err
 		}
+		forecast.read(rows, len(open))
 		j.tell.within(shareRead, "reading with the model", known+from+len(rows), len(j.table.Rows))
 	}
 	return nil
 }
 
-// stored says whether all that is wanted of a text is in the store.
-func (v *vectors) stored(text activation.Digest) bool {
+// bytes foresees what is kept of so many rows.
+func (v *vectors) bytes(rows int) int64 {
+	const each, beside = 2, 64 // of a number, and of a vector's entry
+	return int64(rows) * int64(len(v.layers)*len(v.pools)) * int64(each*v.info.Width+beside)
+}
+
+// stored says whether all that is wanted of a text is in the store. It looks at the
+// numbers, too: those that the disk has spoilt are read by the model once more.
+func (v *vectors) stored(text activation.Digest, room []uint16) bool {
+	whole := true
 	for _, l := range v.layers {
 		for _, p := range v.pools {
-			if !v.store.Has(text, l, string(p)) {
-				return false
-			}
+			_, ok, err := v.store.Halves(room, text, l, string(p))
+			whole = whole && ok && err == nil
 		}
 	}
-	return true
+	return whole
 }
 
 // readBatch reads rows; one that is too long for the model stays open.

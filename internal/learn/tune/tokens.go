@@ -53,11 +53,13 @@ func (j *job) readTokens() ([]*tokenView, error) {
 	}
 	s := &tokenStates{info: info, layers: tokenLayers(info.Layers), of: map[int][]engine.TokenState{}}
 	numbers := 0
+	forecast := j.startReading(j.learn, 0, "")
 	for from := 0; from < len(j.learn); from += textsTogether {
 		rows := j.learn[from:min(len(j.learn), from+textsTogether)]
 		if err := j.readTokensOf(s, rows); err != nil {
 			return nil, err
 		}
+		forecast.read(rows, len(j.learn))
 		for _, i := range rows {
 			numbers += len(s.of[i]) * info.Width
 		}

@@ -42,6 +42,9 @@ type Options struct {
 	Engine engine.Engine
 	Model  string
 	Cache  string
+	// Note, where not nil, is told in a sentence what will take long or much room,
+	// before it does.
+	Note func(text string)
 	// LoRA trains an adapter of the model as well: see Adapter. Nil never does.
 	LoRA *Adapter
 }
