@@ -22,6 +22,7 @@ type Cache struct {
 	// that were adopted nobody knows.
 	adapter *Adapter
 	filled  bool
+	depth   int // layers that the tokens went through; 0 means all
 }
 
 // numbers is the memory of a page: for each layer and head the keys of all

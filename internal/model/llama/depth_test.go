@@ -2,6 +2,7 @@ package llama_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -65,6 +66,13 @@ func TestDepth(t *testing.T) {
 	if diff := cmp.Diff(want.Hidden[0], append(first.Hidden[0], rest.Hidden[0]...)); diff != "" {
 		t.Errorf("in two passes (-want +got):\n%s", diff)
 	}
+	for _, c := range []*llama.Cache{cache, cache.Fork()} {
+		if _, err := m.Forward(context.Background(), []llama.Sequence{{Cache: c, Tokens: tokens[:1], Logits: []int{-1}}}); err == nil || !strings.Contains(err.Error(), "depth of 2, not 4") {
+			t.Errorf("all layers after a cache of two: %v", err)
+		}
+	}
+	cache.Truncate(0)
+	forward(llama.Sequence{Cache: cache, Tokens: tokens[:1], Logits: []int{-1}})
 	for _, s := range []llama.Sequence{{Depth: 5}, {Depth: -1}, {Depth: 1, Hidden: hidden}, {Depth: 2, Logits: []int{-1}},
 		{Depth: 2, Hidden: []llama.HiddenRequest{{Layer: llama.OutputNorm}}}} {
 		s.Tokens = tokens

@@ -53,8 +53,7 @@ type Sequence struct {
 	// tokens in Cache must have been computed with the same one.
 	Adapter *Adapter
 	// Depth is how many layers matter; 0 means all. A pass whose sequences all need
-	// fewer leaves the others out. The cache is then of use to sequences alone that
-	// need no more.
+	// fewer leaves the others out. The cache is then refused where more are needed.
 	Depth int
 }
 
@@ -195,7 +194,7 @@ func (m *Model) checkSequence(s *Sequence, used map[*Cache]bool) error {
 		}
 		s.Cache = c
 	}
-	c, a := s.Cache, m.adapterOf(s)
+	c, a, depth := s.Cache, m.adapterOf(s), cmp.Or(s.Depth, len(m.layers))
 	switch {
 	case a != nil && a.model != m:
 		return fmt.Errorf("the adapter is another model's")
@@ -203,6 +202,8 @@ func (m *Model) checkSequence(s *Sequence, used map[*Cache]bool) error {
 		return ErrAdapterClosed
 	case c.filled && c.adapter != a && c.length > 0:
 		return fmt.Errorf("the cache was filled with another adapter")
+	case c.length > 0 && cmp.Or(c.depth, len(m.layers)) < depth:
+		return fmt.Errorf("the cache was filled to a depth of %d, not %d", c.depth, depth)
 	case c.model != m:
 		return fmt.Errorf("the cache is another model's")
 	case used[c]:
@@ -211,7 +212,7 @@ func (m *Model) checkSequence(s *Sequence, used map[*Cache]bool) error {
 		return &ContextError{Have: c.capacity, Want: c.length + len(s.Tokens)}
 	}
 	used[c] = true
-	c.adapter, c.filled = a, true
+	c.adapter, c.filled, c.depth = a, true, depth
 	return nil
 }
 

@@ -132,7 +132,7 @@ func (c *Cache) Adopt(pages []*Page, n int) {
 			panic("llama: Adopt: a page of another cache type or model")
 		}
 	}
-	c.pages, c.length, c.filled = append(c.pages, pages...), n, false
+	c.pages, c.length, c.filled, c.depth = append(c.pages, pages...), n, false, 0
 }
 
 // Release gives all pages back; the cache is empty then.
