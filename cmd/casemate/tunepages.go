@@ -13,6 +13,7 @@ import (
 
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/engine"
+	"github.com/casemate-ai/casemate/internal/engine/native"
 	"github.com/casemate-ai/casemate/internal/learn/inspect"
 	"github.com/casemate-ai/casemate/internal/learn/registry"
 	"github.com/casemate-ai/casemate/internal/learn/tune"
@@ -108,6 +109,9 @@ func (c *tuneTrainCmd) openEncoder(s *streams, o *tune.Options) (engine.Engine, 
 	path, _, err := c.resolveModel(c.Encoder)
 	if err == nil {
 		o.LoRA = &tune.Adapter{Always: c.LoRA == "on", Dir: filepath.Join(data, "runs"), Load: e.LoadAdapter, Version: version}
+		if !c.AnyMemory {
+			o.LoRA.Memory = native.AvailableMemory
+		}
 		o.LoRA.Base, err = modelfile.Open(path)
 	}
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/learn/instruct"
 	"github.com/casemate-ai/casemate/internal/learn/metric"
 	"github.com/casemate-ai/casemate/internal/learn/outcome"
@@ -16,6 +17,7 @@ import (
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
 	"github.com/casemate-ai/casemate/internal/model/optimizer"
 	"github.com/casemate-ai/casemate/internal/model/train"
+	"github.com/casemate-ai/casemate/internal/security/phrase"
 	"github.com/casemate-ai/casemate/internal/security/tuned"
 )
 
@@ -31,6 +33,9 @@ type Adapter struct {
 	// Always trains it whatever it costs; otherwise it is trained only where it can
 	// help and does not take too long: see adapterCost.
 	Always bool
+	// Memory says how many bytes are free, and false where nobody knows; nil trains
+	// whatever there is.
+	Memory func() (int64, bool)
 	// Version is the program's, for the run's manifest.
 	Version string
 }
@@ -93,6 +98,12 @@ func (j *job) trainAdapter(h *held) (*Candidate, error) {
 	if cost := r.cost(learn); cost > mostAdapter && !a.Always {
 		return skip(fmt.Sprintf("it would take about %s on a processor of %g thousand million operations a second (--lora on trains it all the same)", duration(cost/assumedSpeed), assumedSpeed/1e9))
 	}
+	if why := r.lacksMemory(learn, try); why != "" {
+		if !a.Always {
+			return skip(why)
+		}
+		return nil, &casemate.Error{Code: casemate.CodeInput, Message: "train an adapter: " + why, Hint: "leave it out with --lora off, or try nevertheless with --any-memory"}
+	}
 	long := fmt.Sprintf("about %s on a processor of %g thousand million operations a second", duration(r.cost(learn)/assumedSpeed), assumedSpeed/1e9)
 	j.set("adapter", "low-rank, rank 8, queries and values", fmt.Sprintf("%d rows can teach one; %s", len(j.parts.Train), long))
 	if j.o.Note != nil && r.cost(learn)/assumedSpeed > longReading.Seconds() {
@@ -118,6 +129,30 @@ func (r *adapterRun) pack() (learn, try *train.Packed, err error) {
 	}
 	try, err = write(r.j.parts.Validation)
 	return learn, try, err
+}
+
+// lora is what is trained.
+func (r *adapterRun) lora() *gradient.LoRA {
+	return &gradient.LoRA{Rank: 8, Targets: []string{"q", "v"}, Seed: r.j.o.Seed}
+}
+
+// lacksMemory says that the training does not fit the memory, where it does not.
+func (r *adapterRun) lacksMemory(parts ...*train.Packed) string {
+	if r.a.Memory == nil {
+		return ""
+	}
+	room, known := r.a.Memory()
+	longest := 0
+	for _, p := range parts {
+		for _, row := range p.Rows {
+			longest = max(longest, len(row.Tokens))
+		}
+	}
+	need := gradient.MemoryNeeded(r.a.Base, gradient.Options{LoRA: r.lora()}, longest).Total()
+	if !known || need <= room {
+		return ""
+	}
+	return fmt.Sprintf("it needs about %s of memory, and %s are free", phrase.Bytes(need), phrase.Bytes(room))
 }
 
 // cost returns the operations of the training.
@@ -150,7 +185,7 @@ func (r *adapterRun) train(learn, try *train.Packed) error {
 		Method: train.AdamW, Schedule: optimizer.Cosine, Rate: adapterRate, Floor: 0.1, Clip: 1, Patience: 3, Keep: 2}
 	steps, _ := plan.Count(len(learn.Rows))
 	plan.Warmup, plan.EvaluateEvery, plan.SaveEvery = (3*steps+99)/100, max(1, steps/10), max(1, steps/20)
-	lora := &gradient.LoRA{Rank: 8, Targets: []string{"q", "v"}, Seed: j.o.Seed}
+	lora := r.lora()
 	m, err := gradient.Load(r.a.Base, gradient.Options{LoRA: lora})
 	if err != nil {
 		return err

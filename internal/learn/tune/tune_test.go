@@ -279,6 +279,27 @@ func TestSpans(t *testing.T) {
 	}
 }
 
+// spoil changes a byte of the last record of each file in a folder.
+func spoil(t *testing.T, dir string) {
+	t.Helper()
+	files := 0
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		data[len(data)-9] ^= 1
+		files++
+		return os.WriteFile(path, data, 0o600)
+	})
+	if err != nil || files == 0 {
+		t.Fatalf("%d files were spoilt: %v", files, err)
+	}
+}
+
 // TestOnAModel trains on the hidden states of a tiny model with random weights.
 func TestOnAModel(t *testing.T) {
 	path := modeltest.GGUF(t, modeltest.Options{ChatTemplate: modeltest.ChatTemplate})
@@ -332,6 +353,14 @@ func TestOnAModel(t *testing.T) {
 		if !bytes.Equal(f.Data, second.Files()[i].Data) {
 			t.Errorf("%s differs the second time", f.Name)
 		}
+	}
+	// What the disk has spoilt is read by the model once more.
+	o.LoRA = nil
+	spoil(t, o.Cache)
+	train(t, table, o)
+	o.LoRA = &tune.Adapter{Base: base, Dir: t.TempDir(), Load: e.LoadAdapter, Always: true, Memory: func() (int64, bool) { return 1, true }}
+	if _, err := tune.Train(context.Background(), table, o, nil); err == nil || !strings.Contains(err.Error(), "of memory") {
+		t.Errorf("an adapter that does not fit the memory: %v", err)
 	}
 	if _, err := first.Head.Classify(context.Background(), nil, []string{"mail"}, tuned.Options{}); err == nil || !strings.Contains(err.Error(), "needs the model") {
 		t.Errorf("error %v without the model", err)
