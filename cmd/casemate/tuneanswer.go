@@ -41,7 +41,7 @@ type headAnswers struct {
 
 // open opens a version's head, and the language model that it stands on, if any.
 func (a headAnswers) open(ctx context.Context, v *registry.Version) (*tuned.Head, engine.Engine, func(), error) {
-	h, err := tuned.Open(v.Dir)
+	h, err := openVersion(v)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -50,6 +50,15 @@ func (a headAnswers) open(ctx context.Context, v *registry.Version) (*tuned.Head
 	}
 	e, done, err := ownHeads{flags: a.flags, s: a.s}.Engine(ctx, []*tuned.Head{h})
 	return h, e, done, err
+}
+
+// openVersion opens what a version answers texts with: a head, or an adapter that was
+// taught labels.
+func openVersion(v *registry.Version) (*tuned.Head, error) {
+	if v.Kind == registry.KindAdapter {
+		return tuned.OpenAdapter(v.Dir)
+	}
+	return tuned.Open(v.Dir)
 }
 
 // evaluate runs a version on some rows of a table.
@@ -70,7 +79,7 @@ func (a headAnswers) evaluate(ctx context.Context, v *registry.Version, t *datas
 // both runs two versions on the rows of files that neither has seen, and says how
 // many were left out.
 func (a headAnswers) both(r *registry.Registry, f *rowsFlags, x, y *registry.Version) (*outcome.Evaluation, *outcome.Evaluation, []string, error) {
-	h, err := tuned.Open(x.Dir)
+	h, err := openVersion(x)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -129,7 +138,7 @@ func unseenRows(r *registry.Registry, t *dataset.Table, versions ...*registry.Ve
 // in the file that the other was trained on, or where f says.
 func (a headAnswers) again(f *rowsFlags, candidate *registry.Version) func(context.Context, *registry.Version, *outcome.Evaluation) (*outcome.Evaluation, error) {
 	return func(ctx context.Context, v *registry.Version, like *outcome.Evaluation) (*outcome.Evaluation, error) {
-		h, err := tuned.Open(candidate.Dir)
+		h, err := openVersion(candidate)
 		if err != nil {
 			return nil, err
 		}

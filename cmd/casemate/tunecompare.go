@@ -64,14 +64,11 @@ func (c *tuneCompareCmd) Run(s *streams) error {
 
 // run runs both on the rows of a file.
 func (c *tuneCompareCmd) run(s *streams, r *registry.Registry) (a, b *outcome.Evaluation, notes []string, err error) {
-	if c.Adapter {
-		return nil, nil, nil, &casemate.Error{Code: casemate.CodeUsage, Message: "--rows runs heads only", Hint: "compare adapters by their evaluations"}
-	}
-	x, err := r.Resolve(registry.KindHead, c.A)
+	x, err := r.Resolve(c.kind(), c.A)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	y, err := r.Resolve(registry.KindHead, c.B)
+	y, err := r.Resolve(c.kind(), c.B)
 	if err != nil {
 		return nil, nil, nil, err
 	}

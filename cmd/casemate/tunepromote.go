@@ -3,10 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/casemate-ai/casemate/internal/learn/registry"
 	"github.com/casemate-ai/casemate/internal/security/report"
+	"github.com/casemate-ai/casemate/internal/security/tuned"
 )
 
 type tunePromoteCmd struct {
@@ -30,7 +33,7 @@ func (c *tunePromoteCmd) Run(s *streams) error {
 		return err
 	}
 	o := registry.PromoteOptions{At: time.Now().UTC().Truncate(time.Second), Override: c.Override, Check: c.Check}
-	if v.Kind == registry.KindHead {
+	if _, err := os.Stat(filepath.Join(v.Dir, tuned.CardFile)); err == nil { // it answers texts
 		o.Answer = headAnswers{s: s, flags: c.ownHeadFlags}.again(&c.rowsFlags, v)
 	}
 	p, err := r.Promote(s.ctx, v, o)
