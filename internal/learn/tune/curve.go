@@ -176,11 +176,11 @@ func (c *Curve) say(left float64, errors bool) {
 	c.Says = fmt.Sprintf("With %d rows the score is %.1f %%, with %d it is %.1f %%. ", first.Rows, 100*first.Score.Value, last.Rows, 100*last.Score.Value)
 	switch {
 	case c.Helps:
-		c.Says += fmt.Sprintf("More rows would help: twice as many would bring about %.1f points (%.1f to %.1f).", 100*g.Value, 100*g.Low, 100*g.High)
+		c.Says += fmt.Sprintf("More rows would help: twice as many of the same kind would bring about %.1f points (%.1f to %.1f).", 100*g.Value, 100*g.Low, 100*g.High)
 	case g.Value >= worth:
 		c.Says += fmt.Sprintf("Whether more rows would help these do not say: twice as many would bring %.1f to %.1f points.", 100*g.Low, 100*g.High)
 	default:
-		c.Says += fmt.Sprintf("More rows of the same kind would hardly help: twice as many would bring less than a point (%.1f to %.1f).", 100*g.Low, 100*g.High)
+		c.Says += fmt.Sprintf("More rows of the same kind would hardly help: twice as many would bring about %.1f points (%.1f to %.1f).", 100*g.Value, 100*g.Low, 100*g.High)
 	}
 }
 
