@@ -71,7 +71,7 @@ func (c *modelImportCmd) print(w io.Writer, got *modelstore.Imported) {
 		license = "licence " + report.Terminal(m.License)
 	}
 	fmt.Fprintf(w, "%s %s: %s, %s, %s parameters, %s in %s, %s\n", what, m.Name, m.Architecture, m.Quantisation,
-		phrase.Number(m.Parameters), phrase.Bytes(m.Size()), files(len(m.Files)), license)
+		phrase.Number(m.Parameters), phrase.Bytes(m.Size()), fileCount(len(m.Files)), license)
 	fmt.Fprintf(w, "%s@%s\n", m.Name, m.Digest)
 }
 
@@ -108,7 +108,7 @@ func some(names []string) string {
 	return strings.Join(first(names), ", ") + more(len(names)-len(first(names)))
 }
 
-func files(n int) string {
+func fileCount(n int) string {
 	if n == 1 {
 		return "1 file"
 	}

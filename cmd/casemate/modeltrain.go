@@ -14,6 +14,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/files"
 	"github.com/casemate-ai/casemate/internal/model/gradient"
 	"github.com/casemate-ai/casemate/internal/model/modelfile"
 	"github.com/casemate-ai/casemate/internal/model/modelstore"
@@ -383,6 +384,9 @@ func (j *trainJob) run() (trained, error) {
 
 // write writes the model and returns its digest.
 func (j *trainJob) write(m *gradient.Model) (string, error) {
+	if err := files.Sweep(j.c.Out); err != nil { // of a run that was killed as it wrote
+		return "", err
+	}
 	j.from.Tensors = m.Tensors()
 	bar := newCountBar(j.s.stderr, "writing")
 	_, err := quantize.Quantize(j.s.ctx, j.from, j.c.Out, quantize.Options{Mixture: j.mixture, Threads: j.c.Threads, Progress: bar.update})

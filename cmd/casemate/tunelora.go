@@ -12,6 +12,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"github.com/casemate-ai/casemate"
+	"github.com/casemate-ai/casemate/internal/files"
 	"github.com/casemate-ai/casemate/internal/learn/dataset"
 	"github.com/casemate-ai/casemate/internal/learn/instruct"
 	"github.com/casemate-ai/casemate/internal/learn/split"
@@ -456,7 +457,11 @@ var adapterFiles = []string{"adapter_config.json", "adapter_model.safetensors"}
 // has left there, and returns its digest.
 func (j *loraJob) save(m *gradient.Model) (string, error) {
 	for _, name := range adapterFiles {
-		if err := os.Remove(filepath.Join(j.c.Out, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		path := filepath.Join(j.c.Out, name)
+		if err := files.Sweep(path); err != nil { // of a run that was killed as it wrote
+			return "", err
+		}
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return "", err
 		}
 	}

@@ -10,13 +10,18 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 )
+
+// temporary is in the names of files that are not whole yet, after what they are
+// to be called.
+const temporary = ".tmp-"
 
 // Replace has fill write a temporary file beside path and gives it the name path
 // when it is whole and on the disk, so that path is never half there. If anything
 // goes wrong, what was there stays and the temporary file is removed.
 func Replace(path string, fill func(*os.File) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp-*")
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+temporary+"*")
 	if err != nil {
 		return err
 	}
@@ -39,6 +44,27 @@ func Replace(path string, fill func(*os.File) error) (err error) {
 		return err
 	}
 	return SyncFolder(filepath.Dir(path))
+}
+
+// Sweep removes what a Replace of path has left that was killed. Only who knows
+// that no other process writes path may call it.
+func Sweep(path string) error {
+	dir, name := filepath.Split(path)
+	entries, err := os.ReadDir(filepath.Clean(dir))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look for what is left of %q: %w", path, err)
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), name+temporary) && e.Type().IsRegular() {
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return fmt.Errorf("remove what is left of %q: %w", path, err)
+			}
+		}
+	}
+	return nil
 }
 
 // SyncFolder waits until the names in a folder are on disk. Windows has no such

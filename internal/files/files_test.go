@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,5 +117,24 @@ func TestFree(t *testing.T) {
 	}
 	if _, later := files.Free(filepath.Join(t.TempDir(), "none", "yet")); later != known {
 		t.Errorf("of a folder that is not there yet known %v, of one that is %v", later, known)
+	}
+}
+
+// TestSweep: what a killed Replace has left goes, and nothing else does.
+func TestSweep(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a", "a.tmp-1", "a.tmp-22", "b.tmp-1", "aa.tmp-1"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := files.Sweep(filepath.Join(dir, "a")); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := names(t, dir), []string{"a", "aa.tmp-1", "b.tmp-1"}; !slices.Equal(got, want) {
+		t.Errorf("Sweep leaves %q, want %q", got, want)
+	}
+	if err := files.Sweep(filepath.Join(dir, "none", "a")); err != nil {
+		t.Errorf("Sweep in a folder that is not there: %v", err)
 	}
 }

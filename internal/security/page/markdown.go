@@ -61,11 +61,8 @@ func (m *ticket) head(names []string, right []bool) {
 
 func esc(s string, most int) string { return literal(shorten(s, most)) }
 
-// literal escapes clean text. A bracket before a parenthesis is broken twice:
-// what some products make of Markdown is looser than any grammar.
-func literal(s string) string {
-	return strings.ReplaceAll(report.Markdown(s), "](", `]\(`)
-}
+// literal escapes clean text.
+func literal(s string) string { return report.Markdown(s) }
 
 func code(s string, most int) string {
 	s = shorten(s, most)

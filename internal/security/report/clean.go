@@ -151,7 +151,9 @@ func writeEscape(b *strings.Builder, r rune) {
 //
 // What renderers turn into links outside the grammar is broken for the eye as
 // well, because some of them look at the text after escapes are gone: "://"
-// becomes [:]//, "www." becomes www[.] and "@" becomes [@].
+// becomes [:]//, "www." becomes www[.] and "@" becomes [@]. A bracket before a
+// parenthesis is broken twice: what some products make of Markdown is looser than
+// any grammar.
 func Markdown(s string) string {
 	s = Terminal(s)
 	var b strings.Builder
@@ -170,7 +172,8 @@ func Markdown(s string) string {
 			b.WriteString(`\[@\]`)
 		case c == ' ' && i == 0: // four spaces would open a code block
 			b.WriteString("&#32;")
-		case strings.IndexByte("\\`*_{}[]#!|~$^", c) >= 0, i == start:
+		case strings.IndexByte("\\`*_{}[]#!|~$^", c) >= 0, i == start,
+			c == '(' && i > 0 && (s[i-1] == ']' || s[i-1] == '@'):
 			b.WriteByte('\\')
 			b.WriteByte(c)
 		case c == '.' && i > 0 && i+1 < len(s) && isAlphanumeric(s[i-1]) && s[i+1] > '9':

@@ -93,7 +93,7 @@ func TestTerminalFitReadsLittle(t *testing.T) {
 func TestMarkdown(t *testing.T) {
 	tests := []struct{ in, want string }{
 		{"plain text, 3.5 of 10", "plain text, 3.5 of 10"},
-		{"![x](http://e.example/p)", `\!\[x\](http\[:\]//e\.example/p)`},
+		{"![x](http://e.example/p)", `\!\[x\]\(http\[:\]//e\.example/p)`},
 		{"<script>&amp;", "&lt;script&gt;&amp;amp;"},
 		{"a|b\\|c", `a\|b\\\|c`},
 		{"`code` *b* _i_ ~~s~~", "\\`code\\` \\*b\\* \\_i\\_ \\~\\~s\\~\\~"},
@@ -322,6 +322,15 @@ func TestMarkdownAgainstCmark(t *testing.T) {
 			if tags != strings.ReplaceAll(want, " ", "") {
 				t.Errorf("%+q becomes %s", s, page)
 			}
+		}
+	}
+}
+
+// TestMarkdownParenthesis: no text puts a parenthesis right after a bracket.
+func TestMarkdownParenthesis(t *testing.T) {
+	for _, s := range []string{"[a](b)", "@(b)", "a](b", "[@](x)"} {
+		if got := report.Markdown(s); strings.Contains(got, "](") {
+			t.Errorf("Markdown(%q) = %q looks like a link", s, got)
 		}
 	}
 }

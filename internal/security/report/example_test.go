@@ -13,7 +13,7 @@ func ExampleTerminal() {
 
 func ExampleMarkdown() {
 	fmt.Println(report.Markdown("![pixel](https://evil.example/p.png) | <b>"))
-	// Output: \!\[pixel\](https\[:\]//evil\.example/p\.png) \| &lt;b&gt;
+	// Output: \!\[pixel\]\(https\[:\]//evil\.example/p\.png) \| &lt;b&gt;
 }
 
 func ExampleCSVCell() {
