@@ -16,13 +16,11 @@ func TestSawTellsItsTrainingFromOthers(t *testing.T) {
 		"ADVERSARIES may attempt to access credential material stored in the process memory of the Local Security Authority Subsystem Service",
 	}
 	// The sample is one run in sixteen, so a few sentences of many techniques.
-	for _, w := range []string{
+	known = append(known,
 		"Adversaries may attempt to dump the contents of LSA secrets or the Security Account Manager database. Adversaries may search for common password storage locations to obtain user credentials.",
 		"Adversaries may create or modify Windows services to repeatedly execute malicious payloads as part of persistence. When Windows boots up, it starts programs or applications called services that perform background system functions.",
 		"Adversaries may search local system sources, such as file systems, configuration files, local databases, or virtual machine files, to find files of interest and sensitive data prior to Exfiltration.",
-	} {
-		known = append(known, w)
-	}
+	)
 	if share, saw, ok := head.Saw("attack", known); !saw {
 		t.Errorf("known texts: share %v, saw %v, known %v", share, saw, ok)
 	}
