@@ -46,15 +46,15 @@ func (e *Engine) LoadAdapter(name, path string) error {
 	if !adapterName.MatchString(name) || name == NoAdapter {
 		return usage(fmt.Sprintf("an adapter cannot be called %.80q", name), "take letters, digits and . _ - @ /, up to 128")
 	}
-	return e.load(name, path)
-}
-
-// load is LoadAdapter for the default, too, whose name is "".
-func (e *Engine) load(name, path string) error {
 	a, err := e.readAdapter(path)
 	if err != nil {
 		return err
 	}
+	return e.load(name, a)
+}
+
+// load makes an adapter that was read ready under a name; the default's is "".
+func (e *Engine) load(name string, a *adapter.Adapter) error {
 	if err := e.roomFor(a); err != nil {
 		return err
 	}

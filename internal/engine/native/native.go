@@ -16,6 +16,7 @@ import (
 	"github.com/casemate-ai/casemate"
 	"github.com/casemate-ai/casemate/internal/engine"
 	"github.com/casemate-ai/casemate/internal/engine/native/batch"
+	"github.com/casemate-ai/casemate/internal/model/adapter"
 	"github.com/casemate-ai/casemate/internal/model/chat"
 	"github.com/casemate-ai/casemate/internal/model/grammar"
 	"github.com/casemate-ai/casemate/internal/model/llama"
@@ -123,16 +124,17 @@ func open(file *modelfile.Model, o Options) (*Engine, error) {
 	}
 	file.Digest = o.Digest // an adapter may be bound to it
 	e := &Engine{options: o, file: file, tok: tok}
+	var usual *adapter.Adapter
 	if o.Adapter != "" {
-		if _, err = e.readAdapter(o.Adapter); err != nil { // before the weights are loaded, which takes time
+		if usual, err = e.readAdapter(o.Adapter); err != nil { // before the weights are loaded, which takes time
 			return nil, err
 		}
 	}
 	if e.model, err = llama.Load(file, options); err != nil {
 		return nil, input("use the model", err, "") // which the error names
 	}
-	if o.Adapter != "" {
-		if err := e.load("", o.Adapter); err != nil {
+	if usual != nil {
+		if err := e.load("", usual); err != nil {
 			return nil, errors.Join(err, e.model.Close())
 		}
 	}

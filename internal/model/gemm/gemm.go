@@ -5,7 +5,7 @@
 //
 // Every number of a result is one sum in a fixed order, whoever computes it:
 // bits depend neither on the threads nor on the processor. Products are added in
-// float32 as package tiles says, tiles.Run or, with BF16, tiles.PairRun at a
+// float32 as package tiles says, tiles.Run or, with BF16, as many pairs at a
 // time, and the sums of the runs are added to the result in float32, in order.
 package gemm
 
