@@ -48,27 +48,6 @@ func (l *loss) fair(z []float32, extra []float32) []float64 {
 	return losses
 }
 
-// right returns how many rows have the largest output at their class; 0 but for
-// Single.
-func (l *loss) right(z, extra []float32) int {
-	if l.task != Single {
-		return 0
-	}
-	n := 0
-	for i, class := range l.targets.class {
-		row, best := z[i*l.outputs:(i+1)*l.outputs], 0
-		for k, v := range row {
-			if v+extra[k] > row[best]+extra[best] {
-				best = k
-			}
-		}
-		if best == class {
-			n++
-		}
-	}
-	return n
-}
-
 // least returns where a function with one valley is least, by the golden section.
 func least(f func(float64) float64, a, b float64) float64 {
 	const ratio = 0.6180339887498949

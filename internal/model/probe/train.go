@@ -210,7 +210,6 @@ func (t *trainer) search() minimize.Options {
 type path struct {
 	l2     []float64
 	losses [][]float64 // of each strength: of each row that was not trained on
-	right  []int       // of each strength: rows with the largest output at their class
 	found  [][]float32 // of each strength, where they are kept
 	result []minimize.Result
 }
@@ -243,7 +242,6 @@ func (t *trainer) path(f *fit, s *standard, held []int, stop bool) (*path, error
 		p.l2, p.result = append(p.l2, l2), append(p.result, r)
 		extra := f.x[f.loss.outputs*f.design.width:]
 		p.losses = append(p.losses, measure.fair(z, extra))
-		p.right = append(p.right, measure.right(z, extra))
 		if stop {
 			p.found = append(p.found, slices.Clone(f.x))
 		}

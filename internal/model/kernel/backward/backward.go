@@ -94,10 +94,6 @@ func AddNormed(dw, dy, x []float32, f float32) { addNormed(chosen, dw, dy, x, f)
 // It panics if up or dy is shorter than gate.
 func SwiGLU(gate, up, dy []float32) { swiGLU(chosen, gate, up, dy) }
 
-// Largest returns the largest number of x, minus infinity if there is none. It
-// takes no notice of what is not a number.
-func Largest(x []float32) float32 { return largest(chosen, x) }
-
 // Exponentials writes e^(x·scale - shift), each operation rounded, as floats.Exp
 // computes it, and returns their sum, in float64 in 32 sums side by side that are
 // added as a tree.

@@ -217,7 +217,7 @@ func TestSoftmax(t *testing.T) {
 	const n, scale = 40, 0.7
 	scores, dp, p := random(r, n), random(r, n), make([]float32, n)
 	loss := func() float64 {
-		sum := backward.Exponentials(p, scores, scale, backward.Largest(scores)*scale)
+		sum := backward.Exponentials(p, scores, scale, slices.Max(scores)*scale)
 		floats.Scale(p, p, float32(1/sum))
 		return weighed(p, dp)
 	}

@@ -72,6 +72,8 @@ func softmax(l isa.Level, ds, p, dp []float32, delta, scale float32) {
 	softmaxGeneric(ds, p, dp, delta, scale)
 }
 
+// largest returns the largest number of x, minus infinity if there is none. It
+// takes no notice of what is not a number.
 func largest(l isa.Level, x []float32) float32 {
 	top := float32(math.Inf(-1))
 	for n := largestVectors(l, &top, x); n > 0; n = largestVectors(l, &top, x) {
