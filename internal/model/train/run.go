@@ -440,7 +440,8 @@ func (r *run) report(p Point) {
 	if seconds := spent.Seconds(); seconds > 0 {
 		out.TokensPerSecond = float64(c.tokens) / seconds
 	}
-	for i := len(r.state.Curve) - 1; i >= 0 && !out.Validated; i-- {
+	// Where nothing was validated the curve is not searched: it has every step.
+	for i := len(r.state.Curve) - 1; i >= 0 && r.state.Best != nil && !out.Validated; i-- {
 		if v := r.state.Curve[i].Validation; v != nil {
 			out.Validation, out.Best, out.Validated = *v, *r.state.Best.Validation, true
 		}
