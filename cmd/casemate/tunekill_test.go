@@ -81,9 +81,7 @@ func nothingHalf(t *testing.T, casemate, data, when string) {
 	t.Helper()
 	out, err := exec.Command(casemate, "tune", "list", "--json", "--data", data).CombinedOutput()
 	var listed []struct {
-		Kind   string   `json:"kind"`
-		Newest string   `json:"newest"`
-		Score  *float64 `json:"-"`
+		Kind string `json:"kind"`
 	}
 	if err != nil || json.Unmarshal(out, &listed) != nil {
 		t.Errorf("killed %s, tune list: %v\n%s", when, err, out)

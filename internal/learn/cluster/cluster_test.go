@@ -384,7 +384,10 @@ func TestExportRefuses(t *testing.T) {
 		t.Error("no test part: no error")
 	}
 	numbers := parse(t, "n.csv", "text,value\n"+strings.Repeat("some words about a host,1.5\nother words about a mail,2.25\n", 20))
-	if numbers.Kind == dataset.KindRegression && try(job(cluster.Axolotl), numbers, parts(x)) == nil {
+	if numbers.Kind != dataset.KindRegression {
+		t.Fatalf("numbers are taken for %s", numbers.Kind)
+	}
+	if try(job(cluster.Axolotl), numbers, parts(x)) == nil {
 		t.Error("numbers: no error")
 	}
 	dir := export(t, job(cluster.Axolotl))

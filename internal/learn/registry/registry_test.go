@@ -107,7 +107,6 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestAgainstWhatIsInService compares with a version that was tested on other rows.
 // TestEveryBaselineCounts has a baseline that is a little better than another and
 // wrong where the head is wrong, too, so that the head is surely better than it; of
 // the other that is not sure.
@@ -133,6 +132,7 @@ func TestEveryBaselineCounts(t *testing.T) {
 	}
 }
 
+// TestAgainstWhatIsInService compares with a version that was tested on other rows.
 func TestAgainstWhatIsInService(t *testing.T) {
 	next := candidate{name: "next", first: 401, n: 300, wrongEvery: 100, data: "e"}
 	answers := func(wrongEvery int) func(context.Context, *registry.Version, *outcome.Evaluation) (*outcome.Evaluation, error) {

@@ -3,6 +3,7 @@ package tune
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/casemate-ai/casemate/internal/learn/metric"
 	"github.com/casemate-ai/casemate/internal/security/tuned"
@@ -136,7 +137,7 @@ func (j *job) calibrateMulti(c *tuned.Card, h *held) [][]float64 {
 	var holds []bool
 	column := func(k int) (x []float64, yes []bool, positives int) {
 		for n, i := range j.learn {
-			hit := contains(j.sets[i], k)
+			hit := slices.Contains(j.sets[i], k)
 			if hit {
 				positives++
 			}
@@ -168,15 +169,6 @@ func (j *job) calibrateMulti(c *tuned.Card, h *held) [][]float64 {
 		}
 	}
 	return out
-}
-
-func contains(set []int, k int) bool {
-	for _, x := range set {
-		if x == k {
-			return true
-		}
-	}
-	return false
 }
 
 // thresholds sets the probability from which each label is given. A label whose
@@ -238,31 +230,21 @@ func (j *job) answersOf(p [][]float64, k int) (a answers) {
 		if j.task == tuned.TaskMulti {
 			for l, x := range p[n] {
 				// What is that unlikely is above no threshold that is sure of anything.
-				if (k < 0 || l == k) && (x >= unlikely || contains(j.sets[i], l)) {
-					add(i, x, contains(j.sets[i], l))
+				if (k < 0 || l == k) && (x >= unlikely || slices.Contains(j.sets[i], l)) {
+					add(i, x, slices.Contains(j.sets[i], l))
 				}
 			}
 			continue
 		}
 		best := argmax(p[n])
 		if j.task == tuned.TaskOrdinal {
-			best = middle(p[n])
+			best = tuned.Median(p[n])
 		}
 		if k < 0 || best == k {
 			add(i, p[n][best], best == j.classes[i])
 		}
 	}
 	return a
-}
-
-func middle(p []float64) int {
-	sum := 0.0
-	for k, x := range p {
-		if sum += x; sum >= 0.5 {
-			return k
-		}
-	}
-	return len(p) - 1
 }
 
 // pick returns the threshold that is sure of a precision. Where none is, it is the

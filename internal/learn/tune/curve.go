@@ -50,6 +50,9 @@ func (j *job) curve(r recipe, whole *held) (Curve, error) {
 				j.tell.lock.Unlock()
 				j.tell.within(shareCurve, "", now, total)
 			})
+			if j.ctx.Err() != nil {
+				return c, j.ctx.Err()
+			}
 			if err != nil {
 				c.Points, scores = nil, nil // too few rows for a part of them to be learnt from
 				break

@@ -84,10 +84,15 @@ func TestCurveOfNoiseDoesNotRise(t *testing.T) {
 func TestSmallNumbers(t *testing.T) {
 	got := train(t, noise(t, 1, 150, dataset.KindRegression, func(r *rand.Rand) string { return fmt.Sprintf("%.4f", r.Float64()) }), tune.Options{})
 	said := strings.Join(got.Result.Verdict.Reasons, "\n")
+	compared := false
 	for _, c := range got.Result.Comparisons {
+		compared = compared || c.With == "median"
 		if c.With == "median" && !strings.Contains(said, fmt.Sprintf("is off by %.3g ", math.Abs(c.Difference.Value))) {
 			t.Errorf("the difference is %v, and it says %s", c.Difference.Value, said)
 		}
+	}
+	if !compared {
+		t.Errorf("it was not compared with the median: %+v", got.Result.Comparisons)
 	}
 	if got.Result.Verdict.Ready || strings.Contains(said, "0.0 ") {
 		t.Errorf("ready %v: %s", got.Result.Verdict.Ready, said)

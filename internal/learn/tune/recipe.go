@@ -285,14 +285,7 @@ func (j *job) answer(logits []float64) int {
 	if j.task != tuned.TaskOrdinal {
 		return argmax(logits)
 	}
-	sum := 0.0
-	p := tuned.Softmax(logits)
-	for k, x := range p {
-		if sum += x; sum >= 0.5 {
-			return k
-		}
-	}
-	return len(p) - 1
+	return tuned.Median(tuned.Softmax(logits))
 }
 
 func argmax(x []float64) int {

@@ -107,10 +107,8 @@ func some(words []string, none string) string {
 	if len(words) == 0 {
 		return none
 	}
-	return list(words, ", ")
+	return strings.Join(words, ", ")
 }
-
-func list(words []string, between string) string { return strings.Join(words, between) }
 
 // Room refuses work whose files will not fit on the disk of a folder, as far as the
 // system says. The folder need not be there yet.

@@ -263,7 +263,7 @@ func (j *job) measureClasses(res *Result, ev *outcome.Evaluation) {
 	count := func(rows []int, k int) int {
 		n := 0
 		for _, i := range rows {
-			if contains(j.sets[i], k) {
+			if slices.Contains(j.sets[i], k) {
 				n++
 			}
 		}

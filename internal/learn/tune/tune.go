@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/casemate-ai/casemate"
@@ -234,7 +235,7 @@ func (j *job) inspect() (*inspect.Report, error) {
 			codes[i] = f.Code
 		}
 		return nil, &casemate.Error{Code: casemate.CodeUsage, Message: "the rows would give a false result", Err: &Refusal{report},
-			Hint: "casemate tune check shows it; mend the rows, or go on in spite of it with --allow " + list(codes, ",")}
+			Hint: "casemate tune check shows it; mend the rows, or go on in spite of it with --allow " + strings.Join(codes, ",")}
 	}
 	for _, f := range report.Findings {
 		if f.Allowed {

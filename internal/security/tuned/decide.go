@@ -87,7 +87,7 @@ func (h *Head) Decide(s Scores, o Options) Decision {
 	}
 	best := order[0]
 	if h.card.Task == TaskOrdinal {
-		best = median(s.P)
+		best = Median(s.P)
 	}
 	d.Label, d.P = h.card.Labels[best], s.P[best]
 	for _, k := range order {
@@ -114,9 +114,9 @@ func (h *Head) decideMulti(d *Decision, s Scores, order []int, o Options) {
 	}
 }
 
-// median returns the label in the middle of an ordered distribution: the answer
-// that is off least on average.
-func median(p []float64) int {
+// Median returns the label in the middle of an ordered distribution: the answer
+// that is off least on average. It returns −1 for no labels.
+func Median(p []float64) int {
 	sum := 0.0
 	for k, x := range p {
 		if sum += x; sum >= 0.5 {

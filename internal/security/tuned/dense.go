@@ -131,7 +131,7 @@ func scoreAll(ctx context.Context, e engine.Engine, heads []*Head, texts []strin
 	for i, h := range heads {
 		out[i] = make([]Scores, len(texts))
 		if h.NeedsModel() {
-			if err := h.fitsEngine(e); err != nil {
+			if err := h.FitsEngine(e); err != nil {
 				return nil, err
 			}
 			if h.card.Ask == nil {
@@ -165,8 +165,8 @@ func scoreAll(ctx context.Context, e engine.Engine, heads []*Head, texts []strin
 	return out, nil
 }
 
-// fitsEngine refuses a model that is not the head's base.
-func (h *Head) fitsEngine(e engine.Engine) error {
+// FitsEngine refuses a model that is not the head's base.
+func (h *Head) FitsEngine(e engine.Engine) error {
 	b := h.card.Base
 	if e == nil {
 		return &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("head %q needs the model %s", h.card.Name, b.Name), Hint: "it stands on the hidden states of " + b.Digest}

@@ -131,7 +131,7 @@ func TestMultiAndRegression(t *testing.T) {
 	}
 }
 
-// techniques train a linear model beside the embedded attack head.
+// TestStackAsksTheEmbeddedHead has a linear model beside the embedded attack head.
 func TestStackAsksTheEmbeddedHead(t *testing.T) {
 	attack, err := head.Open("attack")
 	if err != nil {
