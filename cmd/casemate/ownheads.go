@@ -131,6 +131,13 @@ func (o ownHeads) Engine(_ context.Context, heads []*tuned.Head) (engine.Engine,
 			e.Close()
 			return nil, nil, err
 		}
+		if !h.NeedsModel() {
+			continue
+		}
+		if err := h.FitsEngine(e); err != nil { // said once, not for every text
+			e.Close()
+			return nil, nil, err
+		}
 	}
 	return e, func() { e.Close() }, nil
 }
