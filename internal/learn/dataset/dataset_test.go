@@ -297,6 +297,10 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: it was read", name)
 		}
 	}
+	_, err := dataset.Parse(context.Background(), "rows", []byte("PAR1\x15\x04\x15\x80\x06"), dataset.Options{})
+	if err == nil || !strings.Contains(err.Error(), "a Parquet file without its end") {
+		t.Errorf("a Parquet file that was cut off: %v", err)
+	}
 	if _, err := dataset.Read(context.Background(), []string{t.TempDir()}, dataset.Options{}); err == nil {
 		t.Error("a folder was read")
 	}

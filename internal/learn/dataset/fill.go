@@ -61,7 +61,9 @@ func fill(ctx context.Context, t *Table, s *sheet, o Options) error {
 
 // hintOf says what the first row that cannot be used suffers from.
 func hintOf(s *sheet) string {
-	if len(s.skipped) == 0 {
+	if len(s.skipped) == 0 && len(s.index) > 0 {
+		return "there is no row under the heading"
+	} else if len(s.skipped) == 0 {
 		return "the file is empty"
 	}
 	return fmt.Sprintf("the first, on line %d, has %s", s.skipped[0].Line, s.skipped[0].Reason)

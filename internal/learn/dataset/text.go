@@ -94,7 +94,7 @@ func refusedBinary(data []byte) string {
 		{"PK\x03\x04", "a zip archive or a spreadsheet"}, {"\xd0\xcf\x11\xe0", "an old spreadsheet"}, {"\x1f\x8b", "compressed with gzip"},
 		{"\x28\xb5\x2f\xfd", "compressed with zstd"}, {"SQLite format 3\x00", "a database"}, {"\x80\x02", "a pickle, which could run code"},
 		{"\x80\x03", "a pickle, which could run code"}, {"\x80\x04", "a pickle, which could run code"}, {"\x80\x05", "a pickle, which could run code"},
-		{"ARROW1", "an Arrow file"}, {"%PDF-", "a PDF"},
+		{"ARROW1", "an Arrow file"}, {"%PDF-", "a PDF"}, {"PAR1\x15", "a Parquet file without its end"},
 	} {
 		if bytes.HasPrefix(data, []byte(m.magic)) {
 			return m.what
