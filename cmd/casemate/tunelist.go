@@ -45,7 +45,8 @@ type tuneListCmd struct {
 type listedOwn struct {
 	Kind      registry.Kind    `json:"kind"`
 	Name      string           `json:"name"`
-	InService string           `json:"in_service"` // "" if none is
+	InService string           `json:"in_service"`        // "" if none is
+	Damaged   bool             `json:"damaged,omitempty"` // what is in service cannot be used
 	Since     *time.Time       `json:"since,omitempty"`
 	Versions  int              `json:"versions"`
 	Newest    string           `json:"newest"`
@@ -72,7 +73,7 @@ func (c *tuneListCmd) Run(s *streams) error {
 			if err != nil {
 				damaged = append(damaged, err)
 			}
-			if row.Versions > 0 {
+			if row.Versions > 0 || row.Damaged {
 				rows = append(rows, row)
 			}
 		}
@@ -85,8 +86,12 @@ func (c *tuneListCmd) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
+	said := map[string]bool{} // the version in service is read twice
 	for _, d := range damaged {
-		fmt.Fprintln(s.stderr, "casemate: note:", report.Terminal(d.Error()))
+		if note := report.Terminal(d.Error()); !said[note] {
+			said[note] = true
+			fmt.Fprintln(s.stderr, "casemate: note:", note)
+		}
 	}
 	if len(damaged) > 0 {
 		return exitRequest(exitIncomplete)
@@ -98,12 +103,16 @@ func (c *tuneListCmd) Run(s *streams) error {
 func listOwn(r *registry.Registry, k registry.Kind, name string) (listedOwn, []error, error) {
 	row := listedOwn{Kind: k, Name: name}
 	versions, broken, err := r.Versions(k, name)
-	if err != nil || len(versions) == 0 {
+	if err != nil {
 		return row, broken, err
+	}
+	v, err := r.InService(k, name)
+	if len(versions) == 0 {
+		row.Damaged = err != nil && !errors.Is(err, registry.ErrNone) && !errors.Is(err, registry.ErrNotFound)
+		return row, broken, nil
 	}
 	row.Versions, row.Newest = len(versions), versions[0].ID
 	shown := versions[0]
-	v, err := r.InService(k, name)
 	switch {
 	case err == nil:
 		shown = v
@@ -111,6 +120,7 @@ func listOwn(r *registry.Registry, k registry.Kind, name string) (listedOwn, []e
 			row.InService, row.Since = v.ID, &service.Current().At
 		}
 	case !errors.Is(err, registry.ErrNone):
+		row.Damaged = true
 		broken = append(broken, err)
 	}
 	e, _, err := r.Evaluation(shown)
@@ -131,6 +141,8 @@ func printOwn(w io.Writer, rows []listedOwn) error {
 		service, since, measured, interval := "none", "", "not yet", ""
 		if r.InService != "" {
 			service, since = r.InService, r.Since.Format(time.DateOnly)
+		} else if r.Damaged {
+			service = "damaged"
 		}
 		if r.Score != nil {
 			measured, interval = ownFigure(r.Measure, *r.Score)
