@@ -117,17 +117,26 @@ func (j *job) trainAdapter(h *held) (*Candidate, error) {
 
 // pack writes the rows in the model's tokens.
 func (r *adapterRun) pack() (learn, try *train.Packed, err error) {
+	length := min(adapterLength, r.a.Base.Config.Context)
+	left := 0
 	write := func(rows []int) (*train.Packed, error) {
 		x, err := r.writer.Rows(r.j.table, rows, "")
 		if err != nil {
 			return nil, err
 		}
-		return train.Pack(x.Examples, train.PackOptions{Length: min(adapterLength, r.a.Base.Config.Context), SkipLong: true})
+		p, err := train.Pack(x.Examples, train.PackOptions{Length: length, SkipLong: true})
+		if err == nil {
+			left += len(x.Skipped) + len(p.Long) + len(p.Empty)
+		}
+		return p, err
 	}
 	if learn, err = write(r.j.parts.Train); err != nil {
 		return nil, nil, err
 	}
 	try, err = write(r.j.parts.Validation)
+	if err == nil && left > 0 {
+		r.j.set("adapter's rows", phrase.Count(left, "row")+" left out of its training", fmt.Sprintf("longer than %d tokens, or without an answer that it could learn", length))
+	}
 	return learn, try, err
 }
 
