@@ -103,7 +103,7 @@ func flip(rows []sentence, share float64, seed uint64) map[int]bool {
 // seeds is how many seeds the measurements run over: CASEMATE_SEEDS, or one.
 func seeds() int {
 	n, err := strconv.Atoi(os.Getenv("CASEMATE_SEEDS"))
-	if err != nil {
+	if err != nil || n < 1 {
 		return 1
 	}
 	return n
