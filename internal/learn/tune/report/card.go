@@ -83,7 +83,7 @@ func (b *card) what(r *tune.Result, c *tune.Candidate, e *outcome.Evaluation) {
 		}
 		items = append(items, text+".")
 	}
-	items = append(items, "Method: "+md(c.Name)+", "+md(c.About)+".")
+	items = append(items, "Method: "+md(c.Name)+". "+md(strings.TrimSuffix(c.About, "."))+".")
 	if base := r.Card.Base; base != nil {
 		items = append(items, fmt.Sprintf("Rests on the language model %s (`%s`); it answers with no other.", md(base.Name), base.Digest))
 	} else if r.Card.Encoder == tuned.EncoderLexical {

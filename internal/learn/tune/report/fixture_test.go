@@ -63,7 +63,7 @@ func result(labels []string, n int, share float64) *tune.Result {
 		{Name: "majority", About: "always the most frequent label", Baseline: true, Evaluation: answered("majority", "single", labels, n, 0.3)},
 		{Name: "nearest neighbour", About: "the label of the most similar row", Baseline: true, Evaluation: answered("nearest neighbour", "single", labels, n, share-0.15)},
 		{Name: "attack", About: "the embedded classifier", Baseline: true, Skipped: "it had seen 12 of the rows in its training"},
-		{Name: "words and pairs", About: "a linear model of words and word pairs", Evaluation: head},
+		{Name: "words and pairs", About: "A linear model of words and word pairs.", Evaluation: head},
 		{Name: "pieces", Skipped: "another was better by cross-validation"},
 		{Name: "vectors, much", Skipped: "another was better by cross-validation"},
 		{Name: "word vectors", About: "a linear model on the embedded word vectors", Evaluation: answered("word vectors", "single", labels, n, share-0.02)},

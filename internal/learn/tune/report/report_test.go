@@ -188,9 +188,9 @@ func TestCard(t *testing.T) {
 	if err := report.Card(&b, r, report.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"# triage-queue\n", "## What it is\n", "Needs no language model", "## How good it is\n", "| nearest neighbour | baseline |", "## What it was made from\n", "Allowed although a result may be false", "## What it cannot do\n", "fewer than ten rows", "casemate classify --head triage-queue FILE"} {
+	for _, want := range []string{"Method: words and pairs. A linear model of words and word pairs.\n", "# triage-queue\n", "## What it is\n", "Needs no language model", "## How good it is\n", "| nearest neighbour | baseline |", "## What it was made from\n", "Allowed although a result may be false", "## What it cannot do\n", "fewer than ten rows", "casemate classify --head triage-queue FILE"} {
 		if !strings.Contains(b.String(), want) {
-			t.Errorf("the card has no %q", want)
+			t.Errorf("the card has no %q:\n%s", want, b.String())
 		}
 	}
 	columns := regexp.MustCompile(`(?m)^\|.*\|$`)
