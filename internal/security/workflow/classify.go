@@ -146,7 +146,7 @@ func OpenHead(name string) (*head.Head, error) {
 	h, err := head.Open(name)
 	if err != nil {
 		return nil, &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("open head %q", name), Err: err,
-			Hint: "the heads are " + strings.Join(head.Names(), ", ")}
+			Hint: "the heads are " + strings.Join(head.Names(), ", ") + "; `casemate tune list` shows your own"}
 	}
 	return h, nil
 }
