@@ -27,6 +27,13 @@ import (
 // maxTrainText bounds the bytes of all texts together: they are held in memory.
 const maxTrainText = 2 << 30
 
+// maxTrainLayers and maxTrainSide bound a model from nothing, far beyond any that
+// is published: what it would need can then be foreseen without an overflow.
+const (
+	maxTrainLayers = 1 << 10
+	maxTrainSide   = 1 << 20
+)
+
 type modelTrainCmd struct {
 	dataFlag
 	trainFlags
@@ -212,6 +219,9 @@ func (j *trainJob) outline() error {
 	c := j.c
 	if c.Heads < 1 || c.KVHeads < 1 || c.Width < 1 || c.Layers < 1 || c.FeedForward < 1 || c.Width%c.Heads != 0 || c.Heads%c.KVHeads != 0 {
 		return &casemate.Error{Code: casemate.CodeUsage, Message: "--layers, --width, --heads, --kv-heads and --feed-forward are 1 or more, --heads divides --width and --kv-heads divides --heads", Hint: "leave them out for a model of 6 million parameters"}
+	}
+	if c.Layers > maxTrainLayers || max(c.Width, c.FeedForward) > maxTrainSide {
+		return &casemate.Error{Code: casemate.CodeUsage, Message: fmt.Sprintf("--layers is at most %d, --width and --feed-forward at most %d", maxTrainLayers, maxTrainSide), Hint: "leave them out for a model of 6 million parameters"}
 	}
 	j.from = &modelfile.Model{Config: modelfile.Config{
 		Architecture: "llama", Name: filepath.Base(c.Out), Layers: c.Layers, Width: c.Width, Heads: c.Heads, KVHeads: c.KVHeads,
